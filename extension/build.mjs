@@ -1,0 +1,29 @@
+// The whole build: one esbuild call for each kind of output. `node extension/build.mjs`, or `bundle()` from the tests.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { build } from 'esbuild';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const entryPoints = ['extension/cli.ts', 'extension/engineProcess.ts', 'extension/extension.ts']
+  .map((path) => join(root, path))
+  .filter((path) => existsSync(path));
+
+/** Bundles for Node as CommonJS; onnxruntime-node (native) and vscode (the editor's own) stay outside. */
+export async function bundle(options = {}) {
+  await build({
+    entryPoints,
+    outdir: join(root, 'dist'),
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'cjs',
+    external: ['onnxruntime-node', 'vscode'],
+    sourcemap: true,
+    logLevel: 'warning',
+    absWorkingDir: root,
+    ...options,
+  });
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await bundle();
