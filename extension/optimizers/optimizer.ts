@@ -1,0 +1,101 @@
+import type { Arithmetic } from './arithmetic.ts';
+
+/** Where the defaults come from; `paper` is Cattaneo, Klusowski, Shigida, ICML 2024. */
+export type Framework = 'pytorch' | 'keras' | 'optax' | 'paper';
+
+/** Values by canonical name (`lr`, `beta1`, `beta2`, `eps`, `weight_decay`, `momentum`, …). Booleans and placements are structure, numbers are data. */
+export interface Hyperparameters {
+  readonly lr: number;
+  readonly [name: string]: number | boolean | string;
+}
+
+/** One hyper-parameter: what the command line, the hovers and the panel need to know of it. */
+export interface HyperparameterSpec {
+  readonly name: string;
+  readonly kind: 'number' | 'boolean' | 'choice';
+  readonly choices?: readonly string[];
+  /** Command-line option without the dashes. */
+  readonly option: string;
+  /** Inclusive lower and exclusive or inclusive upper bounds of what the update accepts. */
+  readonly range?: { min?: number; max?: number; minExclusive?: boolean; maxExclusive?: boolean };
+  readonly description: string;
+}
+
+/** Scalars that depend on the step index n; the same keys for every n. They are inputs of the program, never constants in it. */
+export type Coefficients = Readonly<Record<string, number>>;
+
+/** What an update sees: θ⁽ⁿ⁾, ∇E(θ⁽ⁿ⁾) and the state before step n (zeros before step 0), all of shape [p]. */
+export interface StepInputs<V> {
+  readonly theta: V;
+  readonly gradient: V;
+  readonly state: Readonly<Record<string, V>>;
+}
+
+/** θ⁽ⁿ⁺¹⁾ = θ⁽ⁿ⁾ − h_n·direction, where h_n is the coefficient `stepSize`; and the state after the step. */
+export interface StepOutputs<V> {
+  readonly direction: V;
+  readonly state: Readonly<Record<string, V>>;
+}
+
+/** What the correction is evaluated at: a parameter vector with its gradient and, for state-conditional theories, the state after the step. */
+export interface CorrectionInputs<V> {
+  readonly theta: V;
+  readonly gradient: V;
+  readonly state: Readonly<Record<string, V>>;
+}
+
+/**
+ * The correction at one point, per coordinate (theory C): θ' = −(stepScale·…) in general, and for Adam-type optimizers
+ * θ'_j = −(g_j + correction_j)/denominator_j.
+ */
+export interface CorrectionTerms<V> {
+  /** G: the frozen-history update (for Adam u = g/D). */
+  readonly direction: V;
+  /** D_j, the effective denominator (1 for gradient descent). */
+  readonly denominator: V;
+  /** q = H·G; for Adam the gradient of the perturbed one-norm. */
+  readonly normGradient: V;
+  /** κ_j, dimensionless up to the step size: correction_j = h·κ_j·q_j (theory C). */
+  readonly kappa: V;
+  /** corr_j = D_j·h·C_j. */
+  readonly correction: V;
+  /** h·Mem_n: the memory part of the correction of the direction alone, without the ½ terms: direction ≈ G + this (theory C5). */
+  readonly memoryCorrection: V;
+  /** |predicted relative change of g_j over the memory window|: ν_j = h·max age·|q_j|/D_j (theory C5). */
+  readonly expansion: V;
+}
+
+/** One optimizer: defaults, update and correction. One file each; `registry.ts` lists them. */
+export interface Optimizer {
+  /** Name on the command line: `adam`. */
+  readonly name: string;
+  readonly title: string;
+  readonly hyperparameters: readonly HyperparameterSpec[];
+  /** Defaults of a framework; undefined where the framework has no such optimizer. */
+  defaults(framework: Framework): Hyperparameters | undefined;
+  /** Names of the state vectors, each of shape [p] and zero before step 0. */
+  stateNames(hyper: Hyperparameters): readonly string[];
+  /** The n-dependent scalars of the update; has the key `stepSize`. `stepSizes` gives h_k for a schedule (constant lr without). */
+  updateCoefficients(hyper: Hyperparameters, n: number, stepSizes?: StepSizes): Coefficients;
+  /** Emits step n. Scalars come from `updateCoefficients`, wrapped as V. */
+  update<V>(a: Arithmetic<V>, hyper: Hyperparameters, c: Readonly<Record<string, V>>, inputs: StepInputs<V>): StepOutputs<V>;
+  /** Why no first-order correction exists for these settings (centered RMSProp …); undefined where it does. */
+  notApplicable(hyper: Hyperparameters): string | undefined;
+  /** The n-dependent scalars of the correction; `n = Infinity` gives the limit. */
+  correctionCoefficients(hyper: Hyperparameters, n: number, stepSizes?: StepSizes): Coefficients;
+  /** The vectors that the Hessian multiplies, from θ and g (for Adam: [u]). One or two. */
+  hessianDirections<V>(a: Arithmetic<V>, hyper: Hyperparameters, c: Readonly<Record<string, V>>, inputs: CorrectionInputs<V>): readonly V[];
+  /** The correction from θ, g and the products H·v of `hessianDirections`, in that order. */
+  correction<V>(
+    a: Arithmetic<V>,
+    hyper: Hyperparameters,
+    c: Readonly<Record<string, V>>,
+    inputs: CorrectionInputs<V>,
+    products: readonly V[],
+  ): CorrectionTerms<V>;
+  /** What is penalised or favoured, the formula in plain text, and its source. */
+  readonly theory: { readonly formula: string; readonly penalises: string; readonly source: string };
+}
+
+/** h_k for k ≥ 0. */
+export type StepSizes = (k: number) => number;
