@@ -45,23 +45,26 @@ export interface CorrectionInputs<V> {
 }
 
 /**
- * The correction at one point, per coordinate (theory C): θ' = −(stepScale·…) in general, and for Adam-type optimizers
- * θ'_j = −(g_j + correction_j)/denominator_j.
+ * The correction at one point, per coordinate. The modified equation is θ' = −G − h·C up to O(h²), with time h per step;
+ * `correction` = D·h·C, so that θ'_j = −(g_j + correction_j)/D_j wherever G = g/D (every optimizer without decoupled
+ * weight decay).
  */
 export interface CorrectionTerms<V> {
+  /** g: the gradient that the optimizer sees, with the L2 weight decay where it has one. */
+  readonly gradient: V;
   /** G: the frozen-history update (for Adam u = g/D). */
   readonly direction: V;
-  /** D_j, the effective denominator (1 for gradient descent). */
+  /** D_j > 0, the effective denominator (1 for gradient descent): G = g/D, plus λθ with decoupled weight decay. */
   readonly denominator: V;
-  /** q = H·G; for Adam the gradient of the perturbed one-norm. */
+  /** q = H·G; for Adam the gradient of the perturbed one-norm (for AdamW up to λHθ). */
   readonly normGradient: V;
-  /** κ_j, dimensionless up to the step size: correction_j = h·κ_j·q_j (theory C). */
+  /** κ_j: the part of correction_j that is proportional to q_j is h·κ_j·q_j; all of it without decoupled weight decay. */
   readonly kappa: V;
   /** corr_j = D_j·h·C_j. */
   readonly correction: V;
-  /** h·Mem_n: the memory part of the correction of the direction alone, without the ½ terms: direction ≈ G + this (theory C5). */
+  /** h·Mem_n: the memory part of the correction alone, without the ½ terms: the direction really taken is ≈ G + this. */
   readonly memoryCorrection: V;
-  /** |predicted relative change of g_j over the memory window|: ν_j = h·max age·|q_j|/D_j (theory C5). */
+  /** |predicted relative change of g_j over the memory window|: ν_j = h·max age·|q_j|/D_j . */
   readonly expansion: V;
 }
 
@@ -71,6 +74,11 @@ export interface Optimizer {
   readonly name: string;
   readonly title: string;
   readonly hyperparameters: readonly HyperparameterSpec[];
+  /**
+   * What decides which operations `update` and `correction` emit, as a key: two settings with the same key give the same
+   * program and differ in coefficients only.
+   */
+  structure(hyper: Hyperparameters): string;
   /** Defaults of a framework; undefined where the framework has no such optimizer. */
   defaults(framework: Framework): Hyperparameters | undefined;
   /** Names of the state vectors, each of shape [p] and zero before step 0. */
@@ -78,13 +86,23 @@ export interface Optimizer {
   /** The n-dependent scalars of the update; has the key `stepSize`. `stepSizes` gives h_k for a schedule (constant lr without). */
   updateCoefficients(hyper: Hyperparameters, n: number, stepSizes?: StepSizes): Coefficients;
   /** Emits step n. Scalars come from `updateCoefficients`, wrapped as V. */
-  update<V>(a: Arithmetic<V>, hyper: Hyperparameters, c: Readonly<Record<string, V>>, inputs: StepInputs<V>): StepOutputs<V>;
+  update<V>(
+    a: Arithmetic<V>,
+    hyper: Hyperparameters,
+    c: Readonly<Record<string, V>>,
+    inputs: StepInputs<V>,
+  ): StepOutputs<V>;
   /** Why no first-order correction exists for these settings (centered RMSProp …); undefined where it does. */
   notApplicable(hyper: Hyperparameters): string | undefined;
   /** The n-dependent scalars of the correction; `n = Infinity` gives the limit. */
   correctionCoefficients(hyper: Hyperparameters, n: number, stepSizes?: StepSizes): Coefficients;
-  /** The vectors that the Hessian multiplies, from θ and g (for Adam: [u]). One or two. */
-  hessianDirections<V>(a: Arithmetic<V>, hyper: Hyperparameters, c: Readonly<Record<string, V>>, inputs: CorrectionInputs<V>): readonly V[];
+  /** The vectors that the Hessian of E multiplies, from θ and g (for Adam: [u]); at least one, the first is G. */
+  hessianDirections<V>(
+    a: Arithmetic<V>,
+    hyper: Hyperparameters,
+    c: Readonly<Record<string, V>>,
+    inputs: CorrectionInputs<V>,
+  ): readonly V[];
   /** The correction from θ, g and the products H·v of `hessianDirections`, in that order. */
   correction<V>(
     a: Arithmetic<V>,
@@ -93,6 +111,8 @@ export interface Optimizer {
     inputs: CorrectionInputs<V>,
     products: readonly V[],
   ): CorrectionTerms<V>;
+  /** |g|* below which κ_j changes sign at step n; undefined where κ has one sign. */
+  signChange(hyper: Hyperparameters, n: number): number | undefined;
   /** What is penalised or favoured, the formula in plain text, and its source. */
   readonly theory: { readonly formula: string; readonly penalises: string; readonly source: string };
 }

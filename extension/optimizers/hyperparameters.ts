@@ -1,0 +1,91 @@
+import { InspectorError, quoteName } from '../shared/errors.ts';
+import type { Framework, HyperparameterSpec, Hyperparameters, Optimizer } from './optimizer.ts';
+
+const decay = { min: 0, max: 1, maxExclusive: true } as const;
+const nonNegative = { min: 0 } as const;
+
+/** The hyper-parameters that several optimizers share. */
+export const specs = {
+  lr: { name: 'lr', kind: 'number', option: 'lr', range: nonNegative, description: 'learning rate h' },
+  beta1: { name: 'beta1', kind: 'number', option: 'beta1', range: decay, description: 'decay β of the first moment' },
+  beta2: { name: 'beta2', kind: 'number', option: 'beta2', range: decay, description: 'decay ρ of the second moment' },
+  eps: {
+    name: 'eps',
+    kind: 'number',
+    option: 'eps',
+    range: nonNegative,
+    description: 'numerical-stability constant ε',
+  },
+  weightDecay: {
+    name: 'weight_decay',
+    kind: 'number',
+    option: 'weight-decay',
+    range: nonNegative,
+    description: 'L2 penalty λ, added to the gradient as λθ',
+  },
+  decoupledWeightDecay: {
+    name: 'weight_decay',
+    kind: 'number',
+    option: 'weight-decay',
+    range: nonNegative,
+    description: 'decoupled weight decay λ: θ shrinks by h·λ·θ per step',
+  },
+  momentum: { name: 'momentum', kind: 'number', option: 'momentum', range: decay, description: 'momentum μ' },
+} satisfies Record<string, HyperparameterSpec>;
+
+/** A number by name; only called with names that `completeHyperparameters` has checked. */
+export function number(hyper: Hyperparameters, name: string): number {
+  const value = hyper[name];
+  if (typeof value !== 'number') throw new Error(`Hyper-parameter ${name} is missing.`);
+  return value;
+}
+
+/**
+ * The defaults of `framework`, overridden by `given`, checked against the optimizer's table.
+ * Throws an InspectorError that names the hyper-parameter, its value and what is allowed.
+ */
+export function completeHyperparameters(
+  optimizer: Optimizer,
+  framework: Framework,
+  given: Readonly<Record<string, number | boolean | string>>,
+): Hyperparameters {
+  const defaults = optimizer.defaults(framework) ?? optimizer.defaults('pytorch') ?? optimizer.defaults('paper');
+  if (defaults === undefined) throw new Error(`${optimizer.name} has no defaults.`);
+  const known = new Map(optimizer.hyperparameters.map((spec) => [spec.name, spec]));
+  for (const [name, value] of Object.entries(given)) {
+    const spec = known.get(name);
+    if (spec === undefined) {
+      throw new InspectorError(
+        `${optimizer.title} has no hyper-parameter ${quoteName(name)}.`,
+        `It has ${[...known.keys()].join(', ')}.`,
+      );
+    }
+    checkValue(optimizer, spec, value);
+  }
+  return { ...defaults, ...given };
+}
+
+function checkValue(optimizer: Optimizer, spec: HyperparameterSpec, value: number | boolean | string): void {
+  const shown = typeof value === 'string' ? quoteName(value) : String(value);
+  const fail = (remedy: string) => {
+    throw new InspectorError(`${optimizer.title}: ${spec.name} = ${shown} is not possible.`, remedy);
+  };
+  if (spec.kind === 'boolean') {
+    if (typeof value !== 'boolean') fail('Give true or false.');
+  } else if (spec.kind === 'choice') {
+    if (!spec.choices?.includes(String(value))) fail(`Give one of ${spec.choices?.join(', ')}.`);
+  } else if (typeof value !== 'number' || !Number.isFinite(value) || !inRange(spec, value)) {
+    fail(`Give a finite number${rangeText(spec)}.`);
+  }
+}
+
+function inRange({ range = {} }: HyperparameterSpec, value: number): boolean {
+  const { min = -Infinity, max = Infinity } = range;
+  return (range.minExclusive ? value > min : value >= min) && (range.maxExclusive ? value < max : value <= max);
+}
+
+function rangeText({ range = {} }: HyperparameterSpec): string {
+  const low = range.min === undefined ? '' : ` ${range.minExclusive ? 'above' : 'of at least'} ${range.min}`;
+  const high = range.max === undefined ? '' : ` ${range.maxExclusive ? 'below' : 'of at most'} ${range.max}`;
+  return low && high ? `${low} and${high}` : low || high;
+}

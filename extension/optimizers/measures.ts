@@ -1,0 +1,255 @@
+import { positive, reciprocal, square } from './adaptive.ts';
+import type { Arithmetic } from './arithmetic.ts';
+import type { CorrectionTerms } from './optimizer.ts';
+
+/** The first-order theory is trusted where the predicted relative change of g_j over the memory is below this (theory C5). */
+export const VALID_EXPANSION = 0.3;
+
+/** Stands for "no coordinate" in the extremes of κ. */
+const NONE = 3e38;
+
+/**
+ * The per-coordinate terms whose sums over a tensor give every measure. Each is 0 at a coordinate where g, θ, q and the
+ * state are 0, apart from the counts: there `valid` is 1, and `kappaNegative` and `kappaPositive` are 0 (they count only
+ * coordinates with g ≠ 0 or q ≠ 0, as `active` does).
+ */
+export interface MeasureTerms<V> {
+  /** g², corr², g·corr, |g|, |corr|. */
+  readonly gradientSquared: V;
+  readonly correctionSquared: V;
+  readonly gradientTimesCorrection: V;
+  readonly gradientAbsolute: V;
+  readonly correctionAbsolute: V;
+  /** G² and Δ² with Δ = −corr/D, the change of the velocity. */
+  readonly directionSquared: V;
+  readonly velocitySquared: V;
+  /** w = q²/D, and κ·w. */
+  readonly weight: V;
+  readonly kappaWeight: V;
+  /** w where κ < 0. */
+  readonly negativeWeight: V;
+  /** q·G and q·corr/D: minus the rates of the norm. */
+  readonly normTimesDirection: V;
+  readonly normTimesCorrection: V;
+  /** g·G and g·corr/D: minus the rates of the loss. */
+  readonly gradientTimesDirection: V;
+  readonly gradientTimesVelocity: V;
+  /** Counts, as 0 or 1 per coordinate. */
+  readonly active: V;
+  readonly kappaNegative: V;
+  readonly kappaPositive: V;
+  readonly valid: V;
+}
+
+/** Sums over the coordinates of one tensor, or of the whole model. */
+export type MeasureSums = MeasureTerms<number>;
+
+/** The terms of `MeasureTerms` at every coordinate, from the correction (theory C). */
+export function measureTerms<V>(a: Arithmetic<V>, terms: CorrectionTerms<V>): MeasureTerms<V> {
+  const { gradient, direction, correction, normGradient: q, kappa } = terms;
+  const inverse = reciprocal(a, terms.denominator);
+  const zero = a.constant(0);
+  const one = a.constant(1);
+  const active = isActive(a, terms);
+  const velocity = a.mul(correction, inverse);
+  const weight = a.mul(square(a, q), inverse);
+  return {
+    gradientSquared: square(a, gradient),
+    correctionSquared: square(a, correction),
+    gradientTimesCorrection: a.mul(gradient, correction),
+    gradientAbsolute: a.abs(gradient),
+    correctionAbsolute: a.abs(correction),
+    directionSquared: square(a, direction),
+    velocitySquared: square(a, velocity),
+    weight,
+    kappaWeight: a.mul(kappa, weight),
+    negativeWeight: a.whereLess(kappa, zero, weight, zero),
+    normTimesDirection: a.mul(q, direction),
+    normTimesCorrection: a.mul(q, velocity),
+    gradientTimesDirection: a.mul(gradient, direction),
+    gradientTimesVelocity: a.mul(gradient, velocity),
+    active,
+    kappaNegative: a.whereLess(kappa, zero, active, zero),
+    kappaPositive: a.whereLess(zero, kappa, active, zero),
+    valid: a.whereLess(terms.expansion, a.constant(VALID_EXPANSION), one, zero),
+  };
+}
+
+/** Take the minimum of `low` and the maximum of `high`: κ where g ≠ 0 or q ≠ 0, and ±3e38 elsewhere. */
+export function extremeTerms<V>(a: Arithmetic<V>, terms: CorrectionTerms<V>): { readonly low: V; readonly high: V } {
+  const active = isActive(a, terms);
+  const half = a.constant(0.5);
+  return {
+    low: a.whereLess(active, half, a.constant(NONE), terms.kappa),
+    high: a.whereLess(active, half, a.constant(-NONE), terms.kappa),
+  };
+}
+
+function isActive<V>(a: Arithmetic<V>, { gradient, normGradient }: CorrectionTerms<V>): V {
+  const zero = a.constant(0);
+  return a.whereLess(zero, a.max(a.abs(gradient), a.abs(normGradient)), a.constant(1), zero);
+}
+
+/** How well the expansion predicts the direction `actual` that the optimizer really took (theory C5). */
+export interface SelfCheckTerms<V> {
+  /** (F − G)²: without memory. */
+  readonly withoutMemory: V;
+  /** (F − G − h·Mem)²: with the predicted memory. */
+  readonly withMemory: V;
+}
+
+/** Squared errors of the two predictions; 0 at a coordinate where everything is 0. */
+export function selfCheckTerms<V>(a: Arithmetic<V>, terms: CorrectionTerms<V>, actual: V): SelfCheckTerms<V> {
+  const deviation = a.sub(actual, terms.direction);
+  return {
+    withoutMemory: square(a, deviation),
+    withMemory: square(a, a.sub(deviation, terms.memoryCorrection)),
+  };
+}
+
+/** Terms of the gradient's norms. */
+export interface PlainTerms<V> {
+  /** |g|, g², √(g² + ε); the last is √ε and not 0 at a coordinate where g = 0. */
+  readonly absolute: V;
+  readonly squared: V;
+  readonly perturbed: V;
+  /** √(g² + ε) − √ε without cancellation: ‖g‖₁,ε above its floor p·√ε. */
+  readonly aboveFloor: V;
+}
+
+/** The terms of ‖g‖₁, ‖g‖₂² and ‖g‖₁,ε = Σ√(g² + ε), with `eps` a scalar. */
+export function plainTerms<V>(a: Arithmetic<V>, gradient: V, eps: V): PlainTerms<V> {
+  const squared = square(a, gradient);
+  const perturbed = a.sqrt(a.add(squared, eps));
+  return {
+    absolute: a.abs(gradient),
+    squared,
+    perturbed,
+    aboveFloor: a.div(squared, positive(a, a.add(perturbed, a.sqrt(eps)))),
+  };
+}
+
+/** What was summed over one tensor. */
+export interface TensorSums {
+  /** Number of coordinates. */
+  readonly size: number;
+  readonly sums: MeasureSums;
+  /** Minimum of `low` and maximum of `high` of `extremeTerms`. */
+  readonly low: number;
+  readonly high: number;
+  readonly selfCheck?: SelfCheckTerms<number>;
+}
+
+/** A rate per unit of time (h per step), of the correction, of the base flow, and correction/|base|. */
+export interface Rate {
+  readonly correction: number;
+  readonly base: number;
+  readonly ratio: number | null;
+}
+
+/** The measures of theory C1–C6 and C5 for one tensor or for the model; null where a quotient has no value. */
+export interface Measures {
+  readonly size: number;
+  /** Σκw/Σw with w = q²/D; negative: anti-regularizing. */
+  readonly kappaEffective: number | null;
+  readonly kappaMin: number | null;
+  readonly kappaMax: number | null;
+  /** h·κ_eff, dimensionless. */
+  readonly hKappa: number | null;
+  /** Share of the weight w, and of the active coordinates (g ≠ 0 or q ≠ 0), with κ < 0. */
+  readonly negativeShareWeighted: number | null;
+  readonly negativeShare: number | null;
+  /** Share of the active coordinates with κ > 0; for ρ > β these lie below |g|*, where κ changes sign. */
+  readonly belowSwitchShare: number | null;
+  /** ‖corr‖₂/‖g‖₂, ‖corr‖₁/‖g‖₁ and ‖Δ‖₂/‖G‖₂; the theory needs ≪ 1. */
+  readonly relativeSize: number | null;
+  readonly relativeSizeL1: number | null;
+  readonly relativeVelocity: number | null;
+  /** cos(corr, g): negative where the correction slows the descent. */
+  readonly cosine: number | null;
+  /** Change of the norm whose gradient is q; `correction` > 0: the correction impedes its reduction. */
+  readonly normRate: Rate;
+  /** Change of the loss. */
+  readonly lossRate: Rate;
+  /** Effect on the norm at matched loss: N_corr − (N_base/E_base)·E_corr with the base rates of the whole model. */
+  readonly net: number | null;
+  /** Share of coordinates with ν_j < 0.3. */
+  readonly validShare: number | null;
+  /** ‖F − G − h·Mem‖/‖F − G‖: below 1 the correction explains the deviation, above 1 the theory does not hold. */
+  readonly selfCheck: number | null;
+}
+
+/**
+ * The measures of each tensor and of the model from the sums per tensor. `stepSize` is h.
+ * Tensor rates add up to the model's rates, since q comes from the Hessian of the whole model.
+ */
+export function combineMeasures(
+  tensors: readonly TensorSums[],
+  stepSize: number,
+): { readonly model: Measures; readonly tensors: readonly Measures[] } {
+  const total = totalOf(tensors);
+  const slope = quotient(total.sums.normTimesDirection, total.sums.gradientTimesDirection);
+  return {
+    model: measuresOf(total, stepSize, slope),
+    tensors: tensors.map((tensor) => measuresOf(tensor, stepSize, slope)),
+  };
+}
+
+function measuresOf({ size, sums, low, high, selfCheck }: TensorSums, h: number, slope: number | null): Measures {
+  const kappaEffective = quotient(sums.kappaWeight, sums.weight);
+  const normRate = rate(-sums.normTimesCorrection, -sums.normTimesDirection);
+  const lossRate = rate(-sums.gradientTimesVelocity, -sums.gradientTimesDirection);
+  return {
+    size,
+    kappaEffective,
+    kappaMin: low < NONE / 2 ? low : null,
+    kappaMax: high > -NONE / 2 ? high : null,
+    hKappa: kappaEffective === null ? null : h * kappaEffective,
+    negativeShareWeighted: quotient(sums.negativeWeight, sums.weight),
+    negativeShare: quotient(sums.kappaNegative, sums.active),
+    belowSwitchShare: quotient(sums.kappaPositive, sums.active),
+    relativeSize: rootQuotient(sums.correctionSquared, sums.gradientSquared),
+    relativeSizeL1: quotient(sums.correctionAbsolute, sums.gradientAbsolute),
+    relativeVelocity: rootQuotient(sums.velocitySquared, sums.directionSquared),
+    cosine: quotient(sums.gradientTimesCorrection, Math.sqrt(sums.gradientSquared) * Math.sqrt(sums.correctionSquared)),
+    normRate,
+    lossRate,
+    net: slope === null ? null : finite(normRate.correction - slope * lossRate.correction),
+    validShare: quotient(sums.valid, size),
+    selfCheck: selfCheck ? rootQuotient(selfCheck.withMemory, selfCheck.withoutMemory) : null,
+  };
+}
+
+function totalOf(tensors: readonly TensorSums[]): TensorSums {
+  const sumOf = (f: (tensor: TensorSums) => number) => tensors.reduce((sum, tensor) => sum + f(tensor), 0);
+  const names = Object.keys(tensors[0]?.sums ?? {}) as (keyof MeasureSums)[];
+  const checked = tensors.every((tensor) => tensor.selfCheck);
+  return {
+    size: sumOf((tensor) => tensor.size),
+    sums: Object.fromEntries(names.map((name) => [name, sumOf(({ sums }) => sums[name])])) as unknown as MeasureSums,
+    low: tensors.reduce((low, tensor) => Math.min(low, tensor.low), NONE),
+    high: tensors.reduce((high, tensor) => Math.max(high, tensor.high), -NONE),
+    selfCheck: checked
+      ? {
+          withMemory: sumOf((tensor) => tensor.selfCheck!.withMemory),
+          withoutMemory: sumOf((tensor) => tensor.selfCheck!.withoutMemory),
+        }
+      : undefined,
+  };
+}
+
+function rate(correction: number, base: number): Rate {
+  return { correction, base, ratio: quotient(correction, Math.abs(base)) };
+}
+
+function finite(x: number): number | null {
+  return Number.isFinite(x) ? x : null;
+}
+
+function quotient(x: number, y: number): number | null {
+  return finite(x / y);
+}
+
+function rootQuotient(x: number, y: number): number | null {
+  return quotient(Math.sqrt(x), Math.sqrt(y));
+}
