@@ -28,7 +28,13 @@ export interface Tensor<T extends ElementType = ElementType> {
   readonly data: TypedArrays[T];
 }
 
-const constructors: { [T in ElementType]: new (source: number | ArrayBufferLike, offset?: number, length?: number) => TypedArrays[T] } = {
+const constructors: {
+  [T in ElementType]: new (
+    source: number | ArrayBufferLike,
+    offset?: number,
+    length?: number,
+  ) => TypedArrays[T];
+} = {
   float32: Float32Array,
   float64: Float64Array,
   float16: Uint16Array,
@@ -72,7 +78,8 @@ export function isFloat(type: ElementType): boolean {
 export function elementCount(shape: Shape): number {
   let count = 1;
   for (const dim of shape) count *= dim;
-  if (!Number.isSafeInteger(count) || count < 0) throw new InspectorError(`Shape [${shape.join(', ')}] has no usable size.`);
+  if (!Number.isSafeInteger(count) || count < 0)
+    throw new InspectorError(`Shape [${shape.join(', ')}] has no usable size.`);
   return count;
 }
 
@@ -87,7 +94,8 @@ export function allocate<T extends ElementType>(type: T, length: number): TypedA
  */
 export function viewBytes<T extends ElementType>(type: T, source: Uint8Array): TypedArrays[T] {
   const size = bytes[type];
-  if (source.byteLength % size !== 0) throw new RangeError(`${source.byteLength} bytes are no whole number of ${type} elements`);
+  if (source.byteLength % size !== 0)
+    throw new RangeError(`${source.byteLength} bytes are no whole number of ${type} elements`);
   const aligned = source.byteOffset % size === 0 ? source : source.slice();
   return new constructors[type](aligned.buffer, aligned.byteOffset, aligned.byteLength / size);
 }
@@ -100,7 +108,13 @@ export function tensorOf<T extends ElementType>(type: T, shape: Shape, values: A
   const data = allocate(type, values.length);
   const big = type === 'int64' || type === 'uint64';
   for (let i = 0; i < values.length; i++) {
-    (data as unknown as (number | bigint)[])[i] = big ? BigInt(values[i]) : type === 'bool' ? (Number(values[i]) ? 1 : 0) : Number(values[i]);
+    (data as unknown as (number | bigint)[])[i] = big
+      ? BigInt(values[i])
+      : type === 'bool'
+        ? Number(values[i])
+          ? 1
+          : 0
+        : Number(values[i]);
   }
   return { type, shape, data };
 }
@@ -128,7 +142,11 @@ export function numbersOf(tensor: Tensor): Float32Array | Float64Array {
   if (type === 'float32' || type === 'float64') return data as Float32Array | Float64Array;
   const result = new Float64Array(data.length);
   const decode =
-    type === 'float16' ? float16ToNumber : type === 'bfloat16' ? bfloat16ToNumber : (value: number | bigint) => Number(value);
+    type === 'float16'
+      ? float16ToNumber
+      : type === 'bfloat16'
+        ? bfloat16ToNumber
+        : (value: number | bigint) => Number(value);
   for (let i = 0; i < data.length; i++) result[i] = decode(data[i] as never);
   return result;
 }
@@ -137,5 +155,9 @@ export function numbersOf(tensor: Tensor): Float32Array | Float64Array {
 export function toFloat(tensor: Tensor, type: FloatType): Tensor<FloatType> {
   if (tensor.type === type) return tensor as Tensor<FloatType>;
   const numbers = numbersOf(tensor);
-  return { type, shape: tensor.shape, data: type === 'float32' ? Float32Array.from(numbers) : Float64Array.from(numbers) };
+  return {
+    type,
+    shape: tensor.shape,
+    data: type === 'float32' ? Float32Array.from(numbers) : Float64Array.from(numbers),
+  };
 }

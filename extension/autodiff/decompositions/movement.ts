@@ -1,0 +1,209 @@
+import type { GraphBuilder } from '../../onnx/builder.ts';
+import type { Value } from '../../onnx/graph.ts';
+import type { Operator, OperatorCall } from '../../onnx/instantiate.ts';
+import { broadcastShapes, normaliseAxis, showShape } from '../../onnx/shapes.ts';
+import { elementCount, numbersOf, tensorOf } from '../../onnx/tensor.ts';
+
+/** A list given as attribute in older opsets and as input in newer ones. */
+const listOf = (call: OperatorCall, name: string, index: number): readonly number[] | undefined =>
+  call.has(name) ? call.ints(name) : call.inputs[index] ? call.constantInts(index) : undefined;
+
+/** The target of Reshape: 0 copies a dimension (unless allowzero), one −1 is inferred. */
+function reshapeTarget(call: OperatorCall): number[] {
+  const { shape } = call.input(0);
+  const wanted = listOf(call, 'shape', 1) ?? [];
+  const copied = wanted.map((dim, i) => (dim === 0 && call.int('allowzero', 0) === 0 ? (shape[i] ?? 0) : dim));
+  const total = elementCount(shape);
+  const known = copied.reduce((product, dim) => (dim === -1 ? product : product * dim), 1);
+  const target = copied.map((dim) => (dim === -1 ? total / known : dim));
+  if (target.some((dim) => !Number.isInteger(dim) || dim < 0) || elementCount(target) !== total) {
+    throw new Error(`cannot reshape ${showShape(shape)} to ${showShape(wanted)}`);
+  }
+  return target;
+}
+
+const squeeze: Operator = (b, call) => {
+  const x = call.input(0);
+  const rank = x.shape.length;
+  const axes =
+    listOf(call, 'axes', 1)?.map((axis) => normaliseAxis(axis, rank)) ??
+    x.shape.flatMap((dim, axis) => (dim === 1 ? [axis] : []));
+  for (const axis of axes)
+    if (x.shape[axis] !== 1) throw new Error(`axis ${axis} of ${showShape(x.shape)} is not of size 1`);
+  return b.reshape(
+    x,
+    x.shape.filter((_, axis) => !axes.includes(axis)),
+  );
+};
+
+const unsqueeze: Operator = (b, call) => {
+  const x = call.input(0);
+  const wanted = listOf(call, 'axes', 1) ?? [];
+  const rank = x.shape.length + wanted.length;
+  const axes = new Set(wanted.map((axis) => normaliseAxis(axis, rank)));
+  const rest = [...x.shape];
+  return b.reshape(
+    x,
+    Array.from({ length: rank }, (_, axis) => (axes.has(axis) ? 1 : rest.shift()!)),
+  );
+};
+
+const slice: Operator = (b, call) => {
+  const x = call.input(0);
+  const starts = listOf(call, 'starts', 1) ?? [];
+  return b.slice(x, {
+    starts,
+    ends: listOf(call, 'ends', 2) ?? [],
+    axes: listOf(call, 'axes', 3) ?? starts.map((_, i) => i),
+    steps: listOf(call, 'steps', 4),
+  });
+};
+
+/** Sizes of the parts of a split: given, or equal with a smaller last one. */
+function splitSizes(call: OperatorCall, dim: number): readonly number[] {
+  const given = listOf(call, 'split', 1);
+  if (given) return given;
+  const parts = call.has('num_outputs') ? call.int('num_outputs') : call.node.outputs.length;
+  const size = Math.ceil(dim / parts);
+  return Array.from({ length: parts }, (_, i) => Math.max(0, Math.min(size, dim - i * size)));
+}
+
+/** Repeats a tensor along each axis by expanding an extra axis in front of it. */
+function tile(b: GraphBuilder, x: Value, repeats: readonly number[]): Value {
+  const split = x.shape.flatMap((dim) => [1, dim]);
+  const wide = x.shape.flatMap((dim, i) => [repeats[i], dim]);
+  return b.reshape(
+    b.expand(b.reshape(x, split), wide),
+    x.shape.map((dim, i) => dim * repeats[i]),
+  );
+}
+
+/** Lower (or upper) triangle: a constant mask times the matrix. */
+const trilu: Operator = (b, call) => {
+  const x = call.input(0);
+  const k = call.inputs[1] ? call.constantInts(1)[0] : 0;
+  const upper = call.int('upper', 1) === 1;
+  const [rows, columns] = x.shape.slice(-2);
+  const mask = Array.from({ length: rows * columns }, (_, i) => {
+    const ahead = (i % columns) - Math.floor(i / columns);
+    return Number(upper ? ahead >= k : ahead <= k);
+  });
+  return b.where(b.constant(tensorOf('bool', [rows, columns], mask)), x, b.number(0, x));
+};
+
+const indices64 = (b: GraphBuilder, value: Value): Value => b.cast(value, 'int64');
+
+const scatter =
+  (op: 'ScatterElements' | 'ScatterND'): Operator =>
+  (b, call) => {
+    const reduction = call.string('reduction', 'none');
+    if (reduction !== 'none' && reduction !== 'add') throw new Error(`reduction "${reduction}" is not supported`);
+    const x = call.input(0);
+    const attributes =
+      op === 'ScatterND' ? { reduction } : { axis: normaliseAxis(call.int('axis', 0), x.shape.length), reduction };
+    return b.emit(op, [x, indices64(b, call.input(1)), call.input(2)], attributes);
+  };
+
+export const movement: Record<string, Operator> = {
+  Reshape: (b, call) => b.reshape(call.input(0), reshapeTarget(call)),
+  Flatten: (b, call) => {
+    const { shape } = call.input(0);
+    const axis = call.int('axis', 1);
+    const at = axis < 0 ? axis + shape.length : axis;
+    return b.reshape(call.input(0), [elementCount(shape.slice(0, at)), elementCount(shape.slice(at))]);
+  },
+  Squeeze: squeeze,
+  Unsqueeze: unsqueeze,
+  Transpose: (b, call) => {
+    const x = call.input(0);
+    return b.transpose(x, call.ints('perm', x.shape.map((_, i) => i).reverse()));
+  },
+  Concat: (b, call) =>
+    b.concat(
+      call.inputs.map((_, i) => call.input(i)),
+      call.int('axis'),
+    ),
+  Split: (b, call) => {
+    const x = call.input(0);
+    const axis = normaliseAxis(call.int('axis', 0), x.shape.length);
+    const sizes = splitSizes(call, x.shape[axis]);
+    if (sizes.reduce((sum, size) => sum + size, 0) !== x.shape[axis])
+      throw new Error(`sizes ${showShape(sizes)} do not add up to ${x.shape[axis]}`);
+    return b.split(x, sizes, axis);
+  },
+  Slice: slice,
+  Expand: (b, call) => {
+    const x = call.input(0);
+    return b.expand(x, broadcastShapes(x.shape, call.constantInts(1)));
+  },
+  Tile: (b, call) => tile(b, call.input(0), call.constantInts(1)),
+  Trilu: trilu,
+  Gather: (b, call) => b.gather(call.input(0), call.input(1), call.int('axis', 0)),
+  GatherElements: (b, call) =>
+    b.gatherElements(
+      call.input(0),
+      indices64(b, call.input(1)),
+      normaliseAxis(call.int('axis', 0), call.input(0).shape.length),
+    ),
+  GatherND: (b, call) => b.gatherND(call.input(0), call.input(1), call.int('batch_dims', 0)),
+  ScatterElements: scatter('ScatterElements'),
+  Scatter: scatter('ScatterElements'),
+  ScatterND: scatter('ScatterND'),
+
+  // ----- shapes and constants: all of it is known while the graph is built -----
+  Shape: (b, call) => {
+    const { shape } = call.input(0);
+    const rank = shape.length;
+    return b.ints(
+      shape.slice(
+        ...[call.int('start', 0), call.int('end', rank)].map((at) =>
+          Math.min(Math.max(at < 0 ? at + rank : at, 0), rank),
+        ),
+      ),
+    );
+  },
+  Size: (b, call) => b.scalar('int64', elementCount(call.input(0).shape)),
+  Constant: (b, call) => constantOf(b, call),
+  ConstantOfShape: (b, call) => {
+    const shape = call.constantInts(0);
+    if (!call.has('value')) return b.full(call.floatType, shape, 0);
+    const value = call.tensor('value');
+    return b.full(call.localType(value.type), shape, numbersOf(value)[0]);
+  },
+  Range: (b, call) => b.emit('Range', [call.input(0), call.input(1), call.input(2)]),
+  OneHot: (b, call) => {
+    const indices = call.input(0);
+    const values = call.input(2);
+    const depth = call.constantInts(1)[0];
+    const rank = indices.shape.length + 1;
+    const axis = normaliseAxis(call.int('axis', -1), rank);
+    const spread = b.reshape(indices64(b, indices), [...indices.shape.slice(0, axis), 1, ...indices.shape.slice(axis)]);
+    const classes = b.constant(
+      tensorOf(
+        'int64',
+        Array.from({ length: rank }, (_, i) => (i === axis ? depth : 1)),
+        Array.from({ length: depth }, (_, i) => i),
+      ),
+    );
+    const zero = b.scalar('int64', 0);
+    const hot = b.equal(b.where(b.less(spread, zero), b.add(spread, b.scalar('int64', depth)), spread), classes);
+    const [off, on] = b.split(values, [1, 1], 0).map((value) => b.reshape(value, []));
+    return b.where(hot, on, off);
+  },
+};
+
+function constantOf(b: GraphBuilder, call: OperatorCall): Value {
+  if (call.has('value')) {
+    const tensor = call.tensor('value');
+    const type = call.localType(tensor.type);
+    return b.constant(type === tensor.type ? tensor : tensorOf(type, tensor.shape, numbersOf(tensor)));
+  }
+  if (call.has('value_float')) return b.scalar(call.floatType, call.float('value_float'));
+  if (call.has('value_int')) return b.scalar('int64', call.int('value_int'));
+  if (call.has('value_ints')) return b.ints(call.ints('value_ints'));
+  if (call.has('value_floats')) {
+    const values = call.floats('value_floats');
+    return b.constant(tensorOf(call.floatType, [values.length], values));
+  }
+  throw new Error('a constant of this kind is not supported');
+}

@@ -1,0 +1,83 @@
+import type { GraphBuilder } from '../../onnx/builder.ts';
+import type { Value } from '../../onnx/graph.ts';
+import type { Operator, OperatorCall } from '../../onnx/instantiate.ts';
+import { normaliseAxis } from '../../onnx/shapes.ts';
+import { elementCount } from '../../onnx/tensor.ts';
+
+/** The axes of a reduction: an attribute in older opsets, an input in newer ones, all where neither is given. */
+function axesOf(call: OperatorCall, rank: number): readonly number[] {
+  const axes = call.has('axes') ? call.ints('axes') : call.inputs[1] ? call.constantInts(1) : [];
+  if (axes.length > 0) return axes.map((axis) => normaliseAxis(axis, rank));
+  return call.int('noop_with_empty_axes', 0) ? [] : Array.from({ length: rank }, (_, axis) => axis);
+}
+
+type Reduce = (b: GraphBuilder, x: Value, axes: readonly number[], keepdims: boolean) => Value;
+
+const reduction =
+  (reduce: Reduce): Operator =>
+  (b, call) => {
+    const x = call.input(0);
+    return reduce(b, x, axesOf(call, x.shape.length), call.int('keepdims', 1) === 1);
+  };
+
+/** log Σ exp x, shifted by the maximum, which is held constant and so cancels in every derivative. */
+const logSumExp: Reduce = (b, x, axes, keepdims) => {
+  const peak = b.reduceMax(x, axes, true);
+  const shifted = b.log(b.reduceSum(b.exp(b.sub(x, peak)), axes, keepdims));
+  return b.add(shifted, keepdims ? peak : b.reshape(peak, shifted.shape));
+};
+
+/** Index of an extremum along one axis. */
+const indexOf =
+  (op: 'ArgMax' | 'ArgMin'): Operator =>
+  (b, call) => {
+    const x = call.input(0);
+    return b.emit(op, [x], {
+      axis: normaliseAxis(call.int('axis', 0), x.shape.length),
+      keepdims: call.int('keepdims', 1),
+      select_last_index: call.int('select_last_index', 0),
+    });
+  };
+
+/** Before opset 13, softmax joined all axes from `axis` on. */
+const softmax =
+  (op: 'softmax' | 'logSoftmax'): Operator =>
+  (b, call) => {
+    const x = call.input(0);
+    if (call.opset >= 13) return b[op](x, call.int('axis', -1));
+    const axis = normaliseAxis(call.int('axis', 1), x.shape.length);
+    if (axis === x.shape.length - 1) return b[op](x, axis);
+    const flat = b.reshape(x, [elementCount(x.shape.slice(0, axis)), elementCount(x.shape.slice(axis))]);
+    return b.reshape(b[op](flat, 1), x.shape);
+  };
+
+export const reductions: Record<string, Operator> = {
+  ReduceSum: reduction((b, x, axes, keepdims) => b.reduceSum(x, axes, keepdims)),
+  ReduceMean: reduction((b, x, axes, keepdims) => b.reduceMean(x, axes, keepdims)),
+  ReduceMax: reduction((b, x, axes, keepdims) => b.reduceMax(x, axes, keepdims)),
+  ReduceMin: reduction((b, x, axes, keepdims) => b.reduceMin(x, axes, keepdims)),
+  // One axis at a time, which is the form that the gradient rule has.
+  ReduceProd: reduction((b, x, axes, keepdims) => {
+    const product = axes.reduce((value, axis) => b.reduce('ReduceProd', value, [axis], true), x);
+    return keepdims
+      ? product
+      : b.reshape(
+          product,
+          x.shape.filter((_, axis) => !axes.includes(axis)),
+        );
+  }),
+  ReduceSumSquare: reduction((b, x, axes, keepdims) => b.reduceSum(b.mul(x, x), axes, keepdims)),
+  ReduceL1: reduction((b, x, axes, keepdims) => b.reduceSum(b.abs(x), axes, keepdims)),
+  ReduceL2: reduction((b, x, axes, keepdims) => b.sqrt(b.reduceSum(b.mul(x, x), axes, keepdims))),
+  ReduceLogSum: reduction((b, x, axes, keepdims) => b.log(b.reduceSum(x, axes, keepdims))),
+  ReduceLogSumExp: reduction(logSumExp),
+  ArgMax: indexOf('ArgMax'),
+  ArgMin: indexOf('ArgMin'),
+  Softmax: softmax('softmax'),
+  LogSoftmax: softmax('logSoftmax'),
+  CumSum: (b, call) => {
+    const x = call.input(0);
+    const axis = normaliseAxis(call.constantInts(1)[0], x.shape.length);
+    return b.cumSum(x, axis, { exclusive: call.int('exclusive', 0) === 1, reverse: call.int('reverse', 0) === 1 });
+  },
+};

@@ -1,0 +1,87 @@
+import type { GraphBuilder } from '../onnx/builder.ts';
+import { type Node, nodesReaching, type Value } from '../onnx/graph.ts';
+import { isDifferentiable } from '../onnx/ops.ts';
+import { broadcastShapes } from '../onnx/shapes.ts';
+import { sameShape } from '../onnx/simplify.ts';
+import { isFloat } from '../onnx/tensor.ts';
+import { gradientRules } from './rules/index.ts';
+
+/**
+ * Vector–Jacobian product: for outputs y and cotangents dy (same shapes) the sums Σ dyᵀ ∂y/∂w for each w of `wrt`, emitted
+ * into the graph of the outputs. A `w` that no output depends on gets zeros. Everything else, `dy` included, is held
+ * constant, so applying this to the result of an earlier call gives exact second-order products: with g = ∇E,
+ * `vectorJacobianProduct(b, [g], [u], [w])` is the Hessian-vector product H·u.
+ *
+ * The walk goes backwards once over the nodes that lie between `wrt` and the outputs. Cotangents that a rule returns
+ * with the shape of the broadcast result are summed back to the shape of the input here, so that no rule has to.
+ */
+export function vectorJacobianProduct(
+  b: GraphBuilder,
+  outputs: readonly Value[],
+  cotangents: readonly Value[],
+  wrt: readonly Value[],
+): Value[] {
+  const targets = new Set(wrt);
+  const nodes = nodesReaching(outputs, (value) => !targets.has(value) && isFloat(value.type));
+  const active = new Set<Value>(wrt);
+  for (const node of nodes) {
+    if (isDifferentiable(node.opType) && node.inputs.some((input) => input && active.has(input))) {
+      for (const output of node.outputs) if (isFloat(output.type) && !targets.has(output)) active.add(output);
+    }
+  }
+  const received = new Map<Value, Value>();
+  const accumulate = (value: Value, cotangent: Value) => {
+    const sum = received.get(value);
+    received.set(value, sum ? b.add(sum, cotangent) : cotangent);
+  };
+  outputs.forEach((output, i) => {
+    if (active.has(output)) accumulate(output, cotangents[i]);
+  });
+  const origin = b.origin;
+  for (const node of nodes.reverse()) {
+    if (!node.outputs.some((output) => received.has(output) && !targets.has(output))) continue;
+    b.origin = node.origin ? `grad(${node.origin.replace(/^grad\(|\)$/g, '')})` : undefined;
+    const result = applyRule(
+      b,
+      node,
+      node.outputs.map((output) => received.get(output)),
+    );
+    node.inputs.forEach((input, i) => {
+      const cotangent = result[i];
+      if (input && cotangent && active.has(input)) accumulate(input, sumToShape(b, cotangent, input));
+    });
+  }
+  b.origin = origin;
+  return wrt.map((value) => received.get(value) ?? b.zerosLike(value));
+}
+
+/** Gradient of a scalar (float, shape []) with respect to each of `wrt`. */
+export function gradient(b: GraphBuilder, scalar: Value, wrt: readonly Value[]): Value[] {
+  return vectorJacobianProduct(b, [scalar], [b.full(scalar.type, scalar.shape, 1)], wrt);
+}
+
+function applyRule(
+  b: GraphBuilder,
+  node: Node,
+  cotangents: readonly (Value | undefined)[],
+): readonly (Value | undefined)[] {
+  const op = node.opType;
+  if (!isDifferentiable(op)) return [];
+  return gradientRules[op](
+    b,
+    { in: node.inputs as Value[], out: node.outputs, attributes: node.attributes },
+    ...cotangents,
+  );
+}
+
+/** Sums a cotangent over the axes along which the input was broadcast. */
+export function sumToShape(b: GraphBuilder, cotangent: Value, input: Value): Value {
+  if (sameShape(cotangent.shape, input.shape)) return cotangent;
+  const wide = broadcastShapes(cotangent.shape, input.shape);
+  const full = b.expand(cotangent, wide);
+  const lead = wide.length - input.shape.length;
+  const axes = wide.flatMap((dim, axis) =>
+    axis < lead || (input.shape[axis - lead] === 1 && dim !== 1) ? [axis] : [],
+  );
+  return b.reshape(b.reduceSum(full, axes), input.shape);
+}

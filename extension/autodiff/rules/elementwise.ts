@@ -1,0 +1,78 @@
+import type { BinaryOp, UnaryOp } from '../../onnx/ops.ts';
+import { simple } from '../rule.ts';
+
+/** 2/√π, the slope of erf at 0. */
+const erfSlope = 2 / Math.sqrt(Math.PI);
+
+// At kinks the choice is PyTorch's: relu'(0) = 0, |·|'(0) = 0, ties of max and min are shared half and half.
+export const elementwise = simple<UnaryOp | BinaryOp | 'Where' | 'Cast'>({
+  // ----- one argument: dx = dy·f'(x) -----
+  Abs: (b, { in: [x] }, dy) => [b.mul(dy, b.sign(x))],
+  // −1/√(1−x²)
+  Acos: (b, { in: [x] }, dy) => [b.neg(b.div(dy, b.sqrt(b.oneMinus(b.mul(x, x)))))],
+  // 1/√(x²−1)
+  Acosh: (b, { in: [x] }, dy) => [b.div(dy, b.sqrt(b.affine(b.mul(x, x), 1, -1)))],
+  // 1/√(1−x²)
+  Asin: (b, { in: [x] }, dy) => [b.div(dy, b.sqrt(b.oneMinus(b.mul(x, x))))],
+  // 1/√(x²+1)
+  Asinh: (b, { in: [x] }, dy) => [b.div(dy, b.sqrt(b.affine(b.mul(x, x), 1, 1)))],
+  // 1/(1+x²)
+  Atan: (b, { in: [x] }, dy) => [b.div(dy, b.affine(b.mul(x, x), 1, 1))],
+  // 1/(1−x²)
+  Atanh: (b, { in: [x] }, dy) => [b.div(dy, b.oneMinus(b.mul(x, x)))],
+  Cos: (b, { in: [x] }, dy) => [b.neg(b.mul(dy, b.unary('Sin', x)))],
+  Cosh: (b, { in: [x] }, dy) => [b.mul(dy, b.unary('Sinh', x))],
+  // (2/√π)·exp(−x²)
+  Erf: (b, { in: [x] }, dy) => [b.mul(dy, b.affine(b.exp(b.neg(b.mul(x, x))), erfSlope))],
+  Exp: (b, { out: [y] }, dy) => [b.mul(dy, y)],
+  Identity: (_b, _node, dy) => [dy],
+  Log: (b, { in: [x] }, dy) => [b.div(dy, x)],
+  Neg: (b, _node, dy) => [b.neg(dy)],
+  // −1/x² = −y²
+  Reciprocal: (b, { out: [y] }, dy) => [b.neg(b.mul(dy, b.mul(y, y)))],
+  Relu: (b, { in: [x] }, dy) => [b.mul(dy, b.indicator(b.greater(x, b.number(0, x)), x))],
+  // y·(1−y)
+  Sigmoid: (b, { out: [y] }, dy) => [b.mul(dy, b.mul(y, b.oneMinus(y)))],
+  Sin: (b, { in: [x] }, dy) => [b.mul(dy, b.unary('Cos', x))],
+  Sinh: (b, { in: [x] }, dy) => [b.mul(dy, b.unary('Cosh', x))],
+  Softplus: (b, { in: [x] }, dy) => [b.mul(dy, b.sigmoid(x))],
+  // 1/(2y)
+  Sqrt: (b, { out: [y] }, dy) => [b.div(b.affine(dy, 0.5), y)],
+  // 1+y²
+  Tan: (b, { out: [y] }, dy) => [b.mul(dy, b.affine(b.mul(y, y), 1, 1))],
+  // 1−y²
+  Tanh: (b, { out: [y] }, dy) => [b.mul(dy, b.oneMinus(b.mul(y, y)))],
+
+  // ----- two arguments -----
+  Add: (_b, _node, dz) => [dz, dz],
+  Sub: (b, _node, dz) => [dz, b.neg(dz)],
+  Mul: (b, { in: [x, y] }, dz) => [b.mul(dz, y), b.mul(dz, x)],
+  // z = x/y            dx = dz/y, dy = −dz·z/y
+  Div: (b, { in: [, y], out: [z] }, dz) => {
+    const dx = b.div(dz, y);
+    return [dx, b.neg(b.mul(dx, z))];
+  },
+  // z = x^y            dx = dz·y·x^(y−1) (0 where y = 0), dy = dz·z·log x (0 where x = 0 ≤ y, and then never −∞·0)
+  Pow: (b, { in: [x, y], out: [z] }, dz) => {
+    const zero = b.number(0, x);
+    const slope = b.mul(y, b.pow(x, b.affine(y, 1, -1)));
+    const dx = y.constant ? slope : b.where(b.equal(y, zero), zero, slope);
+    const safe = b.where(b.greater(x, zero), x, b.number(1, x));
+    return [b.mul(dz, dx), b.mul(dz, b.mul(z, b.log(safe)))];
+  },
+  Max: (b, { in: [x, y] }, dz) => {
+    const share = b.add(b.indicator(b.greater(x, y), x), b.affine(b.indicator(b.equal(x, y), x), 0.5));
+    return [b.mul(dz, share), b.mul(dz, b.oneMinus(share))];
+  },
+  Min: (b, { in: [x, y] }, dz) => {
+    const share = b.add(b.indicator(b.less(x, y), x), b.affine(b.indicator(b.equal(x, y), x), 0.5));
+    return [b.mul(dz, share), b.mul(dz, b.oneMinus(share))];
+  },
+
+  // ----- selection and conversion -----
+  Where: (b, { in: [condition] }, dy) => {
+    const zero = b.number(0, dy);
+    return [undefined, b.where(condition, dy, zero), b.where(condition, zero, dy)];
+  },
+  Cast: (b, { in: [x] }, dy) => [b.cast(dy, x.type)],
+});

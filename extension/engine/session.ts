@@ -1,0 +1,47 @@
+import { availableParallelism } from 'node:os';
+import type { InferenceSession, OnnxValue } from 'onnxruntime-node';
+import type { ElementType, Tensor } from '../onnx/tensor.ts';
+
+export type Device = 'cpu' | 'cuda' | 'webgpu';
+export type Feeds = ReadonlyMap<string, Tensor>;
+
+/** A loaded program. Runs block the thread, so sessions belong into the engine process. */
+export class Session {
+  private constructor(
+    private readonly session: InferenceSession,
+    private readonly ort: typeof import('onnxruntime-node'),
+  ) {}
+
+  /** Loads an encoded model. Throws what the runtime throws. */
+  static async create(bytes: Uint8Array, device: Device = 'cpu', threads = availableParallelism()): Promise<Session> {
+    const ort = await import('onnxruntime-node');
+    const session = await ort.InferenceSession.create(bytes, {
+      executionProviders: [device],
+      graphOptimizationLevel: 'all',
+      enableMemPattern: false,
+      enableCpuMemArena: true,
+      intraOpNumThreads: threads,
+      interOpNumThreads: 1,
+      logSeverityLevel: 3,
+    });
+    return new Session(session, ort);
+  }
+
+  /** Runs the program once. Inputs are not copied; outputs are. */
+  async run(feeds: Feeds): Promise<Map<string, Tensor>> {
+    const values: Record<string, OnnxValue> = Object.create(null);
+    for (const [name, { type, data, shape }] of feeds)
+      values[name] = new this.ort.Tensor(type as 'float32', data as Float32Array, shape);
+    const results = await this.session.run(values);
+    return new Map(
+      Object.entries(results).map(([name, value]) => [
+        name,
+        { type: value.type as ElementType, shape: value.dims, data: value.data as never },
+      ]),
+    );
+  }
+
+  async release(): Promise<void> {
+    await this.session.release();
+  }
+}

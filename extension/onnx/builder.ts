@@ -1,0 +1,307 @@
+import { evaluateConstant } from './fold.ts';
+import type { Attributes, Graph, Node, Scope, Value } from './graph.ts';
+import type { OpType, PrimitiveOp } from './ops.ts';
+import { normaliseAxis, shapeRules, type ValueTypes } from './shapes.ts';
+import { simplifications } from './simplify.ts';
+import { allocate, type ElementType, elementCount, isFloat, type Shape, type Tensor, tensorOf } from './tensor.ts';
+
+/** Ends of slices: "to the last element" in either direction, as exporters write it. */
+const farEnd = 2 ** 53;
+
+type Source = Value | undefined;
+
+/** State shared by a builder and the builders of the loop bodies inside it. */
+interface Shared {
+  nextId: number;
+  readonly nodes: Map<string, readonly Value[]>;
+  readonly constants: Map<string, Value>;
+  readonly tensors: WeakMap<object, Value>;
+}
+
+/**
+ * Builds a typed graph. Each method is named like the ONNX operator that it emits, infers type and shape, folds
+ * constants, applies identities, and returns the existing value where the same node was built before (common-subexpression
+ * elimination). A node is placed in the outermost scope that knows its inputs, so what does not change in a loop
+ * leaves it.
+ */
+export class GraphBuilder implements Scope {
+  readonly parent: GraphBuilder | undefined;
+  readonly depth: number;
+  readonly inputs: Value[] = [];
+  /** Label given to the nodes that are built; messages and written graphs show it. */
+  origin: string | undefined;
+  private readonly shared: Shared;
+
+  constructor(parent?: GraphBuilder) {
+    this.parent = parent;
+    this.depth = parent ? parent.depth + 1 : 0;
+    this.shared = parent?.shared ?? { nextId: 0, nodes: new Map(), constants: new Map(), tensors: new WeakMap() };
+  }
+
+  /** A value that the caller of the graph provides. */
+  input(name: string, type: ElementType, shape: Shape): Value {
+    const value = this.value(type, shape, { name });
+    this.inputs.push(value);
+    return value;
+  }
+
+  /** A constant. Equal small constants are one value. */
+  constant(tensor: Tensor): Value {
+    const known = this.shared.tensors.get(tensor.data);
+    if (known?.constant === tensor) return known;
+    const key = tensor.data.length <= 64 ? `${tensor.type}[${tensor.shape}]${bitsOf(tensor)}` : undefined;
+    const equal = key && this.shared.constants.get(key);
+    if (equal) return equal;
+    const value = this.root().value(tensor.type, tensor.shape, { constant: tensor });
+    if (key) this.shared.constants.set(key, value);
+    this.shared.tensors.set(tensor.data, value);
+    return value;
+  }
+
+  scalar(type: ElementType, value: number): Value {
+    return this.constant(tensorOf(type, [], [value]));
+  }
+
+  /** A scalar of the type of `like`. */
+  number(value: number, like: Value): Value {
+    return this.scalar(like.type, value);
+  }
+
+  ints(values: readonly number[]): Value {
+    return this.constant(tensorOf('int64', [values.length], values));
+  }
+
+  /** A tensor with every element equal; stored as one element. */
+  full(type: ElementType, shape: Shape, value: number): Value {
+    return this.expand(this.scalar(type, value), shape);
+  }
+
+  zerosLike(x: Value): Value {
+    return this.full(x.type, x.shape, 0);
+  }
+
+  /** Emits any primitive in normal form (see `shapeRules`); the typed methods below are the usual way in. */
+  emit(opType: PrimitiveOp, inputs: readonly Source[], attributes: Attributes = {}): readonly Value[] {
+    const types = shapeRules[opType](inputs, attributes);
+    const folded = types.length === 1 ? evaluateConstant(opType, inputs, attributes, types[0]) : undefined;
+    if (folded) return [this.constant(folded)];
+    const simplified = simplifications[opType]?.(this, inputs, attributes, types[0].shape);
+    if (simplified) return [simplified];
+    const key = `${opType}(${inputs.map((value) => value?.id ?? '')})${JSON.stringify(attributes)}`;
+    const known = this.shared.nodes.get(key);
+    if (known) return known;
+    const outputs = this.scopeOf(inputs).node(opType, inputs, attributes, types, this.origin);
+    this.shared.nodes.set(key, outputs);
+    return outputs;
+  }
+
+  private one(opType: PrimitiveOp, inputs: readonly Source[], attributes?: Attributes): Value {
+    return this.emit(opType, inputs, attributes)[0];
+  }
+
+  // ----- element-wise -----
+  add = (x: Value, y: Value): Value => this.one('Add', [x, y]);
+  sub = (x: Value, y: Value): Value => this.one('Sub', [x, y]);
+  mul = (x: Value, y: Value): Value => this.one('Mul', [x, y]);
+  div = (x: Value, y: Value): Value => this.one('Div', [x, y]);
+  pow = (x: Value, y: Value): Value => this.one('Pow', [x, y]);
+  max = (x: Value, y: Value): Value => this.one('Max', [x, y]);
+  min = (x: Value, y: Value): Value => this.one('Min', [x, y]);
+  mod = (x: Value, y: Value): Value => this.one('Mod', [x, y], isFloat(x.type) ? { fmod: 1 } : {});
+  unary = (op: PrimitiveOp, x: Value): Value => this.one(op, [x]);
+  neg = (x: Value): Value => this.one('Neg', [x]);
+  abs = (x: Value): Value => this.one('Abs', [x]);
+  exp = (x: Value): Value => this.one('Exp', [x]);
+  log = (x: Value): Value => this.one('Log', [x]);
+  sqrt = (x: Value): Value => this.one('Sqrt', [x]);
+  sign = (x: Value): Value => this.one('Sign', [x]);
+  relu = (x: Value): Value => this.one('Relu', [x]);
+  sigmoid = (x: Value): Value => this.one('Sigmoid', [x]);
+  softplus = (x: Value): Value => this.one('Softplus', [x]);
+  tanh = (x: Value): Value => this.one('Tanh', [x]);
+  reciprocal = (x: Value): Value => this.one('Reciprocal', [x]);
+  /** x·factor + term, the usual affine helper; factors 1 and terms 0 vanish. */
+  affine = (x: Value, factor: number, term = 0): Value =>
+    this.add(this.mul(x, this.number(factor, x)), this.number(term, x));
+  oneMinus = (x: Value): Value => this.sub(this.number(1, x), x);
+  cast = (x: Value, to: ElementType): Value => this.one('Cast', [x], { to });
+  where = (condition: Value, x: Value, y: Value): Value => this.one('Where', [condition, x, y]);
+  equal = (x: Value, y: Value): Value => this.one('Equal', [x, y]);
+  greater = (x: Value, y: Value): Value => this.one('Greater', [x, y]);
+  greaterOrEqual = (x: Value, y: Value): Value => this.one('GreaterOrEqual', [x, y]);
+  less = (x: Value, y: Value): Value => this.one('Less', [x, y]);
+  and = (x: Value, y: Value): Value => this.one('And', [x, y]);
+  not = (x: Value): Value => this.one('Not', [x]);
+  /** 1 where the condition holds, else 0. */
+  indicator = (condition: Value, like: Value): Value => this.cast(condition, like.type);
+
+  // ----- reductions; `axes` undefined means all -----
+  reduceSum = (x: Value, axes?: readonly number[], keepdims = false): Value =>
+    this.reduce('ReduceSum', x, axes, keepdims);
+  reduceMean = (x: Value, axes?: readonly number[], keepdims = false): Value =>
+    this.reduce('ReduceMean', x, axes, keepdims);
+  reduceMax = (x: Value, axes?: readonly number[], keepdims = false): Value =>
+    this.reduce('ReduceMax', x, axes, keepdims);
+  reduceMin = (x: Value, axes?: readonly number[], keepdims = false): Value =>
+    this.reduce('ReduceMin', x, axes, keepdims);
+  reduce(
+    op: 'ReduceSum' | 'ReduceMean' | 'ReduceMax' | 'ReduceMin' | 'ReduceProd',
+    x: Value,
+    axes?: readonly number[],
+    keepdims = false,
+  ): Value {
+    const rank = x.shape.length;
+    const over = (axes ?? x.shape.map((_, i) => i)).map((axis) => normaliseAxis(axis, rank));
+    if (over.length === 0) return x;
+    return this.one(op, [x, this.ints([...over].sort((a, b) => a - b))], { keepdims: keepdims ? 1 : 0 });
+  }
+  softmax = (x: Value, axis: number): Value => this.one('Softmax', [x], { axis: normaliseAxis(axis, x.shape.length) });
+  logSoftmax = (x: Value, axis: number): Value =>
+    this.one('LogSoftmax', [x], { axis: normaliseAxis(axis, x.shape.length) });
+  cumSum = (x: Value, axis: number, { exclusive = false, reverse = false } = {}): Value =>
+    this.one('CumSum', [x, this.scalar('int64', axis)], { exclusive: exclusive ? 1 : 0, reverse: reverse ? 1 : 0 });
+
+  // ----- products -----
+  matMul = (a: Value, b: Value): Value => this.one('MatMul', [a, b]);
+  gemm = (
+    a: Value,
+    b: Value,
+    { transA = false, transB = false, c }: { transA?: boolean; transB?: boolean; c?: Value } = {},
+  ): Value =>
+    this.one('Gemm', c ? [a, b, c] : [a, b], { alpha: 1, beta: 1, transA: transA ? 1 : 0, transB: transB ? 1 : 0 });
+
+  // ----- movement -----
+  reshape = (x: Value, shape: Shape): Value => this.one('Reshape', [x, this.ints(shape)]);
+  transpose = (x: Value, perm: readonly number[]): Value => this.one('Transpose', [x], { perm });
+  /** Swaps the last two axes. */
+  swapLast(x: Value): Value {
+    const axes = x.shape.map((_, i) => i);
+    return this.transpose(x, [...axes.slice(0, -2), axes.length - 1, axes.length - 2]);
+  }
+  expand = (x: Value, shape: Shape): Value => this.one('Expand', [x, this.ints(shape)]);
+  concat = (values: readonly Value[], axis: number): Value =>
+    this.one('Concat', values, { axis: normaliseAxis(axis, values[0].shape.length) });
+  split(x: Value, sizes: readonly number[], axis: number): readonly Value[] {
+    return sizes.length === 1
+      ? [x]
+      : this.emit('Split', [x, this.ints(sizes)], { axis: normaliseAxis(axis, x.shape.length) });
+  }
+  /** Elements start, start+step, … before end, along given axes; ends beyond the axis are clamped. */
+  slice(
+    x: Value,
+    spec: { starts: readonly number[]; ends: readonly number[]; axes: readonly number[]; steps?: readonly number[] },
+  ): Value {
+    const axes = spec.axes.map((axis) => normaliseAxis(axis, x.shape.length));
+    const clamp = (values: readonly number[]) => values.map((value) => Math.min(Math.max(value, -farEnd), farEnd));
+    const steps = spec.steps ?? axes.map(() => 1);
+    return this.one('Slice', [
+      x,
+      this.ints(clamp(spec.starts)),
+      this.ints(clamp(spec.ends)),
+      this.ints(axes),
+      this.ints(steps),
+    ]);
+  }
+  /** Zeros (or `value`) around x: `begin` and `end` have one amount for each axis; negative amounts cut off. */
+  pad(x: Value, begin: readonly number[], end: readonly number[], value = 0): Value {
+    return this.one('Pad', [x, this.ints([...begin, ...end]), this.number(value, x)], { mode: 'constant' });
+  }
+  gather = (x: Value, indices: Value, axis: number): Value =>
+    this.one('Gather', [x, indices], { axis: normaliseAxis(axis, x.shape.length) });
+  gatherElements = (x: Value, indices: Value, axis: number): Value =>
+    this.one('GatherElements', [x, indices], { axis });
+  gatherND = (x: Value, indices: Value, batchDims = 0): Value =>
+    this.one('GatherND', [x, indices], { batch_dims: batchDims });
+  scatterElementsAdd = (x: Value, indices: Value, updates: Value, axis: number): Value =>
+    this.one('ScatterElements', [x, indices, updates], { axis, reduction: 'add' });
+  scatterNDAdd = (x: Value, indices: Value, updates: Value): Value =>
+    this.one('ScatterND', [x, indices, updates], { reduction: 'add' });
+
+  // ----- control -----
+  /**
+   * Runs `build` `count` times (an int64 scalar), passing `carried` along; returns the final carried values and the
+   * stacked values of every turn. `build` gets the turn index and the carried values inside a new scope; its `proceed`
+   * (bool scalar), where given, ends the loop when false.
+   */
+  loop(
+    count: Value,
+    carried: readonly Value[],
+    build: (
+      body: GraphBuilder,
+      index: Value,
+      carried: readonly Value[],
+    ) => { carried: readonly Value[]; stacked?: readonly Value[]; proceed?: Value },
+    maximum: number,
+  ): { carried: readonly Value[]; stacked: readonly Value[] } {
+    const body = new GraphBuilder(this);
+    const index = body.input('turn', 'int64', []);
+    body.input('proceed', 'bool', []);
+    const inner = carried.map((value, i) => body.input(`carried_${i}`, value.type, value.shape));
+    const result = build(body, index, inner);
+    const stacked = result.stacked ?? [];
+    result.carried.forEach((value, i) => {
+      if (value.type !== carried[i].type || String(value.shape) !== String(carried[i].shape)) {
+        throw new Error(
+          `carried value ${i} changes from ${carried[i].type}[${carried[i].shape}] to ${value.type}[${value.shape}]`,
+        );
+      }
+    });
+    const graph: Graph = {
+      scope: body,
+      inputs: body.inputs,
+      outputs: [result.proceed ?? this.scalar('bool', 1), ...result.carried, ...stacked].map((value, i) => ({
+        name: `out_${i}`,
+        value,
+      })),
+    };
+    const types = [...carried, ...stacked.map((value) => ({ type: value.type, shape: [maximum, ...value.shape] }))];
+    const outputs = this.node('Loop', [count, this.scalar('bool', 1), ...carried], {}, types, this.origin, graph);
+    return { carried: outputs.slice(0, carried.length), stacked: outputs.slice(carried.length) };
+  }
+
+  private root(): GraphBuilder {
+    return this.parent ? this.parent.root() : this;
+  }
+
+  /** The innermost scope among the inputs. Constants live in the root and pull nothing inwards. */
+  private scopeOf(inputs: readonly Source[]): GraphBuilder {
+    let result = this.root();
+    for (const value of inputs) if (value && value.scope.depth > result.depth) result = value.scope as GraphBuilder;
+    return result;
+  }
+
+  private node(
+    opType: OpType,
+    inputs: readonly Source[],
+    attributes: Attributes,
+    types: ValueTypes,
+    origin?: string,
+    body?: Graph,
+  ): readonly Value[] {
+    const node: { -readonly [K in keyof Node]: Node[K] } = { opType, inputs, outputs: [], attributes, body, origin };
+    node.outputs = types.map(({ type, shape }) => this.value(type, shape, { node }));
+    return node.outputs;
+  }
+
+  private value(type: ElementType, shape: Shape, rest: { name?: string; node?: Node; constant?: Tensor }): Value {
+    return {
+      id: this.shared.nextId++,
+      type,
+      shape,
+      scope: this,
+      name: rest.name,
+      node: rest.node,
+      constant: rest.constant,
+    };
+  }
+}
+
+/** The exact content of a small tensor as a key; NaN and −0 keep their patterns. */
+function bitsOf(tensor: Tensor): string {
+  const copy = allocate(tensor.type, tensor.data.length);
+  (copy as Uint8Array).set(tensor.data as Uint8Array);
+  return Buffer.from(copy.buffer as ArrayBuffer).toString('base64');
+}
+
+/** Number of elements of a value. */
+export const sizeOf = (value: Value): number => elementCount(value.shape);

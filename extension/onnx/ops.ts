@@ -1,0 +1,112 @@
+/**
+ * The primitives: the ONNX operators that graphs in this program consist of, in the form that opset 20 gives them.
+ * Every other operator is rewritten into these when a model is read. Shape rules and gradient rules are exhaustive over
+ * these lists by type, so an operator added here without them does not compile.
+ */
+
+/** Element-wise functions of one argument with a derivative. */
+export const unaryOps = [
+  'Abs',
+  'Acos',
+  'Acosh',
+  'Asin',
+  'Asinh',
+  'Atan',
+  'Atanh',
+  'Cos',
+  'Cosh',
+  'Erf',
+  'Exp',
+  'Identity',
+  'Log',
+  'Neg',
+  'Reciprocal',
+  'Relu',
+  'Sigmoid',
+  'Sin',
+  'Sinh',
+  'Softplus',
+  'Sqrt',
+  'Tan',
+  'Tanh',
+] as const;
+
+/** Element-wise functions of two arguments, with broadcasting. */
+export const binaryOps = ['Add', 'Sub', 'Mul', 'Div', 'Pow', 'Max', 'Min'] as const;
+
+export const differentiableOps = [
+  ...unaryOps,
+  ...binaryOps,
+  'Where',
+  'Cast',
+  'ReduceSum',
+  'ReduceMean',
+  'ReduceMax',
+  'ReduceMin',
+  'ReduceProd',
+  'Softmax',
+  'LogSoftmax',
+  'MatMul',
+  'Gemm',
+  'Reshape',
+  'Transpose',
+  'Expand',
+  'Concat',
+  'Split',
+  'Slice',
+  'Pad',
+  'Gather',
+  'GatherElements',
+  'GatherND',
+  'ScatterElements',
+  'ScatterND',
+  'CumSum',
+  'TopK',
+  'Conv',
+  'ConvTranspose',
+  'MaxPool',
+] as const;
+
+/** Piecewise constant or not of a floating-point type: nothing flows back through these. */
+export const discreteOps = [
+  'Sign',
+  'Floor',
+  'Ceil',
+  'Round',
+  'Equal',
+  'Greater',
+  'GreaterOrEqual',
+  'Less',
+  'LessOrEqual',
+  'And',
+  'Or',
+  'Xor',
+  'Not',
+  'IsNaN',
+  'IsInf',
+  'Mod',
+  'ArgMax',
+  'ArgMin',
+  'Range',
+] as const;
+
+/** Control flow that programs use; never differentiated. */
+export const controlOps = ['Loop'] as const;
+
+export type UnaryOp = (typeof unaryOps)[number];
+export type BinaryOp = (typeof binaryOps)[number];
+export type DifferentiableOp = (typeof differentiableOps)[number];
+export type DiscreteOp = (typeof discreteOps)[number];
+export type ControlOp = (typeof controlOps)[number];
+export type PrimitiveOp = DifferentiableOp | DiscreteOp;
+export type OpType = PrimitiveOp | ControlOp;
+
+const differentiable: ReadonlySet<string> = new Set(differentiableOps);
+const primitives: ReadonlySet<string> = new Set([...differentiableOps, ...discreteOps]);
+
+export const isDifferentiable = (op: string): op is DifferentiableOp => differentiable.has(op);
+export const isPrimitive = (op: string): op is PrimitiveOp => primitives.has(op);
+
+/** Opset of the default domain, and the matching IR version, that written graphs declare. */
+export const targetOpset = 20;
+export const targetIrVersion = 9;

@@ -1,0 +1,89 @@
+import { GraphBuilder } from './builder.ts';
+import { type Graph, type Node, nodesOf, type Value } from './graph.ts';
+import type { OpType, PrimitiveOp } from './ops.ts';
+
+/** Replaces a node of the graph by other nodes; gets its inputs as values of the new graph. */
+export type Replacement = (b: GraphBuilder, inputs: readonly (Value | undefined)[], node: Node) => readonly Value[];
+
+/**
+ * Copies a graph node by node into a new builder, loop bodies included, with some operators replaced. Inputs keep their
+ * names and order.
+ */
+export function rewriteGraph(
+  graph: Graph,
+  replacementFor: (opType: OpType, node: Node) => Replacement | undefined,
+): Graph {
+  const known = new Map<Value, Value>();
+  const b = new GraphBuilder();
+  for (const value of graph.inputs) known.set(value, b.input(value.name ?? '', value.type, value.shape));
+  copyNodes(graph, b, known, replacementFor);
+  return {
+    scope: b,
+    inputs: b.inputs,
+    outputs: graph.outputs.map(({ name, value }) => ({ name, value: translate(b, known, value) })),
+  };
+}
+
+function translate(b: GraphBuilder, known: Map<Value, Value>, value: Value): Value {
+  const found = known.get(value);
+  if (found) return found;
+  if (!value.constant) throw new Error(`value ${value.id} (${value.node?.opType ?? 'input'}) is used before it exists`);
+  return b.constant(value.constant);
+}
+
+function copyNodes(
+  graph: Graph,
+  b: GraphBuilder,
+  known: Map<Value, Value>,
+  replacementFor: (opType: OpType, node: Node) => Replacement | undefined,
+): void {
+  for (const node of nodesOf(graph)) {
+    const inputs = node.inputs.map((value) => value && translate(b, known, value));
+    b.origin = node.origin;
+    const outputs = node.body
+      ? copyLoop(node, node.body, inputs as Value[], b, known, replacementFor)
+      : copyNode(node, inputs, b, replacementFor);
+    node.outputs.forEach((value, i) => {
+      if (outputs[i]) known.set(value, outputs[i]);
+    });
+  }
+}
+
+function copyNode(
+  node: Node,
+  inputs: readonly (Value | undefined)[],
+  b: GraphBuilder,
+  replacementFor: (opType: OpType, node: Node) => Replacement | undefined,
+): readonly Value[] {
+  const replace = replacementFor(node.opType, node);
+  return replace ? replace(b, inputs, node) : b.emit(node.opType as PrimitiveOp, inputs, node.attributes);
+}
+
+function copyLoop(
+  node: Node,
+  body: Graph,
+  inputs: Value[],
+  b: GraphBuilder,
+  known: Map<Value, Value>,
+  replacementFor: (opType: OpType, node: Node) => Replacement | undefined,
+): readonly Value[] {
+  const [count, , ...carried] = inputs;
+  const outer = body.inputs;
+  const stackedFrom = 1 + carried.length;
+  const maximum = node.outputs[carried.length]?.shape[0] ?? 0;
+  const { carried: final, stacked } = b.loop(
+    count,
+    carried,
+    (inner, index, values) => {
+      known.set(outer[0], index);
+      values.forEach((value, i) => {
+        known.set(outer[i + 2], value);
+      });
+      copyNodes(body, inner, known, replacementFor);
+      const results = body.outputs.map(({ value }) => translate(inner, known, value));
+      return { proceed: results[0], carried: results.slice(1, stackedFrom), stacked: results.slice(stackedFrom) };
+    },
+    maximum,
+  );
+  return [...final, ...stacked];
+}

@@ -1,0 +1,272 @@
+import type { Attributes, Value } from './graph.ts';
+import type { BinaryOp, PrimitiveOp, UnaryOp } from './ops.ts';
+import { binaryOps, unaryOps } from './ops.ts';
+import type { ElementType, Shape } from './tensor.ts';
+import { elementCount } from './tensor.ts';
+
+/** Type and shape of each output of a node. */
+export type ValueTypes = readonly { readonly type: ElementType; readonly shape: Shape }[];
+export type ShapeRule = (inputs: readonly (Value | undefined)[], attributes: Attributes) => ValueTypes;
+
+/** Shape after numpy broadcasting; throws where two dimensions differ and neither is 1. */
+export function broadcastShapes(...shapes: readonly Shape[]): number[] {
+  const rank = Math.max(0, ...shapes.map((shape) => shape.length));
+  return Array.from({ length: rank }, (_, axis) => {
+    let result = 1;
+    for (const shape of shapes) {
+      const dim = shape[axis - rank + shape.length] ?? 1;
+      if (dim === 1 || dim === result) continue;
+      if (result !== 1) throw new Error(`shapes ${shapes.map(showShape).join(' and ')} do not broadcast`);
+      result = dim;
+    }
+    return result;
+  });
+}
+
+export const showShape = (shape: readonly (number | string | undefined)[]): string =>
+  `[${shape.map((dim) => dim ?? '?').join(', ')}]`;
+
+/** An axis in [0, rank) from one that may count from the end. */
+export function normaliseAxis(axis: number, rank: number): number {
+  const result = axis < 0 ? axis + rank : axis;
+  if (!Number.isInteger(result) || result < 0 || result >= Math.max(rank, 1))
+    throw new Error(`axis ${axis} is out of range for rank ${rank}`);
+  return result;
+}
+
+/** The integers of a constant input; the operators' shape arguments must be constants. */
+export function constantInts(value: Value | undefined, what: string): number[] {
+  if (!value?.constant) throw new Error(`${what} depends on data`);
+  return Array.from(value.constant.data as ArrayLike<number | bigint>, Number);
+}
+
+const of = (type: ElementType, shape: Shape): ValueTypes => [{ type, shape }];
+const like: ShapeRule = ([x]) => of(x!.type, x!.shape);
+
+const broadcast: ShapeRule = ([x, y]) => {
+  if (x!.type !== y!.type) throw new Error(`element types ${x!.type} and ${y!.type} differ`);
+  return of(x!.type, broadcastShapes(x!.shape, y!.shape));
+};
+const compare: ShapeRule = ([x, y]) => of('bool', broadcastShapes(x!.shape, y!.shape));
+const test: ShapeRule = ([x]) => of('bool', x!.shape);
+
+const reduce: ShapeRule = ([x, axes], { keepdims }) => {
+  const rank = x!.shape.length;
+  const over = new Set(constantInts(axes, 'the axes').map((axis) => normaliseAxis(axis, rank)));
+  return of(
+    x!.type,
+    x!.shape.flatMap((dim, axis) => (over.has(axis) ? (keepdims === 0 ? [] : [1]) : [dim])),
+  );
+};
+
+const argReduce: ShapeRule = ([x], { axis, keepdims }) => {
+  const over = normaliseAxis(axis as number, x!.shape.length);
+  return of(
+    'int64',
+    x!.shape.flatMap((dim, i) => (i === over ? (keepdims === 0 ? [] : [1]) : [dim])),
+  );
+};
+
+function matMulShape(a: Shape, b: Shape): number[] {
+  if (a.length === 0 || b.length === 0) throw new Error('MatMul of a scalar');
+  const left = a.length === 1 ? [1, a[0]] : a;
+  const right = b.length === 1 ? [b[0], 1] : b;
+  if (left.at(-1) !== right.at(-2)) throw new Error(`inner dimensions of ${showShape(a)} and ${showShape(b)} differ`);
+  const batch = broadcastShapes(left.slice(0, -2), right.slice(0, -2));
+  return [...batch, ...(a.length === 1 ? [] : [left.at(-2)!]), ...(b.length === 1 ? [] : [right.at(-1)!])];
+}
+
+/** Spatial output size of a convolution or pooling window, and the effective pads, per spatial axis. */
+export function windowOutput(
+  size: number,
+  kernel: number,
+  {
+    stride,
+    dilation,
+    begin,
+    end,
+    ceil,
+  }: { stride: number; dilation: number; begin: number; end: number; ceil?: boolean },
+): number {
+  const span = size + begin + end - dilation * (kernel - 1) - 1;
+  if (span < 0 || stride <= 0)
+    throw new Error(`a window of ${kernel} (dilation ${dilation}) does not fit ${size} with pads ${begin}, ${end}`);
+  const count = (ceil ? Math.ceil(span / stride) : Math.floor(span / stride)) + 1;
+  // The last window must start inside the input or the left pad, as in PyTorch and ONNX.
+  return ceil && (count - 1) * stride >= size + begin ? count - 1 : count;
+}
+
+const ints = (attributes: Attributes, name: string): readonly number[] => attributes[name] as readonly number[];
+
+const conv: ShapeRule = ([x, w], attributes) => {
+  const spatial = x!.shape.slice(2);
+  const pads = ints(attributes, 'pads');
+  const group = attributes.group as number;
+  if (x!.shape.length !== w!.shape.length || x!.shape[1] !== w!.shape[1] * group || w!.shape[0] % group !== 0) {
+    throw new Error(`weights ${showShape(w!.shape)} in ${group} group(s) do not fit input ${showShape(x!.shape)}`);
+  }
+  const out = spatial.map((size, i) =>
+    windowOutput(size, w!.shape[i + 2], {
+      stride: ints(attributes, 'strides')[i],
+      dilation: ints(attributes, 'dilations')[i],
+      begin: pads[i],
+      end: pads[i + spatial.length],
+    }),
+  );
+  return of(x!.type, [x!.shape[0], w!.shape[0], ...out]);
+};
+
+const convTranspose: ShapeRule = ([x, w], attributes) => {
+  const spatial = x!.shape.slice(2);
+  const pads = ints(attributes, 'pads');
+  const group = attributes.group as number;
+  if (x!.shape.length !== w!.shape.length || x!.shape[1] !== w!.shape[0]) {
+    throw new Error(`weights ${showShape(w!.shape)} do not fit input ${showShape(x!.shape)}`);
+  }
+  const out = spatial.map(
+    (size, i) =>
+      ints(attributes, 'strides')[i] * (size - 1) +
+      ints(attributes, 'output_padding')[i] +
+      (w!.shape[i + 2] - 1) * ints(attributes, 'dilations')[i] +
+      1 -
+      pads[i] -
+      pads[i + spatial.length],
+  );
+  return of(x!.type, [x!.shape[0], w!.shape[1] * group, ...out]);
+};
+
+const maxPool: ShapeRule = ([x], attributes) => {
+  const spatial = x!.shape.slice(2);
+  const pads = ints(attributes, 'pads');
+  const out = spatial.map((size, i) =>
+    windowOutput(size, ints(attributes, 'kernel_shape')[i], {
+      stride: ints(attributes, 'strides')[i],
+      dilation: ints(attributes, 'dilations')[i],
+      begin: pads[i],
+      end: pads[i + spatial.length],
+      ceil: attributes.ceil_mode === 1,
+    }),
+  );
+  const shape = [...x!.shape.slice(0, 2), ...out];
+  return [
+    { type: x!.type, shape },
+    { type: 'int64', shape },
+  ];
+};
+
+/** First index, last index (exclusive) and step of a slice along one axis, clamped as the operator defines. */
+export function sliceRange(dim: number, start: number, end: number, step: number): { first: number; count: number } {
+  const clamp = (value: number, low: number, high: number) =>
+    Math.min(Math.max(value < 0 ? value + dim : value, low), high);
+  const first = step > 0 ? clamp(start, 0, dim) : clamp(start, 0, dim - 1);
+  const last = step > 0 ? clamp(end, 0, dim) : clamp(end, -1, dim - 1);
+  return { first, count: Math.max(0, Math.ceil((last - first) / step)) };
+}
+
+const slice: ShapeRule = ([x, starts, ends, axes, steps]) => {
+  const shape = [...x!.shape];
+  const from = constantInts(starts, 'the start of a slice');
+  const to = constantInts(ends, 'the end of a slice');
+  const by = constantInts(steps, 'the step of a slice');
+  constantInts(axes, 'the axes of a slice').forEach((axis, i) => {
+    shape[axis] = sliceRange(shape[axis], from[i], to[i], by[i]).count;
+  });
+  return of(x!.type, shape);
+};
+
+const pad: ShapeRule = ([x, pads]) => {
+  const amounts = constantInts(pads, 'the pads');
+  const rank = x!.shape.length;
+  return of(
+    x!.type,
+    x!.shape.map((dim, i) => dim + amounts[i] + amounts[i + rank]),
+  );
+};
+
+const concat: ShapeRule = (inputs, { axis }) => {
+  const [first] = inputs;
+  const along = axis as number;
+  for (const value of inputs) {
+    if (
+      value!.shape.length !== first!.shape.length ||
+      value!.shape.some((dim, i) => i !== along && dim !== first!.shape[i])
+    ) {
+      throw new Error(`cannot join ${inputs.map((v) => showShape(v!.shape)).join(', ')} along axis ${along}`);
+    }
+  }
+  const total = inputs.reduce((sum, value) => sum + value!.shape[along], 0);
+  return of(first!.type, first!.shape.with(along, total));
+};
+
+const table = <K extends string>(names: readonly K[], rule: ShapeRule): Record<K, ShapeRule> =>
+  Object.fromEntries(names.map((name) => [name, rule])) as Record<K, ShapeRule>;
+
+/** Shape inference for every primitive. Inputs are in normal form: axes not negative, optional inputs filled in. */
+export const shapeRules: Record<PrimitiveOp, ShapeRule> = {
+  ...(table<UnaryOp>(unaryOps, like) as Record<UnaryOp, ShapeRule>),
+  ...(table<BinaryOp>(binaryOps, broadcast) as Record<BinaryOp, ShapeRule>),
+  ...table(
+    ['Sign', 'Floor', 'Ceil', 'Round', 'Not', 'CumSum', 'Softmax', 'LogSoftmax', 'ScatterElements', 'ScatterND'],
+    like,
+  ),
+  ...table(['Equal', 'Greater', 'GreaterOrEqual', 'Less', 'LessOrEqual', 'And', 'Or', 'Xor'], compare),
+  ...table(['IsNaN', 'IsInf'], test),
+  ...table(['ReduceSum', 'ReduceMean', 'ReduceMax', 'ReduceMin', 'ReduceProd'], reduce),
+  ...table(['ArgMax', 'ArgMin'], argReduce),
+  Mod: broadcast,
+  Range: ([start, limit, delta]) => {
+    const [from] = constantInts(start, 'the range');
+    const [to] = constantInts(limit, 'the range');
+    const [by] = constantInts(delta, 'the range');
+    return of(start!.type, [Math.max(0, Math.ceil((to - from) / by))]);
+  },
+  Where: ([condition, x, y]) => of(x!.type, broadcastShapes(condition!.shape, x!.shape, y!.shape)),
+  Cast: ([x], { to }) => of(to as ElementType, x!.shape),
+  MatMul: ([a, b]) => of(a!.type, matMulShape(a!.shape, b!.shape)),
+  Gemm: ([a, b, c], { transA, transB }) => {
+    if (a!.shape.length !== 2 || b!.shape.length !== 2)
+      throw new Error(`Gemm of ${showShape(a!.shape)} and ${showShape(b!.shape)}`);
+    const [m, k] = transA ? [a!.shape[1], a!.shape[0]] : a!.shape;
+    const [l, n] = transB ? [b!.shape[1], b!.shape[0]] : b!.shape;
+    if (k !== l)
+      throw new Error(`inner dimensions ${k} and ${l} differ (${showShape(a!.shape)}, ${showShape(b!.shape)})`);
+    if (c && elementCount(broadcastShapes(c.shape, [m, n])) !== m * n)
+      throw new Error(`C ${showShape(c.shape)} does not broadcast to [${m}, ${n}]`);
+    return of(a!.type, [m, n]);
+  },
+  Reshape: ([x, shape]) => {
+    const target = constantInts(shape, 'the shape');
+    if (elementCount(target) !== elementCount(x!.shape))
+      throw new Error(`cannot reshape ${showShape(x!.shape)} to ${showShape(target)}`);
+    return of(x!.type, target);
+  },
+  Transpose: ([x], { perm }) =>
+    of(
+      x!.type,
+      (perm as readonly number[]).map((axis) => x!.shape[axis]),
+    ),
+  Expand: ([x, shape]) => of(x!.type, broadcastShapes(x!.shape, constantInts(shape, 'the shape'))),
+  Concat: concat,
+  Split: ([x, sizes], { axis }) =>
+    constantInts(sizes, 'the sizes').map((size) => ({ type: x!.type, shape: x!.shape.with(axis as number, size) })),
+  Slice: slice,
+  Pad: pad,
+  Gather: ([x, indices], { axis }) =>
+    of(x!.type, [...x!.shape.slice(0, axis as number), ...indices!.shape, ...x!.shape.slice((axis as number) + 1)]),
+  GatherElements: ([x, indices]) => of(x!.type, indices!.shape),
+  GatherND: ([x, indices], { batch_dims }) => {
+    const batch = (batch_dims as number | undefined) ?? 0;
+    const last = indices!.shape.at(-1)!;
+    return of(x!.type, [...indices!.shape.slice(0, -1), ...x!.shape.slice(batch + last)]);
+  },
+  TopK: ([x, k], { axis }) => {
+    const shape = x!.shape.with(axis as number, constantInts(k, 'k')[0]);
+    return [
+      { type: x!.type, shape },
+      { type: 'int64', shape },
+    ];
+  },
+  Conv: conv,
+  ConvTranspose: convTranspose,
+  MaxPool: maxPool,
+};
