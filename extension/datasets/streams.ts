@@ -70,12 +70,7 @@ export async function peek(source: ByteSource): Promise<Uint8Array> {
  * `budget`; bytes beyond the measured length are refused as soon as they arrive, so that a decompression bomb stops there.
  * The result is shorter than measured where the source ends early: the format says what is missing.
  */
-export async function collect(
-  source: ByteSource,
-  measure: Measure,
-  budget: number,
-  excess = tooLong,
-): Promise<Uint8Array> {
+export async function collect(source: ByteSource, measure: Measure, budget: number): Promise<Uint8Array> {
   let waiting: Uint8Array[] = [];
   let length = 0;
   let bytes: Uint8Array | undefined;
@@ -84,14 +79,14 @@ export async function collect(
     const prefix = Buffer.concat(waiting);
     measured = measure(prefix);
     checkSize(source.where, measured, budget);
-    if (prefix.length > measured) excess(source.where, measured);
+    if (prefix.length > measured) tooLong(source.where, measured);
     bytes = new Uint8Array(Math.max(prefix.length, Math.min(measured, source.most)));
     bytes.set(prefix);
     waiting = [];
   };
   for await (const block of source.blocks()) {
     if (bytes) {
-      if (length + block.length > bytes.length) excess(source.where, measured);
+      if (length + block.length > bytes.length) tooLong(source.where, measured);
       bytes.set(block, length);
     } else {
       waiting.push(block);
@@ -101,6 +96,18 @@ export async function collect(
   }
   if (!bytes) settle();
   return bytes!.length === length ? bytes! : bytes!.slice(0, length);
+}
+
+/** Reads a whole source that does not say how long it is; refuses it beyond `limit` bytes. */
+export async function collectAll(source: ByteSource, limit: number, remedy: string): Promise<Uint8Array> {
+  const blocks: Uint8Array[] = [];
+  let length = 0;
+  for await (const block of source.blocks()) {
+    length += block.length;
+    if (length > limit) fail(source.where, `is longer than ${formatBytes(limit)}, the most that is read.`, remedy);
+    blocks.push(block);
+  }
+  return new Uint8Array(Buffer.concat(blocks));
 }
 
 function tooLong(where: string, measured: number): never {

@@ -1,0 +1,235 @@
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { allocate, type Tensor } from '../onnx/tensor.ts';
+import { InspectorError, quoteName } from '../shared/errors.ts';
+import { decodeCifar } from './cifar.ts';
+import { decodeCsv, longestCsv } from './csv.ts';
+import { checkSize, fail, InputFile, memoryLimit } from './files.ts';
+import { detectFormat, type Format, isGzip } from './formats.ts';
+import { decodeIdx, idxHeader } from './idx.ts';
+import { decodeNpy, npyHeader } from './npy.ts';
+import { npzArrays } from './npz.ts';
+import { readParquet } from './parquet.ts';
+import { safetensorsArrays } from './safetensors.ts';
+import { checkLength } from './samples.ts';
+import { collect, collectAll, gunzipped, peek, plain } from './streams.ts';
+
+/** Arrays by name: 'x' and 'y' where the roles are known, every other array of the file under its own name. */
+export interface Dataset {
+  readonly arrays: ReadonlyMap<string, Tensor>;
+  /** Absolute paths of the files that were read. */
+  readonly files: readonly string[];
+  /** What was read, e.g. "npz", "idx", "cifar10". */
+  readonly format: string;
+}
+
+/** Where the data is: either `data`, or `x` and, where there are labels, `y`. */
+export interface DatasetSpec {
+  /** One file with samples and labels; several CIFAR-10, CSV or Parquet files separated by commas are joined. */
+  data?: string;
+  /** A file with the samples (one array). */
+  x?: string;
+  /** A file with the labels (one array). */
+  y?: string;
+  /** Names of the arrays within an npz or safetensors file; x and y where not given. */
+  xKey?: string;
+  yKey?: string;
+  /** Label column of CSV or Parquet, by name or position from 0. */
+  label?: string;
+}
+
+interface Content {
+  readonly format: Format;
+  readonly arrays: Map<string, Tensor>;
+}
+
+/**
+ * Reads the files that `spec` names, by content where that tells the format, else by extension.
+ * Checks that x and y have as many rows, and at least one. Throws an InspectorError for anything that cannot be read.
+ */
+export async function loadDataset(spec: DatasetSpec): Promise<Dataset> {
+  const dataset = spec.data === undefined ? await loadPair(spec) : await loadOne(spec.data, spec);
+  const [x, y] = [dataset.arrays.get('x'), dataset.arrays.get('y')];
+  if (x) checkLength(x, y);
+  return dataset;
+}
+
+async function loadOne(data: string, spec: DatasetSpec): Promise<Dataset> {
+  if (spec.x !== undefined || spec.y !== undefined) {
+    throw new InspectorError(
+      'One data file and separate files for x and y were given.',
+      'Give either data, or x and y.',
+    );
+  }
+  const paths = await splitPaths(data);
+  const parts: Content[] = [];
+  for (const path of paths) parts.push(await readContent(path, spec.label));
+  const format = parts[0].format;
+  const isTable = format === 'csv' || format === 'parquet';
+  if (spec.label !== undefined && !isTable) {
+    throw new InspectorError(
+      `A label column was given, but ${quoteName(paths[0])} is no table.`,
+      'Name its arrays by xKey and yKey.',
+    );
+  }
+  const arrays = parts.length === 1 ? parts[0].arrays : joinParts(paths, parts);
+  if (format === 'npz' || format === 'safetensors') assignRoles(arrays, spec, paths[0]);
+  else if (spec.xKey !== undefined || spec.yKey !== undefined) {
+    throw new InspectorError(
+      `Array names were given, but ${quoteName(paths[0])} has no named arrays.`,
+      'Leave xKey and yKey out.',
+    );
+  }
+  return { arrays, files: paths.map((path) => resolve(path)), format };
+}
+
+async function loadPair(spec: DatasetSpec): Promise<Dataset> {
+  if (spec.x === undefined) throw new InspectorError('No data was given.', 'Give a data file, or files for x and y.');
+  if (spec.label !== undefined)
+    throw new InspectorError('A label column was given without a table.', 'Give the table as data.');
+  const arrays = new Map<string, Tensor>();
+  const formats = new Set<string>();
+  const files: string[] = [];
+  const roles = [
+    ['x', spec.x, spec.xKey],
+    ['y', spec.y, spec.yKey],
+  ] as const;
+  for (const [role, path, key] of roles) {
+    if (path === undefined) continue;
+    const content = await readContent(path);
+    arrays.set(role, onlyArray(content, path, key, role));
+    formats.add(content.format);
+    files.push(resolve(path));
+  }
+  return { arrays, files, format: [...formats].join(' + ') };
+}
+
+/** The path itself where such a file exists, else its parts between commas. */
+async function splitPaths(data: string): Promise<string[]> {
+  const parts = data.split(',').map((part) => part.trim());
+  if (parts.length === 1) return [data];
+  const exists = await stat(data).then(
+    () => true,
+    () => false,
+  );
+  return exists ? [data] : parts;
+}
+
+function onlyArray({ format, arrays }: Content, path: string, key: string | undefined, role: string): Tensor {
+  const where = quoteName(path, 400);
+  if (format === 'cifar10' || format === 'csv' || format === 'parquet') {
+    fail(where, `holds samples and labels together, so that it cannot be ${role} alone.`, 'Give it as data.');
+  }
+  const names = [...arrays.keys()];
+  if (key !== undefined && (format === 'npz' || format === 'safetensors')) return named(arrays, key, where);
+  if (names.length === 1) return arrays.get(names[0])!;
+  fail(where, `holds ${names.length} arrays: ${list(names)}.`, `Say which one is ${role} by ${role}Key.`);
+}
+
+const list = (names: readonly string[]): string =>
+  names
+    .slice(0, 12)
+    .map((name) => quoteName(name, 60))
+    .join(', ') + (names.length > 12 ? ', …' : '');
+
+function named(arrays: ReadonlyMap<string, Tensor>, key: string, where: string): Tensor {
+  const tensor = arrays.get(key);
+  if (!tensor) fail(where, `has no array ${quoteName(key)}; it has ${list([...arrays.keys()])}.`);
+  return tensor;
+}
+
+/** Renames the arrays that `xKey` and `yKey` name to x and y; all others keep their names. */
+function assignRoles(arrays: Map<string, Tensor>, spec: DatasetSpec, path: string): void {
+  const keys = [
+    ['x', spec.xKey],
+    ['y', spec.yKey],
+  ] as const;
+  const chosen = keys.flatMap(([role, key]) =>
+    key === undefined ? [] : [{ role, key, tensor: named(arrays, key, quoteName(path, 400)) }],
+  );
+  for (const { key } of chosen) arrays.delete(key);
+  for (const { role, tensor } of chosen) arrays.set(role, tensor);
+}
+
+async function readContent(path: string, label?: string): Promise<Content> {
+  return InputFile.use(path, async (file) => {
+    const compressed = isGzip(await file.read(0, Math.min(2, file.size)));
+    const source = compressed ? gunzipped(file) : plain(file);
+    const format = detectFormat(await peek(source), path, file.where);
+    const only = (tensor: Tensor) => new Map([['x', tensor]]);
+    const pair = ({ x, y }: { x: Tensor; y: Tensor }) =>
+      new Map([
+        ['x', x],
+        ['y', y],
+      ]);
+    const arrays = async (): Promise<Map<string, Tensor>> => {
+      if (format === 'npy') {
+        const bytes = await collect(source, (prefix) => npyHeader(prefix, file.where).length, memoryLimit());
+        return only(decodeNpy(bytes, file.where));
+      }
+      if (format === 'idx') {
+        const bytes = await collect(source, (prefix) => idxHeader(prefix, file.where).length, memoryLimit());
+        return only(decodeIdx(bytes, file.where));
+      }
+      if (format === 'csv') {
+        const remedy = 'Save large tables as .npz or .parquet.';
+        return pair(decodeCsv(await collectAll(source, longestCsv, remedy), file.where, label));
+      }
+      if (format === 'cifar10') {
+        return pair(decodeCifar(await collectAll(source, memoryLimit() / 2, 'Save fewer samples.'), file.where));
+      }
+      if (compressed) fail(file.where, `is a ${format} file compressed with gzip.`, 'Decompress it with gunzip first.');
+      if (format === 'npz') return npzArrays(file);
+      if (format === 'safetensors') return safetensorsArrays(file);
+      return pair(await readParquet(file, label));
+    };
+    return { format, arrays: await arrays() };
+  });
+}
+
+/** Joins x and y of several files along the first axis. */
+function joinParts(paths: readonly string[], parts: readonly Content[]): Map<string, Tensor> {
+  const format = parts[0].format;
+  if (format !== 'cifar10' && format !== 'csv' && format !== 'parquet') {
+    fail(
+      quoteName(paths[0], 400),
+      `is one of several files; only CIFAR-10, CSV and Parquet files are joined, not ${format}.`,
+    );
+  }
+  const join = (role: string): Tensor => {
+    const tensors = parts.map(({ arrays }) => arrays.get(role)!);
+    const [{ type, shape }] = tensors;
+    const describe = (tensor: Tensor) =>
+      `${tensor.type} [N${tensor.shape
+        .slice(1)
+        .map((dim) => `, ${dim}`)
+        .join('')}]`;
+    const odd = tensors.findIndex((tensor) => describe(tensor) !== describe(tensors[0]));
+    if (odd > 0) {
+      const found = `${role} is ${describe(tensors[odd])}, but ${describe(tensors[0])} in ${quoteName(paths[0])}`;
+      fail(
+        quoteName(paths[odd], 400),
+        `${found}.`,
+        'Files that are joined need the same columns and kinds of numbers.',
+      );
+    }
+    const rows = tensors.reduce((sum, tensor) => sum + tensor.shape[0], 0);
+    const length = tensors.reduce((sum, tensor) => sum + tensor.data.length, 0);
+    checkSize(
+      quoteName(paths.join(','), 400),
+      tensors.reduce((sum, { data }) => sum + data.byteLength, 0),
+      memoryLimit(),
+    );
+    const data = allocate(type, length);
+    let at = 0;
+    for (const tensor of tensors) {
+      data.set(tensor.data as never, at);
+      at += tensor.data.length;
+    }
+    return { type, shape: [rows, ...shape.slice(1)], data };
+  };
+  return new Map([
+    ['x', join('x')],
+    ['y', join('y')],
+  ]);
+}
