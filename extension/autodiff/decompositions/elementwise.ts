@@ -108,9 +108,9 @@ export const elementwise: Record<string, Operator> = {
   },
   Elu: (b, call) => positiveOr(b, call.input(0), b.affine(expMinusOne(b, call.input(0)), call.float('alpha', 1))),
   Selu: (b, call) => {
-    const alpha = call.float('alpha', 1.67326319217681884765625);
+    const alpha = call.float('alpha', 1.6732631921768188);
     const negative = b.affine(expMinusOne(b, call.input(0)), alpha);
-    return b.affine(positiveOr(b, call.input(0), negative), call.float('gamma', 1.05070102214813232421875));
+    return b.affine(positiveOr(b, call.input(0), negative), call.float('gamma', 1.0507010221481323));
   },
   Celu: (b, call) => {
     const alpha = call.float('alpha', 1);

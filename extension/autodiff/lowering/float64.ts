@@ -6,29 +6,26 @@ import type { Replacement } from '../../onnx/rewrite.ts';
 /** Rational approximations of erf by W. J. Cody (Math. Comp. 23, 1969), in SPECFUN's form: relative error below 1e-15. */
 const cody = {
   small: {
-    numerator: [
-      1.85777706184603153e-1, 3.1611237438705656, 1.1386415415105016e2, 3.77485237685302021e2, 3.20937758913846947e3,
-    ],
-    denominator: [1, 2.36012909523441209e1, 2.44024637934444173e2, 1.28261652607737228e3, 2.84423683343917062e3],
+    numerator: [0.18577770618460315, 3.1611237438705655, 113.86415415105016, 377.485237685302, 3209.3775891384694],
+    denominator: [1, 23.601290952344122, 244.02463793444417, 1282.6165260773723, 2844.236833439171],
   },
   middle: {
     numerator: [
-      2.15311535474403846e-8, 5.64188496988670089e-1, 8.88314979438837594, 6.61191906371416295e1, 2.98635138197400131e2,
-      8.8195222124176909e2, 1.71204761263407058e3, 2.05107837782607147e3, 1.23033935479799725e3,
+      2.1531153547440383e-8, 0.5641884969886701, 8.883149794388377, 66.11919063714163, 298.6351381974001,
+      881.952221241769, 1712.0476126340707, 2051.0783778260716, 1230.3393547979972,
     ],
     denominator: [
-      1, 1.57449261107098347e1, 1.17693950891312499e2, 5.37181101862009858e2, 1.62138957456669019e3,
-      3.29079923573345963e3, 4.36261909014324716e3, 3.43936767414372164e3, 1.23033935480374942e3,
+      1, 15.744926110709835, 117.6939508913125, 537.1811018620099, 1621.3895745666903, 3290.7992357334597,
+      4362.619090143247, 3439.3676741437216, 1230.3393548037495,
     ],
   },
   large: {
     numerator: [
-      1.63153871373020978e-2, 3.05326634961232344e-1, 3.60344899949804439e-1, 1.25781726111229246e-1,
-      1.60837851487422766e-2, 6.58749161529837803e-4,
+      0.016315387137302097, 0.30532663496123236, 0.36034489994980445, 0.12578172611122926, 0.016083785148742275,
+      0.0006587491615298378,
     ],
     denominator: [
-      1, 2.56852019228982242, 1.87295284992346725, 5.27905102951428412e-1, 6.05183413124413191e-2,
-      2.33520497626869185e-3,
+      1, 2.568520192289822, 1.8729528499234673, 0.5279051029514285, 0.06051834131244132, 0.0023352049762686918,
     ],
   },
 };
@@ -59,9 +56,36 @@ function erf(b: GraphBuilder, x: Value): Value {
   return b.where(b.less(size, b.number(0.46875, x)), small, b.mul(b.sign(x), positive));
 }
 
+/**
+ * atan by three halvings of the angle, atan x = 2·atan(x/(1 + √(1+x²))), after which |t| < 0.2 and thirteen terms of the
+ * series t − t³/3 + t⁵/5 − … reach float64.
+ */
+function atan(b: GraphBuilder, x: Value): Value {
+  const halve = (t: Value): Value => b.div(t, b.affine(b.sqrt(b.affine(b.mul(t, t), 1, 1)), 1, 1));
+  const t = halve(halve(halve(x)));
+  const series = Array.from({ length: 13 }, (_, k) => (k % 2 ? -1 : 1) / (2 * k + 1)).reverse();
+  return b.affine(b.mul(t, horner(b, b.mul(t, t), series)), 8);
+}
+
+/** (eˣ + sign·e⁻ˣ)/2 */
+const hyperbolic = (b: GraphBuilder, x: Value, sign: 1 | -1): Value =>
+  b.affine(b.add(b.exp(x), b.affine(b.exp(b.neg(x)), sign)), 0.5);
+
+/** atan(x/√(1−x²)) */
+const asin = (b: GraphBuilder, x: Value): Value => atan(b, b.div(x, b.sqrt(b.oneMinus(b.mul(x, x)))));
+
 /** Operators without a float64 kernel in ONNX Runtime's CPU provider. */
 export const float64Lowerings: Partial<Record<OpType, Replacement>> = {
+  Acos: (b, [x]) => [b.affine(asin(b, x!), -1, Math.PI / 2)],
+  Acosh: (b, [x]) => [b.log(b.add(x!, b.sqrt(b.affine(b.mul(x!, x!), 1, -1))))],
+  Asin: (b, [x]) => [asin(b, x!)],
+  Asinh: (b, [x]) => [b.mul(b.sign(x!), b.log(b.add(b.abs(x!), b.sqrt(b.affine(b.mul(x!, x!), 1, 1)))))],
+  Atan: (b, [x]) => [atan(b, x!)],
+  Atanh: (b, [x]) => [b.affine(b.log(b.div(b.affine(x!, 1, 1), b.oneMinus(x!))), 0.5)],
+  Cosh: (b, [x]) => [hyperbolic(b, x!, 1)],
   Erf: (b, [x]) => [erf(b, x!)],
+  Sinh: (b, [x]) => [hyperbolic(b, x!, -1)],
   // log(1 + eˣ) = max(x, 0) + log(1 + e^{−|x|})
   Softplus: (b, [x]) => [b.add(b.relu(x!), b.log(b.affine(b.exp(b.neg(b.abs(x!))), 1, 1)))],
+  Tan: (b, [x]) => [b.div(b.unary('Sin', x!), b.unary('Cos', x!))],
 };
