@@ -9,29 +9,29 @@ import { labelColumn, labelTensor, type Table } from './table.ts';
  * Nested columns, text, dates and missing values are refused with row (from 0) and column.
  */
 export async function readParquet(file: InputFile, label?: string): Promise<Table> {
+  try {
+    return await readColumns(file, label);
+  } catch (error) {
+    // The library trusts its input: a damaged file ends in any kind of error.
+    if (error instanceof InspectorError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    const remedy = 'Save it again, or as .npz.';
+    throw new InspectorError(`${file.where}: cannot be read as Parquet: ${reason}.`, remedy, { cause: error });
+  }
+}
+
+async function readColumns(file: InputFile, label: string | undefined): Promise<Table> {
   const { where } = file;
   const library = await import('hyparquet');
   const buffer = {
     byteLength: file.size,
     slice: async (start: number, end = file.size) => {
       const from = start < 0 ? file.size + start : start;
-      if (!(from >= 0 && end >= from && end <= file.size))
-        fail(where, 'is damaged: it points beyond its end.', 'Save it again.');
+      if (!(from >= 0 && end >= from && end <= file.size)) fail(where, 'points beyond its end.', 'Save it again.');
       return (await file.read(from, end - from)).buffer as ArrayBuffer;
     },
   };
-  const attempt = async <T>(action: () => Promise<T>): Promise<T> => {
-    try {
-      return await action();
-    } catch (error) {
-      if (error instanceof InspectorError) throw error;
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new InspectorError(`${where}: cannot be read as Parquet: ${reason}.`, 'Save it again, or as .npz.', {
-        cause: error,
-      });
-    }
-  };
-  const metadata = await attempt(() => library.parquetMetadataAsync(buffer));
+  const metadata = await library.parquetMetadataAsync(buffer);
   const names = flatColumns(metadata, where);
   const rows = Number(metadata.num_rows);
   if (rows === 0) fail(where, 'holds no rows.');
@@ -43,8 +43,15 @@ export async function readParquet(file: InputFile, label?: string): Promise<Tabl
   let labels: Float64Array = new Float64Array();
   for (const [column, name] of names.entries()) {
     const chunks: { columnData: ArrayLike<unknown>; rowStart: number }[] = [];
-    const options = { file: buffer, metadata, columns: [name], compressors, utf8: false, geoparquet: false };
-    await attempt(() => library.parquetRead({ ...options, onChunk: (chunk) => chunks.push(chunk) }));
+    await library.parquetRead({
+      file: buffer,
+      metadata,
+      columns: [name],
+      compressors,
+      utf8: false,
+      geoparquet: false,
+      onChunk: (chunk) => chunks.push(chunk),
+    });
     const numbers = columnNumbers(chunks, rows, where, name);
     if (column === labelAt) labels = numbers;
     else {

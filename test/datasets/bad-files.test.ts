@@ -36,7 +36,7 @@ const good = npy(npyHeader('<f8', [3]), one);
 const array = (header: string) => npy(header, one);
 const member = { name: 'x.npy', data: good };
 const f32 = (offsets: [number, number], shape = [1]) => ({ dtype: 'F32', shape, data_offsets: offsets });
-const damagedDirectory = good.length + 35 + 4;
+const damagedDirectory = good.length + 35;
 
 /** name of the file, its bytes, and exactly what is said about it (after the quoted name). */
 const table: readonly [name: string, bytes: Uint8Array, message: string][] = [
@@ -243,7 +243,7 @@ const table: readonly [name: string, bytes: Uint8Array, message: string][] = [
     zip([{ name: 'x.npy', data: good.subarray(0, -8) }]),
     ', array "x": is truncated: shape [3] of float64 needs 24 bytes, found 16.\nSave it again with numpy.save.',
   ],
-  ['huge.npz', zip([{ name: 'x.npy', data: npy(npyHeader('<f8', [2 ** 40]), one) }]), ', array "x": needs 8192 GiB'],
+  ['huge.npz', zip([{ name: 'x.npy', data: npy(npyHeader('<f8', [2 ** 40]), one) }]), ', array "x": needs 8 TiB'],
 
   // safetensors
   [
