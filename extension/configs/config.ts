@@ -1,0 +1,103 @@
+import type { SourceRange } from './source.ts';
+
+export type Language = 'python' | 'yaml' | 'json' | 'jsonc' | 'toml' | 'notebook';
+
+/** A text to analyse. `path` is only handed through; nothing is read from disk. */
+export interface SourceDocument {
+  readonly path: string;
+  readonly language: Language;
+  readonly text: string;
+}
+
+/** Whose optimizer it is. `generic` is a configuration file that names an optimizer but no library: no defaults are known. */
+export type ConfigFramework =
+  | 'pytorch'
+  | 'keras'
+  | 'optax'
+  | 'huggingface'
+  | 'bitsandbytes'
+  | 'apex'
+  | 'deepspeed'
+  | 'torchopt'
+  | 'heavyball'
+  | 'timm'
+  | 'lion-pytorch'
+  | 'mlx'
+  | 'mmengine'
+  | 'detectron2'
+  | 'generic';
+
+/**
+ * Where a value comes from: written at the call (`literal`, including arithmetic of literals), found by following names
+ * (`resolved`), the framework's default because the argument is absent (`default`), or not decidable (`unknown`, value null).
+ */
+export type Provenance = 'literal' | 'resolved' | 'default' | 'unknown';
+
+export type Scalar = number | boolean | string | null;
+
+export interface HyperparameterValue {
+  readonly value: Scalar;
+  readonly from: Provenance;
+  /** The expression at the call; absent for defaults. */
+  readonly range?: SourceRange;
+  /** The keyword or key, as written; absent for positional arguments and defaults. */
+  readonly keyRange?: SourceRange;
+  /** What the user's framework calls it (`learning_rate`, `betas`). */
+  readonly argument: string;
+  /** The expression that a `resolved` value was read from. */
+  readonly sourceRange?: SourceRange;
+}
+
+/** One optimizer in a source text, its hyper-parameters under PyTorch's names with `betas` split into `beta1`, `beta2`. */
+export interface OptimizerConfig {
+  readonly framework: ConfigFramework;
+  /** Canonical name: `adam`, `adamw`, `rmsprop`, `sgd`, … */
+  readonly optimizer: string;
+  /** As written: `torch.optim.Adam`, `A`, `AdamW8bit`, `adam`. */
+  readonly constructorName: string;
+  /** The constructor's name. */
+  readonly range: SourceRange;
+  /** The whole call or mapping. */
+  readonly callRange: SourceRange;
+  /** Insertion order is the framework's order of arguments. */
+  readonly hyperparameters: ReadonlyMap<string, HyperparameterValue>;
+  /** How `weight_decay` acts; undefined where the framework or the version leaves it open. */
+  readonly weightDecayForm?: 'l2' | 'decoupled';
+  /** Code cell of a notebook, counted from 0 over code cells only. */
+  readonly cell?: number;
+}
+
+/** The number of that name, or undefined where it is absent, unknown or not a number. */
+export function numberOf(config: OptimizerConfig, name: string): number | undefined {
+  const value = config.hyperparameters.get(name)?.value;
+  return typeof value === 'number' ? value : undefined;
+}
+
+/** Whether a hyper-parameter is present and known to be `true`. */
+export function isTrue(config: OptimizerConfig, name: string): boolean {
+  return config.hyperparameters.get(name)?.value === true;
+}
+
+/** Applies a map to every range of a configuration: for notebooks, where cells are analysed as one text. */
+export function mapRanges(
+  config: OptimizerConfig,
+  map: (range: SourceRange) => SourceRange,
+  cell?: number,
+): OptimizerConfig {
+  const hyperparameters = new Map<string, HyperparameterValue>();
+  for (const [name, value] of config.hyperparameters) {
+    hyperparameters.set(name, {
+      ...value,
+      ...(value.range && { range: map(value.range) }),
+      ...(value.keyRange && { keyRange: map(value.keyRange) }),
+      ...(value.sourceRange && { sourceRange: map(value.sourceRange) }),
+    });
+  }
+  return {
+    ...config,
+    range: map(config.range),
+    callRange: map(config.callRange),
+    hyperparameters,
+    ...(cell !== undefined && { cell }),
+  };
+}

@@ -1,0 +1,189 @@
+import { type Argument, assemble, assembleGeneric } from '../assemble.ts';
+import type { OptimizerConfig } from '../config.ts';
+import { type Constructor, constructorOf } from '../frameworks.ts';
+import { huggingFaceOptimizer, optimizerNamed } from '../names.ts';
+import { canonicalNames } from '../signature.ts';
+import type { SourceRange } from '../source.ts';
+import { type DataEntry, type DataNode, findingOf, type MapNode, NODE_LIMIT, textAt } from './tree.ts';
+
+/** Keys whose value is an optimizer, and keys that hold its arguments beside its name. */
+const OPTIMIZER_KEY = /^(optimizers?|optim|opt|optimi[sz]er_?(cfg|config)|(actor|critic|gen|disc|[gd])_optimizer)$/i;
+const NAME_KEY = /^(optimizer|optim|opt|optimizer_?(name|type)|optim_(name|type)|opt_name)$/i;
+const PARAMETERS_KEY = /^((optimizer|optim|opt)_)?(params|args|kwargs|parameters|hparams)$/i;
+const CLASS_KEYS = ['class_path', '_target_', '_component_'] as const;
+
+export interface DataOptions {
+  /** In Python only maps that name a class or a type count; bare keys are no evidence there. */
+  readonly python?: boolean;
+}
+
+/** The optimizer configurations in a data tree. */
+export function findInData(root: DataNode, options: DataOptions = {}): OptimizerConfig[] {
+  const found: OptimizerConfig[] = [];
+  const stack: { node: DataNode; key: string; entry?: DataEntry }[] = [{ node: root, key: '' }];
+  for (let visited = 0; stack.length > 0 && visited < NODE_LIMIT; visited++) {
+    const { node, key } = stack.pop()!;
+    if (node.kind === 'list') {
+      for (const item of [...node.items].reverse()) stack.push({ node: item, key });
+      continue;
+    }
+    if (node.kind !== 'map') continue;
+    const whole = fromClass(node, key, root) ?? fromType(node, key, root, options);
+    if (whole) {
+      found.push(whole);
+      continue;
+    }
+    const part = fromSolver(node, key, root) ?? (options.python ? undefined : fromKeys(node, root));
+    if (part) found.push(part.config);
+    for (const [name, entry] of [...node.entries].reverse()) {
+      if (entry !== part?.entry) stack.push({ node: entry.value, key: name });
+    }
+  }
+  return found;
+}
+
+/** Lightning's `class_path`/`init_args`, Hydra's `_target_`, torchtune's `_component_`. */
+function fromClass(map: MapNode, key: string, root: DataNode): OptimizerConfig | undefined {
+  for (const classKey of CLASS_KEYS) {
+    const name = textAt(map, classKey);
+    if (name === undefined) continue;
+    // Lightning accepts bare class names of torch.optim under `optimizer`.
+    const qualified = name.includes('.') || !OPTIMIZER_KEY.test(key) ? name : `torch.optim.${name}`;
+    const definition = constructorOf(qualified);
+    if (!definition || definition.namedBy) return undefined;
+    const values = classKey === 'class_path' ? map.entries.get('init_args')?.value : map;
+    return make(definition, name, map.entries.get(classKey)!, map, values, root);
+  }
+  return undefined;
+}
+
+/** `optimizer: {type: AdamW, params: {…}}` (DeepSpeed) and `optimizer = dict(type='AdamW', lr=…)` (OpenMMLab and others). */
+function fromType(map: MapNode, key: string, root: DataNode, options: DataOptions): OptimizerConfig | undefined {
+  if (!OPTIMIZER_KEY.test(key)) return undefined;
+  for (const nameKey of ['type', 'name', '_name_', '_name', 'optimizer_type', 'class_name', 'optimizer']) {
+    const name = textAt(map, nameKey);
+    if (name === undefined) continue;
+    const optimizer = optimizerNamed(name);
+    if (!optimizer) return undefined;
+    const nameEntry = map.entries.get(nameKey)!;
+    const nested = [...map.entries].find(([k, e]) => PARAMETERS_KEY.test(k) && e.value.kind === 'map')?.[1].value;
+    if (nameKey === 'type' && nested && map.entries.has('params')) {
+      const deepSpeed = constructorOf(`deepspeed.json.${name}`);
+      if (deepSpeed) return make(deepSpeed, name, nameEntry, map, nested, root);
+    }
+    if (options.python) {
+      const definition = constructorOf(`torch.optim.${name}`);
+      if (!definition || (key !== 'optimizer' && !map.entries.has('lr'))) return undefined;
+      const config = make({ ...definition, framework: 'mmengine' }, name, nameEntry, map, nested ?? map, root);
+      return config;
+    }
+    const argumentsOf = nested?.kind === 'map' ? nested : map;
+    return evidence(argumentsOf)
+      ? generic(optimizer, name, nameEntry.value.range, map.range, argumentsOf, root)
+      : undefined;
+  }
+  return undefined;
+}
+
+/** Detectron2's `SOLVER: {BASE_LR: …}`. */
+function fromSolver(
+  map: MapNode,
+  key: string,
+  root: DataNode,
+): { config: OptimizerConfig; entry?: DataEntry } | undefined {
+  const baseLr = key === 'SOLVER' ? map.entries.get('BASE_LR') : undefined;
+  if (!baseLr) return undefined;
+  const named = textAt(map, 'OPTIMIZER') === undefined ? baseLr.keyRange : map.entries.get('OPTIMIZER')!.value.range;
+  const config = assemble(constructorOf('detectron2.solver.SOLVER')!, {
+    constructorName: textAt(map, 'OPTIMIZER') ?? 'SOLVER',
+    range: named,
+    callRange: map.range,
+    arguments: argumentsOf(map, root),
+    // A project may set the others in its base file.
+    open: false,
+  });
+  return config && { config };
+}
+
+/** `optimizer: adam` beside `lr` and its like; Hugging Face's training arguments. */
+function fromKeys(map: MapNode, root: DataNode): { config: OptimizerConfig; entry?: DataEntry } | undefined {
+  const named = [...map.entries].find(([key, { value }]) => {
+    return NAME_KEY.test(key) && value.kind === 'scalar' && typeof value.value === 'string';
+  });
+  const name = named ? textAt(map, named[0])! : undefined;
+  if (isHuggingFace(map, named?.[0], name)) {
+    const entry = named?.[1] ?? map.entries.get('learning_rate')!;
+    const definition = constructorOf('transformers.TrainingArguments')!;
+    const values = argumentsOf(map, root);
+    if (named) values.set('optim', { finding: findingOf(named[1].value, root), keyRange: named[1].keyRange });
+    const range = named ? entry.value.range : entry.keyRange;
+    const constructorName = name ?? 'TrainingArguments';
+    const config = assemble(definition, {
+      constructorName,
+      range,
+      callRange: map.range,
+      arguments: values,
+      open: false,
+    });
+    return config && { config };
+  }
+  const optimizer = name === undefined ? undefined : optimizerNamed(name);
+  if (!named || name === undefined || !optimizer) return undefined;
+  const beside = [...map.entries].find(([key, { value }]) => PARAMETERS_KEY.test(key) && value.kind === 'map')?.[1];
+  const inner = beside?.value.kind === 'map' && evidence(beside.value) ? beside.value : undefined;
+  if (!inner && !evidence(map)) return undefined;
+  const config = generic(optimizer, name, named[1].value.range, map.range, inner ?? map, root, inner ? map : undefined);
+  return { config, ...(inner && beside && { entry: beside }) };
+}
+
+/** TrainingArguments in a file: Hugging Face's own keys beside a learning rate. */
+function isHuggingFace(map: MapNode, key: string | undefined, name: string | undefined): boolean {
+  const keys = map.entries;
+  if (!keys.has('learning_rate') && !keys.has('adam_beta2')) return false;
+  if (name !== undefined && !huggingFaceOptimizer(name)) return false;
+  const own = keys.has('per_device_train_batch_size') || keys.has('adam_beta1') || keys.has('adam_beta2');
+  return own && (name === undefined || key === 'optim' || key === 'optimizer');
+}
+
+/** A learning rate, or two other hyper-parameters: without them the name of an optimizer alone proves nothing. */
+function evidence(map: MapNode): boolean {
+  const names = new Set(
+    [...map.entries].flatMap(([key, { value }]) => (value.kind === 'map' ? [] : canonicalNames(key))),
+  );
+  names.delete('alpha');
+  names.delete('power');
+  return names.has('lr') || names.size >= 2;
+}
+
+function generic(
+  optimizer: string,
+  constructorName: string,
+  range: SourceRange,
+  callRange: SourceRange,
+  values: MapNode,
+  root: DataNode,
+  fallback?: MapNode,
+): OptimizerConfig {
+  const all = argumentsOf(values, root);
+  for (const [key, argument] of fallback ? argumentsOf(fallback, root) : []) if (!all.has(key)) all.set(key, argument);
+  return assembleGeneric('generic', optimizer, { constructorName, range, callRange, arguments: all });
+}
+
+function make(
+  definition: Constructor,
+  constructorName: string,
+  name: DataEntry,
+  map: MapNode,
+  values: DataNode | undefined,
+  root: DataNode,
+): OptimizerConfig | undefined {
+  const bound = values?.kind === 'map' ? argumentsOf(values, root) : new Map<string, Argument>();
+  const range = name.value.range;
+  return assemble(definition, { constructorName, range, callRange: map.range, arguments: bound, open: false });
+}
+
+function argumentsOf(map: MapNode, root: DataNode): Map<string, Argument> {
+  const bound = new Map<string, Argument>();
+  for (const [key, { keyRange, value }] of map.entries) bound.set(key, { finding: findingOf(value, root), keyRange });
+  return bound;
+}

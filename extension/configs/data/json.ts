@@ -1,0 +1,45 @@
+import { type Node, parseTree } from 'jsonc-parser/lib/esm/main.js';
+import { type DataEntry, type DataNode, DEPTH_LIMIT } from './tree.ts';
+
+/** JSON with comments and trailing commas; broken text yields what could be read of it. */
+export function parseJson(text: string): DataNode[] {
+  // The parser recurses; text nested deeper than the stack is nothing that a person wrote.
+  if (tooDeep(text)) return [];
+  const root = parseTree(text, [], { allowTrailingComma: true, disallowComments: false });
+  return root ? [convert(root, 0)] : [];
+}
+
+function convert(node: Node, depth: number): DataNode {
+  const range = { from: node.offset, to: node.offset + node.length };
+  if (depth > DEPTH_LIMIT) return { kind: 'scalar', range, value: undefined };
+  if (node.type === 'object') {
+    const entries = new Map<string, DataEntry>();
+    for (const property of node.children ?? []) {
+      const [key, value] = property.children ?? [];
+      if (typeof key?.value !== 'string' || !value) continue;
+      const keyRange = { from: key.offset, to: key.offset + key.length };
+      entries.set(key.value, { keyRange, value: convert(value, depth + 1) });
+    }
+    return { kind: 'map', range, entries };
+  }
+  if (node.type === 'array') {
+    return { kind: 'list', range, items: (node.children ?? []).map((item) => convert(item, depth + 1)) };
+  }
+  return { kind: 'scalar', range, value: node.value };
+}
+
+/** Whether brackets nest deeper than 500, counted outside strings. */
+export function tooDeep(text: string): boolean {
+  let depth = 0;
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    if (c === 34) {
+      for (i++; i < text.length && text.charCodeAt(i) !== 34 && text.charCodeAt(i) !== 10; i++) {
+        if (text.charCodeAt(i) === 92) i++;
+      }
+    } else if (c === 123 || c === 91) {
+      if (++depth > 500) return true;
+    } else if (c === 125 || c === 93) depth--;
+  }
+  return false;
+}

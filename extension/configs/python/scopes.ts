@@ -1,0 +1,369 @@
+import type { SyntaxNode, SyntaxNodeRef, Tree } from '@lezer/common';
+
+export type Binding =
+  | { readonly kind: 'import'; readonly name: string; readonly at: number }
+  /** `item` is the index where a tuple is unpacked. */
+  | { readonly kind: 'value'; readonly node: SyntaxNode; readonly item?: number; readonly at: number }
+  | { readonly kind: 'parameter'; readonly parameter: FunctionParameter; readonly scope: Scope; readonly at: number }
+  | { readonly kind: 'function' | 'class'; readonly scope: Scope; readonly at: number }
+  /** Loop variables, context managers, augmented assignments: bound, but to nothing that can be decided. */
+  | { readonly kind: 'opaque'; readonly at: number };
+
+export interface FunctionParameter {
+  readonly name: string;
+  /** Position among the positional parameters, `self` included; −1 for keyword-only and starred ones. */
+  readonly position: number;
+  readonly defaultNode?: SyntaxNode;
+  readonly typeNode?: SyntaxNode;
+}
+
+export interface Scope {
+  readonly kind: 'module' | 'function' | 'class' | 'expression';
+  readonly name: string;
+  readonly parent?: Scope;
+  readonly bindings: Map<string, Binding[]>;
+  readonly parameters: FunctionParameter[];
+  readonly returns: SyntaxNode[];
+  readonly decorated: boolean;
+  /** Names that `global` and `nonlocal` hand to an outer scope. */
+  readonly outer: Map<string, Scope>;
+}
+
+export interface Call {
+  readonly node: SyntaxNode;
+  readonly scope: Scope;
+}
+
+/** `base.attribute = …` or `base[key] = …` somewhere in the file; `key` undefined where it is not a literal. */
+export interface Store {
+  readonly base: string;
+  readonly key: string | undefined;
+  readonly node?: SyntaxNode;
+  readonly target: SyntaxNode;
+  readonly scope: Scope;
+}
+
+/** What one walk over the tree collects. */
+export interface Index {
+  readonly text: string;
+  readonly module: Scope;
+  readonly calls: readonly Call[];
+  /** By the last part of the callee's name. */
+  readonly callsByName: ReadonlyMap<string, readonly Call[]>;
+  readonly attributeStores: ReadonlyMap<string, readonly Store[]>;
+  readonly itemStores: ReadonlyMap<string, readonly Store[]>;
+  /** Modules of `from … import *`. */
+  readonly stars: readonly string[];
+}
+
+/** Method names that change a dictionary. */
+const MUTATORS = new Set(['update', 'pop', 'setdefault', 'clear', 'popitem', 'merge_from_file', 'merge_from_list']);
+
+/** Collects scopes, bindings, calls and stores. */
+export function indexTree(tree: Tree, text: string): Index {
+  const indexer = new Indexer(text);
+  tree.iterate({ enter: (node) => indexer.enter(node), leave: (node) => indexer.leave(node) });
+  return indexer;
+}
+
+/** What the walk does at each kind of node. */
+const ACTIONS: ReadonlyMap<string, Action> = new Map([
+  ['ImportStatement', 'import'],
+  ['AssignStatement', 'assign'],
+  ['UpdateStatement', 'augmented'],
+  ['NamedExpression', 'named'],
+  ['CallExpression', 'call'],
+  ['FunctionDefinition', 'openFunction'],
+  ['ClassDefinition', 'openClass'],
+  ['LambdaExpression', 'openExpression'],
+  ['ArrayComprehensionExpression', 'openExpression'],
+  ['ComprehensionExpression', 'openExpression'],
+  ['SetComprehensionExpression', 'openExpression'],
+  ['DictionaryComprehensionExpression', 'openExpression'],
+  ['ForStatement', 'bindBetweenForAndIn'],
+  ['WithStatement', 'bindAfterAs'],
+  ['TryStatement', 'bindAfterAs'],
+  ['CapturePattern', 'bindOpaque'],
+  ['DeleteStatement', 'bindOpaque'],
+  ['ReturnStatement', 'result'],
+  ['ScopeStatement', 'handOut'],
+]);
+type Action =
+  | 'import'
+  | 'assign'
+  | 'augmented'
+  | 'named'
+  | 'call'
+  | 'openFunction'
+  | 'openClass'
+  | 'openExpression'
+  | 'bindBetweenForAndIn'
+  | 'bindAfterAs'
+  | 'bindOpaque'
+  | 'result'
+  | 'handOut';
+
+class Indexer implements Index {
+  readonly text: string;
+  readonly module = newScope('module', '');
+  readonly calls: Call[] = [];
+  readonly callsByName = new Map<string, Call[]>();
+  readonly attributeStores = new Map<string, Store[]>();
+  readonly itemStores = new Map<string, Store[]>();
+  readonly stars: string[] = [];
+  private scope = this.module;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+
+  enter(ref: SyntaxNodeRef): void {
+    const action = ACTIONS.get(ref.name);
+    if (action) this[action](ref.node);
+  }
+
+  leave(ref: SyntaxNodeRef): void {
+    if (ACTIONS.get(ref.name)?.startsWith('open')) this.scope = this.scope.parent ?? this.module;
+  }
+
+  openExpression(node: SyntaxNode): void {
+    this.scope = newScope('expression', '', this.scope);
+    const list = node.name === 'LambdaExpression' ? node.getChild('ParamList') : null;
+    if (list) this.parameters(list, this.scope);
+    else this.bindBetweenForAndIn(node);
+  }
+
+  augmented(node: SyntaxNode): void {
+    if (node.firstChild) this.bindTarget(node.firstChild, undefined);
+  }
+
+  named(node: SyntaxNode): void {
+    const { firstChild, lastChild } = node;
+    if (firstChild && lastChild) this.bindTarget(firstChild, lastChild);
+  }
+
+  result(node: SyntaxNode): void {
+    const value = node.firstChild?.nextSibling;
+    if (value) this.scope.returns.push(value);
+  }
+
+  private slice(node: { from: number; to: number }): string {
+    return this.text.slice(node.from, node.to);
+  }
+
+  private bind(name: string, binding: Binding): void {
+    append((this.scope.outer.get(name) ?? this.scope).bindings, name, binding);
+  }
+
+  import(node: SyntaxNode): void {
+    const parts: string[] = [];
+    let prefix = '';
+    let current = '';
+    let alias: string | undefined;
+    let inFrom = false;
+    const at = node.from;
+    const finish = () => {
+      if (current !== '') {
+        // `import a.b` binds a; `import a.b as c` and `from a import b` bind the whole.
+        const whole = prefix === '' ? current : `${prefix}${prefix.endsWith('.') ? '' : '.'}${current}`;
+        const bound = alias ?? (inFrom ? current : current.split('.')[0]);
+        this.bind(bound, { kind: 'import', name: alias === undefined && !inFrom ? bound : whole, at });
+      }
+      current = '';
+      alias = undefined;
+    };
+    let expectAlias = false;
+    for (let child = node.firstChild; child; child = child.nextSibling) {
+      if (child.name === 'from') inFrom = true;
+      else if (child.name === 'import') {
+        if (inFrom) prefix = parts.join('') + current;
+        current = '';
+      } else if (child.name === 'as') expectAlias = true;
+      else if (child.name === ',') finish();
+      else if (child.name === '*') this.stars.push(prefix);
+      else if (child.name === '.') current += '.';
+      else if (child.name === 'VariableName') {
+        if (expectAlias) alias = this.slice(child);
+        else current += this.slice(child);
+        expectAlias = false;
+      }
+    }
+    finish();
+  }
+
+  /** `a, b = c = value`: groups of targets, each followed by `=`. */
+  assign(node: SyntaxNode): void {
+    const groups: SyntaxNode[][] = [[]];
+    let typed = false;
+    for (let child = node.firstChild; child; child = child.nextSibling) {
+      if (child.name === 'AssignOp') groups.push([]);
+      else if (child.name === 'TypeDef') typed = true;
+      else if (child.name !== ',' || groups.at(-1)!.length > 0) groups.at(-1)!.push(child);
+    }
+    const values = groups.pop()!;
+    if (groups.length === 0) {
+      // `x: float` alone declares; an incomplete `x =` assigns something unknown.
+      return typed || values.length === 0 ? undefined : this.bindTarget(values[0], undefined);
+    }
+    const items = values.filter((value) => value.name !== ',');
+    const isTuple = values.length > 1;
+    for (const group of groups) {
+      const targets = group.filter((target) => target.name !== ',');
+      if (group.length > 1) {
+        targets.forEach((target, index) => {
+          if (isTuple) this.bindTarget(target, items.length === targets.length ? items[index] : undefined);
+          else this.bindTarget(target, items[0], index);
+        });
+      } else if (targets[0]) {
+        // `betas = 0.9, 0.999` has no node of its own for the tuple: the statement stands for it.
+        this.bindTarget(targets[0], isTuple ? node : items[0]);
+      }
+    }
+  }
+
+  private bindTarget(target: SyntaxNode, value: SyntaxNode | undefined, item?: number): void {
+    const at = target.from;
+    if (target.name === 'VariableName') {
+      const index = item === undefined ? {} : { item };
+      this.bind(this.slice(target), value ? { kind: 'value', node: value, at, ...index } : { kind: 'opaque', at });
+    } else if (target.name === 'MemberExpression') this.store(target, item === undefined ? value : undefined);
+    else if (/^(TupleExpression|ArrayExpression|ParenthesizedExpression)$/.test(target.name)) {
+      const targets = elements(target);
+      for (const [index, inner] of targets.entries()) {
+        this.bindTarget(inner, item === undefined ? value : undefined, index);
+      }
+    }
+  }
+
+  private store(target: SyntaxNode, value: SyntaxNode | undefined): void {
+    const base = target.firstChild;
+    const last = target.lastChild;
+    if (!base || !last) return;
+    const common = { base: this.slice(base), target, scope: this.scope, ...(value && { node: value }) };
+    if (last.name === 'PropertyName') {
+      const key = this.slice(last);
+      append(this.attributeStores, key, { ...common, key });
+    } else {
+      const key = base.nextSibling?.nextSibling;
+      append(this.itemStores, common.base, {
+        ...common,
+        key: key?.name === 'String' ? this.slice(key).slice(1, -1) : undefined,
+      });
+    }
+  }
+
+  call(node: SyntaxNode): void {
+    const callee = node.firstChild;
+    if (!callee) return;
+    const call = { node, scope: this.scope };
+    const last = callee.name === 'MemberExpression' ? callee.lastChild : callee;
+    this.calls.push(call);
+    if (last?.name !== 'VariableName' && last?.name !== 'PropertyName') return;
+    const name = this.slice(last);
+    append(this.callsByName, name, call);
+    if (MUTATORS.has(name) && callee.firstChild && callee !== last) {
+      const base = this.slice(callee.firstChild);
+      append(this.itemStores, base, { base, key: undefined, target: callee, scope: this.scope });
+    }
+  }
+
+  openClass(node: SyntaxNode): void {
+    this.openNamed(node, 'class');
+  }
+
+  private openNamed(node: SyntaxNode, kind: 'function' | 'class'): Scope {
+    const nameNode = node.getChild('VariableName');
+    const name = nameNode ? this.slice(nameNode) : '';
+    const scope = newScope(kind, name, this.scope, node.parent?.name === 'DecoratedStatement');
+    if (name) this.bind(name, { kind, scope, at: node.from });
+    this.scope = scope;
+    return scope;
+  }
+
+  openFunction(node: SyntaxNode): void {
+    const scope = this.openNamed(node, 'function');
+    const list = node.getChild('ParamList');
+    if (list) this.parameters(list, scope);
+  }
+
+  private parameters(list: SyntaxNode, scope: Scope): void {
+    let position = 0;
+    for (let child = list.firstChild; child; child = child.nextSibling) {
+      if (child.name === '*' || child.name === '**') {
+        position = -1;
+        const starred = child.nextSibling;
+        if (starred?.name === 'VariableName') this.bind(this.slice(starred), { kind: 'opaque', at: starred.from });
+        if (starred?.name === 'VariableName') child = starred;
+        continue;
+      }
+      if (child.name !== 'VariableName') continue;
+      let next = child.nextSibling;
+      const typeNode = next?.name === 'TypeDef' ? next : undefined;
+      if (typeNode) next = typeNode.nextSibling;
+      const defaultNode = next?.name === 'AssignOp' ? next.nextSibling : undefined;
+      const name = this.slice(child);
+      const parameter = { name, position, ...(defaultNode && { defaultNode }), ...(typeNode && { typeNode }) };
+      scope.parameters.push(parameter);
+      append(scope.bindings, name, { kind: 'parameter', parameter, scope, at: child.from });
+      if (position >= 0) position++;
+      if (defaultNode) child = defaultNode;
+    }
+  }
+
+  bindBetweenForAndIn(node: SyntaxNode): void {
+    let inside = false;
+    for (let child = node.firstChild; child; child = child.nextSibling) {
+      if (child.name === 'for') inside = true;
+      else if (child.name === 'in') inside = false;
+      else if (inside) this.bindAllNames(child);
+    }
+  }
+
+  bindAfterAs(node: SyntaxNode): void {
+    for (let child = node.firstChild; child; child = child.nextSibling) {
+      if (child.name === 'as' && child.nextSibling) this.bindAllNames(child.nextSibling);
+    }
+  }
+
+  bindOpaque(node: SyntaxNode): void {
+    for (let child = node.firstChild; child; child = child.nextSibling) this.bindAllNames(child);
+  }
+
+  private bindAllNames(node: SyntaxNode): void {
+    if (node.name === 'VariableName') this.bind(this.slice(node), { kind: 'opaque', at: node.from });
+    else if (node.name === 'MemberExpression') this.store(node, undefined);
+    else if (node.name === 'TupleExpression' || node.name === 'ParenthesizedExpression') {
+      for (const inner of elements(node)) this.bindAllNames(inner);
+    }
+  }
+
+  handOut(node: SyntaxNode): void {
+    const keyword = node.firstChild?.name;
+    let outer: Scope | undefined = this.module;
+    if (keyword === 'nonlocal') {
+      outer = this.scope.parent;
+      while (outer && outer.kind !== 'function') outer = outer.parent;
+    }
+    for (const name of node.getChildren('VariableName')) if (outer) this.scope.outer.set(this.slice(name), outer);
+  }
+}
+
+/** The elements of a bracketed expression: its children without brackets and commas. */
+export function elements(node: SyntaxNode): SyntaxNode[] {
+  const found: SyntaxNode[] = [];
+  for (let child = node.firstChild; child; child = child.nextSibling) {
+    if (!/^[()[\]{},]$|^Comment$/.test(child.name)) found.push(child);
+  }
+  return found;
+}
+
+function newScope(kind: Scope['kind'], name: string, parent?: Scope, decorated = false): Scope {
+  const lists = { parameters: [], returns: [], outer: new Map() };
+  return { kind, name, bindings: new Map(), decorated, ...lists, ...(parent && { parent }) };
+}
+
+function append<V>(map: Map<string, V[]>, key: string, value: V): void {
+  const list = map.get(key);
+  if (list) list.push(value);
+  else map.set(key, [value]);
+}
