@@ -69,7 +69,7 @@ async function loadOne(data: string, spec: DatasetSpec): Promise<Dataset> {
   if (spec.label !== undefined && !isTable) {
     throw new InspectorError(
       `A label column was given, but ${quoteName(paths[0])} is no table.`,
-      'Name its arrays by xKey and yKey.',
+      'Say which arrays are x and y instead.',
     );
   }
   const arrays = parts.length === 1 ? parts[0].arrays : joinParts(paths, parts);
@@ -77,7 +77,7 @@ async function loadOne(data: string, spec: DatasetSpec): Promise<Dataset> {
   else if (spec.xKey !== undefined || spec.yKey !== undefined) {
     throw new InspectorError(
       `Array names were given, but ${quoteName(paths[0])} has no named arrays.`,
-      'Leave xKey and yKey out.',
+      'Leave the names out.',
     );
   }
   return { arrays, files: paths.map((path) => resolve(path)), format };
@@ -123,7 +123,7 @@ function onlyArray({ format, arrays }: Content, path: string, key: string | unde
   const names = [...arrays.keys()];
   if (key !== undefined && (format === 'npz' || format === 'safetensors')) return named(arrays, key, where);
   if (names.length === 1) return arrays.get(names[0])!;
-  fail(where, `holds ${names.length} arrays: ${list(names)}.`, `Say which one is ${role} by ${role}Key.`);
+  fail(where, `holds ${names.length} arrays: ${list(names)}.`, `Name the one that is ${role}.`);
 }
 
 const list = (names: readonly string[]): string =>
@@ -134,7 +134,7 @@ const list = (names: readonly string[]): string =>
 
 function named(arrays: ReadonlyMap<string, Tensor>, key: string, where: string): Tensor {
   const tensor = arrays.get(key);
-  if (!tensor) fail(where, `has no array ${quoteName(key)}; it has ${list([...arrays.keys()])}.`);
+  if (!tensor) fail(where, `has no array ${quoteName(key)}; it has ${list([...arrays.keys()])}.`, 'Name one of these.');
   return tensor;
 }
 
@@ -178,7 +178,7 @@ async function readContent(path: string, label?: string): Promise<Content> {
       if (format === 'cifar10') {
         return pair(decodeCifar(await collectAll(source, memoryLimit() / 2, 'Save fewer samples.'), file.where));
       }
-      if (compressed) fail(file.where, `is a ${format} file compressed with gzip.`, 'Decompress it with gunzip first.');
+      if (compressed) fail(file.where, `is compressed with gzip, which is not read for ${format}.`, 'Decompress it with gunzip first.');
       if (format === 'npz') return npzArrays(file);
       if (format === 'safetensors') return safetensorsArrays(file);
       return pair(await readParquet(file, label));
@@ -194,6 +194,7 @@ function joinParts(paths: readonly string[], parts: readonly Content[]): Map<str
     fail(
       quoteName(paths[0], 400),
       `is one of several files; only CIFAR-10, CSV and Parquet files are joined, not ${format}.`,
+      'Give one file.',
     );
   }
   const join = (role: string): Tensor => {

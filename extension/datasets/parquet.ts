@@ -23,12 +23,19 @@ export async function readParquet(file: InputFile, label?: string): Promise<Tabl
 async function readColumns(file: InputFile, label: string | undefined): Promise<Table> {
   const { where } = file;
   const library = await import('hyparquet');
+  const slice = async (start: number, end = file.size) => {
+    const from = start < 0 ? file.size + start : start;
+    if (!(from >= 0 && end >= from && end <= file.size))
+      fail(where, 'is damaged: it points beyond its end.', 'Save it again.');
+    return (await file.read(from, end - from)).buffer as ArrayBuffer;
+  };
   const buffer = {
     byteLength: file.size,
-    slice: async (start: number, end = file.size) => {
-      const from = start < 0 ? file.size + start : start;
-      if (!(from >= 0 && end >= from && end <= file.size)) fail(where, 'points beyond its end.', 'Save it again.');
-      return (await file.read(from, end - from)).buffer as ArrayBuffer;
+    slice(start: number, end?: number) {
+      const bytes = slice(start, end);
+      // The library may give up before it looks at what it asked for, which is then no unhandled rejection.
+      bytes.catch(() => {});
+      return bytes;
     },
   };
   const metadata = await library.parquetMetadataAsync(buffer);
@@ -42,16 +49,18 @@ async function readColumns(file: InputFile, label: string | undefined): Promise<
   const features = new Float64Array(rows * width);
   let labels: Float64Array = new Float64Array();
   for (const [column, name] of names.entries()) {
-    const chunks: { columnData: ArrayLike<unknown>; rowStart: number }[] = [];
-    await library.parquetRead({
-      file: buffer,
-      metadata,
-      columns: [name],
-      compressors,
-      utf8: false,
-      geoparquet: false,
-      onChunk: (chunk) => chunks.push(chunk),
-    });
+    const chunks: ArrayLike<unknown>[] = [];
+    for (const part of columnParts(metadata, name, where)) {
+      await library.parquetRead({
+        file: buffer,
+        metadata: part,
+        columns: [name],
+        compressors,
+        utf8: false,
+        geoparquet: false,
+        onChunk: ({ columnData }) => chunks.push(columnData),
+      });
+    }
     const numbers = columnNumbers(chunks, rows, where, name);
     if (column === labelAt) labels = numbers;
     else {
@@ -80,20 +89,27 @@ function flatColumns(metadata: FileMetaData, where: string): string[] {
   return [...names];
 }
 
-/** The chunks of a column as numbers; they must cover every row exactly once. */
-function columnNumbers(
-  chunks: { columnData: ArrayLike<unknown>; rowStart: number }[],
-  rows: number,
-  where: string,
-  name: string,
-): Float64Array {
+/**
+ * The file's metadata once for each row group, cut down to one column: reads that run side by side in the library would
+ * leave unhandled rejections behind where one of them fails.
+ */
+function columnParts(metadata: FileMetaData, name: string, where: string): FileMetaData[] {
+  return metadata.row_groups.map((group) => {
+    const columns = group.columns.filter((column) => column.meta_data?.path_in_schema.join('.') === name);
+    if (columns.length !== 1) fail(where, `is damaged: a row group lacks column ${quoteName(name)}.`, 'Save it again.');
+    return { ...metadata, num_rows: group.num_rows, row_groups: [{ ...group, columns }] };
+  });
+}
+
+/** The chunks of a column as numbers. */
+function columnNumbers(chunks: readonly ArrayLike<unknown>[], rows: number, where: string, name: string): Float64Array {
+  const found = chunks.reduce((sum, { length }) => sum + length, 0);
+  if (found !== rows) fail(where, `column ${quoteName(name)} has ${found} rows, expected ${rows}.`, 'Save it again.');
   const numbers = new Float64Array(rows);
   let row = 0;
-  for (const { columnData, rowStart } of chunks.sort((a, b) => a.rowStart - b.rowStart)) {
-    const fits = rowStart === row && row + columnData.length <= rows;
-    for (let i = 0; fits && i < columnData.length; i++) numbers[row] = toNumber(columnData[i], where, name, row++);
+  for (const chunk of chunks) {
+    for (let i = 0; i < chunk.length; i++, row++) numbers[row] = toNumber(chunk[i], where, name, row);
   }
-  if (row !== rows) fail(where, `column ${quoteName(name)} does not have ${rows} rows.`, 'Save the file again.');
   return numbers;
 }
 

@@ -78,7 +78,7 @@ const table: readonly [name: string, bytes: Uint8Array, message: string][] = [
     Buffer.concat([gzip(text('a,b\n1,2\n')).subarray(0, 10), text('\xff\xff\xff\xff')]),
     'the compressed data is damaged.\nCopy or download the file again.',
   ],
-  ['x.npz.gz', gzip(zip([member])), 'is a npz file compressed with gzip.\nDecompress it with gunzip first.'],
+  ['x.npz.gz', gzip(zip([member])), 'is compressed with gzip, which is not read for npz.\nDecompress it with gunzip first.'],
   ['twice.csv.gz', gzip(gzip(text('a,b\n1,2\n'))), 'is compressed twice, which is not read.\nDecompress it first.'],
 
   // npy
