@@ -123,9 +123,15 @@ function part(argument: Argument, name: string, index: number, count: number): H
   };
 }
 
+/** Words where a number belongs (`lr: auto`) say nothing; only ε's placement is a word, and it is not an argument. */
 function plain(finding: Finding): Pick<HyperparameterValue, 'value' | 'from' | 'range' | 'sourceRange'> {
   const { value, range, sourceRange } = finding;
-  if (value === undefined || (typeof value === 'object' && value !== null) || finding.from === 'unknown') {
+  if (
+    value === undefined ||
+    (typeof value === 'object' && value !== null) ||
+    typeof value === 'string' ||
+    finding.from === 'unknown'
+  ) {
     return { value: null, from: 'unknown', range };
   }
   if (finding.from === 'literal') return { value, from: 'literal', range };

@@ -147,12 +147,22 @@ function isHuggingFace(map: MapNode, key: string | undefined, name: string | und
 
 /** A learning rate, or two other hyper-parameters: without them the name of an optimizer alone proves nothing. */
 function evidence(map: MapNode): boolean {
-  const names = new Set(
-    [...map.entries].flatMap(([key, { value }]) => (value.kind === 'map' ? [] : canonicalNames(key))),
-  );
+  const names = new Set([...map.entries].flatMap(([key, { value }]) => (isQuantity(value) ? canonicalNames(key) : [])));
   names.delete('alpha');
   names.delete('power');
   return names.has('lr') || names.size >= 2;
+}
+
+/** A number, a flag, a list, or a reference to be filled in (`${lr}`); not a word. */
+function isQuantity(node: DataNode): boolean {
+  if (node.kind !== 'scalar') return node.kind === 'list';
+  const { value } = findingOf(node, node);
+  return (
+    node.value === undefined ||
+    typeof value === 'number' ||
+    typeof value === 'boolean' ||
+    /\$\{/.test(String(node.value))
+  );
 }
 
 function generic(

@@ -11,25 +11,38 @@ export function parseToml(text: string): DataNode[] {
   if (tooDeep(text)) return [];
   let readable = text;
   for (let attempt = 0; attempt < 8; attempt++) {
-    try {
-      return [convertDocument(parseTOML(readable))];
-    } catch (error) {
-      if (!(error instanceof ParseError)) return [];
-      const line = lineAround(readable, error.index);
-      if (readable.slice(line.from, line.to).trim() === '') return [];
-      readable = readable.slice(0, line.from) + ' '.repeat(line.to - line.from) + readable.slice(line.to);
-    }
+    const result = tryParse(readable);
+    if (typeof result !== 'number') return result ? [result] : [];
+    // The parser reports where it gave up, which may be in the line after the faulty one: whichever leads further goes.
+    const [here, before] = [result, lineStart(readable, result) - 1].map((at) => blankLine(readable, at));
+    readable = progress(tryParse(before)) > progress(tryParse(here)) ? before : here;
   }
   return [];
 }
 
-/** The line with the error; the one before it if the error is at a line's start, since the parser reports where it gave up. */
-function lineAround(text: string, index: number): { from: number; to: number } {
-  let at = Math.min(Math.max(index, 0), text.length);
-  while (at > 0 && /\s/.test(text[at] ?? ' ')) at--;
-  const from = text.lastIndexOf('\n', at - 1) + 1;
+/** The document, the offset of the first error, or undefined where the parser itself fails. */
+function tryParse(text: string): DataNode | number | undefined {
+  try {
+    return convertDocument(parseTOML(text));
+  } catch (error) {
+    return error instanceof ParseError ? error.index : undefined;
+  }
+}
+
+function progress(result: DataNode | number | undefined): number {
+  if (result === undefined) return -1;
+  return typeof result === 'number' ? result : Number.POSITIVE_INFINITY;
+}
+
+function lineStart(text: string, offset: number): number {
+  return text.lastIndexOf('\n', offset - 1) + 1;
+}
+
+function blankLine(text: string, offset: number): string {
+  const from = lineStart(text, Math.max(offset, 0));
   const end = text.indexOf('\n', from);
-  return { from, to: end < 0 ? text.length : end };
+  const to = end < 0 ? text.length : end;
+  return text.slice(0, from) + ' '.repeat(to - from) + text.slice(to);
 }
 
 function convertDocument(program: AST.TOMLProgram): DataNode {

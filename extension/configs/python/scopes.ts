@@ -203,7 +203,8 @@ class Indexer implements Index {
     const values = groups.pop()!;
     if (groups.length === 0) {
       // `x: float` alone declares; an incomplete `x =` assigns something unknown.
-      return typed || values.length === 0 ? undefined : this.bindTarget(values[0], undefined);
+      if (!typed && values[0]) this.bindTarget(values[0], undefined);
+      return;
     }
     const items = values.filter((value) => value.name !== ',');
     const isTuple = values.length > 1;
