@@ -29,7 +29,7 @@ export function decodeCsv(bytes: Uint8Array, where: string, label?: string): Tab
   const names = header ? first : first.map((_, column) => String(column));
   const labelAt = labelColumn(names, label, where);
   scanner.rewind(header ? afterFirst : { at: start, line: 1 });
-  return readRows(scanner, names, header, labelAt, bytes.length - start, where);
+  return readRows(scanner, names, header, labelAt, bytes, where);
 }
 
 function readRows(
@@ -37,13 +37,13 @@ function readRows(
   names: readonly string[],
   header: boolean,
   labelAt: number,
-  length: number,
+  bytes: Uint8Array,
   where: string,
 ): Table {
   const columns = names.length;
   const describe = (column: number) => `column ${column + 1}${header ? ` (${quoteName(names[column], 40)})` : ''}`;
-  // A row takes at least two bytes for each column, so that this is bounded by four times the length of the text.
-  const mostRows = Math.floor((length + 1) / (2 * columns)) + 1;
+  // A row takes at least two bytes for each column: what is allocated is at most four times as long as the text.
+  const mostRows = Math.min(countLines(bytes), Math.floor((bytes.length + 1) / (2 * columns)) + 1);
   const features = new Float64Array(mostRows * (columns - 1));
   const labels = new Float64Array(mostRows);
   let rows = 0;
@@ -76,9 +76,18 @@ function readRows(
     );
   }
   return {
-    x: { type: 'float64', shape: [rows, columns - 1], data: features.slice(0, filled) },
-    y: labelTensor(labels.slice(0, rows)),
+    x: { type: 'float64', shape: [rows, columns - 1], data: features.subarray(0, filled) },
+    y: labelTensor(labels.subarray(0, rows)),
   };
+}
+
+/** Line ends (LF, CR or both) and one for what follows the last. */
+function countLines(bytes: Uint8Array): number {
+  let lines = 1;
+  for (let at = 0; at < bytes.length; at++) {
+    if (bytes[at] === lineFeed || (bytes[at] === carriageReturn && bytes[at + 1] !== lineFeed)) lines++;
+  }
+  return lines;
 }
 
 function explainCell(scanner: Scanner, place: string, isLabel: boolean, where: string): never {

@@ -178,7 +178,12 @@ async function readContent(path: string, label?: string): Promise<Content> {
       if (format === 'cifar10') {
         return pair(decodeCifar(await collectAll(source, memoryLimit() / 2, 'Save fewer samples.'), file.where));
       }
-      if (compressed) fail(file.where, `is compressed with gzip, which is not read for ${format}.`, 'Decompress it with gunzip first.');
+      if (compressed)
+        fail(
+          file.where,
+          `is compressed with gzip, which is not read for ${format}.`,
+          'Decompress it with gunzip first.',
+        );
       if (format === 'npz') return npzArrays(file);
       if (format === 'safetensors') return safetensorsArrays(file);
       return pair(await readParquet(file, label));

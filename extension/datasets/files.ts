@@ -2,6 +2,7 @@ import { constants as bufferLimits } from 'node:buffer';
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { totalmem } from 'node:os';
+import { bytesPerElement, type ElementType, type Shape } from '../onnx/tensor.ts';
 import { InspectorError, quoteName } from '../shared/errors.ts';
 
 const gibibyte = 2 ** 30;
@@ -16,9 +17,15 @@ export function fail(where: string, message: string, remedy?: string): never {
 
 /** "1 byte", "12 bytes", "3.5 MiB". */
 export function formatBytes(count: number): string {
+  if (count > Number.MAX_SAFE_INTEGER) return 'more than 8192 TiB';
   if (count < 1024) return `${count} byte${count === 1 ? '' : 's'}`;
   const power = Math.min(4, Math.floor(Math.log2(count) / 10));
   return `${Number((count / 1024 ** power).toFixed(1))} ${['', 'KiB', 'MiB', 'GiB', 'TiB'][power]}`;
+}
+
+/** Bytes that an array needs; infinite or inexact beyond 2^53, where no file is as long. */
+export function byteLength(type: ElementType, shape: Shape): number {
+  return shape.includes(0) ? 0 : shape.reduce((product, dim) => product * dim, bytesPerElement(type));
 }
 
 /** Refuses what would have to be held at once but is larger than `limit` bytes. */

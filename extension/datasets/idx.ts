@@ -1,5 +1,5 @@
-import { bytesPerElement, type ElementType, type Tensor } from '../onnx/tensor.ts';
-import { fail } from './files.ts';
+import type { ElementType, Tensor } from '../onnx/tensor.ts';
+import { byteLength, fail } from './files.ts';
 import { decodeElements } from './npy.ts';
 
 const types: ReadonlyMap<number, ElementType> = new Map([
@@ -24,7 +24,7 @@ export function idxHeader(bytes: Uint8Array, where: string) {
   if (bytes.length < offset) fail(where, 'ends within its IDX header.', 'Download the file again.');
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const shape = Array.from({ length: rank }, (_, axis) => view.getUint32(4 + 4 * axis));
-  const length = shape.reduce((product, dim) => product * dim, bytesPerElement(type)) + offset;
+  const length = byteLength(type, shape) + offset;
   return { type, shape, offset, length };
 }
 

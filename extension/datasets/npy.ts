@@ -8,7 +8,7 @@ import {
   viewBytes,
 } from '../onnx/tensor.ts';
 import { quoteName } from '../shared/errors.ts';
-import { fail, formatBytes } from './files.ts';
+import { byteLength, fail, formatBytes } from './files.ts';
 
 /** The head of an npy file (NEP 1). */
 export interface NpyHeader {
@@ -62,8 +62,7 @@ export function npyHeader(bytes: Uint8Array, where: string): NpyHeader {
   const text = Buffer.from(bytes.subarray(start, offset)).toString(major === 3 ? 'utf8' : 'latin1');
   const { descr, fortranOrder, shape } = new HeaderParser(text, where).parse();
   const { type, bigEndian } = elementType(descr, where);
-  // Beyond 2^53 the product is inexact but still too large for any file, so that the length check refuses it.
-  const total = shape.reduce((product, dim) => product * dim, bytesPerElement(type)) + offset;
+  const total = byteLength(type, shape) + offset;
   return { type, shape, bigEndian, fortranOrder, offset, length: total };
 }
 

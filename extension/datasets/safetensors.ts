@@ -1,6 +1,6 @@
-import { bytesPerElement, type ElementType, type Tensor } from '../onnx/tensor.ts';
+import type { ElementType, Tensor } from '../onnx/tensor.ts';
 import { quoteName } from '../shared/errors.ts';
-import { checkSize, fail, formatBytes, InputFile, memoryLimit } from './files.ts';
+import { byteLength, checkSize, fail, formatBytes, InputFile, memoryLimit } from './files.ts';
 import { decodeElements } from './npy.ts';
 
 const dtypes: ReadonlyMap<unknown, ElementType> = new Map<unknown, ElementType>([
@@ -105,7 +105,7 @@ function parseEntry(name: string, value: unknown, where: string): Entry {
     fail(where, `${at} has no valid data_offsets.`, remedy);
   }
   const [begin, end] = offsets as [number, number];
-  const size = shape.reduce((product, dim) => product * dim, bytesPerElement(type));
+  const size = byteLength(type, shape);
   if (size !== end - begin) {
     fail(
       where,

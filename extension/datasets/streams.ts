@@ -107,7 +107,7 @@ export async function collectAll(source: ByteSource, limit: number, remedy: stri
     if (length > limit) fail(source.where, `is longer than ${formatBytes(limit)}, the most that is read.`, remedy);
     blocks.push(block);
   }
-  return new Uint8Array(Buffer.concat(blocks));
+  return Buffer.concat(blocks);
 }
 
 function tooLong(where: string, measured: number): never {
