@@ -40,6 +40,15 @@ export function number(hyper: Hyperparameters, name: string): number {
   return value;
 }
 
+/** The defaults of `framework`, or of the first framework that has this optimizer. */
+export function defaultsOf(optimizer: Optimizer, framework: Framework): Hyperparameters {
+  for (const candidate of [framework, 'pytorch', 'keras', 'optax', 'paper'] as const) {
+    const defaults = optimizer.defaults(candidate);
+    if (defaults !== undefined) return defaults;
+  }
+  throw new Error(`${optimizer.name} has no defaults.`);
+}
+
 /**
  * The defaults of `framework`, overridden by `given`, checked against the optimizer's table.
  * Throws an InspectorError that names the hyper-parameter, its value and what is allowed.
@@ -49,8 +58,7 @@ export function completeHyperparameters(
   framework: Framework,
   given: Readonly<Record<string, number | boolean | string>>,
 ): Hyperparameters {
-  const defaults = optimizer.defaults(framework) ?? optimizer.defaults('pytorch') ?? optimizer.defaults('paper');
-  if (defaults === undefined) throw new Error(`${optimizer.name} has no defaults.`);
+  const defaults = defaultsOf(optimizer, framework);
   const known = new Map(optimizer.hyperparameters.map((spec) => [spec.name, spec]));
   for (const [name, value] of Object.entries(given)) {
     const spec = known.get(name);

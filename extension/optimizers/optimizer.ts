@@ -1,6 +1,9 @@
 import type { Arithmetic } from './arithmetic.ts';
 
-/** Where the defaults come from; `paper` is Cattaneo, Klusowski, Shigida, ICML 2024. */
+/**
+ * Where the defaults come from; `paper` is the repository of Cattaneo, Klusowski, Shigida (ICML 2024) for Adam, and the
+ * publication that introduced the optimizer for those that no framework has. Optax has no default learning rate.
+ */
 export type Framework = 'pytorch' | 'keras' | 'optax' | 'paper';
 
 /** Values by canonical name (`lr`, `beta1`, `beta2`, `eps`, `weight_decay`, `momentum`, …). Booleans and placements are structure, numbers are data. */

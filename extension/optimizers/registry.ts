@@ -1,9 +1,17 @@
 import { InspectorError, quoteName } from '../shared/errors.ts';
+import { adagrad } from './adagrad.ts';
 import { adam } from './adam.ts';
+import { adamw } from './adamw.ts';
+import { lion } from './lion.ts';
+import { nadam } from './nadam.ts';
 import type { Optimizer } from './optimizer.ts';
+import { rmsprop } from './rmsprop.ts';
+import { sgd } from './sgd.ts';
+import { signsgd } from './signsgd.ts';
+import { signum } from './signum.ts';
 
 /** Every optimizer, in the order in which they are offered. */
-export const optimizers: readonly Optimizer[] = [adam];
+export const optimizers: readonly Optimizer[] = [adam, adamw, nadam, rmsprop, adagrad, sgd, lion, signum, signsgd];
 
 /** The optimizer with that name (`adam`); throws an InspectorError that lists the names. */
 export function optimizerNamed(name: string): Optimizer {

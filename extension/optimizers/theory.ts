@@ -45,22 +45,44 @@ export function memoryWindow(b: number, n: number): number {
 }
 
 /**
+ * Σ_{l<n} b^{n−l} (1−b^{l+1}) s_l: what a moving average with decay `b` (not bias-corrected) remembers after step n of the
+ * moves s_l since each of its gradients. It is M_n with M_0 = 0, M_n = b·(M_{n−1} + (1−bⁿ) s_{n−1}).
+ * `moves` is called with Infinity where n is Infinity.
+ */
+export function memorySum(b: number, n: number, moves: (l: number) => number): number {
+  if (n === Infinity) return b === 0 ? 0 : (b / (1 - b)) * moves(Infinity);
+  let sum = 0;
+  for (let l = n - 1, decay = b; l >= n - memoryWindow(b, n); l--, decay *= b) {
+    sum += moves(l) * decay * accumulatedWeight(b, l);
+  }
+  return sum;
+}
+
+/**
  * The mean age with steps of unequal size, in units of the current step h_n: A_b,n/h_n with
  * (1−b^{n+1}) A_n = b (1−bⁿ)(A_{n−1} + h_{n−1}), A_0 = 0. With constant steps it is a_b(n).
- *
- * Where h_n = 0 the unit is `unit`, since θ does not move at this step.
  */
 export function scheduledAge(b: number, n: number, stepSizes: StepSizes | undefined, unit: number): number {
   if (stepSizes === undefined || n === Infinity) return meanAge(b, n);
-  // A_n = Σ_{l<n} h_l b^{n−l} (1−b^{l+1}) / (1−b^{n+1}), from the youngest step to the oldest that counts.
-  let sum = 0;
-  for (let l = n - 1, decay = b; l >= n - memoryWindow(b, n); l--, decay *= b) {
-    sum += stepSizes(l) * decay * accumulatedWeight(b, l);
-  }
-  return sum / accumulatedWeight(b, n) / unit;
+  return memorySum(b, n, stepSizes) / accumulatedWeight(b, n) / unit;
 }
 
 /** h_n; the constant `lr` without a schedule and for n = ∞. */
 export function stepSizeAt(lr: number, n: number, stepSizes?: StepSizes): number {
   return stepSizes === undefined || n === Infinity ? lr : stepSizes(n);
+}
+
+/**
+ * The unit in which κ and the ages are expressed at step n: the step size h_n. Where h_n = 0, nothing moves at that step
+ * and `lr` serves as the unit.
+ */
+export function stepUnit(lr: number, n: number, stepSizes?: StepSizes): number {
+  const stepSize = stepSizeAt(lr, n, stepSizes);
+  return stepSize > 0 ? stepSize : lr || 1;
+}
+
+/** h_l/h_n for the steps l before step n. */
+export function relativeSteps(lr: number, n: number, stepSizes?: StepSizes): (l: number) => number {
+  const unit = stepUnit(lr, n, stepSizes);
+  return (l) => stepSizeAt(lr, l, stepSizes) / unit;
 }

@@ -66,7 +66,7 @@ test('given values override the defaults', () => {
 
 test('coefficients have the same names at every step, and all are finite', () => {
   for (const optimizer of optimizers) {
-    const hyper = optimizer.defaults('pytorch') ?? optimizer.defaults('paper')!;
+    const hyper = completeHyperparameters(optimizer, 'pytorch', {});
     const update = Object.keys(optimizer.updateCoefficients(hyper, 0));
     const correction = Object.keys(optimizer.correctionCoefficients(hyper, 0));
     assert.ok(update.includes('stepSize') && correction.includes('stepSize'), optimizer.name);

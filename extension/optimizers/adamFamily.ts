@@ -1,0 +1,311 @@
+import { blend, frozenDenominator, reciprocal, rootWithEps, square } from './adaptive.ts';
+import type { Arithmetic } from './arithmetic.ts';
+import { number, specs } from './hyperparameters.ts';
+import type {
+  Coefficients,
+  CorrectionInputs,
+  CorrectionTerms,
+  Framework,
+  HyperparameterSpec,
+  Hyperparameters,
+  Optimizer,
+  StepInputs,
+  StepOutputs,
+  StepSizes,
+} from './optimizer.ts';
+import { measuredTerms, normalizedTerms, signChangeOf } from './terms.ts';
+import { accumulatedWeight, scheduledAge, stepSizeAt, stepUnit } from './theory.ts';
+import { transientCoefficients, transientDirections, transientTerms } from './transient.ts';
+
+/**
+ * Where ε stands: `outside` √v̂ + ε (torch.optim.Adam; P1 Def. D.1), `inside` √(v̂ + ε) (P1 Def. 1.1), or `uncorrected`
+ * √v + ε before the bias correction (Keras), which is `outside` with ε/√(1−ρ^{n+1}).
+ */
+export const epsPlacement: HyperparameterSpec = {
+  name: 'eps_placement',
+  kind: 'choice',
+  choices: ['outside', 'inside', 'uncorrected'],
+  option: 'eps-placement',
+  description: 'ε outside the root (PyTorch), inside it (the paper), or outside before the bias correction (Keras)',
+};
+
+const biasCorrection: HyperparameterSpec = {
+  name: 'bias_correction',
+  kind: 'boolean',
+  option: 'bias-correction',
+  description: 'divide the moments by 1−βⁿ⁺¹ and 1−ρⁿ⁺¹',
+};
+
+const amsgrad: HyperparameterSpec = {
+  name: 'amsgrad',
+  kind: 'boolean',
+  option: 'amsgrad',
+  description: 'use the largest second moment so far',
+};
+
+type Scalars<V> = Readonly<Record<string, V>>;
+
+interface Family {
+  readonly name: string;
+  readonly title: string;
+  /** Weight decay as −h·λ·θ (AdamW) instead of λθ in the gradient. */
+  readonly decoupled: boolean;
+  readonly defaults: Readonly<Record<Framework, Hyperparameters | undefined>>;
+  readonly theory: Optimizer['theory'];
+}
+
+/** Adam and AdamW: they differ in where the weight decay goes. */
+export function adamFamily({ name, title, decoupled, defaults, theory }: Family): Optimizer {
+  const frozen = <V>(a: Arithmetic<V>, hyper: Hyperparameters, c: Scalars<V>, inputs: CorrectionInputs<V>) => {
+    const decay = a.mul(c.weightDecay, inputs.theta);
+    return {
+      gradient: decoupled ? inputs.gradient : a.add(inputs.gradient, decay),
+      decay: decoupled ? decay : undefined,
+      inside: hyper.eps_placement === 'inside',
+    };
+  };
+
+  return {
+    name,
+    title,
+    hyperparameters: [
+      specs.lr,
+      specs.beta1,
+      specs.beta2,
+      specs.eps,
+      epsPlacement,
+      decoupled ? specs.decoupledWeightDecay : specs.weightDecay,
+      biasCorrection,
+      amsgrad,
+    ],
+    structure: (hyper) =>
+      [hyper.eps_placement === 'inside' ? 'inside' : 'outside', modeOf(hyper), corrected(hyper)].join(' '),
+    defaults: (framework) => defaults[framework],
+    // The last one is no part of the optimizer: it sums the past steps for the correction.
+    stateNames: (hyper) => ['firstMoment', 'secondMoment', ...(hyper.amsgrad ? ['maxSecondMoment', 'pastSteps'] : [])],
+    updateCoefficients,
+
+    update<V>(a: Arithmetic<V>, hyper: Hyperparameters, c: Scalars<V>, inputs: StepInputs<V>): StepOutputs<V> {
+      const decay = a.mul(c.weightDecay, inputs.theta);
+      const gradient = decoupled ? inputs.gradient : a.add(inputs.gradient, decay);
+      const { direction, state } = moments(a, hyper, c, gradient, inputs.state);
+      return { direction: decoupled ? a.add(direction, decay) : direction, state };
+    },
+
+    notApplicable: () => undefined,
+    correctionCoefficients,
+
+    hessianDirections<V>(a: Arithmetic<V>, hyper: Hyperparameters, c: Scalars<V>, inputs: CorrectionInputs<V>) {
+      const at = frozen(a, hyper, c, inputs);
+      if (hyper.amsgrad) return latchedDirections(a, c, at.gradient, at.decay, inputs.state, at.inside);
+      if (!corrected(hyper)) return transientDirections(a, c, at);
+      const u = a.div(at.gradient, frozenDenominator(a, at.gradient, c.eps, at.inside).denominator);
+      return [at.decay === undefined ? u : a.add(u, at.decay)];
+    },
+
+    correction<V>(
+      a: Arithmetic<V>,
+      hyper: Hyperparameters,
+      c: Scalars<V>,
+      inputs: CorrectionInputs<V>,
+      productsOfE: readonly V[],
+    ): CorrectionTerms<V> {
+      const at = frozen(a, hyper, c, inputs);
+      const directions = this.hessianDirections(a, hyper, c, inputs);
+      // With an L2 penalty the Hessian is H + λI; the second part needs no product.
+      const products = decoupled
+        ? productsOfE
+        : productsOfE.map((product, i) => a.add(product, a.mul(c.weightDecay, directions[i])));
+      const decayRate = decoupled ? c.weightDecay : undefined;
+      if (hyper.amsgrad) {
+        return latchedTerms(a, c, at.gradient, directions[0], products, inputs.state, at.inside, decayRate);
+      }
+      if (!corrected(hyper)) return transientTerms(a, c, at, products, decayRate);
+      const { denominator, epsShare } = frozenDenominator(a, at.gradient, c.eps, at.inside);
+      return normalizedTerms(
+        a,
+        {
+          gradient: at.gradient,
+          denominator,
+          epsShare,
+          direction: directions[0],
+          normGradient: products[0],
+          decayRate,
+        },
+        {
+          stepSize: c.stepSize,
+          horizon: c.horizon,
+          base: c.ageDifference,
+          slope: c.halfMemoryFactor2,
+          memorySlope: c.age2,
+        },
+      );
+    },
+
+    signChange,
+    theory,
+  };
+}
+
+function corrected(hyper: Hyperparameters): boolean {
+  return hyper.bias_correction !== false;
+}
+
+function modeOf(hyper: Hyperparameters): string {
+  return hyper.amsgrad ? 'amsgrad' : corrected(hyper) ? 'corrected' : 'transient';
+}
+
+/** ε as the denominator |g| + ε or √(g² + ε) has it after step n. */
+function effectiveEps(hyper: Hyperparameters, n: number): number {
+  const eps = number(hyper, 'eps');
+  if (hyper.eps_placement !== 'uncorrected' || !corrected(hyper)) return eps;
+  return eps / Math.sqrt(accumulatedWeight(number(hyper, 'beta2'), Math.max(n, 0)));
+}
+
+/** 1/(1 − b^{n+1}) with bias correction (1 before the first step), 1 without. */
+function unbias(hyper: Hyperparameters, b: number, n: number): number {
+  return corrected(hyper) && n >= 0 ? 1 / accumulatedWeight(b, n) : 1;
+}
+
+/** Coefficients of Adam's step n (theory A1). */
+function updateCoefficients(hyper: Hyperparameters, n: number, stepSizes?: StepSizes): Coefficients {
+  const beta1 = number(hyper, 'beta1');
+  const beta2 = number(hyper, 'beta2');
+  const coefficients = {
+    stepSize: stepSizeAt(hyper.lr, n, stepSizes),
+    beta1,
+    oneMinusBeta1: 1 - beta1,
+    beta2,
+    oneMinusBeta2: 1 - beta2,
+    unbias1: unbias(hyper, beta1, n),
+    unbias2: unbias(hyper, beta2, n),
+    eps: effectiveEps(hyper, n),
+    weightDecay: number(hyper, 'weight_decay'),
+  };
+  if (!hyper.amsgrad) return coefficients;
+  // What step n−1 adds to the sum over past steps: β (1−βⁿ) w_{n−1} h_{n−1}/D_{n−1}; nothing before the first step.
+  const weight = accumulatedWeight(beta1, n - 1);
+  const past = n === 0 ? 0 : stepSizeAt(hyper.lr, n - 1, stepSizes);
+  return {
+    ...coefficients,
+    previousUnbias2: unbias(hyper, beta2, n - 1),
+    previousEps: effectiveEps(hyper, n - 1),
+    pastGain: beta1 * weight * past * (corrected(hyper) ? 1 : weight),
+  };
+}
+
+function moments<V>(
+  a: Arithmetic<V>,
+  hyper: Hyperparameters,
+  c: Scalars<V>,
+  gradient: V,
+  state: Readonly<Record<string, V>>,
+): StepOutputs<V> {
+  const inside = hyper.eps_placement === 'inside';
+  const firstMoment = blend(a, c.beta1, state.firstMoment, c.oneMinusBeta1, gradient);
+  const secondMoment = blend(a, c.beta2, state.secondMoment, c.oneMinusBeta2, square(a, gradient));
+  const numerator = a.mul(firstMoment, c.unbias1);
+  const divide = (v: V) => a.div(numerator, rootWithEps(a, a.mul(v, c.unbias2), c.eps, inside));
+  if (!hyper.amsgrad) return { direction: divide(secondMoment), state: { firstMoment, secondMoment } };
+
+  const previous = rootWithEps(a, a.mul(state.maxSecondMoment, c.previousUnbias2), c.previousEps, inside);
+  const pastSteps = a.add(a.mul(c.beta1, state.pastSteps), a.mul(c.pastGain, reciprocal(a, previous)));
+  const maxSecondMoment = a.max(state.maxSecondMoment, secondMoment);
+  return { direction: divide(maxSecondMoment), state: { firstMoment, secondMoment, maxSecondMoment, pastSteps } };
+}
+
+/**
+ * Coefficients of the correction at step n. With bias correction h·κ = h·[ageDifference + (age2 + ½)(1−f)], which is
+ * P1 (3), κ = ½[c_β − c_ρ + c_ρ(1−f)], without cancellation; with a schedule the ages are weighted by the step sizes (B4).
+ */
+function correctionCoefficients(hyper: Hyperparameters, n: number, stepSizes?: StepSizes): Coefficients {
+  const beta = number(hyper, 'beta1');
+  const rho = number(hyper, 'beta2');
+  const shared = { eps: effectiveEps(hyper, n), weightDecay: number(hyper, 'weight_decay') };
+  if (!hyper.amsgrad && !corrected(hyper)) {
+    return { ...shared, ...transientCoefficients({ beta, rho }, hyper.lr, n, stepSizes) };
+  }
+  const unit = stepUnit(hyper.lr, n, stepSizes);
+  const age1 = scheduledAge(beta, n, stepSizes, unit);
+  const age2 = scheduledAge(rho, n, stepSizes, unit);
+  if (hyper.amsgrad) {
+    const momentWeight = corrected(hyper) ? 1 : accumulatedWeight(beta, n);
+    return {
+      ...shared,
+      stepSize: unit,
+      momentWeight,
+      unbias2: unbias(hyper, rho, n),
+      pastScale: unbias(hyper, beta, n) / unit,
+      // Σ_{l<n} β^{n−l}(1−β^{l+1})(h_l/h_n), normalized as the first moment is.
+      pastDecay: corrected(hyper) ? age1 : age1 * accumulatedWeight(beta, n),
+      horizon: unit * age1,
+    };
+  }
+  return {
+    ...shared,
+    stepSize: unit,
+    ageDifference: age1 - age2,
+    age2,
+    halfMemoryFactor2: age2 + 0.5,
+    horizon: unit * Math.max(age1, age2),
+  };
+}
+
+/**
+ * AMSGrad: the maximum over all steps is neither smooth nor forgotten, so its denominator D_n is taken as measured
+ * (theory B2, state-conditional). Directions: G = w_n g/D_n (+ λθ), and Σ_{l<n} of the first moment's memory times G_l.
+ */
+function latchedDirections<V>(
+  a: Arithmetic<V>,
+  c: Scalars<V>,
+  gradient: V,
+  decay: V | undefined,
+  state: Readonly<Record<string, V>>,
+  inside: boolean,
+): readonly V[] {
+  const u = a.mul(a.mul(c.momentWeight, gradient), reciprocal(a, latchedDenominator(a, c, state, inside)));
+  const past = a.mul(a.mul(c.pastScale, state.pastSteps), gradient);
+  if (decay === undefined) return [u, past];
+  return [a.add(u, decay), a.add(past, a.mul(c.pastDecay, decay))];
+}
+
+function latchedDenominator<V>(
+  a: Arithmetic<V>,
+  c: Scalars<V>,
+  state: Readonly<Record<string, V>>,
+  inside: boolean,
+): V {
+  return rootWithEps(a, a.mul(state.maxSecondMoment, c.unbias2), c.eps, inside);
+}
+
+/** C = (1/D_n)·[H·past + ½ w_n H·G] + ½λG. */
+function latchedTerms<V>(
+  a: Arithmetic<V>,
+  c: Scalars<V>,
+  gradient: V,
+  direction: V,
+  [normGradient, past]: readonly V[],
+  state: Readonly<Record<string, V>>,
+  inside: boolean,
+  decayRate: V | undefined,
+): CorrectionTerms<V> {
+  return measuredTerms(a, {
+    gradient,
+    direction,
+    denominator: a.div(latchedDenominator(a, c, state, inside), c.momentWeight),
+    normGradient,
+    memory: a.div(past, c.momentWeight),
+    local: a.mul(a.constant(0.5), normGradient),
+    decayRate,
+    stepSize: c.stepSize,
+    horizon: c.horizon,
+  });
+}
+
+/** |g|* where κ changes sign (theory A3): f = c_β/c_ρ. Without bias correction this is the limit of late steps. */
+function signChange(hyper: Hyperparameters, n: number): number | undefined {
+  if (hyper.amsgrad) return undefined;
+  const ideal = { ...hyper, bias_correction: true };
+  const { ageDifference, halfMemoryFactor2 } = correctionCoefficients(ideal, corrected(hyper) ? n : Infinity);
+  return signChangeOf(-ageDifference / halfMemoryFactor2, effectiveEps(hyper, n), hyper.eps_placement === 'inside');
+}
