@@ -52,7 +52,8 @@ export function assemble(definition: Constructor, call: FoundCall): OptimizerCon
   let weightDecayForm = definition.weightDecayForm;
   if (becomes && hyperparameters.get(becomes.parameter)?.value === becomes.value) {
     optimizer = becomes.optimizer;
-    if (weightDecayForm) weightDecayForm = optimizer === 'adamw' ? 'decoupled' : 'l2';
+    if (optimizer === 'adamw') weightDecayForm = 'decoupled';
+    else if (optimizer === 'adam') weightDecayForm = 'l2';
   } else if (hyperparameters.get('decoupled_weight_decay')?.value === true) {
     weightDecayForm = 'decoupled';
   }
