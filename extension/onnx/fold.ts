@@ -191,7 +191,66 @@ const evaluators: Partial<Record<OpType, Evaluator>> = {
   },
   Gather: gather,
   Concat: concat,
+  CumSum: ([x, axis], { exclusive, reverse }, { shape }) => {
+    const along = numbersOf(axis)[0];
+    const stride = stridesOf(shape)[along];
+    const size = shape[along];
+    const values = numbersOf(x);
+    const sums = new Array<number>(values.length).fill(0);
+    for (let i = 0; i < values.length; i++) {
+      const step = Math.floor(i / stride) % size;
+      for (let other = 0; other < size; other++) {
+        const before = reverse ? other > step : other < step;
+        if (before || (other === step && !exclusive)) sums[i] += values[i + (other - step) * stride];
+      }
+    }
+    return tensorOf(x.type, shape, sums);
+  },
+  GatherND: ([x, indices], { batch_dims }, { type, shape }) => {
+    const batch = (batch_dims as number | undefined) ?? 0;
+    const last = indices.shape.at(-1)!;
+    const strides = stridesOf(x.shape);
+    const block = elementCount(x.shape.slice(batch + last));
+    const perBatch = elementCount(indices.shape.slice(batch, -1));
+    const batchSize = elementCount(x.shape.slice(batch));
+    const data = allocate(type, elementCount(shape)) as unknown as unknown[];
+    rowsOf(indices).forEach((row, i) => {
+      const offset = Math.floor(i / perBatch) * batchSize + offsetOf(row, x.shape, strides, batch);
+      for (let k = 0; k < block; k++) data[i * block + k] = x.data[offset + k];
+    });
+    return { type, shape, data: data as never };
+  },
+  ScatterND: ([x, indices, updates], { reduction }, { type, shape }) => {
+    const strides = stridesOf(shape);
+    const block = elementCount(shape.slice(indices.shape.at(-1)!));
+    const data = x.data.slice() as unknown as (number | bigint)[];
+    rowsOf(indices).forEach((row, i) => {
+      const offset = offsetOf(row, shape, strides, 0);
+      for (let k = 0; k < block; k++) {
+        const update = updates.data[i * block + k];
+        data[offset + k] = reduction === 'add' ? (data[offset + k] as number) + (update as number) : update;
+      }
+    });
+    return { type, shape, data: data as never };
+  },
 };
+
+/** The index tuples along the last axis. */
+function rowsOf(indices: Tensor): number[][] {
+  const width = indices.shape.at(-1)!;
+  const values = Array.from(numbersOf(indices));
+  return Array.from({ length: values.length / width }, (_, i) => values.slice(i * width, (i + 1) * width));
+}
+
+/** Position in the flat data of an index tuple for the axes from `batch` on; indices may count from the end. */
+function offsetOf(row: readonly number[], shape: Shape, strides: readonly number[], batch: number): number {
+  return row.reduce((offset, index, i) => {
+    const dim = shape[batch + i];
+    const at = index < 0 ? index + dim : index;
+    if (at < 0 || at >= dim) throw new Error(`index ${index} is out of range for axis ${batch + i} of size ${dim}`);
+    return offset + at * strides[batch + i];
+  }, 0);
+}
 
 /** The value of a node of constants, or undefined where it is left to the runtime. */
 export function evaluateConstant(
@@ -202,6 +261,8 @@ export function evaluateConstant(
 ): Tensor | undefined {
   const evaluate = evaluators[opType];
   if (!evaluate || output.type === 'float16' || output.type === 'bfloat16') return undefined;
+  // Expanded floats stay as they are, so that their one element can be seen.
+  if (opType === 'Expand' && isFloat(output.type) && elementCount(output.shape) > 64) return undefined;
   if (elementCount(output.shape) > foldLimit || inputs.some((value) => value && !value.constant)) return undefined;
   return evaluate(
     inputs.map((value) => value!.constant!),

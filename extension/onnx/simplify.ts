@@ -1,14 +1,15 @@
 import type { GraphBuilder } from './builder.ts';
 import type { Attributes, Value } from './graph.ts';
-import type { OpType } from './ops.ts';
-import { constantInts } from './shapes.ts';
+import type { OpType, PrimitiveOp } from './ops.ts';
+import { broadcastShapes, constantInts } from './shapes.ts';
 import type { Shape } from './tensor.ts';
-import { numbersOf } from './tensor.ts';
+import { isFloat, numbersOf } from './tensor.ts';
 
 export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((dim, i) => dim === b[i]);
 
-/** The number that every element of a small constant equals. */
+/** The number that every element of a small or expanded constant equals. */
 export function uniformValue(value: Value): number | undefined {
+  if (value.node?.opType === 'Expand') return uniformValue(value.node.inputs[0]!);
   if (!value.constant || value.constant.data.length === 0 || value.constant.data.length > 64) return undefined;
   const numbers = numbersOf(value.constant);
   return numbers.every((x) => x === numbers[0]) ? numbers[0] : undefined;
@@ -32,11 +33,87 @@ const neutral =
     return undefined;
   };
 
-/** f(f(x)) = x. */
-const involution =
-  (op: OpType): Simplification =>
-  (_b, [x]) =>
-    x!.node?.opType === op ? x!.node.inputs[0] : undefined;
+/** Applies the first identity that fits. */
+const firstOf =
+  (...candidates: readonly Simplification[]): Simplification =>
+  (...call) => {
+    for (const candidate of candidates) {
+      const result = candidate(...call);
+      if (result) return result;
+    }
+    return undefined;
+  };
+
+/** The argument of the node of type `op` that computes a value. */
+const operandOf = (value: Value | undefined, op: OpType): Value | undefined =>
+  value?.node?.opType === op ? value.node.inputs[0] : undefined;
+
+/** An operand is used before its expansion where broadcasting alone gives the same shape. */
+const unexpanded =
+  (op: PrimitiveOp): Simplification =>
+  (b, inputs, attributes, shape) => {
+    for (const [i, value] of inputs.entries()) {
+      const source = operandOf(value, 'Expand');
+      if (!source) continue;
+      const operands = inputs.with(i, source);
+      if (sameShape(broadcastShapes(...operands.map((operand) => operand!.shape)), shape))
+        return b.emit(op, operands, attributes)[0];
+    }
+    return undefined;
+  };
+
+/** x + (−y) = x − y and its relatives. */
+const signs: Partial<Record<OpType, Simplification>> = {
+  Add: (b, [x, y]) => {
+    const [minusX, minusY] = [operandOf(x, 'Neg'), operandOf(y, 'Neg')];
+    if (minusY) return b.sub(x!, minusY);
+    return minusX ? b.sub(y!, minusX) : undefined;
+  },
+  Sub: (b, [x, y]) => {
+    const minusY = operandOf(y, 'Neg');
+    return minusY && b.add(x!, minusY);
+  },
+  Mul: (b, [x, y]) => {
+    const [minusX, minusY] = [operandOf(x, 'Neg'), operandOf(y, 'Neg')];
+    if (minusX && minusY) return b.mul(minusX, minusY);
+    if (minusX && scalarValue(y!) !== undefined) return b.mul(minusX, b.neg(y!));
+    if (minusY && scalarValue(x!) !== undefined) return b.mul(b.neg(x!), minusY);
+    return undefined;
+  },
+  Neg: (b, [x]) => {
+    const node = x!.node;
+    if (node?.opType === 'Neg') return node.inputs[0];
+    if (node?.opType === 'Sub') return b.sub(node.inputs[1]!, node.inputs[0]!);
+    const factor = factorOf(x!);
+    return factor && b.mul(factor.rest, b.number(-factor.value, x!));
+  },
+};
+
+/** The number that a constant scalar is. */
+const scalarValue = (value: Value): number | undefined =>
+  value.constant && value.shape.length === 0 && isFloat(value.type) ? numbersOf(value.constant)[0] : undefined;
+
+/** A product with a constant scalar, taken apart. */
+function factorOf(value: Value): { value: number; rest: Value } | undefined {
+  if (value.node?.opType !== 'Mul') return undefined;
+  const [x, y] = value.node.inputs as [Value, Value];
+  const [left, right] = [scalarValue(x), scalarValue(y)];
+  if (right !== undefined) return { value: right, rest: x };
+  return left === undefined ? undefined : { value: left, rest: y };
+}
+
+/** c·(d·x) = (c·d)·x */
+const joinFactors: Simplification = (b, [x, y]) => {
+  for (const [constant, other] of [
+    [x!, y!],
+    [y!, x!],
+  ]) {
+    const value = scalarValue(constant);
+    const factor = value === undefined ? undefined : factorOf(other);
+    if (factor) return b.mul(factor.rest, b.number(value! * factor.value, other));
+  }
+  return undefined;
+};
 
 /** Reductions over axes of size 1 only change the shape. */
 const reduceNothing: Simplification = (b, [x, axes], _attributes, shape) => {
@@ -47,20 +124,34 @@ const reduceNothing: Simplification = (b, [x, axes], _attributes, shape) => {
 };
 
 /**
- * Identities applied whenever a node is built. They keep gradient graphs small; none changes a value, except that
- * sums are not reassociated.
+ * Identities applied whenever a node is built. They keep gradient graphs small. None changes a value but for the rounding
+ * of products of constants; sums are not reassociated.
  */
 export const simplifications: Partial<Record<OpType, Simplification>> = {
-  Add: neutral(0, [0, 1]),
-  Sub: neutral(0, [1]),
-  Mul: neutral(1, [0, 1]),
-  Div: neutral(1, [1]),
-  Pow: (b, inputs, attributes, shape) => {
-    const exponent = uniformValue(inputs[1]!);
-    if (exponent === 2 && sameShape(inputs[0]!.shape, shape)) return b.mul(inputs[0]!, inputs[0]!);
-    return neutral(1, [1])(b, inputs, attributes, shape);
+  Add: firstOf(neutral(0, [0, 1]), signs.Add!, unexpanded('Add')),
+  Sub: firstOf(neutral(0, [1]), signs.Sub!, unexpanded('Sub')),
+  Mul: firstOf(neutral(1, [0, 1]), signs.Mul!, joinFactors, unexpanded('Mul')),
+  Div: firstOf(neutral(1, [1]), unexpanded('Div')),
+  Max: unexpanded('Max'),
+  Min: unexpanded('Min'),
+  Pow: (b, [x, y], _attributes, shape) => {
+    if (!sameShape(x!.shape, shape) || !isFloat(x!.type)) return undefined;
+    switch (uniformValue(y!)) {
+      case 0:
+        return b.full(x!.type, shape, 1);
+      case 0.5:
+        return b.sqrt(x!);
+      case 1:
+        return x;
+      case 2:
+        return b.mul(x!, x!);
+      case -1:
+        return b.reciprocal(x!);
+      default:
+        return undefined;
+    }
   },
-  Neg: involution('Neg'),
+  Neg: signs.Neg!,
   Identity: (_b, [x]) => x,
   Cast: (_b, [x], { to }) => (x!.type === to ? x : undefined),
   Reshape: (b, [x], _attributes, shape) => {
@@ -95,9 +186,15 @@ export const simplifications: Partial<Record<OpType, Simplification>> = {
   ReduceMax: reduceNothing,
   ReduceMin: reduceNothing,
   ReduceProd: reduceNothing,
-  Where: (_b, [condition, x, y], _attributes, shape) => {
+  Where: firstOf((_b, [condition, x, y], _attributes, shape) => {
     const always = uniformValue(condition!);
     const kept = always === undefined ? undefined : always ? x! : y!;
     return kept && sameShape(kept.shape, shape) ? kept : undefined;
-  },
+  }, unexpanded('Where')),
+  ...Object.fromEntries(
+    (['Equal', 'Greater', 'GreaterOrEqual', 'Less', 'LessOrEqual', 'And', 'Or'] as const).map((op) => [
+      op,
+      unexpanded(op),
+    ]),
+  ),
 };

@@ -2,7 +2,7 @@ import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
 import type { Operator, OperatorCall } from '../../onnx/instantiate.ts';
 import { type PrimitiveOp, unaryOps } from '../../onnx/ops.ts';
-import { numbersOf } from '../../onnx/tensor.ts';
+import { isFloat, numbersOf } from '../../onnx/tensor.ts';
 
 /** An operator that is a primitive as it stands. */
 const primitive =
@@ -14,8 +14,14 @@ const primitive =
 const positiveOr = (b: GraphBuilder, x: Value, otherwise: Value): Value =>
   b.where(b.greater(x, b.number(0, x)), x, otherwise);
 
-/** e^x − 1 where it is used (x ≤ 0); positive arguments are cut off so that nothing overflows in the branch not taken. */
-const expMinusOne = (b: GraphBuilder, x: Value): Value => b.affine(b.exp(b.min(x, b.number(0, x))), 1, -1);
+/**
+ * e^(x·rate) − 1 where it is used (x ≤ 0). Positive arguments are cut off, so that nothing overflows in the branch not taken;
+ * by a selection, whose slope at 0 is that of the negative side.
+ */
+function expMinusOne(b: GraphBuilder, x: Value, rate = 1): Value {
+  const negative = b.where(b.greater(x, b.number(0, x)), b.number(0, x), x);
+  return b.affine(b.exp(b.affine(negative, rate)), 1, -1);
+}
 
 /** Folds an operator of any number of arguments from one of two. */
 const nary =
@@ -64,7 +70,6 @@ const unchanged = [
   'Ceil',
   'Round',
   'IsNaN',
-  'IsInf',
   'Not',
   'Add',
   'Sub',
@@ -86,7 +91,22 @@ export const elementwise: Record<string, Operator> = {
   Div: primitive('Div'),
   // The exponent may have another type than the base.
   Pow: (b, call) => b.pow(call.input(0), b.cast(call.input(1), call.input(0).type)),
-  Mod: (b, call) => b.emit('Mod', call.inputs, call.int('fmod', 0) ? { fmod: 1 } : {}),
+  // Of floating-point numbers the remainder is x − y·n with n = trunc(x/y), which is constant almost everywhere.
+  Mod: (b, call) => {
+    const [x, y] = [call.input(0), call.input(1)];
+    if (!isFloat(x.type)) return b.emit('Mod', [x, y], call.int('fmod', 0) ? { fmod: 1 } : {});
+    const quotient = b.unary('Round', b.div(b.sub(x, b.mod(x, y)), y));
+    return b.sub(x, b.mul(y, quotient));
+  },
+  IsInf: (b, call) => {
+    const x = call.input(0);
+    const is = (value: number) => b.equal(x, b.number(value, x));
+    const positive = call.int('detect_positive', 1) === 1;
+    const negative = call.int('detect_negative', 1) === 1;
+    if (positive && negative) return b.unary('IsInf', x);
+    if (positive) return is(Number.POSITIVE_INFINITY);
+    return negative ? is(Number.NEGATIVE_INFINITY) : b.full('bool', x.shape, 0);
+  },
   Cast: (b, call) => {
     const type = castTarget(call.int('to'));
     return b.cast(call.input(0), call.localType(type));
@@ -114,7 +134,7 @@ export const elementwise: Record<string, Operator> = {
   },
   Celu: (b, call) => {
     const alpha = call.float('alpha', 1);
-    return positiveOr(b, call.input(0), b.affine(expMinusOne(b, b.affine(call.input(0), 1 / alpha)), alpha));
+    return positiveOr(b, call.input(0), b.affine(expMinusOne(b, call.input(0), 1 / alpha), alpha));
   },
   ThresholdedRelu: (b, call) => {
     const x = call.input(0);

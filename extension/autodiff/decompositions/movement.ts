@@ -68,6 +68,17 @@ function splitSizes(call: OperatorCall, dim: number): readonly number[] {
   return Array.from({ length: parts }, (_, i) => Math.max(0, Math.min(size, dim - i * size)));
 }
 
+/** The parts of a split; those of constants are folded, which takes one slice for each. */
+export function splitParts(b: GraphBuilder, x: Value, sizes: readonly number[], axis: number): readonly Value[] {
+  if (!x.constant) return b.split(x, sizes, axis);
+  let start = 0;
+  return sizes.map((size) => {
+    const part = b.slice(x, { starts: [start], ends: [start + size], axes: [axis] });
+    start += size;
+    return part;
+  });
+}
+
 /** Repeats a tensor along each axis by expanding an extra axis in front of it. */
 function tile(b: GraphBuilder, x: Value, repeats: readonly number[]): Value {
   const split = x.shape.flatMap((dim) => [1, dim]);
@@ -90,19 +101,6 @@ const trilu: Operator = (b, call) => {
   });
   return b.where(b.constant(tensorOf('bool', [rows, columns], mask)), x, b.number(0, x));
 };
-
-const indices64 = (b: GraphBuilder, value: Value): Value => b.cast(value, 'int64');
-
-const scatter =
-  (op: 'ScatterElements' | 'ScatterND'): Operator =>
-  (b, call) => {
-    const reduction = call.string('reduction', 'none');
-    if (reduction !== 'none' && reduction !== 'add') throw new Error(`reduction "${reduction}" is not supported`);
-    const x = call.input(0);
-    const attributes =
-      op === 'ScatterND' ? { reduction } : { axis: normaliseAxis(call.int('axis', 0), x.shape.length), reduction };
-    return b.emit(op, [x, indices64(b, call.input(1)), call.input(2)], attributes);
-  };
 
 export const movement: Record<string, Operator> = {
   Reshape: (b, call) => b.reshape(call.input(0), reshapeTarget(call)),
@@ -129,7 +127,7 @@ export const movement: Record<string, Operator> = {
     const sizes = splitSizes(call, x.shape[axis]);
     if (sizes.reduce((sum, size) => sum + size, 0) !== x.shape[axis])
       throw new Error(`sizes ${showShape(sizes)} do not add up to ${x.shape[axis]}`);
-    return b.split(x, sizes, axis);
+    return splitParts(b, x, sizes, axis);
   },
   Slice: slice,
   Expand: (b, call) => {
@@ -138,17 +136,6 @@ export const movement: Record<string, Operator> = {
   },
   Tile: (b, call) => tile(b, call.input(0), call.constantInts(1)),
   Trilu: trilu,
-  Gather: (b, call) => b.gather(call.input(0), call.input(1), call.int('axis', 0)),
-  GatherElements: (b, call) =>
-    b.gatherElements(
-      call.input(0),
-      indices64(b, call.input(1)),
-      normaliseAxis(call.int('axis', 0), call.input(0).shape.length),
-    ),
-  GatherND: (b, call) => b.gatherND(call.input(0), call.input(1), call.int('batch_dims', 0)),
-  ScatterElements: scatter('ScatterElements'),
-  Scatter: scatter('ScatterElements'),
-  ScatterND: scatter('ScatterND'),
 
   // ----- shapes and constants: all of it is known while the graph is built -----
   Shape: (b, call) => {
@@ -171,25 +158,6 @@ export const movement: Record<string, Operator> = {
     return b.full(call.localType(value.type), shape, numbersOf(value)[0]);
   },
   Range: (b, call) => b.emit('Range', [call.input(0), call.input(1), call.input(2)]),
-  OneHot: (b, call) => {
-    const indices = call.input(0);
-    const values = call.input(2);
-    const depth = call.constantInts(1)[0];
-    const rank = indices.shape.length + 1;
-    const axis = normaliseAxis(call.int('axis', -1), rank);
-    const spread = b.reshape(indices64(b, indices), [...indices.shape.slice(0, axis), 1, ...indices.shape.slice(axis)]);
-    const classes = b.constant(
-      tensorOf(
-        'int64',
-        Array.from({ length: rank }, (_, i) => (i === axis ? depth : 1)),
-        Array.from({ length: depth }, (_, i) => i),
-      ),
-    );
-    const zero = b.scalar('int64', 0);
-    const hot = b.equal(b.where(b.less(spread, zero), b.add(spread, b.scalar('int64', depth)), spread), classes);
-    const [off, on] = b.split(values, [1, 1], 0).map((value) => b.reshape(value, []));
-    return b.where(hot, on, off);
-  },
 };
 
 function constantOf(b: GraphBuilder, call: OperatorCall): Value {

@@ -20,11 +20,35 @@ const reduction =
     return reduce(b, x, axesOf(call, x.shape.length), call.int('keepdims', 1) === 1);
   };
 
-/** log Σ exp x, shifted by the maximum, which is held constant and so cancels in every derivative. */
+/** Gives a reduction the shape that it has when the reduced axes are dropped. */
+const dropAxes = (b: GraphBuilder, y: Value, axes: readonly number[], keepdims: boolean): Value =>
+  keepdims
+    ? y
+    : b.reshape(
+        y,
+        y.shape.filter((_, axis) => !axes.includes(axis)),
+      );
+
+/**
+ * log Σ exp x, shifted by the maximum rounded up: rounding makes the shift piecewise constant, so nothing flows through
+ * it. Where all of x is −∞ the shift is 0, and so is the gradient, as in PyTorch.
+ */
 const logSumExp: Reduce = (b, x, axes, keepdims) => {
-  const peak = b.reduceMax(x, axes, true);
-  const shifted = b.log(b.reduceSum(b.exp(b.sub(x, peak)), axes, keepdims));
-  return b.add(shifted, keepdims ? peak : b.reshape(peak, shifted.shape));
+  if (axes.length === 0) return x;
+  const lowest = b.number(Number.NEGATIVE_INFINITY, x);
+  const peak = b.unary('Ceil', b.reduceMax(x, axes, true));
+  const nothing = b.equal(peak, lowest);
+  const shift = b.where(nothing, b.number(0, x), peak);
+  const sum = b.reduceSum(b.exp(b.sub(x, shift)), axes, true);
+  const result = b.add(b.log(b.where(nothing, b.number(1, x), sum)), shift);
+  return dropAxes(b, b.where(nothing, lowest, result), axes, keepdims);
+};
+
+/** √Σx², with gradient 0 where all of x is 0. */
+const norm: Reduce = (b, x, axes, keepdims) => {
+  const sum = b.reduceSum(b.mul(x, x), axes, keepdims);
+  const some = b.greater(sum, b.number(0, x));
+  return b.where(some, b.sqrt(b.where(some, sum, b.number(1, x))), b.number(0, x));
 };
 
 /** Index of an extremum along one axis. */
@@ -59,16 +83,11 @@ export const reductions: Record<string, Operator> = {
   // One axis at a time, which is the form that the gradient rule has.
   ReduceProd: reduction((b, x, axes, keepdims) => {
     const product = axes.reduce((value, axis) => b.reduce('ReduceProd', value, [axis], true), x);
-    return keepdims
-      ? product
-      : b.reshape(
-          product,
-          x.shape.filter((_, axis) => !axes.includes(axis)),
-        );
+    return dropAxes(b, product, axes, keepdims);
   }),
   ReduceSumSquare: reduction((b, x, axes, keepdims) => b.reduceSum(b.mul(x, x), axes, keepdims)),
   ReduceL1: reduction((b, x, axes, keepdims) => b.reduceSum(b.abs(x), axes, keepdims)),
-  ReduceL2: reduction((b, x, axes, keepdims) => b.sqrt(b.reduceSum(b.mul(x, x), axes, keepdims))),
+  ReduceL2: reduction(norm),
   ReduceLogSum: reduction((b, x, axes, keepdims) => b.log(b.reduceSum(x, axes, keepdims))),
   ReduceLogSumExp: reduction(logSumExp),
   ArgMax: indexOf('ArgMax'),

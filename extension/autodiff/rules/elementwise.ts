@@ -1,4 +1,5 @@
 import type { BinaryOp, UnaryOp } from '../../onnx/ops.ts';
+import { numbersOf } from '../../onnx/tensor.ts';
 import { simple } from '../rule.ts';
 
 /** 2/√π, the slope of erf at 0. */
@@ -56,7 +57,9 @@ export const elementwise = simple<UnaryOp | BinaryOp | 'Where' | 'Cast'>({
   Pow: (b, { in: [x, y], out: [z] }, dz) => {
     const zero = b.number(0, x);
     const slope = b.mul(y, b.pow(x, b.affine(y, 1, -1)));
-    const dx = y.constant ? slope : b.where(b.equal(y, zero), zero, slope);
+    const neverZero = y.constant && numbersOf(y.constant).every((exponent) => exponent !== 0);
+    const dx = neverZero ? slope : b.where(b.equal(y, zero), zero, slope);
+    if (y.constant) return [b.mul(dz, dx)];
     const safe = b.where(b.greater(x, zero), x, b.number(1, x));
     return [b.mul(dz, dx), b.mul(dz, b.mul(z, b.log(safe)))];
   },
