@@ -27,12 +27,12 @@ export class Session {
     return new Session(session, ort);
   }
 
-  /** Runs the program once. Inputs are not copied; outputs are. */
-  async run(feeds: Feeds): Promise<Map<string, Tensor>> {
+  /** Runs the program once. Inputs are not copied; outputs are, so only those in `wanted` (all, if not given) are fetched. */
+  async run(feeds: Feeds, wanted?: readonly string[]): Promise<Map<string, Tensor>> {
     const values: Record<string, OnnxValue> = Object.create(null);
     for (const [name, { type, data, shape }] of feeds)
       values[name] = new this.ort.Tensor(type as 'float32', data as Float32Array, shape);
-    const results = await this.session.run(values);
+    const results = await this.session.run(values, wanted ?? this.session.outputNames);
     return new Map(
       Object.entries(results).map(([name, value]) => [
         name,

@@ -34,8 +34,17 @@ export const unaryOps = [
 /** Element-wise functions of two arguments, with broadcasting. */
 export const binaryOps = ['Add', 'Sub', 'Mul', 'Div', 'Pow', 'Max', 'Min'] as const;
 
+/**
+ * Operators of this program, not of ONNX: adjoints that close a family under differentiation. They live between
+ * differentiation and lowering, which spells them out in ONNX operators, and are never written to a file.
+ * - ConvWeightGradient(x, dy): ∂⟨dy, Conv(x, w)⟩/∂w, with the attributes of that Conv and `kernel_shape`.
+ * - AveragePoolGradient(dy): the adjoint of AveragePool, with its attributes and the `spatial` sizes of its input.
+ */
+export const virtualOps = ['ConvWeightGradient', 'AveragePoolGradient'] as const;
+
 export const differentiableOps = [
   ...unaryOps,
+  ...virtualOps,
   ...binaryOps,
   'Where',
   'Cast',
@@ -65,6 +74,8 @@ export const differentiableOps = [
   'Conv',
   'ConvTranspose',
   'MaxPool',
+  'MaxUnpool',
+  'AveragePool',
 ] as const;
 
 /** Piecewise constant or not of a floating-point type: nothing flows back through these. */

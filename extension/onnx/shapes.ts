@@ -98,13 +98,15 @@ export function windowOutput(
 
 const ints = (attributes: Attributes, name: string): readonly number[] => attributes[name] as readonly number[];
 
-const conv: ShapeRule = ([x, w], attributes) => {
+const conv: ShapeRule = ([x, w, bias], attributes) => {
   const spatial = x!.shape.slice(2);
   const pads = ints(attributes, 'pads');
   const group = attributes.group as number;
   if (x!.shape.length !== w!.shape.length || x!.shape[1] !== w!.shape[1] * group || w!.shape[0] % group !== 0) {
     throw new Error(`weights ${showShape(w!.shape)} in ${group} group(s) do not fit input ${showShape(x!.shape)}`);
   }
+  if (bias && (bias.shape.length !== 1 || bias.shape[0] !== w!.shape[0]))
+    throw new Error(`bias ${showShape(bias.shape)} does not fit ${w!.shape[0]} channels`);
   const out = spatial.map((size, i) =>
     windowOutput(size, w!.shape[i + 2], {
       stride: ints(attributes, 'strides')[i],
@@ -153,6 +155,8 @@ const maxPool: ShapeRule = ([x], attributes) => {
     { type: 'int64', shape },
   ];
 };
+
+const averagePool: ShapeRule = (inputs, attributes) => maxPool(inputs, attributes).slice(0, 1);
 
 /** First index, last index (exclusive) and step of a slice along one axis, clamped as the operator defines. */
 export function sliceRange(dim: number, start: number, end: number, step: number): { first: number; count: number } {
@@ -269,4 +273,9 @@ export const shapeRules: Record<PrimitiveOp, ShapeRule> = {
   Conv: conv,
   ConvTranspose: convTranspose,
   MaxPool: maxPool,
+  MaxUnpool: ([x, , shape]) => of(x!.type, constantInts(shape, 'the shape')),
+  AveragePool: averagePool,
+  AveragePoolGradient: ([dy], attributes) => of(dy!.type, [...dy!.shape.slice(0, 2), ...ints(attributes, 'spatial')]),
+  ConvWeightGradient: ([x, dy], attributes) =>
+    of(x!.type, [dy!.shape[1], x!.shape[1] / (attributes.group as number), ...ints(attributes, 'kernel_shape')]),
 };

@@ -96,7 +96,8 @@ export function viewBytes<T extends ElementType>(type: T, source: Uint8Array): T
   const size = bytes[type];
   if (source.byteLength % size !== 0)
     throw new RangeError(`${source.byteLength} bytes are no whole number of ${type} elements`);
-  const aligned = source.byteOffset % size === 0 ? source : source.slice();
+  // A Buffer’s own slice would be a view again.
+  const aligned = source.byteOffset % size === 0 ? source : new Uint8Array(source);
   return new constructors[type](aligned.buffer, aligned.byteOffset, aligned.byteLength / size);
 }
 

@@ -145,9 +145,18 @@ class GraphWriter {
 }
 
 function info(name: string, value: Value) {
+  // Stacked results of a loop have as many rows as turns were taken.
+  const carried = value.node?.body ? value.node.inputs.length - 2 : 0;
+  const stacked = value.node?.body !== undefined && value.node.outputs.indexOf(value) >= carried;
   const tensorType = {
     elemType: dataTypes[value.type],
-    shape: { dim: value.shape.map((dim) => ({ value: { case: 'dimValue' as const, value: BigInt(dim) } })) },
+    shape: {
+      dim: value.shape.map((dim, axis) =>
+        stacked && axis === 0
+          ? { value: { case: 'dimParam' as const, value: 'turns' } }
+          : { value: { case: 'dimValue' as const, value: BigInt(dim) } },
+      ),
+    },
   };
   return create(ValueInfoProtoSchema, {
     name,

@@ -1,0 +1,237 @@
+import { lower } from '../autodiff/lowering/index.ts';
+import { GraphBuilder } from '../onnx/builder.ts';
+import type { Graph, Value } from '../onnx/graph.ts';
+import { allocate, type Tensor } from '../onnx/tensor.ts';
+import { encodeModel } from '../onnx/write.ts';
+import { extremeTerms, type MeasureTerms, measureTerms, plainTerms, selfCheckTerms } from '../optimizers/measures.ts';
+import type { Coefficients, Hyperparameters, Optimizer, StepSizes } from '../optimizers/optimizer.ts';
+import { graphArithmetic } from './arithmetic.ts';
+import type { Chunks } from './chunks.ts';
+import { Objective } from './objective.ts';
+import type { Problem } from './problem.ts';
+
+/** Most steps that one run of a program may take. */
+export const mostSteps = 4096;
+
+/** At which n the coefficients of the correction are taken: the run's own step, the limit, or a fixed one. */
+export type Stage = 'step' | 'inf' | number;
+
+/** What a program measures besides taking steps. */
+export interface ProgramOptions {
+  readonly optimizer: Optimizer;
+  readonly hyper: Hyperparameters;
+  readonly stepSizes?: StepSizes;
+  readonly stage: Stage;
+  readonly corrected: boolean;
+  readonly chunks: Chunks;
+}
+
+/** The columns of the statistics, in order. */
+export interface Columns {
+  readonly sums: readonly string[];
+  readonly extremes: readonly string[];
+}
+
+export const plainColumns = ['absolute', 'squared', 'perturbed'] as const;
+export const selfCheckColumns = ['withMemory', 'withoutMemory'] as const;
+
+/**
+ * The program of a problem and an optimizer: a loop of real full-batch steps, with forward pass, backward pass, update and
+ * statistics per tensor, and where asked for the correction of every step, all in one ONNX graph. Numbers that depend on
+ * hyper-parameters or on the step are inputs.
+ */
+export class Program {
+  readonly graph: Graph;
+  readonly columns: Columns;
+  readonly stateNames: readonly string[];
+  /** Names of the coefficients, in the order of the input's columns. */
+  private readonly coefficientNames: readonly string[];
+  /** Coefficients of the self-check that equal those of the stage at every step, so that what follows from them is computed once. */
+  private readonly shared: ReadonlySet<string>;
+
+  constructor(
+    private readonly problem: Problem,
+    readonly options: ProgramOptions,
+  ) {
+    const { optimizer, hyper } = options;
+    this.stateNames = optimizer.stateNames(hyper);
+    const probes = [0, 1, 2, 17, 1000].map((n) => this.coefficientsAt(n));
+    const names = Object.keys(probes[0]);
+    const twin = (name: string) => name.replace(/^step\./, 'stage.');
+    this.shared = new Set(
+      names.filter((name) => name.startsWith('step.') && probes.every((values) => values[name] === values[twin(name)])),
+    );
+    this.coefficientNames = names.filter((name) => !this.shared.has(name));
+    const { graph, columns } = this.build();
+    this.graph = graph;
+    this.columns = columns;
+  }
+
+  /** The graph as an ONNX file. */
+  encode(): Uint8Array {
+    return encodeModel(lower(this.graph), { graphName: 'steps' });
+  }
+
+  /** The coefficients of steps n, n+1, … as an input of the program: float64 [mostSteps, names]. */
+  coefficients(first: number, steps: number): Tensor<'float64'> {
+    const width = this.coefficientNames.length;
+    const data = allocate('float64', mostSteps * width);
+    for (let i = 0; i < steps; i++) {
+      const values = this.coefficientsAt(first + i);
+      for (const name of this.shared) {
+        if (values[name] !== values[name.replace(/^step\./, 'stage.')])
+          throw new Error(`coefficient ${name} departs from its stage at step ${first + i}`);
+      }
+      data.set(
+        this.coefficientNames.map((name) => values[name]),
+        i * width,
+      );
+    }
+    return { type: 'float64', shape: [mostSteps, width], data };
+  }
+
+  /** All scalars of step n: of the update, of the correction at the stage, and of the correction at n for the self-check. */
+  private coefficientsAt(n: number): Coefficients {
+    const { optimizer, hyper, stepSizes, corrected, stage } = this.options;
+    const named = (prefix: string, values: Coefficients) =>
+      Object.entries(values).map(([name, value]) => [`${prefix}.${name}`, value]);
+    const eps = typeof hyper.eps === 'number' ? hyper.eps : 0;
+    const at = stage === 'step' ? n : stage === 'inf' ? Number.POSITIVE_INFINITY : stage;
+    return Object.fromEntries([
+      ...named('update', optimizer.updateCoefficients(hyper, n, stepSizes)),
+      ...named('norm', { eps }),
+      ...(corrected ? named('stage', optimizer.correctionCoefficients(hyper, at, stepSizes)) : []),
+      ...(corrected && stage !== 'step' ? named('step', optimizer.correctionCoefficients(hyper, n, stepSizes)) : []),
+    ]);
+  }
+
+  private build(): { graph: Graph; columns: Columns } {
+    const { problem, options } = this;
+    const { floatType, layout } = problem;
+    const b = new GraphBuilder();
+    const vector = (name: string) => b.input(name, floatType, [layout.length]);
+    const count = b.input('steps', 'int64', []);
+    const coefficients = b.input('coefficients', 'float64', [mostSteps, this.coefficientNames.length]);
+    const theta = vector('theta');
+    const state = this.stateNames.map((name) => vector(`state/${name}`));
+    const objective = new Objective(problem, options.chunks, b);
+    const mask = layout.mask(b, floatType);
+    const zero = b.full(floatType, [layout.length], 0);
+    const kept = options.corrected ? [zero, zero, zero] : [];
+    let columns: readonly string[] = [];
+    const { carried, stacked } = b.loop(
+      count,
+      [theta, ...state, ...kept],
+      (body, turn, [at, ...rest]) => {
+        const row = body.cast(body.gather(coefficients, turn, 0), floatType);
+        const step = this.step(body, {
+          objective,
+          mask,
+          theta: at,
+          state: rest.slice(0, state.length),
+          scalars: this.scalars(body, row),
+        });
+        columns = step.columns;
+        return {
+          carried: [step.theta, ...step.state, ...step.arrays],
+          stacked: [step.loss, step.sums, ...step.extremes],
+          proceed: step.proceed,
+        };
+      },
+      mostSteps,
+    );
+    const names = [
+      'theta',
+      ...this.stateNames.map((name) => `state/${name}`),
+      ...(options.corrected ? ['gradient', 'normGradient', 'correction'] : []),
+    ];
+    const statistics = ['loss', 'sums', ...(options.corrected ? ['low', 'high'] : [])];
+    const graph = {
+      scope: b,
+      inputs: b.inputs,
+      outputs: [
+        ...carried.map((value, i) => ({ name: `next/${names[i]}`, value })),
+        ...stacked.map((value, i) => ({ name: `statistics/${statistics[i]}`, value })),
+      ],
+    };
+    return { graph, columns: { sums: columns, extremes: options.corrected ? ['low', 'high'] : [] } };
+  }
+
+  /** The coefficients of one step as scalars by prefix and name. */
+  private scalars(b: GraphBuilder, row: Value): Map<string, Record<string, Value>> {
+    const groups = new Map<string, Record<string, Value>>();
+    const parts = b.split(row, new Array(this.coefficientNames.length).fill(1), 0);
+    this.coefficientNames.forEach((full, i) => {
+      const [prefix, name] = full.split('.');
+      groups.set(prefix, { ...groups.get(prefix), [name]: b.reshape(parts[i], []) });
+    });
+    for (const full of this.shared) {
+      const name = full.slice('step.'.length);
+      groups.set('step', { ...groups.get('step'), [name]: groups.get('stage')![name] });
+    }
+    return groups;
+  }
+
+  private step(
+    b: GraphBuilder,
+    given: {
+      objective: Objective;
+      mask: Value;
+      theta: Value;
+      state: readonly Value[];
+      scalars: Map<string, Record<string, Value>>;
+    },
+  ) {
+    const { optimizer, hyper, corrected } = this.options;
+    const { layout, floatType } = this.problem;
+    const { theta, mask, scalars } = given;
+    const a = graphArithmetic(b, floatType);
+    const { loss, gradient, product } = given.objective.evaluate(b, theta);
+    const before = Object.fromEntries(this.stateNames.map((name, i) => [name, given.state[i]]));
+    const update = scalars.get('update')!;
+    const taken = optimizer.update(a, hyper, update, { theta, gradient, state: before });
+    const plain = plainTerms(a, gradient, scalars.get('norm')!.eps);
+    const sums: Record<string, Value> = {
+      absolute: plain.absolute,
+      squared: plain.squared,
+      perturbed: b.mul(plain.perturbed, mask),
+    };
+    let arrays: Value[] = [];
+    let extremes: Value[] = [];
+    if (corrected) {
+      const inputs = { theta, gradient, state: taken.state };
+      const products = new Map<Value, Value>();
+      const productWith = (u: Value) => products.get(u) ?? products.set(u, product(u)).get(u)!;
+      const correctionWith = (c: Record<string, Value>) =>
+        optimizer.correction(a, hyper, c, inputs, optimizer.hessianDirections(a, hyper, c, inputs).map(productWith));
+      const terms = correctionWith(scalars.get('stage')!);
+      const ownTerms = scalars.has('step') ? correctionWith(scalars.get('step')!) : terms;
+      const measured: MeasureTerms<Value> = measureTerms(a, terms);
+      Object.assign(
+        sums,
+        measured,
+        { valid: b.mul(measured.valid, mask) },
+        selfCheckTerms(a, ownTerms, taken.direction),
+      );
+      const { low, high } = extremeTerms(a, terms);
+      extremes = [layout.reduce(b, 'ReduceMin', [low]), layout.reduce(b, 'ReduceMax', [high])];
+      arrays = [gradient, terms.normGradient, terms.correction];
+    }
+    const statistics = layout.reduce(b, 'ReduceSum', Object.values(sums));
+    const size = b.add(
+      loss,
+      b.reduceSum(b.reshape(b.slice(statistics, { starts: [0], ends: [1], axes: [1] }), [layout.segments.length])),
+    );
+    return {
+      theta: b.sub(theta, b.mul(update.stepSize, taken.direction)),
+      state: this.stateNames.map((name) => taken.state[name]),
+      arrays,
+      loss,
+      columns: Object.keys(sums),
+      sums: statistics,
+      extremes,
+      // Stops at the first loss or gradient that is not finite: x − x is 0 for finite x only.
+      proceed: b.equal(b.sub(size, size), b.scalar('float64', 0)),
+    };
+  }
+}

@@ -1,0 +1,232 @@
+import type { Tensor } from '../onnx/tensor.ts';
+import { combineMeasures, type MeasureSums, type Measures, type TensorSums } from '../optimizers/measures.ts';
+import type { Hyperparameters, Optimizer, StepSizes } from '../optimizers/optimizer.ts';
+import type { Chunks } from './chunks.ts';
+import { dataTensors } from './objective.ts';
+import type { Problem } from './problem.ts';
+import { mostSteps, Program, plainColumns, type Stage, selfCheckColumns } from './program.ts';
+import { type Device, Session } from './session.ts';
+
+/** What was measured at θ⁽ⁿ⁾, for one parameter tensor. */
+export interface TensorRecord {
+  readonly gradientNorm1: number;
+  readonly gradientNorm2: number;
+  readonly perturbedNorm: number;
+  readonly measures?: Measures;
+}
+
+/** What was measured at θ⁽ⁿ⁾, before step n is taken from it. */
+export interface StepRecord {
+  readonly step: number;
+  readonly loss: number;
+  /** Σ√(g² + ε) over the trained scalars. */
+  readonly perturbedNorm: number;
+  readonly gradientNorm1: number;
+  readonly gradientNorm2: number;
+  /** ‖corr‖₂; with the measures of the model, where the correction was computed. */
+  readonly correctionNorm?: number;
+  readonly measures?: Measures;
+  /** By tensor, in the order of the layout. */
+  readonly tensors: readonly TensorRecord[];
+}
+
+/** g, q and corr at one θ, and θ itself; each in the layout of θ. */
+export interface Arrays {
+  readonly gradient: Tensor;
+  readonly normGradient: Tensor;
+  readonly correction: Tensor;
+}
+
+export interface RunnerOptions {
+  readonly optimizer: Optimizer;
+  readonly hyper: Hyperparameters;
+  readonly stepSizes?: StepSizes;
+  readonly stage: Stage;
+  readonly device: Device;
+  readonly chunks: { readonly plain: Chunks; readonly corrected: Chunks };
+  readonly threads?: number;
+}
+
+/** How long one call of the runtime should take: long enough to cost nothing, short enough to answer a cancel. */
+const callMilliseconds = 150;
+
+interface Loaded {
+  readonly program: Program;
+  readonly session: Session;
+  readonly data: ReadonlyMap<string, Tensor>;
+  /** Duration of one step, from the last call. */
+  milliseconds: number | undefined;
+}
+
+/** Where an optimizer stands: θ⁽ⁿ⁾ and its state before step n. */
+export interface Position {
+  readonly step: number;
+  readonly theta: Tensor;
+  readonly state: ReadonlyMap<string, Tensor>;
+}
+
+/** Result of one call: the records of the steps it took, and where it ended. */
+export interface Advance {
+  readonly records: readonly StepRecord[];
+  readonly position: Position;
+  readonly arrays?: Arrays;
+}
+
+/** Runs an optimizer on a problem: loads programs when they are first needed and keeps θ and state between calls. */
+export class Runner {
+  private plain: Loaded | undefined;
+  private corrected: Loaded | undefined;
+
+  constructor(
+    readonly problem: Problem,
+    private readonly options: RunnerOptions,
+  ) {}
+
+  /** θ⁽⁰⁾ and zero state. */
+  start(): Position {
+    const { layout, floatType, theta } = this.problem;
+    const names = this.options.optimizer.stateNames(this.options.hyper);
+    return { step: 0, theta, state: new Map(names.map((name) => [name, layout.zeros(floatType)])) };
+  }
+
+  /** Takes up to `most` plain steps from a position, as many as fit a short call. */
+  async plainSteps(from: Position, most: number): Promise<Advance> {
+    this.plain ??= await this.load(false);
+    return this.advance(this.plain, from, most, false);
+  }
+
+  /** Takes up to `most` steps from a position, with the correction at each; `arrays` returns those of the last. */
+  async correctedSteps(from: Position, most: number, arrays = false): Promise<Advance> {
+    this.corrected ??= await this.load(true);
+    return this.advance(this.corrected, from, most, arrays);
+  }
+
+  async release(): Promise<void> {
+    await this.plain?.session.release();
+    await this.corrected?.session.release();
+  }
+
+  private async load(corrected: boolean): Promise<Loaded> {
+    const { optimizer, hyper, stepSizes, stage, device, chunks, threads } = this.options;
+    const chosen = corrected ? chunks.corrected : chunks.plain;
+    const program = new Program(this.problem, { optimizer, hyper, stepSizes, stage, corrected, chunks: chosen });
+    const session = await Session.create(program.encode(), device, threads);
+    return { program, session, data: dataTensors(this.problem, chosen), milliseconds: undefined };
+  }
+
+  private async advance(loaded: Loaded, from: Position, most: number, arrays: boolean): Promise<Advance> {
+    const fitting =
+      loaded.milliseconds === undefined ? 1 : Math.max(1, Math.floor(callMilliseconds / loaded.milliseconds));
+    const steps = Math.min(most, fitting, mostSteps);
+    const started = performance.now();
+    const results = await this.call(loaded, from, steps, arrays);
+    const records = this.records(loaded, from.step, results);
+    loaded.milliseconds = (performance.now() - started) / records.length;
+    const last = records.at(-1)!;
+    if (!isFiniteRecord(last) && records.length > 1) {
+      // The parameters after a step that is not finite are lost: go back to the last that were good.
+      const good = await this.call(loaded, from, records.length - 1, false);
+      return { records, position: this.position(from.step + records.length - 1, good) };
+    }
+    return {
+      records,
+      position: isFiniteRecord(last) ? this.position(from.step + records.length, results) : from,
+      arrays: arrays
+        ? {
+            gradient: results.get('next/gradient')!,
+            normGradient: results.get('next/normGradient')!,
+            correction: results.get('next/correction')!,
+          }
+        : undefined,
+    };
+  }
+
+  private async call(loaded: Loaded, from: Position, steps: number, arrays: boolean): Promise<Map<string, Tensor>> {
+    const feeds = new Map<string, Tensor>(loaded.data);
+    feeds.set('steps', { type: 'int64', shape: [], data: BigInt64Array.of(BigInt(steps)) });
+    feeds.set('coefficients', loaded.program.coefficients(from.step, steps));
+    feeds.set('theta', from.theta);
+    for (const [name, tensor] of from.state) feeds.set(`state/${name}`, tensor);
+    const { corrected } = loaded.program.options;
+    const wanted = [
+      'next/theta',
+      ...loaded.program.stateNames.map((name) => `next/state/${name}`),
+      'statistics/loss',
+      'statistics/sums',
+      ...(corrected ? ['statistics/low', 'statistics/high'] : []),
+      ...(arrays ? ['next/gradient', 'next/normGradient', 'next/correction'] : []),
+    ];
+    return loaded.session.run(feeds, wanted);
+  }
+
+  private position(step: number, results: ReadonlyMap<string, Tensor>): Position {
+    const names = this.options.optimizer.stateNames(this.options.hyper);
+    return {
+      step,
+      theta: results.get('next/theta')!,
+      state: new Map(names.map((name) => [name, results.get(`next/state/${name}`)!])),
+    };
+  }
+
+  /** The statistics of a call as one record for each step. */
+  private records(loaded: Loaded, first: number, results: ReadonlyMap<string, Tensor>): StepRecord[] {
+    const losses = results.get('statistics/loss')!.data as Float64Array;
+    const sums = results.get('statistics/sums')!.data as Float64Array;
+    const low = results.get('statistics/low')?.data as Float64Array | undefined;
+    const high = results.get('statistics/high')?.data as Float64Array | undefined;
+    const { segments } = this.problem.layout;
+    const columns = loaded.program.columns.sums;
+    return Array.from(losses, (loss, i) => {
+      const tensors = segments.map(({ size }, t) => {
+        const at = (i * segments.length + t) * columns.length;
+        const named = Object.fromEntries(columns.map((name, c) => [name, sums[at + c]]));
+        return { size, named, low: low?.[i * segments.length + t] ?? 0, high: high?.[i * segments.length + t] ?? 0 };
+      });
+      const coefficients = this.options.optimizer.updateCoefficients(
+        this.options.hyper,
+        first + i,
+        this.options.stepSizes,
+      );
+      return recordOf(first + i, loss, tensors, loaded.program.options.corrected ? coefficients.stepSize : undefined);
+    });
+  }
+}
+
+interface NamedSums {
+  readonly size: number;
+  readonly named: Readonly<Record<string, number>>;
+  readonly low: number;
+  readonly high: number;
+}
+
+function recordOf(step: number, loss: number, tensors: readonly NamedSums[], stepSize: number | undefined): StepRecord {
+  const total = (name: string) => tensors.reduce((sum, { named }) => sum + named[name], 0);
+  const measured = stepSize === undefined ? undefined : combineMeasures(tensors.map(tensorSums), stepSize);
+  return {
+    step,
+    loss,
+    perturbedNorm: total('perturbed'),
+    gradientNorm1: total('absolute'),
+    gradientNorm2: Math.sqrt(total('squared')),
+    ...(measured && { correctionNorm: Math.sqrt(total('correctionSquared')), measures: measured.model }),
+    tensors: tensors.map(({ named }, i) => ({
+      gradientNorm1: named.absolute,
+      gradientNorm2: Math.sqrt(named.squared),
+      perturbedNorm: named.perturbed,
+      ...(measured && { measures: measured.tensors[i] }),
+    })),
+  };
+}
+
+function tensorSums({ size, named, low, high }: NamedSums): TensorSums {
+  const apart: readonly string[] = [...plainColumns, ...selfCheckColumns];
+  const sums = Object.fromEntries(
+    Object.entries(named).filter(([name]) => !apart.includes(name)),
+  ) as unknown as MeasureSums;
+  return { size, sums, low, high, selfCheck: { withMemory: named.withMemory, withoutMemory: named.withoutMemory } };
+}
+
+/** True where loss and gradient of a record are finite. */
+export function isFiniteRecord(record: StepRecord): boolean {
+  return Number.isFinite(record.loss) && Number.isFinite(record.gradientNorm1);
+}
