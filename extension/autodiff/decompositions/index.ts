@@ -1,8 +1,23 @@
 import type { Operators } from '../../onnx/instantiate.ts';
+import { convolutions } from './convolution.ts';
 import { elementwise } from './elementwise.ts';
 import { movement } from './movement.ts';
+import { pooling } from './pooling.ts';
 import { product } from './product.ts';
 import { reductions } from './reduction.ts';
+import { resizing } from './resize.ts';
+import { selection } from './selection.ts';
 
 /** Every operator of the default domain that can be read, with its definition in terms of primitives. */
-export const operators: Operators = new Map(Object.entries({ ...elementwise, ...reductions, ...product, ...movement }));
+export const operators: Operators = new Map(
+  Object.entries({
+    ...elementwise,
+    ...reductions,
+    ...product,
+    ...movement,
+    ...convolutions,
+    ...pooling,
+    ...resizing,
+    ...selection,
+  }),
+);

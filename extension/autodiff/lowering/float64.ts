@@ -2,6 +2,9 @@ import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
 import type { OpType } from '../../onnx/ops.ts';
 import type { Replacement } from '../../onnx/rewrite.ts';
+import { elementCount } from '../../onnx/tensor.ts';
+import { asConvolution, convAsProduct, weightGradientAsProduct } from './convolution.ts';
+import { averagePoolAsSum, averagePoolGradient } from './pooling.ts';
 
 /** Rational approximations of erf by W. J. Cody (Math. Comp. 23, 1969), in SPECFUN's form: relative error below 1e-15. */
 const cody = {
@@ -88,4 +91,25 @@ export const float64Lowerings: Partial<Record<OpType, Replacement>> = {
   // log(1 + eˣ) = max(x, 0) + log(1 + e^{−|x|})
   Softplus: (b, [x]) => [b.add(b.relu(x!), b.log(b.affine(b.exp(b.neg(b.abs(x!))), 1, 1)))],
   Tan: (b, [x]) => [b.div(b.unary('Sin', x!), b.unary('Cos', x!))],
+
+  // ----- convolution and pooling -----
+  Conv: (b, [x, w, bias], { attributes, outputs: [y] }) => [
+    convAsProduct(b, x!, w!, bias, attributes, y.shape.slice(2)),
+  ],
+  ConvTranspose: (b, [x, w], { attributes, outputs: [y] }) => {
+    const conv = asConvolution(b, x!, w!, attributes);
+    return [convAsProduct(b, conv.x, conv.w, undefined, conv.attributes, y.shape.slice(2))];
+  },
+  ConvWeightGradient: (b, [x, dy], { attributes }) => [weightGradientAsProduct(b, x!, dy!, attributes)],
+  AveragePool: (b, [x], { attributes, outputs: [y] }) => [averagePoolAsSum(b, x!, attributes, y.shape.slice(2))],
+  AveragePoolGradient: (b, [dy], { attributes }) => [
+    averagePoolGradient(b, dy!, attributes, (x, pool) =>
+      averagePoolAsSum(b, x, pool, attributes.spatial as readonly number[]),
+    ),
+  ],
+  MaxUnpool: (b, [x, indices], { outputs: [y] }) => {
+    const size = elementCount(x!.shape);
+    const flat = b.full(x!.type, [elementCount(y.shape)], 0);
+    return [b.reshape(b.scatterElementsAdd(flat, b.reshape(indices!, [size]), b.reshape(x!, [size]), 0), y.shape)];
+  },
 };

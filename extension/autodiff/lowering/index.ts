@@ -1,17 +1,21 @@
-import type { Graph } from '../../onnx/graph.ts';
-import type { OpType } from '../../onnx/ops.ts';
+import type { Graph, Node } from '../../onnx/graph.ts';
+import { virtualOps } from '../../onnx/ops.ts';
 import { type Replacement, rewriteGraph } from '../../onnx/rewrite.ts';
-import type { ElementType } from '../../onnx/tensor.ts';
+import { float32Lowerings } from './float32.ts';
 import { float64Lowerings } from './float64.ts';
 
+const virtual: ReadonlySet<string> = new Set(virtualOps);
+
 /**
- * The last step before a graph is written: operators that the runtime has no kernel for are spelled out. It comes after
- * differentiation, so derivatives are those of the operator and not of its approximation.
+ * The last step before a graph is written: operators that the runtime has no kernel for, or only a slow one, are spelled
+ * out. It comes after differentiation, so derivatives are those of the operator and not of its approximation.
  */
 export function lower(graph: Graph): Graph {
-  return rewriteGraph(graph, (opType, node) => lowerings(opType, node.outputs[0].type));
+  return rewriteGraph(graph, (_, node) => lowerings(node));
 }
 
-function lowerings(opType: OpType, type: ElementType): Replacement | undefined {
-  return type === 'float64' ? float64Lowerings[opType] : undefined;
+function lowerings(node: Node): Replacement | undefined {
+  const found = (node.outputs[0].type === 'float64' ? float64Lowerings : float32Lowerings)[node.opType];
+  if (!found && virtual.has(node.opType)) throw new Error(`${node.opType} has no lowering for ${node.outputs[0].type}`);
+  return found;
 }

@@ -5,7 +5,7 @@ import { type GradientRule, simple } from '../rule.ts';
 
 const ints = (attributes: Attributes, name: string): readonly number[] => attributes[name] as readonly number[];
 
-/** The transposed convolution that maps a cotangent of Conv's output to one of its input of spatial size `spatial`. */
+/** The adjoint of Conv in its data, for data of spatial size `spatial`: a transposed convolution with the same weights. */
 function inputGradient(
   b: GraphBuilder,
   dy: Value,
@@ -13,68 +13,77 @@ function inputGradient(
   attributes: Attributes,
   spatial: readonly number[],
 ): Value {
-  const pads = ints(attributes, 'pads');
-  const rank = spatial.length;
-  const reached = spatial.map(
-    (_, i) =>
-      (dy.shape[i + 2] - 1) * ints(attributes, 'strides')[i] +
-      (w.shape[i + 2] - 1) * ints(attributes, 'dilations')[i] +
-      1 -
-      pads[i] -
-      pads[i + rank],
+  const { kernel_shape: _, ...conv } = attributes;
+  const pads = ints(conv, 'pads');
+  // What the strides leave over at the end of the data is reached by no window, or by its last one.
+  const output_padding = spatial.map(
+    (size, i) =>
+      size +
+      pads[i] +
+      pads[i + spatial.length] -
+      ((dy.shape[i + 2] - 1) * ints(conv, 'strides')[i] + (w.shape[i + 2] - 1) * ints(conv, 'dilations')[i] + 1),
   );
-  return b.emit('ConvTranspose', [dy, w], {
-    ...attributes,
-    output_padding: spatial.map((size, i) => size - reached[i]),
-  })[0];
+  return b.emit('ConvTranspose', [dy, w], { ...conv, output_padding })[0];
 }
 
-/** ∂⟨dy, Conv(x, w)⟩/∂w as a convolution of x with dy in which batch and channels have changed places. */
-function weightGradient(
-  b: GraphBuilder,
-  x: Value,
-  dy: Value,
-  attributes: Attributes,
-  wShape: readonly number[],
-): Value {
-  const group = attributes.group as number;
-  const rank = wShape.length - 2;
-  const [n, c] = x.shape;
-  const m = dy.shape[1];
-  const axes = Array.from({ length: rank }, (_, i) => i);
-  const swap = (value: Value, channels: number): Value => {
-    const split = b.reshape(value, [n, group, channels / group, ...value.shape.slice(2)]);
-    const swapped = b.transpose(split, [2, 1, 0, ...axes.map((i) => i + 3)]);
-    return b.reshape(swapped, [channels / group, group * n, ...value.shape.slice(2)]);
-  };
-  const filters = b.reshape(
-    b.transpose(b.reshape(dy, [n, m, ...dy.shape.slice(2)]), [1, 0, ...axes.map((i) => i + 2)]),
-    [m, n, ...dy.shape.slice(2)],
-  );
-  const result = b.emit('Conv', [swap(x, c), filters], {
-    ...attributes,
-    strides: ints(attributes, 'dilations'),
-    dilations: ints(attributes, 'strides'),
-  })[0];
-  const cut = b.slice(result, { starts: axes.map(() => 0), ends: wShape.slice(2), axes: axes.map((i) => i + 2) });
-  return b.transpose(cut, [1, 0, ...axes.map((i) => i + 2)]);
+const weightGradient = (b: GraphBuilder, x: Value, dy: Value, attributes: Attributes, w: Value): Value =>
+  b.emit('ConvWeightGradient', [x, dy], { ...attributes, kernel_shape: w.shape.slice(2) })[0];
+
+/** Conv with data that may reach beyond the last window, so that the result has the spatial size `out` all the same. */
+function convTo(b: GraphBuilder, x: Value, w: Value, attributes: Attributes, out: readonly number[]): Value {
+  const y = b.emit('Conv', [x, w], attributes)[0];
+  const axes = out.map((_, i) => i + 2);
+  return b.slice(y, { starts: out.map(() => 0), ends: out, axes });
 }
 
+/** Do no two windows of a pooling share an element? */
+const disjoint = (attributes: Attributes): boolean =>
+  ints(attributes, 'kernel_shape').every(
+    (size, i) => (size - 1) * ints(attributes, 'dilations')[i] < ints(attributes, 'strides')[i],
+  );
+
+/**
+ * Convolution, transposed convolution and weight gradient are the three faces of one trilinear form
+ * T(x, w, u) = ⟨u, Conv(x, w)⟩, so their derivatives are one another.
+ */
 export const convolution = {
   ...simple({
-    Conv: (b, { in: [x, w], attributes }, dy) => [
+    Conv: (b, { in: [x, w, bias], attributes }, dy) => [
       inputGradient(b, dy, w, attributes, x.shape.slice(2)),
-      weightGradient(b, x, dy, attributes, w.shape),
+      weightGradient(b, x, dy, attributes, w),
+      bias &&
+        b.reduceSum(
+          dy,
+          dy.shape.flatMap((_, axis) => (axis === 1 ? [] : [axis])),
+        ),
     ],
-    // ConvTranspose is the adjoint of Conv in its data, so the roles of input and cotangent change places.
     ConvTranspose: (b, { in: [x, w], attributes }, dy) => {
       const { output_padding: _, ...conv } = attributes;
-      return [b.emit('Conv', [dy, w], conv)[0], weightGradient(b, dy, x, conv, w.shape)];
+      return [convTo(b, dy, w, conv, x.shape.slice(2)), weightGradient(b, dy, x, conv, w)];
+    },
+    ConvWeightGradient: (b, { in: [x, u], attributes }, dw) => {
+      const { kernel_shape: _, ...conv } = attributes;
+      return [inputGradient(b, u, dw, conv, x.shape.slice(2)), convTo(b, x, dw, conv, u.shape.slice(2))];
+    },
+    AveragePool: (b, { in: [x], attributes }, dy) => [
+      b.emit('AveragePoolGradient', [dy], { ...attributes, spatial: x.shape.slice(2) })[0],
+    ],
+    AveragePoolGradient: (b, { attributes: { spatial: _, ...pool } }, dx) => [b.emit('AveragePool', [dx], pool)[0]],
+    // Puts each element at a place of its own; the adjoint picks the elements from there.
+    MaxUnpool: (b, { in: [x, indices] }, dy) => {
+      const size = elementCount(x.shape);
+      const picked = b.gather(b.reshape(dy, [elementCount(dy.shape)]), b.reshape(indices, [size]), 0);
+      return [b.reshape(picked, x.shape)];
     },
   }),
-  // The values are elements of x at the flat indices that the forward pass chose; windows may overlap, so they add.
-  MaxPool: ((b, { in: [x], out: [, indices] }, dy) => {
+  // The values are elements of x at the flat indices that the forward pass chose (the first maximum of a window);
+  // where windows overlap, an element may have been chosen more than once.
+  MaxPool: ((b, { in: [x], out: [, indices], attributes }, dy) => {
     if (!dy) return [];
+    if (disjoint(attributes)) {
+      const { kernel_shape, strides } = attributes;
+      return b.emit('MaxUnpool', [dy, indices, b.ints(x.shape)], { kernel_shape, strides });
+    }
     const flat = b.full(x.type, [elementCount(x.shape)], 0);
     const size = elementCount(dy.shape);
     return [b.reshape(b.scatterElementsAdd(flat, b.reshape(indices, [size]), b.reshape(dy, [size]), 0), x.shape)];

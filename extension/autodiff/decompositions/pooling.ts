@@ -1,0 +1,145 @@
+import type { GraphBuilder } from '../../onnx/builder.ts';
+import type { Value } from '../../onnx/graph.ts';
+import type { Operator, OperatorCall } from '../../onnx/instantiate.ts';
+import { windowOutput } from '../../onnx/shapes.ts';
+import { type FloatType, tensorOf } from '../../onnx/tensor.ts';
+import { samePadding, type Window, windowOf } from './window.ts';
+
+interface Pooling extends Window {
+  readonly kernel_shape: readonly number[];
+}
+
+/** A pooling window; with `ceil_mode`, the end is padded until the last, partial window is a whole one. */
+function poolingOf(call: OperatorCall): { given: Pooling; whole: Pooling; ceil: boolean } {
+  const spatial = call.input(0).shape.slice(2);
+  const kernel_shape = call.ints('kernel_shape');
+  const given = { ...windowOf(call, spatial, kernel_shape), kernel_shape };
+  const ceil = call.int('ceil_mode', 0) === 1 && !samePadding(call);
+  const rank = spatial.length;
+  const reach = spatial.map((size, i) => {
+    const stride = given.strides[i];
+    const dilation = given.dilations[i];
+    const [begin, end] = [given.pads[i], given.pads[i + rank]];
+    const out = windowOutput(size, kernel_shape[i], { stride, dilation, begin, end, ceil });
+    return Math.max(end, (out - 1) * stride + dilation * (kernel_shape[i] - 1) + 1 - size - begin);
+  });
+  return { given, whole: { ...given, pads: [...given.pads.slice(0, rank), ...reach] }, ceil };
+}
+
+const maxPool: Operator = (b, call) => {
+  if (call.int('storage_order', 0) !== 0 && call.node.outputs[1])
+    throw new Error('indices in column-major order (storage_order 1) are not supported');
+  const { given, ceil } = poolingOf(call);
+  return b.emit('MaxPool', [call.input(0)], { ...given, ceil_mode: ceil ? 1 : 0 });
+};
+
+/** Mean over each whole window, pads counted as zeros. */
+const meanOverWindow = (b: GraphBuilder, x: Value, pooling: Pooling): Value =>
+  b.emit('AveragePool', [x], { ...pooling, count_include_pad: 1, ceil_mode: 0 })[0];
+
+const volume = (sizes: readonly number[]): number => sizes.reduce((product, size) => product * size, 1);
+
+/** How many elements of each window count, along one axis: those inside the data, or inside data and pads. */
+function counts(
+  size: number,
+  axis: number,
+  out: number,
+  { given, includePads }: { given: Pooling; includePads: boolean },
+) {
+  const rank = given.strides.length;
+  const begin = given.pads[axis];
+  const [low, high] = includePads ? [-begin, size + given.pads[axis + rank]] : [0, size];
+  return Array.from({ length: out }, (_, position) => {
+    const start = position * given.strides[axis] - begin;
+    return Array.from({ length: given.kernel_shape[axis] }, (_, k) => start + k * given.dilations[axis]).filter(
+      (at) => at >= low && at < high,
+    ).length;
+  });
+}
+
+const averagePool: Operator = (b, call) => {
+  const x = call.input(0);
+  const { given, whole } = poolingOf(call);
+  const y = meanOverWindow(b, x, whole);
+  const includePads = call.int('count_include_pad', 0) === 1;
+  // The mean over whole windows is corrected by a factor for each axis where some elements do not count.
+  return y.shape.slice(2).reduce((value, out, axis) => {
+    const counted = counts(x.shape[axis + 2], axis, out, { given, includePads });
+    const factors = counted.map((count) => given.kernel_shape[axis] / count);
+    const shape = y.shape.slice(2).map((_, i) => (i === axis ? out : 1));
+    return factors.every((factor) => factor === 1)
+      ? value
+      : b.mul(value, b.constant(tensorOf(x.type as FloatType, shape, factors)));
+  }, y);
+};
+
+/** |x|^p without the kink that |x| has at 0, for the usual p. */
+const power = (b: GraphBuilder, x: Value, p: number): Value =>
+  p === 2 ? b.mul(x, x) : p === 1 ? b.abs(x) : b.pow(b.abs(x), b.number(p, x));
+
+const root = (b: GraphBuilder, x: Value, p: number): Value =>
+  p === 2 ? b.sqrt(x) : p === 1 ? x : b.pow(x, b.number(1 / p, x));
+
+const spatialAxes = (x: Value): number[] => x.shape.slice(2).map((_, i) => i + 2);
+
+/** Before opset 2, p was a float. */
+const order = (call: OperatorCall): number => call.float('p', 2);
+
+export const pooling: Record<string, Operator> = {
+  MaxPool: maxPool,
+  AveragePool: averagePool,
+  GlobalAveragePool: (b, call) => b.reduceMean(call.input(0), spatialAxes(call.input(0)), true),
+  GlobalMaxPool: (b, call) => {
+    const x = call.input(0);
+    const spatial = x.shape.slice(2);
+    const zeros = spatial.map(() => 0);
+    // As a pooling, so that the first maximum of a tie takes the whole gradient.
+    return b.emit('MaxPool', [x], {
+      strides: spatial,
+      dilations: spatial.map(() => 1),
+      pads: [...zeros, ...zeros],
+      kernel_shape: spatial,
+      ceil_mode: 0,
+    })[0];
+  },
+  LpPool: (b, call) => {
+    const { whole } = poolingOf(call);
+    const p = order(call);
+    const mean = meanOverWindow(b, power(b, call.input(0), p), whole);
+    return root(b, b.affine(mean, volume(whole.kernel_shape)), p);
+  },
+  GlobalLpPool: (b, call) => {
+    const x = call.input(0);
+    return root(b, b.reduceSum(power(b, x, order(call)), spatialAxes(x), true), order(call));
+  },
+  MaxUnpool: (b, call) => {
+    const x = call.input(0);
+    const spatial = x.shape.slice(2);
+    const kernel_shape = call.ints('kernel_shape');
+    const strides = call.ints(
+      'strides',
+      spatial.map(() => 1),
+    );
+    const pads = call.ints('pads', [...spatial, ...spatial].fill(0));
+    const natural = spatial.map(
+      (size, i) => (size - 1) * strides[i] + kernel_shape[i] - pads[i] - pads[i + spatial.length],
+    );
+    const shape = call.inputs[2] ? call.constantInts(2) : [...x.shape.slice(0, 2), ...natural];
+    return b.emit('MaxUnpool', [x, call.input(1), b.ints(shape)], { kernel_shape, strides });
+  },
+  // y = x/(bias + α·m)^β with m the mean of x² over `size` neighbouring channels, zeros beyond the first and last.
+  LRN: (b, call) => {
+    const x = call.input(0);
+    const size = call.int('size');
+    const [n, c, ...spatial] = x.shape;
+    const squares = b.reshape(b.mul(x, x), [n, 1, c, volume(spatial)]);
+    const mean = meanOverWindow(b, squares, {
+      kernel_shape: [size, 1],
+      strides: [1, 1],
+      dilations: [1, 1],
+      pads: [Math.floor((size - 1) / 2), 0, Math.ceil((size - 1) / 2), 0],
+    });
+    const base = b.affine(b.reshape(mean, x.shape), call.float('alpha', 1e-4), call.float('bias', 1));
+    return b.mul(x, b.pow(base, b.number(-call.float('beta', 0.75), x)));
+  },
+};

@@ -1,0 +1,72 @@
+import type { GraphBuilder } from '../../onnx/builder.ts';
+import type { Attributes, Value } from '../../onnx/graph.ts';
+import { elementCount } from '../../onnx/tensor.ts';
+import { spreadOut } from '../rules/movement.ts';
+
+const ints = (attributes: Attributes, name: string): readonly number[] => attributes[name] as readonly number[];
+
+/** Sum over windows, one axis after the other: slices of the padded data, added. */
+function sumOverWindows(b: GraphBuilder, x: Value, attributes: Attributes, out: readonly number[]): Value {
+  const rank = out.length;
+  const pads = ints(attributes, 'pads');
+  const padded = b.pad(x, [0, 0, ...pads.slice(0, rank)], [0, 0, ...pads.slice(rank)]);
+  return out.reduce((value, count, i) => {
+    const stride = ints(attributes, 'strides')[i];
+    return Array.from({ length: ints(attributes, 'kernel_shape')[i] }, (_, k) => {
+      const start = k * ints(attributes, 'dilations')[i];
+      const end = start + (count - 1) * stride + 1;
+      return b.slice(value, { starts: [start], ends: [end], axes: [i + 2], steps: [stride] });
+    }).reduce(b.add);
+  }, padded);
+}
+
+/** AveragePool (pads counted) without its kernel. */
+export const averagePoolAsSum = (b: GraphBuilder, x: Value, attributes: Attributes, out: readonly number[]): Value =>
+  b.affine(sumOverWindows(b, x, attributes, out), 1 / elementCount(ints(attributes, 'kernel_shape')));
+
+/** Do the windows tile the data, with nothing between them? */
+const tiles = (attributes: Attributes, out: readonly number[]): boolean =>
+  ints(attributes, 'spatial').every(
+    (size, i) =>
+      size === out[i] * ints(attributes, 'kernel_shape')[i] &&
+      ints(attributes, 'strides')[i] === ints(attributes, 'kernel_shape')[i] &&
+      ints(attributes, 'dilations')[i] === 1,
+  ) && ints(attributes, 'pads').every((amount) => amount === 0);
+
+/**
+ * The adjoint of AveragePool. Tiles are filled by repetition. Overlapping windows: the adjoint of a sum over windows is
+ * a sum over windows of the cotangent, spread out by the strides and padded until every window that touches an element
+ * is counted.
+ */
+export function averagePoolGradient(
+  b: GraphBuilder,
+  dy: Value,
+  attributes: Attributes,
+  average: (x: Value, attributes: Attributes) => Value,
+): Value {
+  const [n, c, ...out] = dy.shape;
+  const spatial = ints(attributes, 'spatial');
+  const kernel = ints(attributes, 'kernel_shape');
+  if (tiles(attributes, out)) return b.affine(repeatElements(b, dy, kernel), 1 / elementCount(kernel));
+  const rank = out.length;
+  const pads = ints(attributes, 'pads');
+  const strides = ints(attributes, 'strides');
+  const dilations = ints(attributes, 'dilations');
+  const spread = strides.reduce((value, stride, i) => spreadOut(b, value, i + 2, stride), dy);
+  const reach = kernel.map((size, i) => dilations[i] * (size - 1));
+  const begins = reach.map((amount, i) => amount - pads[i]);
+  const ends = spatial.map((size, i) => size + pads[i] - spread.shape[i + 2]);
+  const padded = b.pad(spread, [0, 0, ...begins], [0, 0, ...ends]);
+  const ones = kernel.map(() => 1);
+  const zeros = new Array<number>(2 * rank).fill(0);
+  const result = average(padded, { ...attributes, spatial: undefined, strides: ones, pads: zeros });
+  return b.reshape(result, [n, c, ...spatial]);
+}
+
+/** Every element repeated along each spatial axis. */
+export function repeatElements(b: GraphBuilder, x: Value, factors: readonly number[]): Value {
+  const [n, c, ...out] = x.shape;
+  const split = b.reshape(x, [n * c, ...out.flatMap((size) => [size, 1])]);
+  const wide = b.expand(split, [n * c, ...out.flatMap((size, i) => [size, factors[i]])]);
+  return b.reshape(wide, [n, c, ...out.map((size, i) => size * factors[i])]);
+}
