@@ -2,7 +2,10 @@ import type { ConfigFramework, Scalar } from './config.ts';
 import { LIBRARIES } from './libraries.ts';
 import { type Parameter, parseSignature } from './signature.ts';
 
-/** Where ε stands in the denominator; `uncorrected`: outside, before the bias correction (Keras' Adam). Optax has one on either side (`eps`, `eps_root`): `both` if neither is 0. */
+/**
+ * Where ε stands in the denominator; `uncorrected`: outside, before the bias correction (Keras' Adam). Optax has one on
+ * either side (`eps`, `eps_root`): `both` if neither is 0.
+ */
 export type EpsPlacement = 'outside' | 'inside' | 'uncorrected' | 'both';
 
 /** One constructor: what a call of it means. */

@@ -1,5 +1,5 @@
 import type { ConfigFramework } from './config.ts';
-import type { Constructor } from './frameworks.ts';
+import type { Constructor, EpsPlacement } from './frameworks.ts';
 
 /** A row: names of constructors, the canonical optimizer, and the signature as the library documents it. */
 type Row = readonly [names: string, optimizer: string, signature: string, extra?: Extra];

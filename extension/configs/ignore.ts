@@ -1,0 +1,38 @@
+import type { Language } from './config.ts';
+import type { SourceRange } from './source.ts';
+
+const COMMENT = /(?:#|\/\/)\s*optimizer-bias:\s*ignore(?:\[([^\]\n]*)\])?/;
+
+/** Whether the line of an offset carries `# optimizer-bias: ignore`, for everything or for this code. */
+export function isIgnored(text: string, offset: number, code: string): boolean {
+  const match = COMMENT.exec(lineAt(text, offset).text);
+  if (!match) return false;
+  return match[1] === undefined || match[1].split(',').some((listed) => listed.trim() === code);
+}
+
+/** The edit that silences a code on the line of a range; undefined where a comment has no place (JSON, notebooks' files). */
+export function ignoreEdit(
+  text: string,
+  language: Language,
+  range: SourceRange,
+  code: string,
+): { readonly range: SourceRange; readonly newText: string } | undefined {
+  if (language === 'json' || language === 'notebook') return undefined;
+  const line = lineAt(text, range.from);
+  const existing = COMMENT.exec(line.text);
+  if (existing?.[1] !== undefined) {
+    const at = line.from + existing.index + existing[0].length - 1;
+    return { range: { from: at, to: at }, newText: existing[1].trim() === '' ? code : `, ${code}` };
+  }
+  // A line that goes on after a backslash cannot take a comment.
+  if (existing || /\\\s*$/.test(line.text)) return undefined;
+  const end = line.from + line.text.trimEnd().length;
+  const marker = language === 'jsonc' ? '//' : '#';
+  return { range: { from: end, to: end }, newText: `  ${marker} optimizer-bias: ignore[${code}]` };
+}
+
+function lineAt(text: string, offset: number): { readonly from: number; readonly text: string } {
+  const from = Math.max(text.lastIndexOf('\n', offset - 1) + 1, 0);
+  const end = text.indexOf('\n', offset);
+  return { from, text: text.slice(from, end < 0 ? text.length : end) };
+}
