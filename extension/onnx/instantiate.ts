@@ -6,6 +6,12 @@ import { constantInts } from './shapes.ts';
 import type { ElementType, FloatType } from './tensor.ts';
 import { isFloat, type Tensor, toFloat } from './tensor.ts';
 
+/** Choices about what a model computes that its file leaves open. */
+export interface InstanceOptions {
+  /** BatchNormalization in inference form takes mean and variance from the batch instead of its running statistics. */
+  readonly batchStatistics?: boolean;
+}
+
 /** One use of an operator in a user's model, with everything an operator's definition needs. */
 export class OperatorCall {
   constructor(
@@ -15,6 +21,7 @@ export class OperatorCall {
     readonly inputs: readonly (Value | undefined)[],
     /** Type in which floating-point values are computed, whatever the file says. */
     readonly floatType: FloatType,
+    readonly options: InstanceOptions = {},
   ) {}
 
   get opType(): string {
@@ -98,6 +105,7 @@ export interface Bindings {
   /** Values that stand for initializers (the trained ones); all others become constants. */
   readonly parameters: ReadonlyMap<string, Value>;
   readonly floatType: FloatType;
+  readonly options?: InstanceOptions;
 }
 
 export interface Instance {
@@ -179,7 +187,7 @@ export function instantiate(b: GraphBuilder, model: Model, operators: Operators,
           block(isDefaultDomain(node.domain) ? 'operator not supported' : 'unknown domain');
           continue;
         }
-        const result = operator(b, new OperatorCall(node, opset, inputs, bindings.floatType));
+        const result = operator(b, new OperatorCall(node, opset, inputs, bindings.floatType, bindings.options));
         const outputs = Array.isArray(result) ? (result as readonly (Value | undefined)[]) : [result as Value];
         node.outputs.forEach((name, i) => {
           if (name === '') return;

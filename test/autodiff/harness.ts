@@ -100,8 +100,8 @@ function attributesOf(spec: OperatorSpec): Map<string, Attribute> {
     if (typeof value === 'string') result.set(name, { kind: 'string', value });
     else if (typeof value === 'number') result.set(name, { kind: 'int', value });
     else if (Array.isArray(value)) result.set(name, { kind: 'ints', value });
-    else if ('float' in value) result.set(name, { kind: 'float', value: value.float });
-    else if ('floats' in value) result.set(name, { kind: 'floats', value: value.floats });
+    else if ('float' in value) result.set(name, { kind: 'float', value: Math.fround(value.float) });
+    else if ('floats' in value) result.set(name, { kind: 'floats', value: value.floats.map(Math.fround) });
     else if ('strings' in value) result.set(name, { kind: 'strings', value: value.strings });
     else {
       const tensor = value as Tensor;

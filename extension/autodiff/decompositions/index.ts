@@ -1,16 +1,22 @@
 import type { Operators } from '../../onnx/instantiate.ts';
 import { convolutions } from './convolution.ts';
 import { elementwise } from './elementwise.ts';
+import { losses } from './loss.ts';
 import { movement } from './movement.ts';
+import { normalisations } from './normalisation.ts';
 import { pooling } from './pooling.ts';
 import { product } from './product.ts';
 import { reductions } from './reduction.ts';
+import { refused } from './refused.ts';
 import { resizing } from './resize.ts';
 import { selection } from './selection.ts';
 
 /** Every operator of the default domain that can be read, with its definition in terms of primitives. */
 export const operators: Operators = new Map(
   Object.entries({
+    ...refused,
+    ...normalisations,
+    ...losses,
     ...elementwise,
     ...reductions,
     ...product,

@@ -44,12 +44,14 @@ const logSumExp: Reduce = (b, x, axes, keepdims) => {
   return dropAxes(b, b.where(nothing, lowest, result), axes, keepdims);
 };
 
-/** √Σx², with gradient 0 where all of x is 0. */
-const norm: Reduce = (b, x, axes, keepdims) => {
-  const sum = b.reduceSum(b.mul(x, x), axes, keepdims);
-  const some = b.greater(sum, b.number(0, x));
-  return b.where(some, b.sqrt(b.where(some, sum, b.number(1, x))), b.number(0, x));
-};
+/** √x for x ≥ 0, with gradient 0 at 0. */
+export function rootOrZero(b: GraphBuilder, x: Value): Value {
+  const positive = b.greater(x, b.number(0, x));
+  return b.where(positive, b.sqrt(b.where(positive, x, b.number(1, x))), b.number(0, x));
+}
+
+/** √Σx², with gradient 0 where all of x is 0, as PyTorch's norm has it. */
+export const euclideanNorm: Reduce = (b, x, axes, keepdims) => rootOrZero(b, b.reduceSum(b.mul(x, x), axes, keepdims));
 
 /** Index of an extremum along one axis. */
 const indexOf =
@@ -87,7 +89,7 @@ export const reductions: Record<string, Operator> = {
   }),
   ReduceSumSquare: reduction((b, x, axes, keepdims) => b.reduceSum(b.mul(x, x), axes, keepdims)),
   ReduceL1: reduction((b, x, axes, keepdims) => b.reduceSum(b.abs(x), axes, keepdims)),
-  ReduceL2: reduction(norm),
+  ReduceL2: reduction(euclideanNorm),
   ReduceLogSum: reduction((b, x, axes, keepdims) => b.log(b.reduceSum(x, axes, keepdims))),
   ReduceLogSumExp: reduction(logSumExp),
   ArgMax: indexOf('ArgMax'),

@@ -1,0 +1,48 @@
+import type { GraphBuilder } from '../../onnx/builder.ts';
+import type { Value } from '../../onnx/graph.ts';
+import type { Operator, OperatorCall } from '../../onnx/instantiate.ts';
+
+/**
+ * −w[label]·logp[label] over [N, C, d₁, …], reduced as asked for; the mean divides by the sum of the weights. Labels that
+ * equal `ignore_index` have weight 0.
+ */
+function negativeLogLikelihood(b: GraphBuilder, call: OperatorCall, logProbabilities: Value): Value {
+  const labels = b.cast(call.input(1), 'int64');
+  const weights = call.inputs[2];
+  const [samples, classes, ...positions] = logProbabilities.shape;
+  const shape = [samples, ...positions];
+  if (String(labels.shape) !== String(shape))
+    throw new Error(`labels of shape [${labels.shape}] do not fit scores of shape [${logProbabilities.shape}]`);
+  const ignored = call.has('ignore_index') ? call.int('ignore_index') : undefined;
+  const skipped = ignored === undefined ? undefined : b.equal(labels, b.scalar('int64', ignored));
+  // An ignored label may lie outside the classes, so it must not be looked up.
+  const known = skipped
+    ? b.where(skipped, b.scalar('int64', Math.min(Math.max(ignored!, 0), classes - 1)), labels)
+    : labels;
+  const picked = b.gatherElements(logProbabilities, b.reshape(known, [samples, 1, ...positions]), 1);
+  const losses = b.neg(b.reshape(picked, shape));
+  const zero = b.number(0, losses);
+  const weight = weights ? b.gather(weights, known, 0) : skipped && b.full(losses.type, shape, 1);
+  const counted = weight && skipped ? b.where(skipped, zero, weight) : weight;
+  // An ignored loss may be infinite, so it is replaced and not multiplied by zero.
+  const finite = skipped ? b.where(skipped, zero, losses) : losses;
+  const weighted = weights && counted ? b.mul(finite, counted) : finite;
+  switch (call.string('reduction', 'mean')) {
+    case 'none':
+      return weighted;
+    case 'sum':
+      return b.reduceSum(weighted);
+    case 'mean':
+      return counted ? b.div(b.reduceSum(weighted), b.reduceSum(counted)) : b.reduceMean(weighted);
+    default:
+      throw new Error('its reduction is none of "none", "mean" and "sum"');
+  }
+}
+
+export const losses: Record<string, Operator> = {
+  NegativeLogLikelihoodLoss: (b, call) => negativeLogLikelihood(b, call, call.input(0)),
+  SoftmaxCrossEntropyLoss: (b, call) => {
+    const logProbabilities = b.logSoftmax(call.input(0), 1);
+    return [negativeLogLikelihood(b, call, logProbabilities), logProbabilities];
+  },
+};
