@@ -1,4 +1,5 @@
 import type { Operators } from '../../onnx/instantiate.ts';
+import { activations } from './activations.ts';
 import { convolutions } from './convolution.ts';
 import { elementwise } from './elementwise.ts';
 import { losses } from './loss.ts';
@@ -6,6 +7,7 @@ import { movement } from './movement.ts';
 import { normalisations } from './normalisation.ts';
 import { pooling } from './pooling.ts';
 import { product } from './product.ts';
+import { recurrentNetworks } from './recurrent.ts';
 import { reductions } from './reduction.ts';
 import { refused } from './refused.ts';
 import { resizing } from './resize.ts';
@@ -17,7 +19,9 @@ export const operators: Operators = new Map(
     ...refused,
     ...normalisations,
     ...losses,
+    ...recurrentNetworks,
     ...elementwise,
+    ...activations,
     ...reductions,
     ...product,
     ...movement,

@@ -1,0 +1,243 @@
+import type { GraphBuilder } from '../../onnx/builder.ts';
+import type { Value } from '../../onnx/graph.ts';
+import type { Operator, OperatorCall } from '../../onnx/instantiate.ts';
+import { numbersOf } from '../../onnx/tensor.ts';
+import { clip, elu, hardSigmoid, leakyRelu, softsign, thresholdedRelu } from './activations.ts';
+
+// LSTM, GRU and RNN are unrolled over time, which is static. The products of the input sequence with the weights are one
+// Gemm for all steps; each step then takes one Gemm of the state, into which the step's share of the input goes as bias.
+
+type Activation = (x: Value) => Value;
+
+/** The functions that recurrent operators know by name, with the defaults of their parameters where they have any. */
+const functions: Record<
+  string,
+  { alpha?: number; beta?: number; apply: (b: GraphBuilder, x: Value, alpha: number, beta: number) => Value }
+> = {
+  relu: { apply: (b, x) => b.relu(x) },
+  tanh: { apply: (b, x) => b.tanh(x) },
+  sigmoid: { apply: (b, x) => b.sigmoid(x) },
+  affine: { alpha: 1, beta: 0, apply: (b, x, alpha, beta) => b.affine(x, alpha, beta) },
+  leakyrelu: { alpha: 0.01, apply: (b, x, alpha) => leakyRelu(b, x, alpha) },
+  thresholdedrelu: { alpha: 1, apply: (b, x, alpha) => thresholdedRelu(b, x, alpha) },
+  scaledtanh: { alpha: 1, beta: 1, apply: (b, x, alpha, beta) => b.affine(b.tanh(b.affine(x, beta)), alpha) },
+  hardsigmoid: { alpha: 0.2, beta: 0.5, apply: (b, x, alpha, beta) => hardSigmoid(b, x, alpha, beta) },
+  elu: { alpha: 1, apply: (b, x, alpha) => elu(b, x, alpha) },
+  softsign: { apply: (b, x) => softsign(b, x) },
+  softplus: { apply: (b, x) => b.softplus(x) },
+};
+
+/** The activations of all directions in order; parameters are consumed by those functions that have some. */
+function activationsOf(b: GraphBuilder, call: OperatorCall, defaults: readonly string[], directions: number) {
+  const names = call.strings('activations', Array.from({ length: directions }, () => defaults).flat());
+  if (names.length !== defaults.length * directions)
+    throw new Error(`${names.length} activations given, ${defaults.length * directions} expected`);
+  const alphas = [...call.floats('activation_alpha', [])];
+  const betas = [...call.floats('activation_beta', [])];
+  const limit = call.has('clip') ? call.float('clip') : undefined;
+  return names.map((name): Activation => {
+    const found = Object.hasOwn(functions, name.toLowerCase()) ? functions[name.toLowerCase()] : undefined;
+    if (!found) throw new Error(`activation "${name}" is not known`);
+    const alpha = found.alpha === undefined ? 0 : (alphas.shift() ?? found.alpha);
+    const beta = found.beta === undefined ? 0 : (betas.shift() ?? found.beta);
+    return (x) => {
+      const inside = limit === undefined ? x : clip(b, x, b.number(-limit, x), b.number(limit, x));
+      return found.apply(b, inside, alpha, beta);
+    };
+  });
+}
+
+/** What a cell of one direction computes with. Gates lie side by side in W, R and the biases. */
+interface Cell {
+  readonly hidden: number;
+  /** [gates·H, H] */
+  readonly recurrence: Value;
+  /** The bias that belongs to the recurrence, [gates·H]. */
+  readonly recurrentBias: Value | undefined;
+  readonly activations: readonly Activation[];
+  /** Peephole weights of an LSTM, [3H]. */
+  readonly peepholes: Value | undefined;
+}
+
+/** States before and after a step; the first is the output. Undefined stands for zeros. */
+type State = readonly (Value | undefined)[];
+type Step = (x: Value, state: State) => readonly Value[];
+
+interface Architecture {
+  readonly gates: number;
+  readonly defaults: readonly string[];
+  /** Inputs that give the initial states. */
+  readonly initial: readonly number[];
+  /** True where the recurrence has a bias apart from that of the input. */
+  readonly separateBias: (call: OperatorCall) => boolean;
+  readonly step: (b: GraphBuilder, call: OperatorCall, cell: Cell) => Step;
+}
+
+/** h·Rᵀ + x, and x alone where h is zero. */
+const withRecurrence = (b: GraphBuilder, h: Value | undefined, r: Value, x: Value): Value =>
+  h ? b.gemm(h, r, { transB: true, c: x }) : x;
+
+/** Sizes of consecutive pieces of the last axis, in units of the hidden size. */
+const pieces = (b: GraphBuilder, x: Value, hidden: number, ...parts: number[]): readonly Value[] =>
+  b.split(
+    x,
+    parts.map((part) => part * hidden),
+    x.shape.length - 1,
+  );
+
+const lstm: Architecture = {
+  gates: 4,
+  defaults: ['Sigmoid', 'Tanh', 'Tanh'],
+  initial: [5, 6],
+  separateBias: () => false,
+  // gates i, o, f, c:   C = f·C₋ + i·c,   H = o·h(C)
+  step: (b, call, { hidden, recurrence, activations: [gate, candidate, output], peepholes }) => {
+    const coupled = call.int('input_forget', 0) === 1;
+    const peep = peepholes && pieces(b, peepholes, hidden, 1, 1, 1);
+    const looked = (x: Value, c: Value | undefined, weight: Value) => (c ? b.add(x, b.mul(c, weight)) : x);
+    return (x, [h, c]) => {
+      const sum = withRecurrence(b, h, recurrence, x);
+      let [i, o, f, g]: Value[] = [];
+      if (peep) {
+        [i, o, f, g] = pieces(b, sum, hidden, 1, 1, 1, 1);
+        i = gate(looked(i, c, peep[0]));
+        f = gate(looked(f, c, peep[2]));
+      } else {
+        const [gates, rest] = pieces(b, sum, hidden, 3, 1);
+        [i, o, f] = pieces(b, gate(gates), hidden, 1, 1, 1);
+        g = rest;
+      }
+      const added = b.mul(i, candidate(g));
+      const kept = c && b.mul(coupled ? b.oneMinus(i) : f, c);
+      const next = kept ? b.add(kept, added) : added;
+      const shown = peep ? gate(looked(o, next, peep[1])) : o;
+      return [b.mul(shown, output(next)), next];
+    };
+  },
+};
+
+const gru: Architecture = {
+  gates: 3,
+  defaults: ['Sigmoid', 'Tanh'],
+  initial: [5],
+  separateBias: (call) => call.int('linear_before_reset', 0) === 1,
+  // gates z, r, h:   H = h + z·(H₋ − h),   with the reset before or after the recurrent product of the candidate
+  step: (b, call, { hidden, recurrence, recurrentBias, activations: [gate, candidate] }) => {
+    const resetAfter = call.int('linear_before_reset', 0) === 1;
+    const [gateRows, candidateRows] = b.split(recurrence, [2 * hidden, hidden], 0);
+    return (x, [h]) => {
+      const [xGates, xCandidate] = pieces(b, x, hidden, 2, 1);
+      let proposal: Value;
+      let z: Value;
+      let r: Value;
+      if (resetAfter) {
+        const product = h ? b.gemm(h, recurrence, { transB: true, c: recurrentBias }) : recurrentBias;
+        const [hGates, hCandidate] = product ? pieces(b, product, hidden, 2, 1) : [];
+        [z, r] = pieces(b, gate(hGates ? b.add(xGates, hGates) : xGates), hidden, 1, 1);
+        proposal = candidate(hCandidate ? b.add(xCandidate, b.mul(r, hCandidate)) : xCandidate);
+      } else {
+        [z, r] = pieces(b, gate(withRecurrence(b, h, gateRows, xGates)), hidden, 1, 1);
+        proposal = candidate(withRecurrence(b, h && b.mul(r, h), candidateRows, xCandidate));
+      }
+      return [h ? b.add(proposal, b.mul(z, b.sub(h, proposal))) : b.sub(proposal, b.mul(z, proposal))];
+    };
+  },
+};
+
+const rnn: Architecture = {
+  gates: 1,
+  defaults: ['Tanh'],
+  initial: [5],
+  separateBias: () => false,
+  step:
+    (b, _call, { recurrence, activations: [activation] }) =>
+    (x, [h]) => [activation(withRecurrence(b, h, recurrence, x))],
+};
+
+/** The part of a value that belongs to one direction, without the direction axis. */
+const ofDirection = (b: GraphBuilder, value: Value, axis: number, direction: number): Value =>
+  b.reshape(
+    b.split(value, new Array<number>(value.shape[axis]).fill(1), axis)[direction],
+    value.shape.filter((_, i) => i !== axis),
+  );
+
+const recurrent =
+  ({ gates, defaults, initial, separateBias, step }: Architecture): Operator =>
+  (b, call) => {
+    const batchFirst = call.int('layout', 0) === 1;
+    const x = batchFirst ? b.transpose(call.input(0), [1, 0, 2]) : call.input(0);
+    const [steps, samples, features] = x.shape;
+    const direction = call.string('direction', 'forward');
+    const directions = direction === 'bidirectional' ? 2 : 1;
+    if (!['forward', 'reverse', 'bidirectional'].includes(direction))
+      throw new Error('its direction is none of "forward", "reverse" and "bidirectional"');
+    const hidden = call.input(2).shape[2];
+    const activations = activationsOf(b, call, defaults, directions);
+    const flat = b.reshape(x, [steps * samples, features]);
+    const active = stillRunning(b, call.inputs[4], steps, samples);
+    const stateAxis = batchFirst ? 1 : 0;
+
+    const runs = Array.from({ length: directions }, (_, d) => {
+      const part = (index: number, axis = 0): Value | undefined => {
+        const value = call.inputs[index];
+        return value && ofDirection(b, value, axis, d);
+      };
+      const biases = part(3);
+      const [inputBias, recurrentBias] = biases ? b.split(biases, [gates * hidden, gates * hidden], 0) : [];
+      const bias = inputBias && recurrentBias && !separateBias(call) ? b.add(inputBias, recurrentBias) : inputBias;
+      const inputs = b.split(
+        b.gemm(flat, part(1)!, { transB: true, c: bias }),
+        new Array<number>(steps).fill(samples),
+        0,
+      );
+      const advance = step(b, call, {
+        hidden,
+        recurrence: part(2)!,
+        recurrentBias,
+        activations: activations.slice(d * defaults.length, (d + 1) * defaults.length),
+        peepholes: part(7),
+      });
+      const backward = direction === 'reverse' || d === 1;
+      let state: State = initial.map((index) => part(index, stateAxis));
+      const zero = b.full(x.type, [samples, hidden], 0);
+      const shown: Value[] = [];
+      for (let i = 0; i < steps; i++) {
+        const t = backward ? steps - 1 - i : i;
+        const next = advance(inputs[t], state);
+        const running = active?.[t];
+        state = running ? next.map((value, k) => b.where(running, value, state[k] ?? zero)) : next;
+        shown[t] = running ? b.where(running, next[0], zero) : next[0];
+      }
+      return { shown, state };
+    });
+
+    // [T, D, N, H], or [N, T, D, H]
+    const sequences = runs.map(({ shown }) => b.reshape(b.concat(shown, 0), [steps, 1, samples, hidden]));
+    const sequence = b.concat(sequences, 1);
+    const last = initial.map((_, k) =>
+      b.concat(
+        runs.map(({ state }) => b.reshape(state[k]!, batchFirst ? [samples, 1, hidden] : [1, samples, hidden])),
+        stateAxis,
+      ),
+    );
+    return [batchFirst ? b.transpose(sequence, [2, 0, 1, 3]) : sequence, ...last];
+  };
+
+/** For each step, which samples have not ended yet, [N, 1]; undefined where all run to the end. */
+function stillRunning(
+  b: GraphBuilder,
+  lengths: Value | undefined,
+  steps: number,
+  samples: number,
+): readonly Value[] | undefined {
+  if (!lengths || (lengths.constant && numbersOf(lengths.constant).every((length) => length === steps)))
+    return undefined;
+  const column = b.reshape(b.cast(lengths, 'int64'), [samples, 1]);
+  return Array.from({ length: steps }, (_, t) => b.greater(column, b.scalar('int64', t)));
+}
+
+export const recurrentNetworks: Record<string, Operator> = {
+  LSTM: recurrent(lstm),
+  GRU: recurrent(gru),
+  RNN: recurrent(rnn),
+};
