@@ -1,0 +1,467 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { expectFound } from './expect.ts';
+
+type Case = readonly [name: string, text: string, ...expected: string[]];
+
+function table(title: string, cases: readonly Case[]): void {
+  describe(title, () => {
+    for (const [name, text, ...expected] of cases) test(name, () => void expectFound('python', text, expected));
+  });
+}
+
+table('PyTorch', [
+  [
+    'qualified',
+    'import torch\nopt = torch.optim.Adam(m.parameters(), lr=1e-3)\n',
+    'pytorch adam lr=0.001 beta1=0.9(default) beta2=0.999(default) eps=1e-8(default) weight_decay=0(default) eps_placement=outside(default)',
+  ],
+  [
+    'import torch.optim as optim',
+    'import torch.optim as optim\noptim.SGD(p, lr=0.1, momentum=0.9, nesterov=True)',
+    'pytorch sgd lr=0.1 momentum=0.9 nesterov=true dampening=0(default)',
+  ],
+  [
+    'from torch import optim',
+    'from torch import nn, optim\noptim.AdamW(p)',
+    'pytorch adamw lr=0.001(default) weight_decay=0.01(default)',
+  ],
+  [
+    'import torch.optim binds torch',
+    'import torch.optim\ntorch.optim.NAdam(p)',
+    'pytorch nadam lr=0.002(default) momentum_decay=0.004(default)',
+  ],
+  [
+    'from … import … as',
+    'from torch.optim import Adam as A, SGD\nA(p, 3e-4)\nSGD(p, 1)',
+    'pytorch adam lr=0.0003',
+    'pytorch sgd lr=1',
+  ],
+  [
+    'parenthesised import',
+    'from torch.optim import (\n    Adam,\n    RMSprop,  # for RL\n)\nRMSprop(p, alpha=0.95, centered=True)',
+    'pytorch rmsprop alpha=0.95 centered=true lr=0.01(default)',
+  ],
+  [
+    'submodule',
+    'from torch.optim.adamw import AdamW\nAdamW(p, betas=[0.9, 0.95])',
+    'pytorch adamw beta1=0.9 beta2=0.95',
+  ],
+  ['star import', 'from torch.optim import *\nAdamax(p)', 'pytorch adamax lr=0.002(default)'],
+  [
+    'positional arguments',
+    'import torch\ntorch.optim.Adam(p, 1e-4, (0.8, 0.99), 1e-6, 0.1)',
+    'pytorch adam lr=0.0001 beta1=0.8 beta2=0.99 eps=0.000001 weight_decay=0.1',
+  ],
+  [
+    'the others',
+    'from torch.optim import *\nRAdam(p)\nAdadelta(p)\nAdagrad(p)\nSparseAdam(p)\nASGD(p)\nRprop(p)',
+    'pytorch radam lr=0.001(default)',
+    'pytorch adadelta lr=1(default) rho=0.9(default)',
+    'pytorch adagrad eps=1e-10(default)',
+    'pytorch sparse_adam beta2=0.999(default)',
+    'pytorch asgd lr=0.01(default)',
+    'pytorch rprop lr=0.01(default)',
+  ],
+  [
+    'decoupled flag',
+    'import torch\ntorch.optim.Adam(p, decoupled_weight_decay=True)',
+    'pytorch adamw weight_decay=0(default)',
+  ],
+  [
+    'partial',
+    'from functools import partial\nimport torch\nmake = partial(torch.optim.Adam, lr=1e-2)\nmake(p)',
+    'pytorch adam lr=0.01',
+  ],
+  [
+    'class in a variable',
+    'import torch\noptimizer_cls = torch.optim.Adam\nopt = optimizer_cls(params, lr=2e-3)',
+    'pytorch adam lr=0.002',
+  ],
+  [
+    'class in a dictionary',
+    "import torch\nOPTS = {'adam': torch.optim.Adam}\nOPTS['adam'](p, lr=1)",
+    'pytorch adam lr=1',
+  ],
+  [
+    'alternatives by try',
+    'try:\n    from apex.optimizers import FusedAdam as Adam\nexcept ImportError:\n    from torch.optim import Adam\nAdam(p, lr=1)',
+    'apex adamw lr=1',
+  ],
+  [
+    'in a class',
+    'import torch\nclass Net(nn.Module):\n    def configure_optimizers(self):\n        return torch.optim.Adam(self.parameters(), lr=0.02)',
+    'pytorch adam lr=0.02',
+  ],
+  [
+    'import inside a function',
+    'def f():\n    from torch.optim import Adam\n    return Adam(p, lr=1)',
+    'pytorch adam lr=1',
+  ],
+]);
+
+table('not an optimizer of a framework', [
+  ['no import', 'opt = Adam(p, lr=1e-3)'],
+  ['own class of that name', 'from torch.optim import Optimizer\nclass Adam(Optimizer):\n    pass\nAdam(p, lr=1e-3)'],
+  ['own module', 'from .optim import Adam\nfrom mylib.optim import AdamW\nAdam(p)\nAdamW(p)'],
+  ['own function', 'import torch\ndef Adam(x, lr): return x\nAdam(p, lr=1)'],
+  ['subclass', 'import torch\nclass A(torch.optim.Adam): pass\nA(p, lr=1)'],
+  ['shadowed by a parameter', 'from torch.optim import Adam\ndef f(Adam):\n    return Adam(p, lr=1)'],
+  ['shadowed by a loop', 'from torch.optim import Adam\nfor Adam in things:\n    Adam(p)'],
+  ['reassigned', 'from torch.optim import Adam\nAdam = wrap(Adam)\nAdam(p)'],
+  ['getattr with a name from outside', 'import torch\ngetattr(torch.optim, name)(p, lr=1)'],
+  ['in a string and a comment', '"""\nimport torch\ntorch.optim.Adam(p)\n"""\n# torch.optim.Adam(p)'],
+  ['only a reference', 'import torch\nx = torch.optim.Adam\nisinstance(o, torch.optim.Adam)'],
+  ['re.compile', "import re, keras\nre.compile('adam')"],
+  ['compile without keras', "model.compile(optimizer='adam')"],
+  ['other string to compile', "import keras\nmodel.compile(optimizer='mine')"],
+  ['a dictionary without a type', "import torch\noptimizer = dict(lr=0.1)\ndata = dict(type='Adam', lr=1)"],
+  [
+    'a class attribute of that name',
+    'import torch\nclass C:\n    from torch.optim import Adam\n    def f(self):\n        return Adam(p)',
+  ],
+]);
+
+table('values', [
+  [
+    'arithmetic',
+    'import torch\ntorch.optim.Adam(p, lr=10**-3, eps=3*1e-4, weight_decay=-(-1/4) + 2**-2, betas=(1-1e-1, 0.95))',
+    'pytorch adam lr=0.001 eps=0.00030000000000000003 weight_decay=0.5 beta1=0.9 beta2=0.95',
+  ],
+  [
+    'number forms',
+    'from torch.optim import SGD\nSGD(p, 1_0.5e-1)\nSGD(p, .5)\nSGD(p, 0x10)\nSGD(p, 1e-3j)',
+    'pytorch sgd lr=1.05',
+    'pytorch sgd lr=0.5',
+    'pytorch sgd lr=16',
+    'pytorch sgd lr=?',
+  ],
+  [
+    'float() and math',
+    "import math, torch\ntorch.optim.Adam(p, lr=float('1e-3'), eps=math.sqrt(16), weight_decay=max(0.1, 0.2))",
+    'pytorch adam lr=0.001 eps=4 weight_decay=0.2',
+  ],
+  [
+    'module constants',
+    'import torch\nLR = 3e-4\nBETAS = (0.9, 0.95)\ndef f():\n    torch.optim.AdamW(p, lr=LR * 2, betas=BETAS)',
+    'pytorch adamw lr=0.0006(resolved) beta1=0.9(resolved) beta2=0.95(resolved)',
+  ],
+  [
+    'tuple without parentheses',
+    'import torch\nbetas = 0.9, 0.99\nb1, b2 = 0.8, 0.88\ntorch.optim.Adam(p, betas=betas)\ntorch.optim.Adam(p, betas=(b1, b2))',
+    'pytorch adam beta1=0.9(resolved) beta2=0.99(resolved)',
+    'pytorch adam beta1=0.8(resolved) beta2=0.88(resolved)',
+  ],
+  ['reassigned', 'import torch\nlr = 1\nlr = 2\ntorch.optim.Adam(p, lr=lr)', 'pytorch adam lr=?'],
+  ['augmented', 'import torch\nlr = 1\nlr *= 2\ntorch.optim.Adam(p, lr=lr)', 'pytorch adam lr=?'],
+  [
+    'reassigned through global',
+    'import torch\nlr = 1\ndef f():\n    global lr\n    lr = 2\ntorch.optim.Adam(p, lr=lr)',
+    'pytorch adam lr=?',
+  ],
+  [
+    'a local of the same name is another',
+    'import torch\nlr = 1\ndef f():\n    lr = 2\ntorch.optim.Adam(p, lr=lr)',
+    'pytorch adam lr=1(resolved)',
+  ],
+  ['assigned only later', 'import torch\ntorch.optim.Adam(p, lr=lr)\nlr = 1', 'pytorch adam lr=?'],
+  [
+    'loop variable',
+    'import torch\nfor lr in (1, 2):\n    torch.optim.Adam(p, lr=lr)\n[torch.optim.SGD(p, lr=x) for x in y]',
+    'pytorch adam lr=?',
+    'pytorch sgd lr=?',
+  ],
+  ['cycle', 'import torch\na = b\nb = a\ntorch.optim.Adam(p, lr=a)', 'pytorch adam lr=?'],
+  [
+    'parameter default',
+    'import torch\ndef f(p, lr=1e-3, *, wd: float = 0.1):\n    torch.optim.AdamW(p, lr=lr, weight_decay=wd)',
+    'pytorch adamw lr=0.001(resolved) weight_decay=0.1(resolved)',
+  ],
+  [
+    'parameter decided by the only call',
+    'import torch\ndef f(p, lr=1e-3):\n    torch.optim.Adam(p, lr=lr)\nf(p, 0.5)',
+    'pytorch adam lr=0.5(resolved)',
+  ],
+  [
+    'calls that differ',
+    'import torch\ndef f(p, lr=1e-3):\n    torch.optim.Adam(p, lr=lr)\nf(p, 0.5)\nf(p, lr=0.25)',
+    'pytorch adam lr=?',
+  ],
+  [
+    'call with unknown',
+    'import torch\ndef f(p, lr=1e-3):\n    torch.optim.Adam(p, lr=lr)\nf(p, **kw)',
+    'pytorch adam lr=?',
+  ],
+  [
+    'dictionary unpacked',
+    "import torch\ncfg = {'lr': 0.1, 'betas': (0.5, 0.6)}\ntorch.optim.Adam(p, **cfg)\ntorch.optim.Adam(p, **{'lr': 0.2}, eps=1e-6)\ntorch.optim.Adam(p, **dict(lr=0.3))",
+    'pytorch adam lr=0.1(resolved) beta1=0.5(resolved) eps=1e-8(default)',
+    'pytorch adam lr=0.2 eps=0.000001',
+    'pytorch adam lr=0.3',
+  ],
+  [
+    'unknown dictionary unpacked',
+    'import torch\ntorch.optim.Adam(p, lr=1, **kw)',
+    'pytorch adam lr=1 beta1=? weight_decay=?',
+  ],
+  [
+    'dictionary items',
+    "import torch\ncfg = dict(lr=0.1, sub={'b': 0.8})\ntorch.optim.SGD(p, lr=cfg['lr'], momentum=cfg['sub']['b'], weight_decay=cfg.get('wd', 0.2))",
+    'pytorch sgd lr=0.1(resolved) momentum=0.8(resolved) weight_decay=0.2(resolved)',
+  ],
+  [
+    'dictionary changed later',
+    "import torch\ncfg = {'lr': 1, 'eps': 2}\ncfg['lr'] = 3\ntorch.optim.Adam(p, lr=cfg['lr'], eps=cfg['eps'])",
+    'pytorch adam lr=? eps=2(resolved)',
+  ],
+  [
+    'dictionary updated',
+    "import torch\ncfg = {'lr': 1}\ncfg.update(other)\ntorch.optim.Adam(p, lr=cfg['lr'])",
+    'pytorch adam lr=?',
+  ],
+  [
+    'conditional',
+    'import torch\ntorch.optim.Adam(p, lr=1 if fast else 2, eps=None or 1e-6)',
+    'pytorch adam lr=? eps=0.000001',
+  ],
+  ['scheduled', 'import torch\ntorch.optim.Adam(p, lr=schedule(0))', 'pytorch adam lr=?'],
+  ['half-typed argument', 'import torch\ntorch.optim.Adam(p, lr=, eps=1e-6)', 'pytorch adam lr=? eps=0.000001'],
+  ['unclosed call', 'import torch\ntorch.optim.Adam(p, lr=1e-3, bet', 'pytorch adam lr=0.001'],
+  ['betas of the wrong length', 'import torch\ntorch.optim.Adam(p, betas=(0.9,))', 'pytorch adam beta1=? beta2=?'],
+]);
+
+const ARGPARSE = `import argparse
+import torch
+import torch.optim as optim
+
+def main():
+    parser = argparse.ArgumentParser(description='PyTorch example')
+    parser.add_argument('--lr', '--learning-rate', type=float, default=1.0, metavar='LR')
+    parser.add_argument('--wd', dest='decay', default='1e-4', type=float)
+    parser.add_argument('--gamma', type=float)
+    parser.add_argument('--nesterov', action='store_true')
+    args = parser.parse_args()
+    optimizer = optim.Adadelta(model.parameters(), lr=args.lr, weight_decay=args.decay, rho=args.gamma)
+    worker(0, args)
+
+def worker(gpu, args):
+    optim.SGD(model.parameters(), args.lr, nesterov=args.nesterov)
+`;
+
+table('command lines and classes', [
+  [
+    'argparse',
+    ARGPARSE,
+    'pytorch adadelta lr=1(resolved) weight_decay=0.0001(resolved) rho=?',
+    'pytorch sgd lr=1(resolved) nesterov=false(resolved)',
+  ],
+  [
+    'argparse, changed afterwards',
+    `${ARGPARSE}    args.lr = args.lr * 256\n`,
+    'pytorch adadelta lr=? weight_decay=0.0001(resolved)',
+    'pytorch sgd lr=?',
+  ],
+  [
+    'parser in a function',
+    "import torch, argparse\ndef get_args():\n    p = argparse.ArgumentParser()\n    p.add_argument('--blr', default=1e-3)\n    return p.parse_args()\ndef main(args):\n    torch.optim.AdamW(g, lr=args.blr, betas=(0.9, 0.95))\nif __name__ == '__main__':\n    args = get_args()\n    main(args)",
+    'pytorch adamw lr=0.001(resolved) beta2=0.95',
+  ],
+  [
+    'parse_known_args',
+    "import torch, argparse\np = argparse.ArgumentParser()\np.add_argument('-l', '--lr', default=2)\nargs, rest = p.parse_known_args()\ntorch.optim.Adam(g, lr=args.lr)",
+    'pytorch adam lr=2(resolved)',
+  ],
+  [
+    'two options of one name',
+    "import torch, argparse\np = argparse.ArgumentParser()\nq = argparse.ArgumentParser()\np.add_argument('--lr', default=2)\nq.add_argument('--lr', default=3)\nargs = p.parse_args()\ntorch.optim.Adam(g, lr=args.lr)",
+    'pytorch adam lr=?',
+  ],
+  [
+    'absl',
+    "import optax\nfrom absl import flags\nFLAGS = flags.FLAGS\nflags.DEFINE_float('learning_rate', 1e-2, 'lr')\noptax.adam(FLAGS.learning_rate)",
+    'optax adam lr=0.01(resolved)',
+  ],
+  [
+    'dataclass',
+    'import torch\nfrom dataclasses import dataclass, field\n@dataclass\nclass Config:\n    lr: float = 6e-4\n    betas: tuple = field(default_factory=lambda: (0.9, 0.95))\n    wd: float = field(default=0.1)\ncfg = Config(lr=1e-3)\ntorch.optim.AdamW(p, lr=cfg.lr, betas=cfg.betas, weight_decay=cfg.wd)\ndef f(c: Config):\n    torch.optim.SGD(p, lr=c.lr)',
+    'pytorch adamw lr=0.001(resolved) beta2=0.95(resolved) weight_decay=0.1(resolved)',
+    'pytorch sgd lr=0.0006(resolved)',
+  ],
+  [
+    'tyro',
+    'import torch, tyro\nfrom dataclasses import dataclass\n@dataclass\nclass Args:\n    learning_rate: float = 2.5e-4\nargs = tyro.cli(Args)\ntorch.optim.Adam(p, lr=args.learning_rate, eps=1e-5)',
+    'pytorch adam lr=0.00025(resolved) eps=0.00001',
+  ],
+  [
+    'class attribute',
+    'import torch\nclass C:\n    LR = 5\ntorch.optim.Adam(p, lr=C.LR)',
+    'pytorch adam lr=5(resolved)',
+  ],
+  [
+    'attribute of self',
+    'import torch\nclass Net:\n    def __init__(self, lr=1e-3):\n        self.lr = lr\n    def configure_optimizers(self):\n        return torch.optim.Adam(self.parameters(), lr=self.lr)',
+    'pytorch adam lr=0.001(resolved)',
+  ],
+  [
+    'attribute of self, set twice',
+    'import torch\nclass Net:\n    def __init__(self):\n        self.lr = 1\n    def set(self, lr):\n        self.lr = 2\n    def opt(self):\n        torch.optim.Adam(p, lr=self.lr)',
+    'pytorch adam lr=?',
+  ],
+  [
+    'Lightning hparams',
+    'import torch\nclass Net(L.LightningModule):\n    def __init__(self, lr: float = 0.02, b2: float = 0.999):\n        self.save_hyperparameters()\n    def configure_optimizers(self):\n        return torch.optim.Adam(self.parameters(), lr=self.hparams.lr, betas=(0.5, self.hparams.b2))',
+    'pytorch adam lr=0.02(resolved) beta1=0.5 beta2=0.999(resolved)',
+  ],
+  [
+    'SimpleNamespace',
+    'import torch\nfrom types import SimpleNamespace\ncfg = SimpleNamespace(lr=4)\ntorch.optim.Adam(p, lr=cfg.lr)',
+    'pytorch adam lr=4(resolved)',
+  ],
+]);
+
+table('other frameworks', [
+  [
+    'Keras',
+    'import tensorflow as tf\nfrom tensorflow import keras\ntf.keras.optimizers.Adam(learning_rate=1e-4, beta_2=0.95)\nkeras.optimizers.legacy.RMSprop(0.002, rho=0.8)\nkeras.optimizers.experimental.SGD()',
+    'keras adam lr=0.0001 beta2=0.95 eps=1e-7(default) eps_placement=uncorrected(default)',
+    'keras rmsprop lr=0.002 alpha=0.8 eps_placement=inside(default)',
+    'keras sgd lr=0.01(default)',
+  ],
+  [
+    'Keras 3 names',
+    'from keras.optimizers import Nadam\nfrom tensorflow.keras.optimizers import AdamW\nNadam()\nAdamW(1e-3, 0.01)',
+    'keras nadam lr=0.001(default) eps_placement=outside(default)',
+    'keras adamw lr=0.001 weight_decay=0.01',
+  ],
+  [
+    'Keras by name',
+    "from tensorflow import keras\nmodel = keras.Sequential()\nmodel.compile(optimizer='adam', loss='mse')\nmodel.compile('rmsprop', 'mse')\nkeras.optimizers.get('SGD')",
+    'keras adam lr=0.001(default)',
+    'keras rmsprop lr=0.001(default)',
+    'keras sgd lr=0.01(default)',
+  ],
+  [
+    'Keras schedule',
+    'import keras\nkeras.optimizers.Adam(learning_rate=keras.optimizers.schedules.ExponentialDecay(0.1, 1, 1))',
+    'keras adam lr=?',
+  ],
+  [
+    'TF1',
+    'import tensorflow as tf\ntf.compat.v1.train.AdamOptimizer(1e-4)\ntf.train.MomentumOptimizer(0.1, 0.9)',
+    'keras adam lr=0.0001 eps=1e-8(default)',
+    'keras sgd lr=0.1 momentum=0.9',
+  ],
+  [
+    'Optax',
+    'import optax\ntx = optax.chain(optax.clip(1.0), optax.adamw(1e-3, b2=0.95, eps=0, eps_root=1e-8))\noptax.adam(schedule)\noptax.scale_by_adam(b1=0.8)\noptax.lion(1e-4)\noptax.rmsprop(0.1)\noptax.adam(1, nesterov=True)',
+    'optax adamw lr=0.001 beta2=0.95 eps_root=1e-8 eps_placement=inside weight_decay=0.0001(default)',
+    'optax adam lr=? eps_placement=outside(default)',
+    'optax adam lr=absent beta1=0.8',
+    'optax lion lr=0.0001 beta2=0.99(default)',
+    'optax rmsprop alpha=0.9(default) eps_placement=inside(default)',
+    'optax nadam lr=1',
+  ],
+  ['inject_hyperparams', 'import optax\noptax.inject_hyperparams(optax.adam)(learning_rate=0.1)', 'optax adam lr=0.1'],
+  [
+    'TrainingArguments',
+    "from transformers import TrainingArguments, Seq2SeqTrainingArguments as S\nTrainingArguments('out', learning_rate=2e-5, weight_decay=0.01)\nS(output_dir='o', optim='adafactor')\nTrainingArguments('out', adam_beta2=0.98, optim='paged_adamw_8bit')\nTrainingArguments('out', optim=choice)",
+    'huggingface adamw lr=0.00002 beta2=0.999(default) weight_decay=0.01',
+    'huggingface adafactor lr=0.00005(default)',
+    'huggingface adamw beta2=0.98',
+  ],
+  [
+    'bitsandbytes',
+    'import bitsandbytes as bnb\nfrom bitsandbytes.optim import PagedAdamW32bit\nbnb.optim.Adam8bit(p, lr=1e-3, betas=(0.9, 0.995))\nPagedAdamW32bit(p)\nbnb.optim.Lion8bit(p)',
+    'bitsandbytes adam lr=0.001 beta2=0.995',
+    'bitsandbytes adamw weight_decay=0.01(default)',
+    'bitsandbytes lion lr=0.0001(default)',
+  ],
+  [
+    'apex and DeepSpeed',
+    'from apex.optimizers import FusedAdam, FusedSGD\nfrom deepspeed.ops.adam import DeepSpeedCPUAdam\nFusedAdam(p, lr=1, adam_w_mode=False)\nFusedSGD(p, 0.1)\nDeepSpeedCPUAdam(p, lr=2)',
+    'apex adam lr=1',
+    'apex sgd lr=0.1',
+    'deepspeed adamw lr=2',
+  ],
+  [
+    'torchopt, heavyball, lion-pytorch, MLX',
+    'import torchopt, heavyball\nfrom lion_pytorch import Lion\nimport mlx.optimizers as mo\ntorchopt.adam(lr=0.1)\ntorchopt.MetaAdam(net, lr=0.2)\nheavyball.ForeachAdamW(p)\nLion(p, lr=1e-4)\nmo.AdamW(learning_rate=1e-3)',
+    'torchopt adam lr=0.1 eps_placement=outside(default)',
+    'torchopt adam lr=0.2',
+    'heavyball adamw lr=0.0025(default) beta2=0.99(default)',
+    'lion-pytorch lion lr=0.0001',
+    'mlx adamw lr=0.001 bias_correction=false(default)',
+  ],
+  [
+    'timm',
+    "from timm.optim import create_optimizer_v2\ncreate_optimizer_v2(model, opt='adamw', lr=5e-4, weight_decay=0.05)\ncreate_optimizer_v2(model, opt=args.opt)",
+    'timm adamw lr=0.0005 weight_decay=0.05',
+  ],
+  [
+    'OpenMMLab',
+    "lr = 0.0001\noptim_wrapper = dict(\n    type='OptimWrapper',\n    optimizer=dict(type='AdamW', lr=lr, betas=(0.9, 0.999), weight_decay=0.05),\n    clip_grad=dict(max_norm=0.1))",
+    'mmengine adamw lr=0.0001(resolved) beta2=0.999 weight_decay=0.05',
+  ],
+  [
+    'OpenMMLab 2',
+    "optimizer = dict(type='SGD', lr=0.02, momentum=0.9, weight_decay=0.0001)\noptimizer_config = dict(grad_clip=None)",
+    'mmengine sgd lr=0.02 momentum=0.9',
+  ],
+  [
+    'DeepSpeed dictionary',
+    "ds_config = {'train_batch_size': 8, 'optimizer': {'type': 'Adam', 'params': {'lr': 1e-3, 'betas': [0.8, 0.999]}}}",
+    'deepspeed adamw lr=0.001 beta1=0.8',
+  ],
+  [
+    'Detectron2',
+    'from detectron2.config import get_cfg\ncfg = get_cfg()\ncfg.SOLVER.BASE_LR = 0.00025\ncfg.SOLVER.MAX_ITER = 300',
+    'detectron2 sgd lr=0.00025 momentum=0.9(default)',
+  ],
+]);
+
+test('nanoGPT: an inner function with its own dictionary of arguments', () => {
+  const text = `import inspect
+import torch
+learning_rate = 6e-4 # max learning rate
+beta1 = 0.9
+beta2 = 0.95
+class GPT(nn.Module):
+    def configure_optimizers(self, weight_decay, learning_rate, betas, device_type):
+        use_fused = device_type == 'cuda'
+        extra_args = dict(fused=True) if use_fused else dict()
+        optimizer = torch.optim.AdamW(optim_groups, lr=learning_rate, betas=betas, **extra_args)
+        return optimizer
+model = GPT(conf)
+optimizer = model.configure_optimizers(1e-1, learning_rate, (beta1, beta2), 'cuda')
+`;
+  expectFound('python', text, [
+    'pytorch adamw lr=0.0006(resolved) beta1=0.9(resolved) beta2=0.95(resolved) weight_decay=?',
+  ]);
+});
+
+test('ranges: keyword, value, source, constructor and call', () => {
+  const text = 'from torch.optim import Adam as A\nRATE = 1e-3\nopt = A(p, lr=RATE, betas=(0.9, 0.95))\n';
+  const [config] = expectFound('python', text, ['pytorch adam lr=0.001(resolved)']);
+  const at = (range: { from: number; to: number } | undefined) => range && text.slice(range.from, range.to);
+  const lr = config.hyperparameters.get('lr');
+  const beta2 = config.hyperparameters.get('beta2');
+  assert.equal(config.constructorName, 'A');
+  assert.equal(at(config.range), 'A');
+  assert.equal(at(config.callRange), 'A(p, lr=RATE, betas=(0.9, 0.95))');
+  assert.equal(at(lr?.range), 'RATE');
+  assert.equal(at(lr?.keyRange), 'lr');
+  assert.equal(at(lr?.sourceRange), '1e-3');
+  assert.equal(at(beta2?.range), '0.95');
+  assert.equal(at(beta2?.keyRange), 'betas');
+  assert.equal(beta2?.argument, 'betas');
+  assert.equal(config.hyperparameters.get('eps')?.range, undefined);
+});
+
+test('weight decay: L2 or decoupled, by framework', () => {
+  const text =
+    'import torch, keras\ntorch.optim.Adam(p)\ntorch.optim.AdamW(p)\nkeras.optimizers.Adam(weight_decay=1)\ntorch.optim.NAdam(p, decoupled_weight_decay=True)';
+  const forms = expectFound('python', text, ['pytorch adam', 'pytorch adamw', 'keras adam', 'pytorch nadam']).map(
+    (c) => c.weightDecayForm,
+  );
+  assert.deepEqual(forms, ['l2', 'decoupled', 'decoupled', 'decoupled']);
+});
