@@ -148,7 +148,7 @@ export function createProblem(model: Model, dataset: Dataset, options: ProblemOp
 }
 
 /** float64 where the model's own weights are, else float32. */
-function nativeFloat(model: Model): FloatType {
+export function nativeFloat(model: Model): FloatType {
   const types = [...model.graph.initializers.values()].map(({ type }) => type);
   return types.includes('float64') && !types.includes('float32') ? 'float64' : 'float32';
 }
@@ -346,7 +346,7 @@ const isAsked = (filter: ParameterFilter | undefined, name: string): boolean =>
   filter?.trainable?.includes(name) ?? false;
 
 /** Names of the variables on which a value depends through floating-point values. */
-function reaching(value: Value, variables: ReadonlyMap<string, Value>): Set<string> {
+export function reaching(value: Value, variables: ReadonlyMap<string, Value>): Set<string> {
   const nodes = nodesReaching([value], (candidate) => isFloat(candidate.type));
   const used = new Set<Value | undefined>([value, ...nodes.flatMap((node) => node.inputs)]);
   return new Set([...variables].filter(([, variable]) => used.has(variable)).map(([name]) => name));
@@ -385,4 +385,46 @@ function prepareLabels(
       'Give at least one labelled position.',
     );
   return { tensor, total };
+}
+
+/** Zeros of the model's own shapes, for when a graph is to be built without data; unknown sizes become `batch`. */
+export function exampleData(model: Model, batch: number, loss: LossName | undefined): Dataset {
+  const arrays = new Map<string, Tensor>();
+  for (const { name, type, dims, typeName } of model.graph.inputs) {
+    if (!type || !dims)
+      throw new InspectorError(
+        `The model's input ${quoteName(name)} (${typeName}) has no shape.`,
+        'Give data with --data, from which the shapes are taken.',
+      );
+    const free = dims.findIndex((dim, i) => i > 0 && typeof dim !== 'number');
+    if (free > 0)
+      throw new InspectorError(
+        `The size of axis ${free} of the input ${quoteName(name)} ${showShape(dims)} is not fixed.`,
+        'Give data with --data, from which it is taken.',
+      );
+    const shape = dims.map((dim) => (typeof dim === 'number' ? dim : batch));
+    arrays.set(
+      name,
+      tensorOf(
+        type === 'float16' || type === 'bfloat16' ? 'float32' : type,
+        shape,
+        new Float64Array(elementCount(shape)),
+      ),
+    );
+  }
+  const b = new GraphBuilder();
+  const floatType = nativeFloat(model);
+  const inputs = new Map(
+    [...arrays].map(([name, { type, shape }]) => [name, b.input(name, isFloat(type) ? floatType : type, shape)]),
+  );
+  const { outputs, blockers } = instantiate(b, model, operators, { inputs, parameters: new Map(), floatType });
+  if (blockers.length > 0) throw new InspectorError(...describeBlockers(model, blockers, []));
+  const shape = [...outputs.values()][0]?.shape ?? [];
+  if (loss === 'output' || elementCount(shape) === 1) return { arrays, files: [], format: 'none' };
+  const labels =
+    loss === 'mse' || loss === 'bce-with-logits' || (loss === undefined && shape.length < 2)
+      ? shape
+      : shape.slice(0, -1);
+  arrays.set('y', tensorOf(labels === shape ? floatType : 'int64', labels, new Float64Array(elementCount(labels))));
+  return { arrays, files: [], format: 'none' };
 }

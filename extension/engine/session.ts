@@ -16,7 +16,7 @@ export class Session {
   static async create(bytes: Uint8Array, device: Device = 'cpu', threads = availableParallelism()): Promise<Session> {
     const ort = await import('onnxruntime-node');
     const session = await ort.InferenceSession.create(bytes, {
-      executionProviders: [device],
+      executionProviders: device === 'cpu' ? ['cpu'] : [device, 'cpu'],
       graphOptimizationLevel: 'all',
       enableMemPattern: false,
       enableCpuMemArena: true,
@@ -44,4 +44,10 @@ export class Session {
   async release(): Promise<void> {
     await this.session.release();
   }
+}
+
+/** Version of the runtime. */
+export async function runtimeVersion(): Promise<string> {
+  const { env } = await import('onnxruntime-node');
+  return env.versions.node ?? env.versions.common;
 }

@@ -1,0 +1,15 @@
+import { runScan } from '../configs/scan.ts';
+import type { Command } from './options.ts';
+
+/** `optimizer-bias scan`: reads its own arguments. */
+export const scanCommand: Command = {
+  name: 'scan',
+  summary: 'find optimizer configurations in code and config files, and what theory predicts of them',
+  usage: ['optimizer-bias scan [PATH…] [--json | --sarif] [--fail-on SEVERITY]'],
+  run: ({ positionals }) =>
+    runScan(positionals, {
+      cwd: process.cwd(),
+      write: (text) => process.stdout.write(text),
+      error: (text) => process.stderr.write(text),
+    }),
+};

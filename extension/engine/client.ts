@@ -1,0 +1,93 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { InspectorError } from '../shared/errors.ts';
+import type { EngineEvent, EngineRequest, InspectRequest } from '../shared/protocol.ts';
+
+/** How long a run may take to notice that it was cancelled before its process is ended. */
+const patienceMilliseconds = 3000;
+
+/**
+ * Runs requests in an engine process. The process may die (native code, out of memory, kill); that is an error of the
+ * request with cause and remedy, and the next request gets a new process.
+ */
+export class EngineClient {
+  private child: ChildProcess | undefined;
+
+  /** @param script the bundled engine process */
+  constructor(private readonly script: string) {}
+
+  /** Runs an inspection; resolves with the last event. Throws an InspectorError where the process ends before it. */
+  inspect(request: InspectRequest, listen: (event: EngineEvent) => void): Promise<EngineEvent> {
+    const child = this.start();
+    return new Promise((resolve, reject) => {
+      let tail = '';
+      const collect = (data: Buffer) => {
+        tail = (tail + data.toString('utf8')).slice(-2000);
+      };
+      const done = () => {
+        child.off('message', receive);
+        child.off('exit', ended);
+        child.stderr?.off('data', collect);
+      };
+      const receive = (message: unknown) => {
+        const event = message as EngineEvent;
+        listen(event);
+        if (event.type === 'finished' || event.type === 'failed') {
+          done();
+          resolve(event);
+        }
+      };
+      const ended = (code: number | null, signal: NodeJS.Signals | null) => {
+        done();
+        reject(new InspectorError(deathMessage(code, signal, tail), deathRemedy(signal, request)));
+      };
+      child.stderr?.on('data', collect);
+      child.on('message', receive);
+      child.once('exit', ended);
+      child.send({ type: 'inspect', request } satisfies EngineRequest);
+    });
+  }
+
+  /** Asks the running request to stop after its current step, and ends the process where it does not answer. */
+  cancel(): void {
+    const { child } = this;
+    if (!child) return;
+    child.send({ type: 'cancel' } satisfies EngineRequest);
+    const timer = setTimeout(() => child.kill('SIGKILL'), patienceMilliseconds);
+    child.once('exit', () => clearTimeout(timer));
+    child.once('message', (message) => {
+      const { type } = message as EngineEvent;
+      if (type === 'finished' || type === 'failed') clearTimeout(timer);
+    });
+  }
+
+  /** Ends the process. */
+  dispose(): void {
+    this.child?.kill('SIGKILL');
+    this.child = undefined;
+  }
+
+  private start(): ChildProcess {
+    if (this.child?.connected) return this.child;
+    const child = fork(this.script, [], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], serialization: 'advanced' });
+    child.once('exit', () => {
+      if (this.child === child) this.child = undefined;
+    });
+    this.child = child;
+    return child;
+  }
+}
+
+function deathMessage(code: number | null, signal: NodeJS.Signals | null, tail: string): string {
+  if (signal === 'SIGKILL') return 'The engine process was killed (SIGKILL): most often the system ran out of memory.';
+  if (signal) return `The engine process crashed (${signal}) in native code.`;
+  const heap = /heap out of memory/i.test(tail);
+  return heap
+    ? 'The engine process ran out of memory.'
+    : `The engine process ended unexpectedly (exit code ${code}).${tail ? `\n${tail.trim().split('\n').slice(-3).join('\n')}` : ''}`;
+}
+
+function deathRemedy(signal: NodeJS.Signals | null, request: InspectRequest): string {
+  if (signal && signal !== 'SIGKILL' && request.device !== 'cpu')
+    return 'Try again on the CPU (--device cpu). What was measured until then is kept.';
+  return 'Try a smaller --micro-batch or fewer samples (--limit). What was measured until then is kept.';
+}

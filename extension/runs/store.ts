@@ -1,0 +1,126 @@
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { writeNpzFile } from '../datasets/npz.ts';
+import type { Tensor } from '../onnx/tensor.ts';
+import { InspectorError } from '../shared/errors.ts';
+import type { RunHeader, RunStatus, StepLine } from '../shared/protocol.ts';
+
+/**
+ * A run on disk: `run.json` (what was run), `steps.jsonl` (one line per step, appended as it happens) and, where asked for,
+ * `arrays.npz`. A crash at any moment leaves readable what was measured.
+ */
+export class RunWriter {
+  private readonly lines: number;
+  private header: RunHeader;
+
+  private constructor(
+    readonly folder: string,
+    header: RunHeader,
+  ) {
+    this.header = header;
+    this.writeHeader();
+    this.lines = openSync(join(folder, 'steps.jsonl'), 'w');
+  }
+
+  /** Creates the folder where it does not exist. A folder that holds another run's results is overwritten. */
+  static create(folder: string, header: RunHeader): RunWriter {
+    try {
+      mkdirSync(folder, { recursive: true });
+      return new RunWriter(folder, header);
+    } catch (error) {
+      throw new InspectorError(
+        `Cannot write the run to ${folder}: ${(error as Error).message}.`,
+        'Choose another folder with --out.',
+        { cause: error },
+      );
+    }
+  }
+
+  append(line: StepLine): void {
+    writeSync(this.lines, `${JSON.stringify(line)}\n`);
+  }
+
+  async writeArrays(arrays: ReadonlyMap<string, Tensor>): Promise<void> {
+    await writeNpzFile(join(this.folder, 'arrays.npz'), arrays);
+  }
+
+  /** Closes the run with its outcome. */
+  finish(status: RunStatus, message?: string): RunHeader {
+    fsyncSync(this.lines);
+    closeSync(this.lines);
+    this.header = { ...this.header, status, message, finished: new Date().toISOString() };
+    this.writeHeader();
+    return this.header;
+  }
+
+  private writeHeader(): void {
+    const path = join(this.folder, 'run.json');
+    writeFileSync(`${path}.partial`, `${JSON.stringify(this.header, undefined, 2)}\n`);
+    renameSync(`${path}.partial`, path);
+  }
+}
+
+export interface Run {
+  readonly folder: string;
+  readonly header: RunHeader;
+  readonly steps: readonly StepLine[];
+  /** True for a run whose process ended without closing it. */
+  readonly interrupted: boolean;
+}
+
+/** Reads a run; a last line that was cut off by a crash is left out. */
+export function readRun(folder: string): Run {
+  let header: RunHeader;
+  try {
+    header = JSON.parse(readFileSync(join(folder, 'run.json'), 'utf8')) as RunHeader;
+  } catch (error) {
+    throw new InspectorError(
+      `${folder} holds no readable run: ${(error as Error).message}.`,
+      'A run is a folder with run.json and steps.jsonl.',
+      { cause: error },
+    );
+  }
+  const path = join(folder, 'steps.jsonl');
+  const steps = (existsSync(path) ? readFileSync(path, 'utf8') : '').split('\n').flatMap((line) => {
+    try {
+      return line === '' ? [] : [JSON.parse(line) as StepLine];
+    } catch {
+      return [];
+    }
+  });
+  return { folder, header, steps, interrupted: header.status === 'running' && !isAlive(header.process) };
+}
+
+function isAlive(process_: number): boolean {
+  try {
+    process.kill(process_, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** A folder below `runs/` of `directory` that does not exist yet: date, model and optimizer, numbered where needed. */
+export function newRunFolder(directory: string, model: string, optimizer: string, now = new Date()): string {
+  const day = now.toISOString().slice(0, 10);
+  const name =
+    model
+      .replace(/\.onnx$/i, '')
+      .replace(/[^\w.-]+/g, '-')
+      .slice(0, 60) || 'model';
+  const base = join(directory, 'runs', `${day}-${name}-${optimizer}`);
+  for (let i = 1; ; i++) {
+    const folder = i === 1 ? base : `${base}-${i}`;
+    if (!existsSync(folder)) return folder;
+  }
+}

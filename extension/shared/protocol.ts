@@ -1,0 +1,156 @@
+/** Every message between the processes, as discriminated unions. Plain data only: it crosses process and webview borders. */
+
+export type DeviceChoice = 'auto' | 'cpu' | 'cuda' | 'webgpu';
+
+/** A learning-rate schedule; what is not given follows from the run. */
+export interface ScheduleRequest {
+  readonly kind: 'constant' | 'cosine' | 'linear' | 'step';
+  readonly warmup?: number;
+  readonly steps?: number;
+  readonly final?: number;
+  readonly every?: number;
+  readonly factor?: number;
+}
+
+/** Everything that an inspection depends on. Paths are as the user wrote them, relative to `directory`. */
+export interface InspectRequest {
+  readonly directory: string;
+  readonly model: string;
+  readonly weights?: string;
+  readonly data?: string;
+  readonly x?: string;
+  readonly y?: string;
+  readonly xKey?: string;
+  readonly yKey?: string;
+  readonly label?: string;
+  readonly limit?: number;
+  readonly scale?: number;
+  readonly mean?: readonly number[];
+  readonly std?: readonly number[];
+  readonly loss?: string;
+  readonly optimizer: string;
+  readonly framework: string;
+  /** Hyper-parameters that differ from the framework's defaults, by canonical name. */
+  readonly hyper: Readonly<Record<string, number | boolean | string>>;
+  readonly schedule?: ScheduleRequest;
+  readonly steps: number;
+  readonly every: number;
+  /** `step`, `inf`, or a fixed step index. */
+  readonly stage: 'step' | 'inf' | number;
+  readonly dtype?: 'float32' | 'float64';
+  readonly microBatch?: number;
+  readonly device: DeviceChoice;
+  readonly threads?: number;
+  readonly batchStatistics?: boolean;
+  readonly freeze: readonly string[];
+  readonly trainable: readonly string[];
+  readonly arrays: boolean;
+  /** Folder of the run; a new one below `runs/` where not given. */
+  readonly out?: string;
+}
+
+export type EngineRequest =
+  | { readonly type: 'inspect'; readonly request: InspectRequest }
+  | { readonly type: 'cancel' };
+
+/** Where a run stands. */
+export interface Progress {
+  readonly phase: 'reading' | 'building' | 'running';
+  readonly step: number;
+  readonly steps: number;
+  readonly loss?: number;
+  readonly secondsLeft?: number;
+}
+
+export type EngineEvent =
+  | { readonly type: 'started'; readonly folder: string; readonly run: RunHeader }
+  | { readonly type: 'progress'; readonly progress: Progress }
+  | { readonly type: 'record'; readonly record: StepLine }
+  | { readonly type: 'finished'; readonly folder: string; readonly status: RunStatus }
+  | { readonly type: 'failed'; readonly message: string; readonly stack?: string; readonly folder?: string };
+
+export type RunStatus = 'running' | 'finished' | 'cancelled' | 'failed';
+
+/** `run.json`: what was run. */
+export interface RunHeader {
+  readonly format: 1;
+  readonly status: RunStatus;
+  /** Why it failed. */
+  readonly message?: string;
+  readonly started: string;
+  readonly finished?: string;
+  readonly process: number;
+  readonly tool: string;
+  readonly runtime: string;
+  readonly request: InspectRequest;
+  readonly model: {
+    readonly path: string;
+    readonly sha256: string;
+    readonly producer: string;
+    readonly parameters: number;
+  };
+  readonly data: { readonly files: readonly string[]; readonly sha256: string; readonly samples: number };
+  readonly loss: string;
+  readonly optimizer: {
+    readonly name: string;
+    readonly title: string;
+    readonly framework: string;
+    readonly hyper: Readonly<Record<string, number | boolean | string>>;
+  };
+  /** κ in the limit of small ε and large n, times the step size; null where the optimizer has none. */
+  readonly hKappaLimit: number | null;
+  /** |g|* below which κ changes sign, in the limit. */
+  readonly switchGradient: number | null;
+  /** Why no correction is computed. */
+  readonly notApplicable?: string;
+  readonly dtype: string;
+  readonly device: string;
+  readonly microBatch: { readonly plain: number; readonly corrected: number };
+  readonly tensors: readonly { readonly name: string; readonly shape: readonly number[] }[];
+  readonly notTrained: readonly { readonly name: string; readonly reason: string }[];
+  readonly notes: readonly string[];
+  readonly warnings: readonly {
+    readonly code: string;
+    readonly title: string;
+    readonly detail: string;
+    readonly remedy: string;
+  }[];
+}
+
+/** The measures of theory C for a tensor or the model; null where a quotient has no value. */
+export interface MeasureFields {
+  readonly kappa?: number | null;
+  readonly hKappa?: number | null;
+  readonly kappaMin?: number | null;
+  readonly kappaMax?: number | null;
+  readonly negativeShare?: number | null;
+  readonly negativeShareWeighted?: number | null;
+  readonly belowSwitchShare?: number | null;
+  readonly relativeSize?: number | null;
+  readonly relativeSizeL1?: number | null;
+  readonly relativeVelocity?: number | null;
+  readonly cosine?: number | null;
+  readonly normRate?: number | null;
+  readonly normRateBase?: number | null;
+  readonly normRateRatio?: number | null;
+  readonly lossRate?: number | null;
+  readonly lossRateBase?: number | null;
+  readonly net?: number | null;
+  readonly validShare?: number | null;
+  readonly selfCheck?: number | null;
+}
+
+export interface TensorLine extends MeasureFields {
+  readonly perturbedNorm: number | null;
+  readonly gradientNorm1: number | null;
+  readonly gradientNorm2: number | null;
+}
+
+/** A line of `steps.jsonl`: what was measured at θ⁽ⁿ⁾. */
+export interface StepLine extends TensorLine {
+  readonly step: number;
+  readonly loss: number | null;
+  readonly correctionNorm?: number | null;
+  /** By tensor name. */
+  readonly tensors: Readonly<Record<string, TensorLine>>;
+}
