@@ -1,6 +1,8 @@
 import type { Operators } from '../../onnx/instantiate.ts';
 import { activations } from './activations.ts';
+import { attentions } from './attention.ts';
 import { convolutions } from './convolution.ts';
+import { einsums } from './einsum.ts';
 import { elementwise } from './elementwise.ts';
 import { losses } from './loss.ts';
 import { movement } from './movement.ts';
@@ -23,6 +25,8 @@ export const operators: Operators = new Map(
     ...elementwise,
     ...activations,
     ...reductions,
+    ...einsums,
+    ...attentions,
     ...product,
     ...movement,
     ...convolutions,

@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { tensorOf } from '../../extension/onnx/tensor.ts';
+import { evaluateOperator } from './evaluate.ts';
+import { checkOperator, type Input, type OperatorSpec } from './harness.ts';
+
+const q = { shape: [2, 2, 3, 4] };
+const k = { shape: [2, 2, 5, 4] };
+const v = { shape: [2, 2, 5, 3] };
+const square = [q, { shape: [2, 2, 3, 4] }, { shape: [2, 2, 3, 4] }];
+const flat = [{ shape: [2, 3, 8] }, { shape: [2, 5, 8] }, { shape: [2, 5, 6] }];
+const heads = { q_num_heads: 2, kv_num_heads: 2 };
+const allowed: Input = {
+  constant: tensorOf('bool', [3, 5], [1, 0, 0, 1, 1, 0, 1, 1, 1, 0, 1, 1, 1, 1, 1]),
+};
+const bias: Input = {
+  constant: tensorOf(
+    'float64',
+    [2, 1, 3, 5],
+    Array.from({ length: 30 }, (_, i) => Math.sin(i)),
+  ),
+};
+
+const specs: OperatorSpec[] = [
+  { op: 'Attention', label: 'four axes', inputs: [q, k, v] },
+  { op: 'Attention', label: 'three axes', inputs: flat, attributes: heads },
+  { op: 'Attention', label: 'scale', inputs: [q, k, v], attributes: { scale: { float: 0.3 } } },
+  { op: 'Attention', label: 'causal', inputs: square, attributes: { is_causal: 1 } },
+  { op: 'Attention', label: 'boolean mask', inputs: [q, k, v, allowed] },
+  { op: 'Attention', label: 'bias', inputs: [q, k, v, bias] },
+  { op: 'Attention', label: 'variable bias', inputs: [q, k, v, { shape: [3, 5] }] },
+  { op: 'Attention', label: 'softcap', inputs: [q, k, v], attributes: { softcap: { float: 0.7 } } },
+  {
+    op: 'Attention',
+    label: 'grouped heads',
+    inputs: [{ shape: [2, 4, 3, 4] }, k, v, bias],
+  },
+  {
+    op: 'Attention',
+    label: 'grouped heads, three axes',
+    inputs: [{ shape: [2, 3, 16] }, { shape: [2, 3, 8] }, { shape: [2, 3, 6] }],
+    attributes: { q_num_heads: 4, kv_num_heads: 2, is_causal: 1 },
+  },
+  {
+    op: 'Attention',
+    label: 'past',
+    inputs: [
+      q,
+      { shape: [2, 2, 3, 4] },
+      { shape: [2, 2, 3, 4] },
+      undefined,
+      { shape: [2, 2, 2, 4] },
+      { shape: [2, 2, 2, 4] },
+    ],
+    outputs: 3,
+  },
+  {
+    op: 'Attention',
+    label: 'past, causal',
+    inputs: [
+      q,
+      { shape: [2, 2, 3, 4] },
+      { shape: [2, 2, 3, 4] },
+      undefined,
+      { shape: [2, 2, 2, 4] },
+      { shape: [2, 2, 2, 4] },
+    ],
+    attributes: { is_causal: 1 },
+    outputs: 3,
+  },
+  ...[0, 1, 2, 3].map(
+    (mode): OperatorSpec => ({
+      op: 'Attention',
+      label: `shows its scores, mode ${mode}`,
+      inputs: [q, k, v, bias],
+      attributes: { qk_matmul_output_mode: mode, softcap: { float: 1.3 } },
+      outputs: 4,
+    }),
+  ),
+  {
+    op: 'RotaryEmbedding',
+    label: 'rotary',
+    inputs: [q, { shape: [2, 3, 2] }, { shape: [2, 3, 2] }],
+  },
+  {
+    op: 'RotaryEmbedding',
+    label: 'rotary, interleaved',
+    inputs: [q, { shape: [2, 3, 2] }, { shape: [2, 3, 2] }],
+    attributes: { interleaved: 1 },
+  },
+  {
+    op: 'RotaryEmbedding',
+    label: 'rotary, positions, three axes',
+    inputs: [
+      { shape: [2, 3, 8] },
+      { shape: [6, 2] },
+      { shape: [6, 2] },
+      { constant: tensorOf('int64', [2, 3], [0, 1, 2, 3, 4, 5]) },
+    ],
+    attributes: { num_heads: 2 },
+  },
+  {
+    op: 'RotaryEmbedding',
+    label: 'rotary, part of the features',
+    inputs: [q, { shape: [2, 3, 1] }, { shape: [2, 3, 1] }],
+    attributes: { rotary_embedding_dim: 2 },
+  },
+];
+
+describe('attention: value, gradient and Hessian product', () => {
+  for (const spec of specs) it(spec.label!, () => checkOperator({ opset: 23, oracle: 'float32', ...spec }));
+
+  it('a query that sees nothing gives zeros and no gradient', async () => {
+    const numbers = (shape: number[]) =>
+      tensorOf(
+        'float64',
+        shape,
+        Array.from({ length: shape.reduce((a, b) => a * b) }, (_, i) => Math.cos(i)),
+      );
+    const { value, gradients, products } = await evaluateOperator({
+      op: 'Attention',
+      opset: 23,
+      at: [
+        numbers([1, 1, 2, 2]),
+        numbers([1, 1, 3, 2]),
+        numbers([1, 1, 3, 2]),
+        tensorOf('bool', [2, 3], [0, 0, 0, 1, 1, 0]),
+      ],
+    });
+    assert.deepEqual(value.slice(0, 2), [0, 0]);
+    assert.deepEqual(gradients[0].slice(0, 2), [0, 0]);
+    for (const number of [...value, ...gradients.flat(), ...products.flat()]) assert.ok(Number.isFinite(number));
+  });
+});
