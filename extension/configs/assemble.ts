@@ -161,7 +161,11 @@ function placeEps(definition: Constructor, values: Map<string, HyperparameterVal
     const outer = values.get('eps')?.value;
     if (root.value === 0) values.set('eps_placement', entry('outside', root));
     else if (root.value === null || outer === null) values.set('eps_placement', entry(null, root));
-    else values.set('eps_placement', entry(outer === 0 ? 'inside' : 'both', root));
+    else {
+      values.set('eps_placement', entry(outer === 0 ? 'inside' : 'both', root));
+      // The only ε is then the one inside the root.
+      if (outer === 0) values.set('eps', root);
+    }
   } else if (inSqrt) {
     values.set('eps_placement', entry(inSqrt.value === null ? null : inSqrt.value ? 'inside' : 'outside', inSqrt));
   } else values.set('eps_placement', entry(definition.eps));

@@ -1,0 +1,222 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { analyse, analyseCells } from '../../extension/configs/analyse.ts';
+import type { Language } from '../../extension/configs/config.ts';
+import { expectFound } from './expect.ts';
+
+type Case = readonly [name: string, text: string, ...expected: string[]];
+
+function table(title: string, language: Language, cases: readonly Case[]): void {
+  describe(title, () => {
+    for (const [name, text, ...expected] of cases) test(name, () => void expectFound(language, text, expected));
+  });
+}
+
+table('YAML', 'yaml', [
+  [
+    'Lightning CLI',
+    'seed_everything: 1\ntrainer:\n  max_epochs: 10\noptimizer:\n  class_path: torch.optim.AdamW\n  init_args:\n    lr: 1e-3\n    betas: [0.9, 0.95]\nlr_scheduler:\n  class_path: torch.optim.lr_scheduler.StepLR\n  init_args: {step_size: 1}\n',
+    'pytorch adamw lr=0.001 beta1=0.9 beta2=0.95 weight_decay=0.01(default)',
+  ],
+  ['Lightning CLI, short name', 'optimizer:\n  class_path: Adam\n  init_args:\n    lr: 0.01\n', 'pytorch adam lr=0.01'],
+  [
+    'Hydra',
+    'model:\n  optimizer:\n    _target_: torch.optim.Adam\n    _partial_: true\n    lr: 0.001\n    weight_decay: 0.0\n  scheduler:\n    _target_: torch.optim.lr_scheduler.ReduceLROnPlateau\n',
+    'pytorch adam lr=0.001 weight_decay=0',
+  ],
+  [
+    'Hydra with interpolation',
+    'lr: 0.02\noptimizer:\n  _target_: torch.optim.SGD\n  lr: \u0024{lr}\n  momentum: \u0024{model.m}\n',
+    'pytorch sgd lr=0.02(resolved) momentum=?',
+  ],
+  [
+    'torchtune',
+    'optimizer:\n  _component_: bitsandbytes.optim.PagedAdamW\n  lr: 2e-5\n',
+    'bitsandbytes adamw lr=0.00002',
+  ],
+  ['OpenMMLab style', 'optimizer:\n  type: SGD\n  lr: 0.1\n  momentum: 0.9\n', 'generic sgd lr=0.1 momentum=0.9'],
+  [
+    'flat keys',
+    'model: resnet18\noptimizer: adamw\nlr: 3e-4\nweight_decay: 0.05\nbatch_size: 64\n',
+    'generic adamw lr=0.0003 weight_decay=0.05',
+  ],
+  ['timm arguments', 'opt: rmsproptf\nlr: .016\nmomentum: 0.9\nalpha: 0.3\n', 'generic rmsprop lr=0.016 momentum=0.9'],
+  [
+    'name and parameters side by side',
+    'training:\n  optimizer: Adam\n  optimizer_params:\n    lr: 0.001\n    eps: 1.0e-9\n  learning_rate: 5\n',
+    'generic adam lr=0.001 eps=1e-9',
+  ],
+  [
+    'Hugging Face',
+    'model_name_or_path: x\nlearning_rate: 1.0e-4\nper_device_train_batch_size: 1\nadam_beta2: 0.95\n',
+    'huggingface adamw lr=0.0001 beta1=0.9(default) beta2=0.95',
+  ],
+  [
+    'axolotl',
+    'optimizer: adamw_bnb_8bit\nlearning_rate: 0.0002\nadam_beta2: 0.95\n',
+    'huggingface adamw lr=0.0002 beta2=0.95',
+  ],
+  [
+    'Detectron2',
+    '_BASE_: ../Base.yaml\nSOLVER:\n  BASE_LR: 0.02\n  STEPS: (60000, 80000)\n',
+    'detectron2 sgd lr=0.02 momentum=0.9(default)',
+  ],
+  ['Detectron2 fork', 'SOLVER:\n  BASE_LR: 0.0001\n  OPTIMIZER: ADAMW\n', 'detectron2 adamw lr=0.0001'],
+  [
+    'anchor and merge key',
+    'base: &base\n  lr: 0.1\n  betas: [0.9, 0.95]\noptimizer:\n  _target_: torch.optim.Adam\n  <<: *base\n  eps: 1e-6\n',
+    'pytorch adam lr=0.1(resolved) beta2=0.95(resolved) eps=0.000001',
+  ],
+  ['alias', 'x: &lr 0.25\noptimizer: {_target_: torch.optim.Adam, lr: *lr}\n', 'pytorch adam lr=0.25(resolved)'],
+  [
+    'list of merged maps: the first wins',
+    'a: &a {lr: 1}\nb: &b {lr: 2, eps: 3}\nc:\n  optimizer: adam\n  <<: [*a, *b]\n',
+    'generic adam lr=1(resolved) eps=3(resolved)',
+  ],
+  [
+    'several documents',
+    'optimizer: sgd\nlr: 1\n---\noptimizer: adam\nlr: 2\n',
+    'generic sgd lr=1',
+    'generic adam lr=2',
+  ],
+  [
+    'value to be filled in',
+    'optimizer: adam\nlr: ???\nbetas: [0.9, 0.99]\neps: 1e-8\n',
+    'generic adam lr=? beta2=0.99',
+  ],
+  ['duplicate key: the last counts', 'optimizer: adam\nlr: 1\nlr: 2\n', 'generic adam lr=2'],
+  ['tab and broken end', 'optimizer: adam\nlr: 1e-3\nx: [1, 2\n\ty: {', 'generic adam lr=0.001'],
+]);
+
+table('YAML that configures no optimizer', 'yaml', [
+  ['name without settings', 'optimizer: adam\nmodel: x\n'],
+  ['settings without name', 'lr: 0.1\nbetas: [0.9, 0.999]\n'],
+  ['currency', 'currency: sgd\nlr: left\nrate: 0.3\n'],
+  ['sides', 'optimizer: adam\nlr: left to right\n'],
+  ['a person', 'users:\n  - name: Adam\n    age: 3\n'],
+  ['another optimizer', 'optimizer: minify\nlr: 0.1\n'],
+  ['own class', 'optimizer:\n  _target_: my.optim.Adam\n  lr: 0.1\n'],
+  ['learning rate of something else', 'learning_rate: 0.1\nn_estimators: 100\n'],
+  ['solver of something else', 'SOLVER:\n  TYPE: cplex\n'],
+]);
+
+table('JSON', 'jsonc', [
+  [
+    'DeepSpeed',
+    '{\n  "train_batch_size": 8, // per step\n  "optimizer": {\n    "type": "Adam",\n    "params": { "lr": 0.001, "betas": [0.8, 0.999], "eps": 1e-8, "weight_decay": 3e-7 },\n  },\n}',
+    'deepspeed adamw lr=0.001 beta1=0.8 weight_decay=3e-7',
+  ],
+  [
+    'DeepSpeed, Adam mode',
+    '{"optimizer": {"type": "Adam", "params": {"lr": "auto", "adam_w_mode": false}}}',
+    'deepspeed adam lr=? beta2=0.999(default)',
+  ],
+  ['nested', '{"train": {"optimizer": {"name": "adamw", "args": {"lr": 1e-4}}}}', 'generic adamw lr=0.0001'],
+  [
+    'list of phases',
+    '{"phases": [{"optimizer": "sgd", "lr": 1}, {"optimizer": "adam", "lr": 2}]}',
+    'generic sgd lr=1',
+    'generic adam lr=2',
+  ],
+  ['unfinished', '{"optimizer": "adam", "lr": 0.1, "x": [', 'generic adam lr=0.1'],
+  ['package manifest', '{"name": "adam", "version": "1.0.0", "optimization": true}'],
+]);
+
+table('TOML', 'toml', [
+  [
+    'table',
+    '[optimizer]\ntype = "AdamW"\nlr = 3e-4\nbetas = [0.9, 0.95]\nsince = 1979-05-27\n',
+    'generic adamw lr=0.0003 beta1=0.9 beta2=0.95',
+  ],
+  ['flat', '[train]\noptimizer = "lion"\nlearning_rate = 1e-4\n', 'generic lion lr=0.0001'],
+  [
+    'dotted and inline',
+    'optimizer.name = "adam"\noptimizer.params = { lr = 0.01, eps = 1e-6 }\n',
+    'generic adam lr=0.01 eps=0.000001',
+  ],
+  [
+    'a broken line',
+    '[optimizer]\ntype = "sgd"\nlr = 0.1\nmomentum =\n[train]\noptimizer = "adam"\nlr = 1.0\n',
+    'generic sgd lr=0.1',
+    'generic adam lr=1',
+  ],
+  ['pyproject', '[project]\nname = "adam"\n[tool.ruff]\nline-length = 100\n'],
+]);
+
+test('ranges in YAML: name, key, value and what an alias stands for', () => {
+  const text = 'rate: &r 0.1\noptimizer: adam\nlr: *r\n';
+  const [config] = analyse({ path: 'f', language: 'yaml', text });
+  const lr = config.hyperparameters.get('lr')!;
+  const at = (range: { from: number; to: number } | undefined) => range && text.slice(range.from, range.to);
+  assert.equal(at(config.range), 'adam');
+  assert.equal(at(lr.keyRange), 'lr');
+  assert.equal(at(lr.range), '*r');
+  assert.equal(at(lr.sourceRange), '0.1');
+});
+
+test('an alias bomb takes no time', () => {
+  const levels = Array.from({ length: 30 }, (_, i) => `l${i + 1}: &l${i + 1} [${Array(9).fill(`*l${i}`).join(', ')}]`);
+  const text = `l0: &l0 {optimizer: adam, lr: 1}\n${levels.join('\n')}\n`;
+  const start = performance.now();
+  analyse({ path: 'f', language: 'yaml', text });
+  assert.ok(performance.now() - start < 5000);
+});
+
+test('an alias to its own parent ends', () => {
+  expectFound('yaml', 'optimizer: &o\n  name: adam\n  lr: 0.1\n  self: *o\n', ['generic adam lr=0.1']);
+});
+
+describe('notebooks', () => {
+  const notebook = (cells: readonly (readonly [string, string | readonly string[]])[], metadata = {}) =>
+    JSON.stringify(
+      {
+        cells: cells.map(([type, source]) => ({ cell_type: type, source, metadata: {}, outputs: [] })),
+        metadata,
+        nbformat: 4,
+      },
+      null,
+      1,
+    );
+
+  test('imports and constants are shared across cells; ranges are those of the file', () => {
+    const text = notebook([
+      ['markdown', ['# torch.optim.Adam(x)\n']],
+      ['code', ['%matplotlib inline\n', '!pip install torch\n', 'import torch\n', 'name = "é\\t\\"q"; LR = 2e-3']],
+      ['code', ['x = "\\"tab\\t"\n', 'opt = torch.optim.Adam(m.parameters(), lr=LR)']],
+    ]);
+    const [config] = expectFound('notebook', text, ['pytorch adam lr=0.002(resolved)']);
+    const lr = config.hyperparameters.get('lr')!;
+    assert.equal(text.slice(config.range.from, config.range.to), 'torch.optim.Adam');
+    assert.equal(text.slice(lr.range!.from, lr.range!.to), 'LR');
+    assert.equal(text.slice(lr.sourceRange!.from, lr.sourceRange!.to), '2e-3');
+    assert.equal(config.cell, 1);
+  });
+
+  test('a source as one string with escapes before the call', () => {
+    const text = notebook([['code', 'import torch\ns = "\\u00e9\\\\"; torch.optim.SGD(p, lr=1)']]);
+    const [config] = expectFound('notebook', text, ['pytorch sgd lr=1']);
+    assert.equal(text.slice(config.range.from, config.range.to), 'torch.optim.SGD');
+  });
+
+  test('cells of an open notebook: ranges within the cell', () => {
+    const cells = ['import torch\nLR = 0.5', '%%bash\ntorch.optim.Adam(x)', 'print(1)\ntorch.optim.Adam(p, lr=LR)\n'];
+    const configs = analyseCells(cells);
+    assert.equal(configs.length, 1);
+    const [{ range, cell, hyperparameters }] = configs;
+    assert.equal(cell, 2);
+    assert.equal(cells[2].slice(range.from, range.to), 'torch.optim.Adam');
+    assert.equal(range.cell, 2);
+    const source = hyperparameters.get('lr')!.sourceRange!;
+    assert.equal(cells[source.cell!].slice(source.from, source.to), '0.5');
+  });
+
+  test('other languages and other JSON', () => {
+    expectFound(
+      'notebook',
+      notebook([['code', 'import torch\ntorch.optim.Adam(p)']], { kernelspec: { language: 'julia' } }),
+      [],
+    );
+    expectFound('notebook', '{"torch.optim": 1}', []);
+    expectFound('notebook', '{"cells": [{"cell_type": "code", "source": 3}, null, 4], "x": "optim"}', []);
+  });
+});

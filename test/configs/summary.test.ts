@@ -1,0 +1,199 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { analyse } from '../../extension/configs/analyse.ts';
+import type { OptimizerConfig } from '../../extension/configs/config.ts';
+import {
+  argumentMarkdown,
+  codeLensText,
+  escapeMarkdown,
+  formatNumber,
+  hoverMarkdown,
+  verdict,
+} from '../../extension/configs/hover.ts';
+import {
+  compareBeta2,
+  halfStrengthStep,
+  squaredNormWeight,
+  strengthCurve,
+  summarize,
+} from '../../extension/configs/summary.ts';
+
+function config(call: string, text = `import torch, keras, optax\n${call}\n`): OptimizerConfig {
+  const [found] = analyse({ path: 'f', language: 'python', text });
+  assert.ok(found, call);
+  return found;
+}
+
+function close(actual: number | null, expected: number, tolerance = 1e-9): void {
+  assert.ok(
+    actual !== null && Math.abs(actual - expected) <= tolerance * Math.abs(expected),
+    `${actual} is not ${expected}`,
+  );
+}
+
+describe('strength in the limit of small ε', () => {
+  // theory F13: |κ| = 990 for (0.9, 0.999), 10 for (0.9, 0.95); theory C1: 90 for (0.9, 0.99), 80 for (0.95, 0.99).
+  const cases: readonly [call: string, hKappa: number][] = [
+    ['torch.optim.Adam(p)', -0.99],
+    ['torch.optim.Adam(p, lr=1e-4)', -0.099],
+    ['torch.optim.AdamW(p, betas=(0.9, 0.95))', -0.01],
+    ['torch.optim.Adam(p, lr=1, betas=(0.9, 0.99))', -90],
+    ['torch.optim.Adam(p, lr=1, betas=(0.95, 0.99))', -80],
+    ['torch.optim.Adam(p, lr=1, betas=(0.99, 0.9))', 90],
+    // theory B2: c_N = c_β − 2β, so κ is lower by β.
+    ['torch.optim.NAdam(p, lr=1)', -990.9],
+    // theory B2: −α/(1−α) for every momentum.
+    ['torch.optim.RMSprop(p, lr=1)', -99],
+    ['torch.optim.RMSprop(p, lr=1, momentum=0.9)', -99],
+  ];
+  for (const [call, hKappa] of cases) test(call, () => close(summarize(config(call)).hKappa, hKappa));
+
+  const without: readonly [call: string, effect: string][] = [
+    ['torch.optim.Adam(p, amsgrad=True)', 'none'],
+    ['torch.optim.RMSprop(p, centered=True)', 'none'],
+    ['torch.optim.SGD(p)', 'squared-norm'],
+    ['optax.lion(1e-4)', 'sign'],
+    ['torch.optim.Adagrad(p)', 'none'],
+    ['torch.optim.Adam(p, **kw)', 'one-norm'],
+    ['torch.optim.Adam(p, betas=(0.9, 1.0))', 'one-norm'],
+  ];
+  for (const [call, effect] of without) {
+    test(`${call} has no number`, () => {
+      const summary = summarize(config(call));
+      assert.equal(summary.effect, effect);
+      assert.equal(summary.hKappa, null);
+    });
+  }
+
+  test('κ without a known learning rate', () => {
+    const summary = summarize(config('torch.optim.Adam(p, lr=rate)'));
+    close(summary.kappa, -990);
+    assert.equal(summary.hKappa, null);
+  });
+});
+
+test('the switch |g|*, outside and inside the root (theory A3: 0.0096 ε and 0.098 √ε)', () => {
+  close(summarize(config('torch.optim.Adam(p)')).switchGradient, (1e-8 * 19) / 1980);
+  close(summarize(config('optax.adam(1e-3, eps=0, eps_root=1e-8)')).switchGradient, Math.sqrt((1e-8 * 19) / 1980));
+  close(summarize(config('optax.rmsprop(1e-3, decay=0.99)')).switchGradient, Math.sqrt((1e-8 * 1) / 198));
+  assert.equal(summarize(config('torch.optim.Adam(p, betas=(0.9, 0.5))')).switchGradient, null);
+});
+
+test('validity: the step size at which |h·κ| is 0.1', () => {
+  const summary = summarize(config('torch.optim.Adam(p)'));
+  assert.equal(summary.validity, 'out of range');
+  close(summary.largestStepSize, 0.1 / 990);
+  assert.equal(summarize(config('torch.optim.Adam(p, lr=2e-4)')).validity, 'borderline');
+  assert.equal(summarize(config('torch.optim.Adam(p, lr=1e-4)')).validity, 'holds');
+  // The effective step of RMSprop with momentum is h/(1−μ).
+  close(summarize(config('torch.optim.RMSprop(p, momentum=0.9)')).largestStepSize, 0.01 / 99);
+});
+
+test('the curve starts at 0 and tends to the limit', () => {
+  const curve = strengthCurve(config('torch.optim.Adam(p)'))!;
+  assert.equal(curve[0].hKappa, 0);
+  assert.ok(curve.every((point, i) => i === 0 || point.hKappa < curve[i - 1].hKappa));
+  assert.ok(curve.at(-1)!.hKappa < -0.9 && curve.at(-1)!.hKappa > -0.99);
+  assert.equal(strengthCurve(config('torch.optim.SGD(p)')), null);
+  const half = halfStrengthStep(config('torch.optim.Adam(p)'))!;
+  // a_0.9(n) − a_0.999(n) passes −495 there, by direct summation.
+  const age = (b: number, n: number) => {
+    let sum = 0;
+    for (let m = 0; m <= n; m++) sum += (1 - b) * b ** m * m;
+    return sum / (1 - b ** (n + 1));
+  };
+  const strength = (n: number) => age(0.999, n) - age(0.9, n);
+  assert.ok(strength(half) >= 495 && strength(half - 1) < 495, `step ${half}`);
+});
+
+test('other values of β₂', () => {
+  const rows = compareBeta2(config('torch.optim.Adam(p, betas=(0.9, 0.98))'))!;
+  assert.deepEqual(
+    rows.map(({ beta2, isCurrent }) => [beta2, isCurrent]),
+    [
+      [0.9, false],
+      [0.95, false],
+      [0.98, true],
+      [0.99, false],
+      [0.999, false],
+    ],
+  );
+  close(rows[3].hKappa, -0.09);
+  assert.equal(compareBeta2(config('torch.optim.RMSprop(p)')), null);
+});
+
+test('SGD: weights of the squared norm (theory A4, B2)', () => {
+  const h = 0.1;
+  close(squaredNormWeight(config('torch.optim.SGD(p, lr=0.1)')), h / 4);
+  close(squaredNormWeight(config('torch.optim.SGD(p, lr=0.1, momentum=0.9)')), (h * 1.9) / (4 * 0.01));
+  close(squaredNormWeight(config('torch.optim.SGD(p, lr=0.1, momentum=0.9, dampening=0.9)')), (h * 1.9) / (4 * 0.1));
+  close(
+    squaredNormWeight(config('torch.optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True)')),
+    (h * (1 - 0.9 + 2 * 0.81)) / (4 * 0.01),
+  );
+  assert.equal(squaredNormWeight(config('torch.optim.SGD(p, lr=x)')), null);
+});
+
+describe('texts', () => {
+  test('hover on the default Adam', () => {
+    const text = hoverMarkdown(config('torch.optim.Adam(model.parameters(), lr=1e-3)'));
+    assert.match(
+      text,
+      /^\*\*Adam\*\* — lr 0\.001 · betas \(0\.9, 0\.999\) \*default\* · eps 1e-8 \*default\*, outside the root\n/,
+    );
+    assert.match(
+      text,
+      /\*\*Anti-regularizing 0\.99\.\*\* In full-batch training, finite steps impede the reduction of the one-norm of the loss gradient\./,
+    );
+    assert.match(
+      text,
+      /\| β₂ \| 0\.9 \| 0\.95 \| 0\.99 \| \*\*0\.999\*\* \|\n\|---\|---\|---\|---\|---\|\n\| strength \| 0 \| 0\.01 \| 0\.09 \| \*\*0\.99\*\* \|/,
+    );
+    assert.match(text, /out of its range .* below about 1e-4 it plausibly holds/);
+    assert.match(text, /\|g\| under 9\.6e-11 are regularized instead\. Small batches can reverse this\./);
+  });
+
+  test('verdicts open with the full batch', () => {
+    for (const call of [
+      'torch.optim.Adam(p)',
+      'torch.optim.Adam(p, lr=x)',
+      'torch.optim.SGD(p)',
+      'optax.lion(1)',
+      'torch.optim.Adam(p, amsgrad=True)',
+      'torch.optim.Adam(p, **kw)',
+      'torch.optim.Adam(p, betas=(0.5, 0.5))',
+    ]) {
+      assert.match(verdict(config(call)), /[Ii]n full-batch training/, call);
+    }
+  });
+
+  test('CodeLens', () => {
+    assert.equal(
+      codeLensText(config('torch.optim.Adam(p)')),
+      'Anti-regularizing 0.99 · theory out of range at this lr',
+    );
+    assert.equal(codeLensText(config('torch.optim.Adam(p, lr=1e-5)')), 'Anti-regularizing 0.0099');
+    assert.equal(codeLensText(config('torch.optim.Adam(p, betas=(0.99, 0.9))')), 'Regularizing 0.09');
+    assert.equal(codeLensText(config('torch.optim.Adam(p, lr=x)')), 'Anti-regularizing 990 × lr');
+    assert.equal(codeLensText(config('torch.optim.SGD(p)')), 'Regularizing (squared gradient norm)');
+  });
+
+  test('one argument', () => {
+    assert.match(
+      argumentMarkdown(config('torch.optim.Adam(p, betas=(0.9, 0.95))'), 'beta2')!,
+      /^\*\*betas\*\* 0\.95 — .*\*\*0\.95\*\*/s,
+    );
+    assert.equal(argumentMarkdown(config('torch.optim.Adam(p)'), 'maximize'), undefined);
+  });
+
+  test('nothing from the file becomes markup', () => {
+    const escaped = escapeMarkdown('[x](command:evil) <img src=x> **b** `c`\n# h');
+    assert.ok(!/(?<!\\)[[\]()*`#]|<|\n/.test(escaped), escaped);
+    assert.equal(escapeMarkdown('a\u202eb'), 'a b');
+  });
+
+  test('numbers', () => {
+    const shown = [0, 0.99, 990, 1234567, 1e-8, 9.596e-11, 0.0123456, -2.5e-5, 1271].map(formatNumber);
+    assert.deepEqual(shown, ['0', '0.99', '990', '1.23e6', '1e-8', '9.6e-11', '0.0123', '-2.5e-5', '1,270']);
+  });
+});
