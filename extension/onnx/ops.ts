@@ -35,16 +35,22 @@ export const unaryOps = [
 export const binaryOps = ['Add', 'Sub', 'Mul', 'Div', 'Pow', 'Max', 'Min'] as const;
 
 /**
- * Operators of this program, not of ONNX: adjoints that close a family under differentiation. They live between
- * differentiation and lowering, which spells them out in ONNX operators, and are never written to a file.
+ * Operators of this program, not of ONNX: they live between differentiation and lowering, which spells them out in ONNX
+ * operators, and are never written to a file. The adjoints close a family under differentiation:
  * - ConvWeightGradient(x, dy): ∂⟨dy, Conv(x, w)⟩/∂w, with the attributes of that Conv and `kernel_shape`.
  * - AveragePoolGradient(dy): the adjoint of AveragePool, with its attributes and the `spatial` sizes of its input.
+ * - MaxPoolMask(x, y): 1 where an element of x is the first maximum of its window, else 0, for windows that tile x and
+ *   their maxima y.
  */
-export const virtualOps = ['ConvWeightGradient', 'AveragePoolGradient'] as const;
+export const adjointOps = ['ConvWeightGradient', 'AveragePoolGradient'] as const;
+export const virtualOps = [...adjointOps, 'MaxPoolMask'] as const;
+
+/** Operators that only lowering emits, after differentiation. */
+export const runtimeOps = ['Resize'] as const;
 
 export const differentiableOps = [
   ...unaryOps,
-  ...virtualOps,
+  ...adjointOps,
   ...binaryOps,
   'Where',
   'Cast',
@@ -99,6 +105,7 @@ export const discreteOps = [
   'ArgMax',
   'ArgMin',
   'Range',
+  'MaxPoolMask',
 ] as const;
 
 /** Control flow that programs use; never differentiated. */
@@ -109,11 +116,12 @@ export type BinaryOp = (typeof binaryOps)[number];
 export type DifferentiableOp = (typeof differentiableOps)[number];
 export type DiscreteOp = (typeof discreteOps)[number];
 export type ControlOp = (typeof controlOps)[number];
-export type PrimitiveOp = DifferentiableOp | DiscreteOp;
+export type RuntimeOp = (typeof runtimeOps)[number];
+export type PrimitiveOp = DifferentiableOp | DiscreteOp | RuntimeOp;
 export type OpType = PrimitiveOp | ControlOp;
 
 const differentiable: ReadonlySet<string> = new Set(differentiableOps);
-const primitives: ReadonlySet<string> = new Set([...differentiableOps, ...discreteOps]);
+const primitives: ReadonlySet<string> = new Set([...differentiableOps, ...discreteOps, ...runtimeOps]);
 
 export const isDifferentiable = (op: string): op is DifferentiableOp => differentiable.has(op);
 export const isPrimitive = (op: string): op is PrimitiveOp => primitives.has(op);

@@ -137,7 +137,7 @@ const convTranspose: ShapeRule = ([x, w], attributes) => {
   return of(x!.type, [x!.shape[0], w!.shape[1] * group, ...out]);
 };
 
-const maxPool: ShapeRule = ([x], attributes) => {
+const pool: ShapeRule = ([x], attributes) => {
   const spatial = x!.shape.slice(2);
   const pads = ints(attributes, 'pads');
   const out = spatial.map((size, i) =>
@@ -150,13 +150,10 @@ const maxPool: ShapeRule = ([x], attributes) => {
     }),
   );
   const shape = [...x!.shape.slice(0, 2), ...out];
-  return [
-    { type: x!.type, shape },
-    { type: 'int64', shape },
-  ];
+  const values = { type: x!.type, shape };
+  // Stating the order of the indices asks for them.
+  return attributes.storage_order === undefined ? [values] : [values, { type: 'int64', shape }];
 };
-
-const averagePool: ShapeRule = (inputs, attributes) => maxPool(inputs, attributes).slice(0, 1);
 
 /** First index, last index (exclusive) and step of a slice along one axis, clamped as the operator defines. */
 export function sliceRange(dim: number, start: number, end: number, step: number): { first: number; count: number } {
@@ -272,10 +269,18 @@ export const shapeRules: Record<PrimitiveOp, ShapeRule> = {
   },
   Conv: conv,
   ConvTranspose: convTranspose,
-  MaxPool: maxPool,
+  MaxPool: pool,
   MaxUnpool: ([x, , shape]) => of(x!.type, constantInts(shape, 'the shape')),
-  AveragePool: averagePool,
+  MaxPoolMask: like,
+  AveragePool: pool,
   AveragePoolGradient: ([dy], attributes) => of(dy!.type, [...dy!.shape.slice(0, 2), ...ints(attributes, 'spatial')]),
+  Resize: ([x, , scales]) => {
+    const factors = Array.from(scales!.constant!.data as Float32Array);
+    return of(
+      x!.type,
+      x!.shape.map((dim, i) => dim * factors[i]),
+    );
+  },
   ConvWeightGradient: ([x, dy], attributes) =>
     of(x!.type, [dy!.shape[1], x!.shape[1] / (attributes.group as number), ...ints(attributes, 'kernel_shape')]),
 };

@@ -29,9 +29,21 @@ function poolingOf(call: OperatorCall): { given: Pooling; whole: Pooling; ceil: 
 const maxPool: Operator = (b, call) => {
   if (call.int('storage_order', 0) !== 0 && call.node.outputs[1])
     throw new Error('indices in column-major order (storage_order 1) are not supported');
+  const x = call.input(0);
   const { given, ceil } = poolingOf(call);
-  return b.emit('MaxPool', [call.input(0)], { ...given, ceil_mode: ceil ? 1 : 0 });
+  // Where windows tile the data, the maxima are found again by comparison; else the indices tell what was chosen.
+  const indexed = call.node.outputs[1] || !tiles(given, x.shape.slice(2));
+  return b.emit('MaxPool', [x], {
+    ...given,
+    ceil_mode: ceil ? 1 : 0,
+    storage_order: indexed ? 0 : undefined,
+  });
 };
+
+/** Does every element belong to exactly one window? */
+const tiles = ({ kernel_shape, strides, dilations, pads }: Pooling, spatial: readonly number[]): boolean =>
+  pads.every((amount) => amount === 0) &&
+  spatial.every((size, i) => strides[i] === kernel_shape[i] && dilations[i] === 1 && size % kernel_shape[i] === 0);
 
 /** Mean over each whole window, pads counted as zeros. */
 const meanOverWindow = (b: GraphBuilder, x: Value, pooling: Pooling): Value =>

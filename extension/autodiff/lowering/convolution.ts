@@ -73,16 +73,6 @@ export function convAsProduct(
   return bias ? b.add(shaped, b.reshape(bias, [m, ...out.map(() => 1)])) : shaped;
 }
 
-/** Σₙ dy·columnsᵀ */
-export function weightGradientAsProduct(b: GraphBuilder, x: Value, dy: Value, attributes: Attributes): Value {
-  const group = groupOf(attributes);
-  const [n, m, ...out] = dy.shape;
-  const kernel = ints(attributes, 'kernel_shape');
-  const rows = b.reshape(dy, [n, group, m / group, elementCount(out)]);
-  const perImage = b.matMul(rows, b.swapLast(columns(b, x, kernel, out, attributes)));
-  return b.reshape(b.reduceSum(perImage, [0]), [m, x.shape[1] / group, ...kernel]);
-}
-
 /** The kernel of the adjoint: reversed in space, with input and output channels exchanged within each group. */
 export function flipped(b: GraphBuilder, w: Value, group: number): Value {
   const [m, c, ...kernel] = w.shape;

@@ -3,8 +3,9 @@ import type { Value } from '../../onnx/graph.ts';
 import type { OpType } from '../../onnx/ops.ts';
 import type { Replacement } from '../../onnx/rewrite.ts';
 import { elementCount } from '../../onnx/tensor.ts';
-import { asConvolution, convAsProduct, weightGradientAsProduct } from './convolution.ts';
-import { averagePoolAsSum, averagePoolGradient } from './pooling.ts';
+import { asConvolution, convAsProduct } from './convolution.ts';
+import { averagePoolAsSum, averagePoolGradient, maxPoolMask, repeatByExpand } from './pooling.ts';
+import { weightGradient } from './weightGradient.ts';
 
 /** Rational approximations of erf by W. J. Cody (Math. Comp. 23, 1969), in SPECFUN's form: relative error below 1e-15. */
 const cody = {
@@ -100,12 +101,19 @@ export const float64Lowerings: Partial<Record<OpType, Replacement>> = {
     const conv = asConvolution(b, x!, w!, attributes);
     return [convAsProduct(b, conv.x, conv.w, undefined, conv.attributes, y.shape.slice(2))];
   },
-  ConvWeightGradient: (b, [x, dy], { attributes }) => [weightGradientAsProduct(b, x!, dy!, attributes)],
+  ConvWeightGradient: (b, [x, dy], { attributes }) => [weightGradient(b, x!, dy!, attributes)],
   AveragePool: (b, [x], { attributes, outputs: [y] }) => [averagePoolAsSum(b, x!, attributes, y.shape.slice(2))],
   AveragePoolGradient: (b, [dy], { attributes }) => [
-    averagePoolGradient(b, dy!, attributes, (x, pool) =>
-      averagePoolAsSum(b, x, pool, attributes.spatial as readonly number[]),
+    averagePoolGradient(
+      b,
+      dy!,
+      attributes,
+      (x, pool) => averagePoolAsSum(b, x, pool, attributes.spatial as readonly number[]),
+      repeatByExpand,
     ),
+  ],
+  MaxPoolMask: (b, [x, y], { attributes }) => [
+    maxPoolMask(b, x!, y!, attributes.kernel_shape as readonly number[], repeatByExpand),
   ],
   MaxUnpool: (b, [x, indices], { outputs: [y] }) => {
     const size = elementCount(x!.shape);

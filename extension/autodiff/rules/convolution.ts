@@ -76,13 +76,20 @@ export const convolution = {
       return [b.reshape(picked, x.shape)];
     },
   }),
-  // The values are elements of x at the flat indices that the forward pass chose (the first maximum of a window);
-  // where windows overlap, an element may have been chosen more than once.
-  MaxPool: ((b, { in: [x], out: [, indices], attributes }, dy) => {
+  MaxPool: ((b, { in: [x], out: [y, indices], attributes }, dy) => {
     if (!dy) return [];
+    if (!indices) {
+      const { kernel_shape, strides, dilations, pads } = attributes;
+      const mask = b.emit('MaxPoolMask', [x, y], { kernel_shape })[0];
+      const mean = { kernel_shape, strides, dilations, pads, count_include_pad: 1, ceil_mode: 0 };
+      const shared = b.emit('AveragePoolGradient', [dy], { ...mean, spatial: x.shape.slice(2) })[0];
+      return [b.mul(mask, b.affine(shared, elementCount(kernel_shape as readonly number[])))];
+    }
+    // The values are elements of x at the flat indices that the forward pass chose (the first maximum of a window); where
+    // windows overlap, an element may have been chosen more than once.
     if (disjoint(attributes)) {
       const { kernel_shape, strides } = attributes;
-      return b.emit('MaxUnpool', [dy, indices, b.ints(x.shape)], { kernel_shape, strides });
+      return [b.emit('MaxUnpool', [dy, indices, b.ints(x.shape)], { kernel_shape, strides })[0]];
     }
     const flat = b.full(x.type, [elementCount(x.shape)], 0);
     const size = elementCount(dy.shape);

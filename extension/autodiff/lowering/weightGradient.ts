@@ -1,0 +1,140 @@
+import type { GraphBuilder } from '../../onnx/builder.ts';
+import type { Attributes, Value } from '../../onnx/graph.ts';
+import { elementCount } from '../../onnx/tensor.ts';
+import { taps } from './convolution.ts';
+
+const ints = (attributes: Attributes, name: string): readonly number[] => attributes[name] as readonly number[];
+
+/** One factor of the product: which elements it has for each position of the kernel along its axes. */
+interface Side {
+  readonly data: Value;
+  /** Channels in a group. */
+  readonly channels: number;
+  /** The spatial axes whose taps this side is shifted by. */
+  readonly axes: readonly number[];
+  /** The first element that a tap sees, for each spatial axis; elements outside the data are zeros. */
+  readonly first: (tap: readonly number[]) => number[];
+  readonly steps: readonly number[];
+}
+
+/**
+ * The gradient of a convolution with respect to its weights, dw[m,c,k] = Σ_{n,o} dy[n,m,o]·x[n,c,s·o+d·k−p], as a product
+ * of matrices.
+ *
+ * Instead of collecting x under all taps (im2col), the taps are split between the factors: with i and j the taps along the
+ * height and the width and h = o+i−p, the sum equals Σ_{h,w} dy[n,m,h+p−i,w]·x[n,c,h,w+j−p], so that a K×K kernel takes
+ * K shifted copies of dy and K of x in place of K² of x. Their matrices are larger in turn, which suits the product. An
+ * axis with strides has its taps on x. The copies are spread so that as little as possible is copied.
+ */
+export function weightGradient(b: GraphBuilder, x: Value, dy: Value, attributes: Attributes): Value {
+  const kernel = ints(attributes, 'kernel_shape');
+  const group = attributes.group as number;
+  const [n, c, ...size] = x.shape;
+  const [, m, ...out] = dy.shape;
+  const [strides, dilations, pads] = ['strides', 'dilations', 'pads'].map((name) => ints(attributes, name));
+  const onX = axesOfX(kernel, strides, c, m);
+  const grid = kernel.map((_, i) => (onX[i] ? out[i] : size[i]));
+  const axesWhere = (wanted: boolean) => kernel.flatMap((_, i) => (onX[i] === wanted ? [i] : []));
+  const left: Side = {
+    data: dy,
+    channels: m / group,
+    axes: axesWhere(false),
+    first: (tap) => kernel.map((_, i) => (onX[i] ? 0 : pads[i] - dilations[i] * tap[i])),
+    steps: kernel.map(() => 1),
+  };
+  const right: Side = {
+    data: x,
+    channels: c / group,
+    axes: axesWhere(true),
+    first: (tap) => kernel.map((_, i) => (onX[i] ? dilations[i] * tap[i] - pads[i] : 0)),
+    steps: kernel.map((_, i) => (onX[i] ? strides[i] : 1)),
+  };
+  const rows = shiftedCopies(b, left, kernel, grid);
+  const columns = shiftedCopies(b, right, kernel, grid);
+  const product = sumOfProducts(b, rows, columns, { n, group, positions: elementCount(grid) });
+  return arrange(b, product, { left, right, kernel, group });
+}
+
+/** Which axes have their taps on x: those with strides, and the choice for the others that copies least. */
+function axesOfX(kernel: readonly number[], strides: readonly number[], c: number, m: number): boolean[] {
+  const copies = (onX: readonly boolean[]) => {
+    const [onRight, onLeft] = [true, false].map((side) =>
+      kernel.reduce((product, size, i) => (onX[i] === side ? product * size : product), 1),
+    );
+    return (onRight > 1 ? onRight * c : 0) + (onLeft > 1 ? onLeft * m : 0);
+  };
+  return taps(kernel.map(() => 2))
+    .map((choice) => choice.map((side, i) => side === 1 || strides[i] > 1 || kernel[i] === 1))
+    .reduce((best, onX) => (copies(onX) < copies(best) ? onX : best));
+}
+
+/** The data of a side on the common grid, once for each tap along its axes: [n, channels, ...grid] each. */
+function shiftedCopies(b: GraphBuilder, side: Side, kernel: readonly number[], grid: readonly number[]): Value[] {
+  const { data, steps } = side;
+  const size = data.shape.slice(2);
+  const own = taps(kernel.map((count, i) => (side.axes.includes(i) ? count : 1)));
+  const axes = size.map((_, i) => i + 2);
+  const reach = grid.map((count, i) => steps[i] * (count - 1) + 1);
+  if (steps.every((step) => step === 1)) {
+    return own.map((tap) => {
+      const first = side.first(tap);
+      const begins = first.map((at) => -at);
+      return b.pad(data, [0, 0, ...begins], [0, 0, ...first.map((at, i) => at + reach[i] - size[i])]);
+    });
+  }
+  const lowest = size.map((_, i) => Math.min(0, side.first(own[0])[i]));
+  const highest = size.map((length, i) => Math.max(length, side.first(own[own.length - 1])[i] + reach[i]));
+  const padded = b.pad(data, [0, 0, ...lowest.map((at) => -at)], [0, 0, ...highest.map((at, i) => at - size[i])]);
+  return own.map((tap) => {
+    const starts = side.first(tap).map((at, i) => at - lowest[i]);
+    return b.slice(padded, { starts, ends: starts.map((at, i) => at + reach[i]), axes, steps });
+  });
+}
+
+/** Matrices with fewer rows than this are stacked, so that products are not too thin to be fast. */
+const thin = 128;
+const thinnest = 16;
+
+/** For each pair of copies Σₙ left·rightᵀ, as [left, right, g, m, c]; thin copies of one side are joined first. */
+function sumOfProducts(
+  b: GraphBuilder,
+  left: readonly Value[],
+  right: readonly Value[],
+  { n, group, positions }: { n: number; group: number; positions: number },
+): Value {
+  const channels = (copies: readonly Value[]) => copies[0].shape[1] / group;
+  const smaller = Math.min(channels(left), channels(right));
+  const larger = Math.max(channels(left), channels(right));
+  const stacked = (copies: readonly Value[], join: boolean): Value[] => {
+    const own = channels(copies);
+    const split = copies.map((copy) => b.reshape(copy, [n, group, own, positions]));
+    return join ? [b.concat(split, 2)] : split;
+  };
+  const leftFirst = channels(left) <= channels(right);
+  const rows = stacked(left, smaller < thin && (leftFirst || larger < thinnest));
+  const columns = stacked(right, smaller < thin && (!leftFirst || larger < thinnest));
+  const products = rows.map((row) =>
+    columns.map((column) => {
+      const sum = b.reduceSum(b.matMul(row, b.swapLast(column)), [0]);
+      const [l, r] = [left.length / rows.length, right.length / columns.length];
+      return b.transpose(b.reshape(sum, [group, l, channels(left), r, channels(right)]), [1, 3, 0, 2, 4]);
+    }),
+  );
+  return b.concat(
+    products.map((row) => b.concat(row, 1)),
+    0,
+  );
+}
+
+/** From [left taps, right taps, g, m, c] to [g·m, c, ...kernel]. */
+function arrange(
+  b: GraphBuilder,
+  product: Value,
+  { left, right, kernel, group }: { left: Side; right: Side; kernel: readonly number[]; group: number },
+): Value {
+  const order = [...left.axes, ...right.axes];
+  const split = b.reshape(product, [...order.map((axis) => kernel[axis]), group, left.channels, right.channels]);
+  const rank = kernel.length;
+  const moved = b.transpose(split, [rank, rank + 1, rank + 2, ...kernel.map((_, i) => order.indexOf(i))]);
+  return b.reshape(moved, [group * left.channels, right.channels, ...kernel]);
+}
