@@ -59,9 +59,13 @@ table('YAML', 'yaml', [
   [
     'Detectron2',
     '_BASE_: ../Base.yaml\nSOLVER:\n  BASE_LR: 0.02\n  STEPS: (60000, 80000)\n',
-    'detectron2 sgd lr=0.02 momentum=0.9(default)',
+    'detectron2 sgd lr=0.02 momentum=?',
   ],
-  ['Detectron2 fork', 'SOLVER:\n  BASE_LR: 0.0001\n  OPTIMIZER: ADAMW\n', 'detectron2 adamw lr=0.0001'],
+  [
+    'Detectron2 fork',
+    'SOLVER:\n  BASE_LR: 0.0001\n  OPTIMIZER: ADAMW\n',
+    'detectron2 adamw lr=0.0001 momentum=0.9(default)',
+  ],
   [
     'anchor and merge key',
     'base: &base\n  lr: 0.1\n  betas: [0.9, 0.95]\noptimizer:\n  _target_: torch.optim.Adam\n  <<: *base\n  eps: 1e-6\n',
@@ -97,6 +101,7 @@ table('YAML that configures no optimizer', 'yaml', [
   ['another optimizer', 'optimizer: minify\nlr: 0.1\n'],
   ['own class', 'optimizer:\n  _target_: my.optim.Adam\n  lr: 0.1\n'],
   ['learning rate of something else', 'learning_rate: 0.1\nn_estimators: 100\n'],
+  ['an optimizer switched on by a flag', 'learning_rate: 1.0e-5\nper_device_train_batch_size: 1\nuse_muon: true\n'],
   ['solver of something else', 'SOLVER:\n  TYPE: cplex\n'],
 ]);
 

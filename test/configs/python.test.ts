@@ -221,8 +221,8 @@ table('values', [
   ],
   [
     'conditional',
-    'import torch\ntorch.optim.Adam(p, lr=1 if fast else 2, eps=None or 1e-6)',
-    'pytorch adam lr=? eps=0.000001',
+    'import torch\ntorch.optim.Adam(p, lr=1 if fast else 2, eps=None or 1e-6, weight_decay=3 if fast else 3.0, betas=(0.9 if True else 1, 0.99))',
+    'pytorch adam lr=? eps=0.000001 weight_decay=3 beta1=0.9 beta2=0.99',
   ],
   ['scheduled', 'import torch\ntorch.optim.Adam(p, lr=schedule(0))', 'pytorch adam lr=?'],
   ['half-typed argument', 'import torch\ntorch.optim.Adam(p, lr=, eps=1e-6)', 'pytorch adam lr=? eps=0.000001'],
@@ -435,7 +435,7 @@ model = GPT(conf)
 optimizer = model.configure_optimizers(1e-1, learning_rate, (beta1, beta2), 'cuda')
 `;
   expectFound('python', text, [
-    'pytorch adamw lr=0.0006(resolved) beta1=0.9(resolved) beta2=0.95(resolved) weight_decay=?',
+    'pytorch adamw lr=0.0006(resolved) beta1=0.9(resolved) beta2=0.95(resolved) weight_decay=0.01(default) eps=1e-8(default)',
   ]);
 });
 

@@ -12,6 +12,8 @@ const NAME_KEY = /^(optimizer|optim|opt|optimizer_?(name|type)|optim_(name|type)
 const PARAMETERS_KEY = /^((optimizer|optim|opt)_)?(params|args|kwargs|parameters|hparams)$/i;
 const CLASS_KEYS = ['class_path', '_target_', '_component_'] as const;
 
+const OTHER_OPTIMIZERS = ['use_galore', 'use_apollo', 'use_badam', 'use_muon', 'use_adam_mini'] as const;
+
 export interface DataOptions {
   /** In Python only maps that name a class or a type count; bare keys are no evidence there. */
   readonly python?: boolean;
@@ -99,8 +101,8 @@ function fromSolver(
     range: named,
     callRange: map.range,
     arguments: argumentsOf(map, root),
-    // A project may set the others in its base file.
-    open: false,
+    // What is absent may stand in the base file.
+    open: root.kind === 'map' && root.entries.has('_BASE_'),
   });
   return config && { config };
 }
@@ -141,6 +143,11 @@ function isHuggingFace(map: MapNode, key: string | undefined, name: string | und
   const keys = map.entries;
   if (!keys.has('learning_rate') && !keys.has('adam_beta2')) return false;
   if (name !== undefined && !huggingFaceOptimizer(name)) return false;
+  // LLaMA-Factory's switches replace the optimizer.
+  for (const other of OTHER_OPTIMIZERS) {
+    const entry = keys.get(other)?.value;
+    if (entry?.kind === 'scalar' && entry.value === true) return false;
+  }
   const own = keys.has('per_device_train_batch_size') || keys.has('adam_beta1') || keys.has('adam_beta2');
   return own && (name === undefined || key === 'optim' || key === 'optimizer');
 }

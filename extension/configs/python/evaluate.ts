@@ -88,6 +88,8 @@ export class Evaluator {
         return this.unary(node, scope);
       case 'BinaryExpression':
         return this.binary(node, scope);
+      case 'ConditionalExpression':
+        return this.conditional(node, scope);
       case 'NamedExpression':
         return node.lastChild ? this.evaluate(node.lastChild, scope) : unknownAt(node);
       case 'LambdaExpression':
@@ -128,6 +130,22 @@ export class Evaluator {
       }
     }
     return literal(node, { kind: 'dict', entries, open });
+  }
+
+  /** `a if c else b`: the branch that a known condition takes, or what both have in common. */
+  private conditional(node: SyntaxNode, scope: Scope): Evaluated {
+    const { firstChild: first, lastChild: last } = node;
+    const condition = first?.nextSibling?.nextSibling;
+    if (!first || !last || !condition) return unknownAt(node);
+    const taken = scalarOf(this.evaluate(condition, scope));
+    if (taken !== undefined) return this.evaluate(taken ? first : last, scope);
+    const [a, b] = [this.evaluate(first, scope), this.evaluate(last, scope)];
+    if (a.value.kind === 'scalar' && a.value.value === scalarOf(b)) return computed(node, a.value.value, [a, b]);
+    if (a.value.kind !== 'dict' || b.value.kind !== 'dict') return unknownAt(node);
+    // `**(dict(fused=True) if cuda else {})`: the keys of either may be there, no others.
+    const either = [...a.value.entries, ...b.value.entries];
+    const entries = new Map(either.map(([key, { keyRange }]) => [key, { keyRange, value: unknownAt(keyRange) }]));
+    return literal(node, { kind: 'dict', entries, open: a.value.open || b.value.open });
   }
 
   private unary(node: SyntaxNode, scope: Scope): Evaluated {
