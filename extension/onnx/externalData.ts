@@ -1,6 +1,22 @@
-import { closeSync, constants, fstatSync, openSync, readSync, realpathSync } from 'node:fs';
+import { constants as bufferLimits } from 'node:buffer';
+import { createHash } from 'node:crypto';
+import { closeSync, constants, fstatSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
+import { totalmem } from 'node:os';
 import { dirname, isAbsolute, join, relative, sep } from 'node:path';
 import { InspectorError, quoteName } from '../shared/errors.ts';
+import { irregularKind, readFlags, systemReason } from './files.ts';
+
+const keepBeside = 'Keep the data file in the folder of the model, under the name that it was exported with.';
+const damaged = 'The model file is damaged; export it again.';
+
+/** Most bytes that one tensor may take. */
+const largestTensor = () => Math.min(totalmem() / 2, bufferLimits.MAX_LENGTH);
+
+interface DataFile {
+  /** Without symbolic links. */
+  readonly path: string;
+  readonly size: number;
+}
 
 /**
  * Tensors stored beside the model. A location must lie inside the folder of the model: neither its text nor any symbolic
@@ -8,89 +24,141 @@ import { InspectorError, quoteName } from '../shared/errors.ts';
  * the model file counts as its folder too.
  */
 export class ExternalData {
+  private readonly folders: readonly string[];
   private readonly roots: readonly string[];
-  private readonly folder: string;
+  private readonly files = new Map<string, DataFile>();
+  private readonly checksums = new Map<string, string>();
 
-  constructor(folder: string, modelPath?: string) {
-    this.folder = folder;
-    const roots = [realOrSame(folder)];
-    if (modelPath) roots.push(dirname(realOrSame(modelPath)));
-    this.roots = roots;
+  constructor(modelPath: string) {
+    const logical = dirname(modelPath);
+    const real = dirname(realOrSame(modelPath));
+    this.folders = [...new Set([logical, real])];
+    this.roots = this.folders.map(realOrSame);
   }
 
-  /** The bytes of one tensor; `size` is what its type and shape require. */
-  read(name: string, entries: readonly { key: string; value: string }[], size: number): Uint8Array {
-    const where = `External data of initializer ${quoteName(name)}`;
+  /**
+   * Checks where one tensor lies, without reading it; `size` is what its type and shape require. Returns the function that
+   * reads its bytes. Both throw InspectorErrors; `owner` says in them whose data it is.
+   */
+  locate(owner: string, entries: readonly { key: string; value: string }[], size: number): () => Uint8Array {
+    const where = `External data of ${owner}`;
     const fields = new Map(entries.map(({ key, value }) => [key, value]));
     const location = fields.get('location') ?? '';
-    const path = this.resolve(where, location);
+    const file = this.find(where, location);
     const offset = wholeNumber(where, 'offset', fields.get('offset') ?? '0');
     const length = wholeNumber(where, 'length', fields.get('length') ?? String(size));
     if (length !== size)
+      throw new InspectorError(`${where} has length ${length}, but its type and shape need ${size} bytes.`, damaged);
+    if (offset + length > file.size)
       throw new InspectorError(
-        `${where} has length ${length}, but its type and shape need ${size} bytes.`,
-        'The model file is damaged; export it again.',
+        `${where} ends at byte ${offset + length}, but ${quoteName(location)} has ${file.size} bytes.`,
+        'The data file is truncated or of another model; export both again.',
       );
-    let descriptor: number;
-    try {
-      descriptor = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
-    } catch (error) {
+    if (length > largestTensor())
       throw new InspectorError(
-        `${where} cannot be read from ${quoteName(location)}: ${(error as Error).message}.`,
-        'Keep the data file beside the model.',
-        { cause: error },
+        `${where} has ${length} bytes, more than one tensor may take here (${Math.floor(largestTensor())}).`,
+        'Use a machine with more memory, or a smaller model.',
       );
-    }
-    try {
-      const stat = fstatSync(descriptor);
-      if (!stat.isFile())
-        throw new InspectorError(
-          `${where}: ${quoteName(location)} is not a regular file.`,
-          'Keep the data file beside the model.',
-        );
-      if (offset + length > stat.size) {
-        throw new InspectorError(
-          `${where} ends at byte ${offset + length}, but ${quoteName(location)} has ${stat.size} bytes.`,
-          'The data file is truncated or of another model.',
-        );
-      }
-      const bytes = new Uint8Array(length);
-      for (let done = 0; done < length; ) {
-        const count = readSync(descriptor, bytes, done, Math.min(length - done, 1 << 30), offset + done);
-        if (count === 0)
-          throw new InspectorError(`${where}: ${quoteName(location)} became shorter while it was read.`, 'Try again.');
-        done += count;
-      }
-      return bytes;
-    } finally {
-      closeSync(descriptor);
-    }
+    const checksum = fields.get('checksum');
+    if (checksum !== undefined) this.checkSum(where, location, file, checksum);
+    return () => readPart(where, location, file.path, offset, length);
   }
 
-  private resolve(where: string, location: string): string {
-    const outside = new InspectorError(
-      `${where} points outside the model's folder: ${quoteName(location)}.`,
-      'Only files in the folder of the model are read; move the data there and export again.',
+  private find(where: string, location: string): DataFile {
+    const known = this.files.get(location);
+    if (known) return known;
+    checkText(where, location);
+    let missing: unknown;
+    for (const folder of this.folders) {
+      try {
+        const path = realpathSync(join(folder, location));
+        if (!this.roots.some((root) => isBelow(root, path))) throw outside(where, location);
+        const stats = statSync(path);
+        const kind = irregularKind(stats);
+        if (kind) throw new InspectorError(`${where}: ${quoteName(location)} is ${kind}, not a file.`, keepBeside);
+        const file = { path, size: stats.size };
+        this.files.set(location, file);
+        return file;
+      } catch (error) {
+        if (error instanceof InspectorError) throw error;
+        missing ??= error;
+      }
+    }
+    throw new InspectorError(
+      `${where} cannot be read from ${quoteName(location)}: ${systemReason(missing)}.`,
+      keepBeside,
+      { cause: missing },
     );
-    const parts = location.split(/[/\\]/);
-    if (location === '') throw new InspectorError(`${where} names no file.`, 'Export the model again.');
-    if (
-      location.includes('\0') ||
-      isAbsolute(location) ||
-      /^[a-z]:|^\\|^[/~]/i.test(location) ||
-      location.includes('_ORT_MEM_ADDR_') ||
-      parts.includes('..')
-    )
-      throw outside;
-    if (sep === '/' && location.includes('\\')) throw outside;
-    const path = join(this.folder, location);
-    const real = realOrSame(path);
-    const inside = this.roots.some((root) => {
-      const way = relative(root, real);
-      return way !== '' && !way.startsWith('..') && !isAbsolute(way);
-    });
-    if (!inside) throw outside;
-    return real;
+  }
+
+  /** Compares the SHA-1 of the whole data file with the one that the model gives. */
+  private checkSum(where: string, location: string, file: DataFile, expected: string): void {
+    if (!/^[0-9a-f]{40}$/i.test(expected))
+      throw new InspectorError(`${where} has the impossible checksum ${quoteName(expected)}.`, damaged);
+    let found = this.checksums.get(file.path);
+    if (found === undefined) {
+      const hash = createHash('sha1');
+      for (let at = 0; at < file.size; at += 1 << 24)
+        hash.update(readPart(where, location, file.path, at, Math.min(1 << 24, file.size - at)));
+      found = hash.digest('hex');
+      this.checksums.set(file.path, found);
+    }
+    if (found !== expected.toLowerCase())
+      throw new InspectorError(
+        `${where}: ${quoteName(location)} has the SHA-1 ${found}, but the model expects ${expected.toLowerCase()}.`,
+        'The data file is damaged or of another model; export both again.',
+      );
+  }
+}
+
+/** Refuses locations that by their text alone lead, or could on some system lead, out of the folder. */
+function checkText(where: string, location: string): void {
+  if (location === '') throw new InspectorError(`${where} names no file.`, damaged);
+  const harmful =
+    location.includes('\0') ||
+    isAbsolute(location) ||
+    /^[a-z]:|^[/\\~]/i.test(location) ||
+    location.includes('_ORT_MEM_ADDR_') ||
+    location.split(/[/\\]/).includes('..') ||
+    (sep === '/' && location.includes('\\'));
+  if (harmful) throw outside(where, location);
+}
+
+const outside = (where: string, location: string) =>
+  new InspectorError(
+    `${where} points outside the folder of the model: ${quoteName(location)}.`,
+    'Only files in that folder are read; move the data there and export the model again.',
+  );
+
+function isBelow(root: string, path: string): boolean {
+  const way = relative(root, path);
+  return way !== '' && way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way);
+}
+
+function readPart(where: string, location: string, path: string, offset: number, length: number): Uint8Array {
+  let descriptor: number | undefined;
+  try {
+    // The path is free of links; O_NOFOLLOW keeps it so if the file was replaced since.
+    descriptor = openSync(path, readFlags | (constants.O_NOFOLLOW ?? 0));
+    const kind = irregularKind(fstatSync(descriptor));
+    if (kind) throw new InspectorError(`${where}: ${quoteName(location)} is ${kind}, not a file.`, keepBeside);
+    const bytes = new Uint8Array(length);
+    for (let done = 0; done < length; ) {
+      const count = readSync(descriptor, bytes, done, Math.min(length - done, 1 << 30), offset + done);
+      if (count === 0)
+        throw new InspectorError(`${where}: ${quoteName(location)} became shorter while it was read.`, 'Try again.');
+      done += count;
+    }
+    return bytes;
+  } catch (error) {
+    if (error instanceof InspectorError) throw error;
+    throw new InspectorError(
+      `${where} cannot be read from ${quoteName(location)}: ${systemReason(error)}.`,
+      keepBeside,
+      { cause: error },
+    );
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor);
   }
 }
 
@@ -105,9 +173,6 @@ function realOrSame(path: string): string {
 function wholeNumber(where: string, field: string, value: string): number {
   const number = /^\d{1,16}$/.test(value) ? Number(value) : Number.NaN;
   if (!Number.isSafeInteger(number))
-    throw new InspectorError(
-      `${where} has the impossible ${field} ${quoteName(value)}.`,
-      'The model file is damaged; export it again.',
-    );
+    throw new InspectorError(`${where} has the impossible ${field} ${quoteName(value, 40)}.`, damaged);
   return number;
 }

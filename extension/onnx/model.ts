@@ -20,13 +20,15 @@ export interface ModelGraph {
   readonly outputs: readonly ValueInfo[];
 }
 
-/** An initializer; its data is decoded when asked for. `unsupported` says why it cannot be, if so. */
+/** An initializer; its data is decoded when asked for. */
 export interface Initializer {
   readonly name: string;
   readonly type: ElementType | undefined;
   readonly typeName: string;
   readonly shape: readonly number[];
-  /** Throws an InspectorError where the data is missing, of the wrong size or of a type that is not supported. */
+  /** Why its data cannot be read, if so: its type (then undefined above) or form is not supported. */
+  readonly unsupported?: string;
+  /** Throws an InspectorError where it is not supported, or where its file beside the model has changed. */
   read(): Tensor;
 }
 

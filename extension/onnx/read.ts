@@ -1,156 +1,185 @@
-import { readFile } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { fromBinary } from '@bufbuild/protobuf';
 import {
   type AttributeProto,
-  TensorProto_DataType as DataType,
   type FunctionProto,
   type GraphProto,
   AttributeProto_AttributeType as Kind,
+  type ModelProto,
   ModelProtoSchema,
   type NodeProto,
-  type TensorProto,
-  TensorProto_DataLocation,
   type ValueInfoProto,
 } from 'onnx-buf';
 import { InspectorError, quoteName } from '../shared/errors.ts';
 import { ExternalData } from './externalData.ts';
+import { looksLikeText, readRegularFile, recogniseOtherFile } from './files.ts';
+import { elementTypeOf, initializerLabel, initializerOf, typeNameOf, unsupported } from './initializer.ts';
 import type { Attribute, Initializer, Model, ModelFunction, ModelGraph, ModelNode, ValueInfo } from './model.ts';
-import { allocate, bytesPerElement, type ElementType, elementCount, type Tensor, viewBytes } from './tensor.ts';
+import { deepestNesting, validateModel } from './validate.ts';
+import { checkWire } from './wire.ts';
 
-const elementTypes = new Map<number, ElementType>([
-  [DataType.FLOAT, 'float32'],
-  [DataType.DOUBLE, 'float64'],
-  [DataType.FLOAT16, 'float16'],
-  [DataType.BFLOAT16, 'bfloat16'],
-  [DataType.INT8, 'int8'],
-  [DataType.INT16, 'int16'],
-  [DataType.INT32, 'int32'],
-  [DataType.INT64, 'int64'],
-  [DataType.UINT8, 'uint8'],
-  [DataType.UINT16, 'uint16'],
-  [DataType.UINT32, 'uint32'],
-  [DataType.UINT64, 'uint64'],
-  [DataType.BOOL, 'bool'],
-]);
-
-const typeName = (code: number): string => elementTypes.get(code) ?? DataType[code]?.toLowerCase() ?? `type ${code}`;
+/** Protobuf holds no more in one message. */
+const largestFile = 2 ** 31 - 1;
+const again = 'Export the model again.';
 
 /**
  * Reads an ONNX file. External data is read by this program, within the folder of the model, and never by the runtime.
- * Throws an InspectorError where the file is no ONNX model.
+ * Throws an InspectorError where the path leads to no regular file, or the file is no ONNX model.
  */
 export async function readModel(path: string): Promise<Model> {
-  let bytes: Uint8Array;
-  try {
-    bytes = await readFile(path);
-  } catch (error) {
-    throw new InspectorError(`Cannot read the model ${path}: ${(error as Error).message}.`, 'Check the path.', {
-      cause: error,
-    });
-  }
+  const bytes = await readRegularFile(path, quoteName(path, 400), {
+    limit: largestFile,
+    tooLarge: 'Save the model with its weights as external data (onnx.save(..., save_as_external_data=True)).',
+  });
   return decodeModel(bytes, path);
 }
 
-/** Decodes a model; `path` names it in messages and says where its external data lies. */
+/**
+ * Decodes and checks a model; `path` names it in messages and says where its external data lies. Data of tensors is only
+ * measured, and decoded when it is asked for. Throws an InspectorError for everything that is not as ONNX wants it.
+ */
 export function decodeModel(bytes: Uint8Array, path: string): Model {
-  const problem = recogniseOtherFile(bytes);
-  if (problem)
-    throw new InspectorError(
-      `${path} is not an ONNX model: ${problem}`,
-      'Export the model again, or fetch the real file.',
-    );
-  let proto: ReturnType<typeof fromBinary<typeof ModelProtoSchema>>;
+  const where = quoteName(path, 400);
+  if (bytes.length === 0)
+    throw new InspectorError(`${where} is empty.`, 'Check that the program that wrote it finished; export it again.');
+  const other = recogniseOtherFile(bytes);
+  if (other) throw new InspectorError(`${where} is not an ONNX model: it is ${other[0]}.`, other[1]);
+  const proto = decodeProto(bytes, where);
   try {
-    proto = fromBinary(ModelProtoSchema, bytes);
+    const model = modelOf(proto, new ExternalData(resolve(path)));
+    validateModel(model);
+    return model;
   } catch (error) {
+    if (!(error instanceof InspectorError)) throw error;
+    throw new InspectorError(`${where}: ${lowerFirst(error.message)}`, error.remedy, { cause: error });
+  }
+}
+
+/** Decodes the records after they were checked, so that what is left to fail is text that is no UTF-8. */
+function decodeProto(bytes: Uint8Array, where: string): ModelProto {
+  try {
+    checkWire(ModelProtoSchema, bytes, where);
+    return fromBinary(ModelProtoSchema, bytes, { readUnknownFields: false });
+  } catch (error) {
+    if (looksLikeText(bytes))
+      throw new InspectorError(`${where} is not an ONNX model: it is text.`, 'Give the .onnx file.', { cause: error });
+    if (error instanceof InspectorError) throw error;
     throw new InspectorError(
-      `${path} is not a readable ONNX model: ${(error as Error).message}.`,
-      'The file may be truncated or of another format; export it again.',
+      `${where} is not a readable ONNX model: ${(error as Error).message}.`,
+      'The file is damaged or of another format; export the model again.',
       { cause: error },
     );
   }
-  if (!proto.graph) throw new InspectorError(`${path} holds no graph.`, 'Export the model again.');
-  const external = new ExternalData(dirname(resolve(path)), path);
-  const opsets = opsetsOf(proto.opsetImport);
-  if (opsets.size === 0)
-    throw new InspectorError(`${path} declares no operator set (opset_import).`, 'Export the model again.');
-  const functions = new Map<string, ModelFunction>();
-  for (const f of proto.functions) functions.set(`${f.domain}:${f.name}`, functionOf(f, external));
+}
+
+/** Messages continue after the name of the file; names in quotes and acronyms stay as they are. */
+const lowerFirst = (text: string): string =>
+  /^[A-Z][a-z]/.test(text) ? text.charAt(0).toLowerCase() + text.slice(1) : text;
+
+function modelOf(proto: ModelProto, external: ExternalData): Model {
+  if (!proto.graph)
+    throw new InspectorError(
+      'The file holds no graph.',
+      'It may be truncated, or hold something else than a model; export it again.',
+    );
   return {
     irVersion: Number(proto.irVersion),
-    opsets,
+    opsets: opsetsOf(proto.opsetImport, 'The model'),
     producer: [proto.producerName, proto.producerVersion].filter(Boolean).join(' '),
-    graph: graphOf(proto.graph, external),
-    functions,
+    graph: graphOf(proto.graph, external, 0),
+    functions: functionsOf(proto.functions, external),
   };
 }
 
-/** Recognises what people pass by mistake. */
-function recogniseOtherFile(bytes: Uint8Array): string | undefined {
-  if (bytes.length === 0) return 'the file is empty.';
-  const head = Buffer.from(bytes.subarray(0, 256)).toString('latin1');
-  if (head.startsWith('version https://git-lfs')) return 'it is a Git LFS pointer (run "git lfs pull").';
-  if (/^\s*<(!doctype|html|\?xml)/i.test(head)) return 'it is an HTML or XML page.';
-  if (head.startsWith('PK\u0003\u0004')) return 'it is a zip archive (a PyTorch checkpoint or an npz file).';
-  if (head.startsWith('\u0089HDF')) return 'it is an HDF5 file (a Keras model).';
-  if (head.startsWith('{')) return 'it is JSON text.';
-  return undefined;
+function functionsOf(protos: readonly FunctionProto[], external: ExternalData): Map<string, ModelFunction> {
+  const functions = new Map<string, ModelFunction>();
+  for (const proto of protos) {
+    const key = `${plainDomain(proto.domain)}:${proto.name}`;
+    if (functions.has(key))
+      throw new InspectorError(
+        `Two functions are named ${quoteName(proto.name)} (domain ${quoteName(proto.domain)}).`,
+        'Overloaded functions are not supported; inline them (onnx.inliner.inline_local_functions).',
+      );
+    functions.set(key, functionOf(proto, external));
+  }
+  return functions;
 }
 
-const opsetsOf = (imports: readonly { domain: string; version: bigint }[]): Map<string, number> =>
-  new Map(imports.map(({ domain, version }) => [domain === 'ai.onnx' ? '' : domain, Number(version)]));
+const plainDomain = (domain: string): string => (domain === 'ai.onnx' ? '' : domain);
 
-function graphOf(graph: GraphProto, external: ExternalData): ModelGraph {
-  const initializers = new Map<string, Initializer>();
-  for (const tensor of graph.initializer) {
-    if (initializers.has(tensor.name))
+function opsetsOf(imports: readonly { domain: string; version: bigint }[], who: string): Map<string, number> {
+  const opsets = new Map<string, number>();
+  for (const { domain, version } of imports) {
+    const key = plainDomain(domain);
+    const known = opsets.get(key);
+    if (known !== undefined && known !== Number(version))
       throw new InspectorError(
-        `Two initializers are named ${quoteName(tensor.name)}.`,
-        'Names must be unique; export the model again.',
+        `${who} imports the operator set ${quoteName(domain || 'ai.onnx')} in two versions, ${known} and ${version}.`,
+        again,
       );
-    initializers.set(tensor.name, initializerOf(tensor, external));
+    opsets.set(key, Number(version));
   }
-  for (const sparse of graph.sparseInitializer) {
-    const name = sparse.values?.name ?? '';
-    const shape = sparse.dims.map(Number);
-    initializers.set(name, {
-      name,
-      type: undefined,
-      typeName: 'sparse tensor',
-      shape,
-      read: () => {
-        throw new InspectorError(
-          `Initializer ${quoteName(name)} is sparse, which is not supported.`,
-          'Store it dense.',
-        );
-      },
-    });
-  }
+  return opsets;
+}
+
+/** `nesting` counts the graphs around this one. */
+function graphOf(graph: GraphProto, external: ExternalData, nesting: number): ModelGraph {
+  if (nesting > deepestNesting)
+    throw new InspectorError(`Subgraphs nest deeper than ${deepestNesting}.`, 'Export a model without control flow.');
+  const initializers = initializersOf(graph, external);
   return {
     name: graph.name,
-    nodes: graph.node.map((node) => nodeOf(node, external)),
+    nodes: graph.node.map((node) => nodeOf(node, external, nesting)),
     initializers,
     inputs: graph.input.filter(({ name }) => !initializers.has(name)).map(valueInfoOf),
     outputs: graph.output.map(valueInfoOf),
   };
 }
 
-const nodeOf = (node: NodeProto, external: ExternalData): ModelNode => ({
+function initializersOf(graph: GraphProto, external: ExternalData): Map<string, Initializer> {
+  const initializers = new Map<string, Initializer>();
+  const add = (initializer: Initializer) => {
+    if (initializer.name === '') throw new InspectorError('An initializer has no name.', again);
+    if (initializers.has(initializer.name))
+      throw new InspectorError(`Two initializers are named ${quoteName(initializer.name)}.`, again);
+    initializers.set(initializer.name, initializer);
+  };
+  for (const tensor of graph.initializer) add(initializerOf(tensor, external, initializerLabel(tensor.name)));
+  for (const { values, dims } of graph.sparseInitializer) {
+    const name = values?.name ?? '';
+    const reason = 'sparse tensors are not supported';
+    add(unsupported(name, 'sparse tensor', dims.map(Number), reason, initializerLabel(name)));
+  }
+  return initializers;
+}
+
+const nodeOf = (node: NodeProto, external: ExternalData, nesting: number): ModelNode => ({
   name: node.name,
   opType: node.opType,
-  domain: node.domain === 'ai.onnx' ? '' : node.domain,
+  domain: plainDomain(node.domain),
   inputs: node.input,
   outputs: node.output,
-  attributes: attributesOf(node.attribute, external),
+  attributes: attributesOf(node.attribute, external, `node ${quoteName(node.name || node.output[0] || '')}`, nesting),
 });
 
-const attributesOf = (attributes: readonly AttributeProto[], external: ExternalData): Map<string, Attribute> =>
-  new Map(attributes.map((attribute) => [attribute.name, attributeOf(attribute, external)]));
+function attributesOf(
+  protos: readonly AttributeProto[],
+  external: ExternalData,
+  owner: string,
+  nesting: number,
+): Map<string, Attribute> {
+  const attributes = new Map<string, Attribute>();
+  for (const proto of protos) {
+    const label = `attribute ${quoteName(proto.name)} of ${owner}`;
+    if (attributes.has(proto.name)) throw new InspectorError(`There are two of ${label}.`, again);
+    attributes.set(proto.name, attributeOf(proto, external, label, nesting));
+  }
+  return attributes;
+}
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('utf8');
 
-function attributeOf(attribute: AttributeProto, external: ExternalData): Attribute {
+function attributeOf(attribute: AttributeProto, external: ExternalData, label: string, nesting: number): Attribute {
   if (attribute.refAttrName) return { kind: 'reference', value: attribute.refAttrName };
   switch (attribute.type) {
     case Kind.FLOAT:
@@ -161,7 +190,7 @@ function attributeOf(attribute: AttributeProto, external: ExternalData): Attribu
       return { kind: 'string', value: text(attribute.s) };
     case Kind.TENSOR:
       return attribute.t
-        ? { kind: 'tensor', value: initializerOf(attribute.t, external) }
+        ? { kind: 'tensor', value: initializerOf(attribute.t, external, label) }
         : { kind: 'other', value: 'empty tensor' };
     case Kind.FLOATS:
       return { kind: 'floats', value: attribute.floats };
@@ -171,7 +200,7 @@ function attributeOf(attribute: AttributeProto, external: ExternalData): Attribu
       return { kind: 'strings', value: attribute.strings.map(text) };
     case Kind.GRAPH:
       return attribute.g
-        ? { kind: 'graph', value: graphOf(attribute.g, external) }
+        ? { kind: 'graph', value: graphOf(attribute.g, external, nesting + 1) }
         : { kind: 'other', value: 'empty graph' };
     default:
       return { kind: 'other', value: Kind[attribute.type] ?? `attribute type ${attribute.type}` };
@@ -179,14 +208,15 @@ function attributeOf(attribute: AttributeProto, external: ExternalData): Attribu
 }
 
 function functionOf(f: FunctionProto, external: ExternalData): ModelFunction {
+  const owner = `function ${quoteName(f.name)}`;
   return {
-    domain: f.domain,
+    domain: plainDomain(f.domain),
     name: f.name,
-    opsets: opsetsOf(f.opsetImport),
+    opsets: opsetsOf(f.opsetImport, `Function ${quoteName(f.name)}`),
     inputs: f.input,
     outputs: f.output,
-    defaults: attributesOf(f.attributeProto, external),
-    nodes: f.node.map((node) => nodeOf(node, external)),
+    defaults: attributesOf(f.attributeProto, external, owner, 0),
+    nodes: f.node.map((node) => nodeOf(node, external, 0)),
   };
 }
 
@@ -201,67 +231,11 @@ function valueInfoOf(info: ValueInfoProto): ValueInfo {
     };
   return {
     name: info.name,
-    type: elementTypes.get(type.value.elemType),
-    typeName: typeName(type.value.elemType),
+    type: elementTypeOf(type.value.elemType),
+    typeName: typeNameOf(type.value.elemType),
     dims: type.value.shape?.dim.map(({ value }) => {
       if (value.case === 'dimValue') return value.value > 0n ? Number(value.value) : undefined;
       return value.case === 'dimParam' && value.value ? value.value : undefined;
     }),
   };
-}
-
-function initializerOf(tensor: TensorProto, external: ExternalData): Initializer {
-  const type = elementTypes.get(tensor.dataType);
-  const shape = tensor.dims.map(Number);
-  return {
-    name: tensor.name,
-    type,
-    typeName: typeName(tensor.dataType),
-    shape,
-    read: () => readTensor(tensor, type, shape, external),
-  };
-}
-
-function readTensor(
-  tensor: TensorProto,
-  type: ElementType | undefined,
-  shape: readonly number[],
-  external: ExternalData,
-): Tensor {
-  const where = `Initializer ${quoteName(tensor.name)}`;
-  if (!type)
-    throw new InspectorError(
-      `${where} has element type ${typeName(tensor.dataType)}, which is not supported.`,
-      'Use a floating-point or integer type.',
-    );
-  if (shape.some((dim) => !Number.isSafeInteger(dim) || dim < 0))
-    throw new InspectorError(`${where} has the impossible shape [${shape.join(', ')}].`, 'Export the model again.');
-  const count = elementCount(shape);
-  const size = count * bytesPerElement(type);
-  const mismatch = (found: number, unit: string) =>
-    new InspectorError(
-      `${where} of shape [${shape.join(', ')}] (${type}) needs ${unit === 'bytes' ? size : count} ${unit} but the file has ${found}.`,
-      'The file is damaged; export the model again.',
-    );
-  if (tensor.dataLocation === TensorProto_DataLocation.EXTERNAL) {
-    return { type, shape, data: viewBytes(type, external.read(tensor.name, tensor.externalData, size)) };
-  }
-  if (tensor.rawData.length > 0 || count === 0) {
-    if (tensor.rawData.length !== size) throw mismatch(tensor.rawData.length, 'bytes');
-    return { type, shape, data: viewBytes(type, tensor.rawData) };
-  }
-  const values: readonly (number | bigint)[] =
-    type === 'float32'
-      ? tensor.floatData
-      : type === 'float64'
-        ? tensor.doubleData
-        : type === 'int64'
-          ? tensor.int64Data
-          : type === 'uint64' || type === 'uint32'
-            ? tensor.uint64Data
-            : tensor.int32Data;
-  if (values.length !== count) throw mismatch(values.length, 'values');
-  const data = allocate(type, count) as unknown as (number | bigint)[];
-  for (let i = 0; i < count; i++) data[i] = type === 'uint32' ? Number(values[i]) : values[i];
-  return { type, shape, data: data as never };
 }

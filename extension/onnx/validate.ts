@@ -1,0 +1,224 @@
+import { InspectorError, quoteName } from '../shared/errors.ts';
+import { isDefaultDomain, labelOf, type Model, type ModelFunction, type ModelGraph, type ModelNode } from './model.ts';
+
+/** Versions of the default operator set that are read. From 24 on, only element types and whole operators were added. */
+export const oldestOpset = 7;
+export const newestOpset = 26;
+/** Graphs and functions that nest deeper than this are refused, as ONNX Runtime does. */
+export const deepestNesting = 32;
+/** Nodes that a model may have once its functions are written out. */
+const mostNodes = 1_000_000;
+
+const again = 'Export the model again.';
+const faulty = 'The file is not valid ONNX (onnx.checker.check_model says more); export the model again.';
+
+/**
+ * Checks what the format requires of a decoded model: operator sets, names assigned once, every name defined, no cycles,
+ * functions that end. Throws an InspectorError that names the first offender, or all names that nothing computes.
+ */
+export function validateModel(model: Model): void {
+  checkOpsets(model);
+  checkGraph(model.graph, [], 0);
+  for (const f of model.functions.values()) checkFunction(f);
+  checkCalls(model);
+}
+
+function checkOpsets(model: Model): void {
+  if (model.opsets.size === 0) throw new InspectorError('The model declares no operator set (opset_import).', again);
+  const own = model.opsets.get('');
+  const needs = model.graph.nodes.find(({ domain }) => isDefaultDomain(domain));
+  if (own === undefined) {
+    if (needs)
+      throw new InspectorError(
+        `The model declares no version of the standard operators (opset_import), which node ${quoteName(labelOf(needs))} (${needs.opType}) uses.`,
+        again,
+      );
+    return;
+  }
+  checkOpset(own, 'The model');
+  for (const f of model.functions.values()) {
+    const version = f.opsets.get('');
+    if (version !== undefined) checkOpset(version, `Function ${quoteName(f.name)}`);
+  }
+}
+
+function checkOpset(version: number, who: string): void {
+  if (version >= oldestOpset && version <= newestOpset) return;
+  throw new InspectorError(
+    `${who} uses opset ${version}; opsets ${oldestOpset} to ${newestOpset} are read.`,
+    version < oldestOpset
+      ? 'Convert it with onnx.version_converter.convert_version(model, 17), or export it again with opset_version=17.'
+      : 'Export it again with opset_version=20.',
+  );
+}
+
+/** `outer` holds the names of the enclosing graphs, which a subgraph may read. */
+function checkGraph(graph: ModelGraph, outer: readonly ReadonlySet<string>[], nesting: number): void {
+  const defined = new Set<string>(graph.initializers.keys());
+  for (const { name } of graph.inputs) {
+    if (name === '') throw new InspectorError('An input of the model has no name.', again);
+    if (defined.has(name)) throw new InspectorError(`Two inputs are named ${quoteName(name)}.`, faulty);
+    defined.add(name);
+  }
+  defineOutputs(graph.nodes, defined);
+  if (nesting === 0 && graph.outputs.length === 0) throw new InspectorError('The model has no outputs.', again);
+  checkUses(graph.nodes, [defined, ...outer]);
+  const dangling = graph.outputs.filter(({ name }) => ![defined, ...outer].some((names) => names.has(name)));
+  if (dangling.length > 0)
+    throw new InspectorError(
+      `${dangling.length > 1 ? 'The outputs' : 'The output'} ${list(dangling.map(({ name }) => quoteName(name)))} ${dangling.length > 1 ? 'are' : 'is'} computed nowhere.`,
+      faulty,
+    );
+  inOrder(graph.nodes);
+  checkSubgraphs(graph.nodes, [defined, ...outer], nesting);
+}
+
+function checkFunction(f: ModelFunction): void {
+  const defined = new Set(f.inputs);
+  if (defined.size < f.inputs.length)
+    throw new InspectorError(`Function ${quoteName(f.name)} has two inputs of one name.`, faulty);
+  defineOutputs(f.nodes, defined);
+  checkUses(f.nodes, [defined]);
+  const dangling = f.outputs.filter((name) => !defined.has(name));
+  if (dangling.length > 0)
+    throw new InspectorError(
+      `Function ${quoteName(f.name)} does not compute its output ${list(dangling.map((name) => quoteName(name)))}.`,
+      faulty,
+    );
+  inOrder(f.nodes);
+  checkSubgraphs(f.nodes, [defined], 0);
+}
+
+/** Adds what nodes compute to the names of a graph; each may be computed once. */
+function defineOutputs(nodes: readonly ModelNode[], defined: Set<string>): void {
+  for (const [i, node] of nodes.entries()) {
+    if (node.opType === '')
+      throw new InspectorError(`Node ${i} (${quoteName(labelOf(node))}) names no operator.`, faulty);
+    for (const name of node.outputs) {
+      if (name === '') continue;
+      if (defined.has(name))
+        throw new InspectorError(
+          `Node ${quoteName(labelOf(node))} (${node.opType}) computes ${quoteName(name)}, which is defined already.`,
+          faulty,
+        );
+      defined.add(name);
+    }
+  }
+}
+
+/** Every input must be defined somewhere; an empty name is an optional input that is left out. */
+function checkUses(nodes: readonly ModelNode[], scopes: readonly ReadonlySet<string>[]): void {
+  const missing: string[] = [];
+  for (const node of nodes) {
+    for (const name of node.inputs) {
+      if (name !== '' && !scopes.some((names) => names.has(name)))
+        missing.push(`${quoteName(name)} (input of ${quoteName(labelOf(node))}, ${node.opType})`);
+    }
+  }
+  if (missing.length > 0)
+    throw new InspectorError(`The graph uses names that nothing computes: ${list(missing)}.`, faulty);
+}
+
+function checkSubgraphs(nodes: readonly ModelNode[], scopes: readonly ReadonlySet<string>[], nesting: number): void {
+  for (const node of nodes) {
+    for (const attribute of node.attributes.values())
+      if (attribute.kind === 'graph') checkGraph(attribute.value, scopes, nesting + 1);
+  }
+}
+
+const list = (items: readonly string[], limit = 5): string =>
+  items.length > limit ? `${items.slice(0, limit).join(', ')} and ${items.length - limit} more` : items.join(', ');
+
+/**
+ * Nodes in an order in which each comes after what it needs; files should have it so, but not all do. Throws an
+ * InspectorError where they depend on each other in a circle.
+ */
+export function inOrder(nodes: readonly ModelNode[]): readonly ModelNode[] {
+  const producer = new Map<string, number>();
+  nodes.forEach((node, i) => {
+    for (const name of node.outputs) if (name !== '') producer.set(name, i);
+  });
+  const ordered = nodes.every((node, i) => node.inputs.every((name) => (producer.get(name) ?? -1) < i));
+  if (ordered) return nodes;
+  const result: ModelNode[] = [];
+  const state: ('open' | 'done' | undefined)[] = new Array(nodes.length);
+  for (let start = 0; start < nodes.length; start++) {
+    const stack = [start];
+    for (let at = stack.at(-1); at !== undefined; at = stack.at(-1)) {
+      if (state[at] !== undefined) {
+        stack.pop();
+        if (state[at] === 'open') result.push(nodes[at]);
+        state[at] = 'done';
+        continue;
+      }
+      state[at] = 'open';
+      for (const name of nodes[at].inputs) {
+        const before = producer.get(name);
+        if (before === undefined || state[before] === 'done') continue;
+        if (state[before] === 'open')
+          throw new InspectorError(
+            `The graph has a cycle through node ${quoteName(labelOf(nodes[before]))} (${nodes[before].opType}).`,
+            'A graph must not depend on itself; export the model again.',
+          );
+        stack.push(before);
+      }
+    }
+  }
+  return result;
+}
+
+interface Extent {
+  /** Nodes after everything is written out. */
+  readonly nodes: number;
+  readonly depth: number;
+}
+
+/** Functions must not call themselves, nest deeply, or multiply into more nodes than a program can hold. */
+function checkCalls(model: Model): void {
+  const known = new Map<ModelFunction, Extent>();
+  const open: ModelFunction[] = [];
+  const extentOf = (nodes: readonly ModelNode[]): Extent => {
+    let total = 0;
+    let depth = 0;
+    const add = ({ nodes: count, depth: below }: Extent) => {
+      total += count;
+      depth = Math.max(depth, below);
+    };
+    for (const node of nodes) {
+      const called = model.functions.get(`${node.domain}:${node.opType}`);
+      if (called) add(functionExtent(called));
+      else add({ nodes: 1, depth: 0 });
+      for (const attribute of node.attributes.values())
+        if (attribute.kind === 'graph') add(extentOf(attribute.value.nodes));
+    }
+    return { nodes: total, depth };
+  };
+  const functionExtent = (f: ModelFunction): Extent => {
+    const found = known.get(f);
+    if (found) return found;
+    const again = open.indexOf(f);
+    if (again >= 0) {
+      const way = [...open.slice(again), f].map(({ name }) => quoteName(name));
+      throw new InspectorError(`Function ${way[0]} calls itself: ${way.join(' → ')}.`, faulty);
+    }
+    open.push(f);
+    if (open.length > deepestNesting)
+      throw new InspectorError(`Functions nest deeper than ${deepestNesting}, down to ${quoteName(f.name)}.`, inline);
+    const body = extentOf(f.nodes);
+    open.pop();
+    const extent = { nodes: body.nodes, depth: body.depth + 1 };
+    if (extent.depth > deepestNesting)
+      throw new InspectorError(`Functions nest deeper than ${deepestNesting}, from ${quoteName(f.name)}.`, inline);
+    known.set(f, extent);
+    return extent;
+  };
+  const whole = extentOf(model.graph.nodes);
+  for (const f of model.functions.values()) functionExtent(f);
+  if (whole.nodes > mostNodes)
+    throw new InspectorError(
+      `The model has ${whole.nodes} nodes once its functions are written out; at most ${mostNodes} are read.`,
+      'Export a smaller model.',
+    );
+}
+
+const inline = 'Write the functions out with onnx.inliner.inline_local_functions.';
