@@ -1,12 +1,12 @@
 import type { Arithmetic } from './arithmetic.ts';
 
-/** Smallest denominator: with ε = 0 and g = 0 the quotient g/D is then 0 and not NaN. The smallest normal float32. */
-const TINY = 1.2e-38;
+/** Smallest denominator: with ε = 0 and g = 0 the quotient g/D is then 0 and not NaN. Far enough from float32's 1.2e−38. */
+const TINY = 1e-36;
 
 /** Below this a denominator is taken for zero; it exceeds √TINY. Only reached where ε = 0 and g = 0. */
-const ZERO_DENOMINATOR = 1e-18;
+const ZERO_DENOMINATOR = 1e-16;
 
-/** max(x, smallest normal float32). */
+/** max(x, the smallest denominator). */
 export function positive<V>(a: Arithmetic<V>, x: V): V {
   return a.max(x, a.constant(TINY));
 }

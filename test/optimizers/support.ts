@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { numeric, numericCoefficients } from '../../extension/optimizers/numeric.ts';
 import type {
+  Coefficients,
   CorrectionTerms,
   Hyperparameters,
   Optimizer,
@@ -85,7 +86,7 @@ export function run(
   return { iterates, states };
 }
 
-/** The correction at θ for step n; `change` may alter coefficients. */
+/** The correction at θ for step n. */
 export function correctionAt(
   optimizer: Optimizer,
   hyper: Hyperparameters,
@@ -94,9 +95,20 @@ export function correctionAt(
   theta: Float64Array,
   state: State = {},
   stepSizes?: StepSizes,
-  change: (coefficients: Record<string, number>) => Record<string, number> = (coefficients) => coefficients,
 ): CorrectionTerms<Float64Array> & { stepSize: number } {
-  const coefficients = change({ ...optimizer.correctionCoefficients(hyper, n, stepSizes) });
+  const coefficients = optimizer.correctionCoefficients(hyper, n, stepSizes);
+  return correctionFrom(optimizer, hyper, problem, coefficients, theta, state);
+}
+
+/** The correction at θ with the given coefficients. */
+export function correctionFrom(
+  optimizer: Optimizer,
+  hyper: Hyperparameters,
+  problem: Problem,
+  coefficients: Coefficients,
+  theta: Float64Array,
+  state: State,
+): CorrectionTerms<Float64Array> & { stepSize: number } {
   const c = numericCoefficients(coefficients);
   const inputs = { theta, gradient: problem.gradient(theta), state };
   const products = optimizer.hessianDirections(numeric, hyper, c, inputs).map((v) => problem.hessianProduct(theta, v));
