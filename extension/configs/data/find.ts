@@ -96,11 +96,13 @@ function fromSolver(
   const baseLr = key === 'SOLVER' ? map.entries.get('BASE_LR') : undefined;
   if (!baseLr) return undefined;
   const named = textAt(map, 'OPTIMIZER') === undefined ? baseLr.keyRange : map.entries.get('OPTIMIZER')!.value.range;
+  const bound = argumentsOf(map, root);
+  if (!bound.has('OPTIMIZER')) bound.set('OPTIMIZER', { finding: { value: 'SGD', from: 'literal', range: named } });
   const config = assemble(constructorOf('detectron2.solver.SOLVER')!, {
     constructorName: textAt(map, 'OPTIMIZER') ?? 'SOLVER',
     range: named,
     callRange: map.range,
-    arguments: argumentsOf(map, root),
+    arguments: bound,
     // What is absent may stand in the base file.
     open: root.kind === 'map' && root.entries.has('_BASE_'),
   });
