@@ -1,0 +1,109 @@
+import { RULES, SEVERITIES } from './configs/rules.ts';
+
+/**
+ * Everything that the manifest contributes, typed once. `package.json` holds the result of `contributes()` and
+ * `activationEvents()`, which a test compares; titles and descriptions are in `package.nls.json`.
+ */
+const PREFIX = 'optimizerBias';
+
+/** The editor's ids of the languages in which configurations are found. */
+export const LANGUAGES = ['python', 'yaml', 'json', 'jsonc', 'toml'] as const;
+
+/** What each command takes when it is run by a link or a button; from the palette all are run without arguments. */
+export interface CommandArguments {
+  /** Shows the hover of the configuration at a position of a document, or of the one nearest to the cursor. */
+  'optimizerBias.explain': [uri?: string, line?: number, character?: number];
+  'optimizerBias.goToOptimizer': [];
+  /** Shows the documentation, at a heading. */
+  'optimizerBias.openDocumentation': [anchor?: string];
+  'optimizerBias.showLog': [];
+}
+
+export type CommandId = keyof CommandArguments;
+
+/** When a command shows in the palette; the key makes sure that none is forgotten. */
+const COMMANDS: { readonly [K in CommandId]: { readonly when?: string } } = {
+  'optimizerBias.explain': { when: `editorLangId =~ /^(${LANGUAGES.join('|')})$/` },
+  'optimizerBias.goToOptimizer': { when: `editorLangId =~ /^(${LANGUAGES.join('|')})$/` },
+  'optimizerBias.openDocumentation': {},
+  'optimizerBias.showLog': {},
+};
+
+/** Severities of diagnostics by their code, in place of the rule's own. */
+export type SeverityOverrides = Readonly<Record<string, (typeof SEVERITIES)[number] | 'off'>>;
+
+/** Settings without their prefix. */
+export interface SettingTypes {
+  'hover.enabled': boolean;
+  'codeLens.enabled': boolean;
+  'inlayHints.enabled': boolean;
+  'diagnostics.enabled': boolean;
+  'diagnostics.severity': SeverityOverrides;
+}
+
+export type SettingId = keyof SettingTypes;
+
+interface Setting<T> {
+  readonly default: T;
+  /** Workspaces that are not trusted cannot set it. */
+  readonly restricted?: boolean;
+  /** JSON schema of the value. */
+  readonly schema: Readonly<Record<string, unknown>>;
+}
+
+const flag = (value: boolean): Setting<boolean> => ({ default: value, schema: { type: 'boolean' } });
+
+export const SETTINGS: { readonly [K in SettingId]: Setting<SettingTypes[K]> } = {
+  'hover.enabled': flag(true),
+  'codeLens.enabled': flag(true),
+  'inlayHints.enabled': flag(false),
+  'diagnostics.enabled': flag(true),
+  'diagnostics.severity': {
+    default: {},
+    schema: {
+      type: 'object',
+      additionalProperties: false,
+      properties: Object.fromEntries(
+        Object.entries(RULES).map(([code, { title, severity }]) => [
+          code,
+          { type: 'string', description: `${title} (${severity})`, enum: [...SEVERITIES, 'off'] },
+        ]),
+      ),
+    },
+  },
+};
+
+/** The full name of a setting, as in settings.json. */
+export const settingName = (id: SettingId): string => `${PREFIX}.${id}`;
+
+/** `contributes` of the manifest. */
+export function contributes() {
+  const commands = Object.entries(COMMANDS);
+  return {
+    commands: commands.map(([command]) => ({
+      command,
+      title: `%command.${command.slice(PREFIX.length + 1)}%`,
+      category: '%category%',
+    })),
+    menus: {
+      commandPalette: commands.flatMap(([command, { when }]) => (when ? [{ command, when }] : [])),
+    },
+    configuration: {
+      title: '%category%',
+      properties: Object.fromEntries(
+        Object.entries(SETTINGS).map(([id, { default: value, schema }]) => [
+          `${PREFIX}.${id}`,
+          { ...schema, default: value, scope: 'resource', markdownDescription: `%setting.${id}%` },
+        ]),
+      ),
+    },
+    // The editor itself does not know this language.
+    languages: [{ id: 'toml', extensions: ['.toml'], aliases: ['TOML'] }],
+  };
+}
+
+/** Commands activate by themselves. */
+export const activationEvents = (): string[] => LANGUAGES.map((language) => `onLanguage:${language}`);
+
+export const restrictedConfigurations = (): string[] =>
+  Object.entries<Setting<unknown>>(SETTINGS).flatMap(([id, { restricted }]) => (restricted ? [`${PREFIX}.${id}`] : []));

@@ -1,0 +1,53 @@
+import * as vscode from 'vscode';
+import type { OptimizerConfig } from '../configs/config.ts';
+import { argumentMarkdown, hoverMarkdown } from '../configs/hover.ts';
+import { type Configurations, SELECTOR } from './configurations.ts';
+import { documentationLink } from './documentation.ts';
+import type { Settings } from './settings.ts';
+import { type PictureTheme, strengthPicture } from './strengthPicture.ts';
+
+/** What the settings under the mouse do, on an optimizer's name and on each of its arguments. */
+export function registerHover(configurations: Configurations, settings: Settings): vscode.Disposable {
+  return vscode.languages.registerHoverProvider(SELECTOR, {
+    provideHover(document, position, token) {
+      if (token.isCancellationRequested || !settings.get('hover.enabled', document)) return undefined;
+      const target = configurations.at(document, position);
+      if (!target || token.isCancellationRequested) return undefined;
+      const { config, hyperparameter, range } = target;
+      const text = hyperparameter ? argumentMarkdown(config, hyperparameter) : constructorMarkdown(config);
+      return text === undefined ? undefined : new vscode.Hover(restricted(text), range);
+    },
+  });
+}
+
+function constructorMarkdown(config: OptimizerConfig): string {
+  const picture = strengthPicture(config, pictureTheme(vscode.window.activeColorTheme.kind));
+  return hoverMarkdown(config, {
+    ...(picture && { picture: picture.markdown }),
+    footer: [
+      `[${vscode.l10n.t('What this means')}](${documentationLink('strength')})`,
+      '[On the Implicit Bias of Adam](https://arxiv.org/abs/2309.00079)',
+      `[${vscode.l10n.t('On batch sizes')}](https://arxiv.org/abs/2602.01642)`,
+    ].join(' · '),
+  });
+}
+
+/** Links may open this extension's documentation and web pages, and run nothing else. */
+function restricted(text: string): vscode.MarkdownString {
+  const markdown = new vscode.MarkdownString(text);
+  markdown.isTrusted = { enabledCommands: ['optimizerBias.openDocumentation'] };
+  return markdown;
+}
+
+function pictureTheme(kind: vscode.ColorThemeKind): PictureTheme {
+  switch (kind) {
+    case vscode.ColorThemeKind.Light:
+      return 'light';
+    case vscode.ColorThemeKind.HighContrast:
+      return 'contrastDark';
+    case vscode.ColorThemeKind.HighContrastLight:
+      return 'contrastLight';
+    default:
+      return 'dark';
+  }
+}

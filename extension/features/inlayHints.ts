@@ -1,0 +1,36 @@
+import * as vscode from 'vscode';
+import type { OptimizerConfig } from '../configs/config.ts';
+import { strengthWords, verdict } from '../configs/hover.ts';
+import { summarize } from '../configs/summary.ts';
+import { type Configurations, SELECTOR } from './configurations.ts';
+import type { Settings } from './settings.ts';
+
+/** The strength behind each configuration; off unless the user turns it on. */
+export function registerInlayHints(configurations: Configurations, settings: Settings): vscode.Disposable {
+  return vscode.languages.registerInlayHintsProvider(SELECTOR, {
+    onDidChangeInlayHints: settings.onDidChange,
+    provideInlayHints(document, range, token) {
+      if (token.isCancellationRequested || !settings.get('inlayHints.enabled', document)) return [];
+      return configurations
+        .in(document)
+        .flatMap((config) => hint(document, config) ?? [])
+        .filter(({ position }) => range.contains(position));
+    },
+  });
+}
+
+function hint(document: vscode.TextDocument, config: OptimizerConfig): vscode.InlayHint | undefined {
+  const summary = summarize(config);
+  if (summary.hKappa === null) return undefined;
+  // A call ends where it closes; a mapping in a configuration file has no such place, its optimizer's line has.
+  const position =
+    document.languageId === 'python'
+      ? document.positionAt(config.callRange.to)
+      : document.lineAt(document.positionAt(config.range.to)).range.end;
+  const strength = strengthWords(summary.hKappa).toLowerCase();
+  const doubtful = summary.validity === 'out of range' ? vscode.l10n.t(' (theory out of range)') : '';
+  const result = new vscode.InlayHint(position, `${strength}${doubtful}`);
+  result.paddingLeft = true;
+  result.tooltip = verdict(config, summary);
+  return result;
+}
