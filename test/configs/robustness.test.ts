@@ -135,6 +135,74 @@ describe('broken text', () => {
     );
   });
 
+  test('any structure of the words that configurations use', () => {
+    const word = fc.constantFrom(
+      ...[
+        'optimizer',
+        'optim',
+        'opt',
+        'type',
+        'name',
+        'params',
+        'args',
+        'lr',
+        'learning_rate',
+        'betas',
+        'adam_beta1',
+        'adam_beta2',
+      ],
+      ...[
+        'per_device_train_batch_size',
+        'SOLVER',
+        'BASE_LR',
+        'OPTIMIZER',
+        '_BASE_',
+        'class_path',
+        'init_args',
+        '_target_',
+        'eps',
+        '<<',
+      ],
+    );
+    const leaf = fc.oneof(
+      fc.constantFrom(
+        'adam',
+        'AdamW',
+        'sgd',
+        'lion',
+        'torch.optim.Adam',
+        'Adam',
+        'adamw_torch',
+        'auto',
+        '1e-3',
+        '\u0024{optimizer.lr}',
+      ),
+      fc.double(),
+      fc.boolean(),
+      fc.constant(null),
+    );
+    const { node } = fc.letrec<{ node: unknown }>((tie) => ({
+      node: fc.oneof(
+        { maxDepth: 4 },
+        leaf,
+        fc.array(tie('node'), { maxLength: 3 }),
+        fc.dictionary(word, tie('node'), { maxKeys: 5 }),
+      ),
+    }));
+    const root = fc.dictionary(word, node, { minKeys: 1, maxKeys: 6 });
+    fc.assert(
+      fc.property(root, (value) => {
+        const json = JSON.stringify(value);
+        for (const language of ['json', 'yaml'] as const) check(language, json);
+        check(
+          'python',
+          `import torch, keras\nfrom detectron2 import x\noptimizer = ${json}\ntorch.optim.Adam(p, **optimizer)`,
+        );
+      }),
+      { numRuns: 1500 },
+    );
+  });
+
   test('deep nesting', () => {
     const deep = (open: string) => `import torch\nlearning_rate = ${open.repeat(20_000)}`;
     for (const open of ['(', '[', '{', '-', 'f(', 'lambda: ', 'a.', 'not '])

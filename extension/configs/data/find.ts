@@ -116,7 +116,7 @@ function fromKeys(map: MapNode, root: DataNode): { config: OptimizerConfig; entr
   });
   const name = named ? textAt(map, named[0])! : undefined;
   if (isHuggingFace(map, named?.[0], name)) {
-    const entry = named?.[1] ?? map.entries.get('learning_rate')!;
+    const entry = named?.[1] ?? map.entries.get('learning_rate') ?? map.entries.get('adam_beta2')!;
     const definition = constructorOf('transformers.TrainingArguments')!;
     const values = argumentsOf(map, root);
     if (named) values.set('optim', { finding: findingOf(named[1].value, root), keyRange: named[1].keyRange });
