@@ -112,7 +112,7 @@ export const adagrad: Optimizer = {
     inputs: CorrectionInputs<V>,
     [product]: readonly V[],
   ): CorrectionTerms<V> {
-    const [direction] = this.hessianDirections(a, hyper, c, inputs);
+    const [direction] = adagrad.hessianDirections(a, hyper, c, inputs);
     const gradient = a.add(inputs.gradient, a.mul(c.weightDecay, inputs.theta));
     const normGradient = a.add(product, a.mul(c.weightDecay, direction));
     const denominator = denominatorOf(a, hyper, c, inputs.state.sum);

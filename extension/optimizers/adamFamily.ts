@@ -65,7 +65,7 @@ export function adamFamily({ name, title, decoupled, defaults, theory }: Family)
     };
   };
 
-  return {
+  const optimizer: Optimizer = {
     name,
     title,
     hyperparameters: [
@@ -111,7 +111,7 @@ export function adamFamily({ name, title, decoupled, defaults, theory }: Family)
       productsOfE: readonly V[],
     ): CorrectionTerms<V> {
       const at = frozen(a, hyper, c, inputs);
-      const directions = this.hessianDirections(a, hyper, c, inputs);
+      const directions = optimizer.hessianDirections(a, hyper, c, inputs);
       // With an L2 penalty the Hessian is H + λI; the second part needs no product.
       const products = decoupled
         ? productsOfE
@@ -145,6 +145,7 @@ export function adamFamily({ name, title, decoupled, defaults, theory }: Family)
     signChange,
     theory,
   };
+  return optimizer;
 }
 
 function corrected(hyper: Hyperparameters): boolean {

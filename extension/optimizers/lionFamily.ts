@@ -42,7 +42,7 @@ interface Family {
  */
 export function lionFamily({ name, title, decaySpecs, decays, defaults, theory }: Family): Optimizer {
   const smooth = (hyper: Hyperparameters) => number(hyper, 'smoothing') > 0;
-  return {
+  const optimizer: Optimizer = {
     name,
     title,
     hyperparameters: [specs.lr, ...decaySpecs, specs.decoupledWeightDecay, smoothing],
@@ -107,7 +107,7 @@ export function lionFamily({ name, title, decaySpecs, decays, defaults, theory }
       const epsShare = a.div(c.smoothing, squared);
       return measuredTerms(a, {
         gradient,
-        direction: this.hessianDirections(a, hyper, c, inputs)[0],
+        direction: optimizer.hessianDirections(a, hyper, c, inputs)[0],
         denominator: a.div(a.sqrt(squared), c.weight),
         normGradient,
         memory: a.mul(epsShare, a.div(past, c.weight)),
@@ -121,6 +121,7 @@ export function lionFamily({ name, title, decaySpecs, decays, defaults, theory }
     signChange: () => undefined,
     theory,
   };
+  return optimizer;
 }
 
 function correctionCoefficients(

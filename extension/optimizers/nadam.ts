@@ -132,7 +132,7 @@ export const nadam: Optimizer = {
     products: readonly V[],
   ): CorrectionTerms<V> {
     const decoupled = hyper.decoupled_weight_decay === true;
-    const [direction] = this.hessianDirections(a, hyper, c, inputs);
+    const [direction] = nadam.hessianDirections(a, hyper, c, inputs);
     const gradient = decoupled ? inputs.gradient : a.add(inputs.gradient, a.mul(c.weightDecay, inputs.theta));
     const normGradient = decoupled ? products[0] : a.add(products[0], a.mul(c.weightDecay, direction));
     const frozen = frozenDenominator(a, gradient, c.eps, false);
@@ -168,7 +168,8 @@ export const nadam: Optimizer = {
 
 /**
  * κ = ν_n A_n/kap_n² − f·B_n/(kap_n(1−ρ^{n+1})) + ½(1−f) with A_n, B_n the sums of β, ρ over the past kap_l (theory B2).
- * With decoupled weight decay, G_l = (kap_l/kap_n)(G_n − λθ) + λθ: the same with kap_l − kap_l/kap_n·… left for λ·Hθ.
+ * With decoupled weight decay G_l = (kap_l/kap_n)·G_n + (1 − kap_l/kap_n)·λθ: the second part is `decayBase` and
+ * `decaySlope`, which multiply λ·Hθ.
  */
 function correctionCoefficients(hyper: Hyperparameters, n: number, stepSizes?: StepSizes): Coefficients {
   const beta = number(hyper, 'beta1');

@@ -1,5 +1,8 @@
 import type { Arithmetic } from './arithmetic.ts';
 
+// In this folder P1 is Cattaneo, Klusowski, Shigida: On the Implicit Bias of Adam (ICML 2024); "theory A2" and the like are
+// the sections of the project's theory notes.
+
 /**
  * Where the defaults come from; `paper` is the repository of Cattaneo, Klusowski, Shigida (ICML 2024) for Adam, and the
  * publication that introduced the optimizer for those that no framework has. Optax has no default learning rate.

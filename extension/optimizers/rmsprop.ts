@@ -139,7 +139,7 @@ export const rmsprop: Optimizer = {
   ): CorrectionTerms<V> {
     const gradient = penalized(a, c, inputs);
     const inside = isInside(hyper);
-    const directions = this.hessianDirections(a, hyper, c, inputs);
+    const directions = rmsprop.hessianDirections(a, hyper, c, inputs);
     const products = productsOfE.map((product, i) => a.add(product, a.mul(c.weightDecay, directions[i])));
     return hasMomentum(hyper)
       ? momentumTerms(a, c, gradient, inside, directions[0], products[0])
@@ -158,6 +158,6 @@ export const rmsprop: Optimizer = {
     penalises:
       'The one-norm of the gradient is anti-penalized for every ρ > 0 where ε is small; momentum outside the quotient does not offset it.',
     source:
-      'Definitions B.1 and C.1 of On the Implicit Bias of Adam; finite n without bias correction, momentum and both placements of ε derived and verified for this project.',
+      'Derived and verified for this project for both placements of ε, finite n and momentum; for late steps without momentum it is the formula of On the Implicit Bias of Adam with β = 0.',
   },
 };

@@ -54,12 +54,9 @@ function sums(mu: number, alpha: number, lr: number, n: number, stepSizes: StepS
   const window = memoryWindow(mu, n);
   const start = n - Math.min(n, window + memoryWindow(alpha, n));
   // Γ_l = Σ_{k≤l} μ^{l−k}/√σ_k, to which G_l is proportional for ε ≪ |g|.
-  const moves: number[] = [];
-  for (let l = start, total = 1 / Math.sqrt(sigma(start)) / (start > 0 ? 1 - mu : 1); ; ) {
-    moves.push(total);
-    if (++l > n) break;
-    total = mu * total + 1 / Math.sqrt(sigma(l));
-  }
+  // A window that starts later begins with the steady sum.
+  const moves = [1 / Math.sqrt(sigma(start)) / (start > 0 ? 1 - mu : 1)];
+  for (let l = start + 1; l <= n; l++) moves.push(mu * moves[moves.length - 1] + 1 / Math.sqrt(sigma(l)));
   // b_k from k = n down to start.
   const shifts = moves.map(() => 0.5);
   for (let i = moves.length - 2; i >= 0; i--) {

@@ -129,7 +129,7 @@ export const sgd: Optimizer = {
     inputs: CorrectionInputs<V>,
     [product]: readonly V[],
   ): CorrectionTerms<V> {
-    const [direction] = this.hessianDirections(a, hyper, c, inputs);
+    const [direction] = sgd.hessianDirections(a, hyper, c, inputs);
     const normGradient = a.add(product, a.mul(c.weightDecay, direction));
     const gradient = a.add(inputs.gradient, a.mul(c.weightDecay, inputs.theta));
     // A linear optimizer: the change of g_j over the memory is compared with g_j itself.
