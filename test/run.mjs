@@ -16,8 +16,8 @@ if (found.length === 0) {
   console.error(`No test file matches ${patterns.join(' ')}.`);
   process.exit(1);
 }
-const out = join(root, 'dist', 'test');
-rmSync(out, { recursive: true, force: true });
+// A folder of its own for each run, so that two runs do not disturb each other.
+const out = join(root, 'dist', 'test', String(process.pid));
 mkdirSync(out, { recursive: true });
 await bundle();
 await bundle({ entryPoints: found.map((file) => join(root, 'test', file)), outdir: out, outbase: join(root, 'test') });
@@ -26,4 +26,5 @@ const { status } = spawnSync(process.execPath, ['--test', '--test-reporter=spec'
   cwd: root,
   stdio: 'inherit',
 });
+rmSync(out, { recursive: true, force: true });
 process.exit(status ?? 1);

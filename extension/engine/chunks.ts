@@ -10,11 +10,19 @@ export interface Chunks {
   readonly size: number;
   readonly count: number;
   readonly rest: number;
+  /** Evaluated side by side, with all activations kept, instead of one after the other. */
+  readonly together: boolean;
 }
 
-export function chunksOf(samples: number, size: number): Chunks {
+/** Chunks of `size` samples and what remains; a single one counts as together. */
+export function chunksOf(samples: number, size: number, together = false): Chunks {
   const bounded = Math.max(1, Math.min(size, samples));
-  return { size: bounded, count: Math.floor(samples / bounded), rest: samples % bounded };
+  return {
+    size: bounded,
+    count: Math.floor(samples / bounded),
+    rest: samples % bounded,
+    together: together || bounded === samples,
+  };
 }
 
 /**
@@ -74,13 +82,16 @@ function graphBytes(problem: Problem, batch: number): { total: number; largest: 
   return { total, largest };
 }
 
+/** Memory of a step with correction against all values of loss and gradient of its samples. */
+const workingSet = 2;
+
 /** Bytes of one activation that stay in a core's cache while the next operator reads them. */
 const cacheTarget = 2 << 20;
 
 /**
  * The chunk sizes of a plain step and of a step with correction. Small chunks keep activations in the cache; a step with
  * correction needs the whole gradient before its second half, so it pays one more forward and backward pass unless the
- * whole batch fits the memory budget in one piece.
+ * activations of all chunks fit the memory budget.
  */
 export function chooseChunks(
   problem: Problem,
@@ -122,9 +133,8 @@ export function chooseChunks(
     return { plain: chunks, corrected: chunks };
   }
   const cost = sampleCost(problem);
-  const affordable = Math.max(1, Math.floor(options.memoryBudget / (3 * cost.total)));
+  const affordable = Math.max(1, Math.floor(options.memoryBudget / (workingSet * cost.total)));
   const cached = Math.max(1, Math.round(cacheTarget / cost.largest));
   const plain = evenChunks(samples, Math.min(affordable, cached));
-  const whole = affordable >= samples && problem.layout.length > 0;
-  return { plain, corrected: whole ? chunksOf(samples, samples) : evenChunks(samples, Math.min(affordable, cached)) };
+  return { plain, corrected: affordable >= samples ? { ...plain, together: true } : plain };
 }

@@ -25,31 +25,37 @@ export class Objective {
     private readonly chunks: Chunks,
     b: GraphBuilder,
   ) {
-    this.inputs = new Map(
-      [...dataTensors(problem, chunks)].map(([name, { type, shape }]) => [name, b.input(name, type, shape)]),
-    );
+    const tensors = dataTensors(problem, chunks);
+    this.inputs = new Map([...tensors].map(([name, { type, shape }]) => [name, b.input(name, type, shape)]));
   }
 
   /** Emits the evaluation at `theta` into `b` (or further out, where nothing changes). */
   evaluate(b: GraphBuilder, theta: Value): Evaluation {
-    const { count, rest } = this.chunks;
-    if (count === 1 && rest === 0) {
-      const { loss, gradient: g } = this.part(b, theta, this.direct(b, 'whole'));
-      return { loss, gradient: g, product: (u) => vectorJacobianProduct(b, [g], [u], [theta])[0] };
-    }
+    return this.chunks.together ? this.evaluateTogether(b, theta) : this.evaluateInTurn(b, theta);
+  }
+
+  /** Forward and backward pass of every chunk are kept for the product, which starts from them. */
+  private evaluateTogether(b: GraphBuilder, theta: Value): Evaluation {
+    const parts = togetherRows(this.chunks).map((_, i) => this.part(b, theta, this.data(partName(i))));
+    return {
+      loss: parts.map(({ loss }) => loss).reduce(b.add),
+      gradient: parts.map((part) => part.gradient).reduce(b.add),
+      product: (u) => parts.map((part) => vectorJacobianProduct(b, [part.gradient], [u], [theta])[0]).reduce(b.add),
+    };
+  }
+
+  /** Each chunk is forgotten after its turn, so the product computes forward and backward pass once more. */
+  private evaluateInTurn(b: GraphBuilder, theta: Value): Evaluation {
     const [loss, total] = this.accumulate(b, [b.scalar('float64', 0), b.zerosLike(theta)], (inner, data) => {
       const part = this.part(inner, theta, data);
       return [part.loss, part.gradient];
     });
-    return {
-      loss,
-      gradient: total,
-      product: (u) =>
-        this.accumulate(b, [b.zerosLike(theta)], (inner, data) => {
-          const { gradient: g } = this.part(inner, theta, data);
-          return vectorJacobianProduct(inner, [g], [u], [theta]);
-        })[0],
-    };
+    const product = (u: Value) =>
+      this.accumulate(b, [b.zerosLike(theta)], (inner, data) => {
+        const { gradient: g } = this.part(inner, theta, data);
+        return vectorJacobianProduct(inner, [g], [u], [theta]);
+      })[0];
+    return { loss, gradient: total, product };
   }
 
   /** Sums what `emit` gives for every chunk: a loop over the equal ones, the rest after it. */
@@ -59,32 +65,28 @@ export class Objective {
     emit: (b: GraphBuilder, data: ReadonlyMap<string, Value>) => readonly Value[],
   ): readonly Value[] {
     const { count, rest } = this.chunks;
-    const looped = b.loop(
+    const { carried } = b.loop(
       b.scalar('int64', count),
       zeros,
       (body, turn, sums) => {
-        const data = new Map(
-          this.problem.feeds.map(({ name, perSample }) => [
-            name,
-            perSample
-              ? body.gather(this.inputs.get(inputName(name, 'chunks'))!, turn, 0)
-              : this.inputs.get(inputName(name, 'whole'))!,
-          ]),
+        const values = emit(
+          body,
+          this.data('chunks', (all) => body.gather(all, turn, 0)),
         );
-        return { carried: emit(body, data).map((value, i) => body.add(sums[i], value)) };
+        return { carried: values.map((value, i) => body.add(sums[i], value)) };
       },
       count,
-    ).carried;
-    if (rest === 0) return looped;
-    return emit(b, this.direct(b, 'rest')).map((value, i) => b.add(looped[i], value));
+    );
+    return rest === 0 ? carried : emit(b, this.data('rest')).map((value, i) => b.add(carried[i], value));
   }
 
-  private direct(_b: GraphBuilder, part: 'whole' | 'rest'): Map<string, Value> {
+  /** The feeds of one part of the data; `select` picks the chunk from all of them. */
+  private data(part: string, select = (all: Value): Value => all): Map<string, Value> {
     return new Map(
-      this.problem.feeds.map(({ name, perSample }) => [
-        name,
-        this.inputs.get(inputName(name, perSample ? part : 'whole'))!,
-      ]),
+      this.problem.feeds.map(({ name, perSample }) => {
+        const input = this.inputs.get(inputName(name, perSample ? part : 'whole'))!;
+        return [name, perSample ? select(input) : input];
+      }),
     );
   }
 
@@ -94,25 +96,39 @@ export class Objective {
   }
 }
 
-const inputName = (feed: string, part: 'whole' | 'chunks' | 'rest'): string => `data/${feed}/${part}`;
+const inputName = (feed: string, part: string): string => `data/${feed}/${part}`;
+const partName = (i: number): string => `part${i}`;
+
+/** Sizes of the parts that are evaluated side by side. */
+const togetherRows = ({ size, count, rest }: Chunks): number[] => [
+  ...new Array<number>(count).fill(size),
+  ...(rest > 0 ? [rest] : []),
+];
 
 /** The arrays that a program with these chunks takes, as views of the problem's data: nothing is copied. */
-export function dataTensors(problem: Problem, { size, count, rest }: Chunks): Map<string, Tensor> {
+export function dataTensors(problem: Problem, chunks: Chunks): Map<string, Tensor> {
+  const { size, count, rest, together } = chunks;
   const result = new Map<string, Tensor>();
   for (const { name, tensor, perSample } of problem.feeds) {
-    if (!perSample || (count === 1 && rest === 0)) {
+    if (!perSample) {
       result.set(inputName(name, 'whole'), tensor);
       continue;
     }
     const sample = tensor.shape.slice(1);
     const each = elementCount(sample);
-    const slice = (from: number, rows: number, shape: number[]): Tensor => ({
+    const rows = (from: number, number: number, lead: number[] = [number]): Tensor => ({
       type: tensor.type,
-      shape,
-      data: tensor.data.subarray(from * each, (from + rows) * each) as never,
+      shape: [...lead, ...sample],
+      data: tensor.data.subarray(from * each, (from + number) * each) as never,
     });
-    result.set(inputName(name, 'chunks'), slice(0, size * count, [count, size, ...sample]));
-    if (rest > 0) result.set(inputName(name, 'rest'), slice(size * count, rest, [rest, ...sample]));
+    if (together) {
+      togetherRows(chunks).forEach((number, i) => {
+        result.set(inputName(name, partName(i)), rows(i * size, number));
+      });
+    } else {
+      result.set(inputName(name, 'chunks'), rows(0, size * count, [count, size]));
+      if (rest > 0) result.set(inputName(name, 'rest'), rows(size * count, rest));
+    }
   }
   return result;
 }

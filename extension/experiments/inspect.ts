@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { freemem, totalmem } from 'node:os';
+import { freemem } from 'node:os';
 import { basename, resolve } from 'node:path';
 import { loadDataset } from '../datasets/dataset.ts';
 import { limitSamples } from '../datasets/samples.ts';

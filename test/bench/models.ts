@@ -1,0 +1,116 @@
+import type { Dataset } from '../../extension/datasets/dataset.ts';
+import type { Attribute, Initializer, Model, ModelNode } from '../../extension/onnx/model.ts';
+import { elementCount, type Tensor } from '../../extension/onnx/tensor.ts';
+
+/** Networks and data for benchmarks, made in memory: random numbers, real shapes. */
+
+const random = (() => {
+  let state = 12345;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32 - 0.5;
+  };
+})();
+
+function tensor(shape: readonly number[], scale: number): Tensor<'float32'> {
+  const data = new Float32Array(elementCount(shape));
+  for (let i = 0; i < data.length; i++) data[i] = random() * 2 * scale;
+  return { type: 'float32', shape, data };
+}
+
+class ModelBuilder {
+  private readonly nodes: ModelNode[] = [];
+  private readonly initializers = new Map<string, Initializer>();
+
+  weight(name: string, shape: readonly number[], fanIn: number): string {
+    const value = tensor(shape, 1 / Math.sqrt(fanIn));
+    this.initializers.set(name, { name, type: 'float32', typeName: 'float', shape, read: () => value });
+    return name;
+  }
+
+  node(opType: string, inputs: string[], attributes: Record<string, number | readonly number[]> = {}): string {
+    const name = `${opType}_${this.nodes.length}`;
+    const entries = Object.entries(attributes).map(([key, value]): [string, Attribute] => [
+      key,
+      typeof value === 'number' ? { kind: 'int', value } : { kind: 'ints', value },
+    ]);
+    this.nodes.push({ name, opType, domain: '', inputs, outputs: [name], attributes: new Map(entries) });
+    return name;
+  }
+
+  linear(x: string, name: string, inputs: number, outputs: number): string {
+    return this.node(
+      'Gemm',
+      [x, this.weight(`${name}.weight`, [outputs, inputs], inputs), this.weight(`${name}.bias`, [outputs], inputs)],
+      { transB: 1 },
+    );
+  }
+
+  conv(x: string, name: string, inputs: number, outputs: number, kernel = 3, stride = 1): string {
+    const pad = (kernel - 1) / 2;
+    const fan = inputs * kernel * kernel;
+    const weights = [
+      this.weight(`${name}.weight`, [outputs, inputs, kernel, kernel], fan),
+      this.weight(`${name}.bias`, [outputs], fan),
+    ];
+    return this.node('Conv', [x, ...weights], {
+      kernel_shape: [kernel, kernel],
+      pads: [pad, pad, pad, pad],
+      strides: [stride, stride],
+    });
+  }
+
+  model(input: readonly number[], output: string): Model {
+    return {
+      irVersion: 8,
+      opsets: new Map([['', 20]]),
+      producer: 'benchmark',
+      functions: new Map(),
+      graph: {
+        name: 'benchmark',
+        nodes: this.nodes,
+        initializers: this.initializers,
+        inputs: [{ name: 'x', type: 'float32', typeName: 'float', dims: ['N', ...input] }],
+        outputs: [{ name: output, type: 'float32', typeName: 'float', dims: undefined }],
+      },
+    };
+  }
+}
+
+/** The sizes of a network with fully connected layers and GELU between them; 784-512-512-10 is the network of the comparison. */
+export function mlp(sizes: readonly number[]): Model {
+  const m = new ModelBuilder();
+  let x = 'x';
+  sizes.slice(1).forEach((size, i) => {
+    x = m.linear(x, `${2 * i}`, sizes[i], size);
+    if (i < sizes.length - 2) x = m.node('Gelu', [x]);
+  });
+  return m.model([sizes[0]], x);
+}
+
+/** The first paper's CNN with 16-16-32-32 channels, SiLU and a linear layer of 128, for 3×32×32 images. */
+export function cnn(): Model {
+  const m = new ModelBuilder();
+  const silu = (x: string) => m.node('Mul', [x, m.node('Sigmoid', [x])]);
+  const pool = (x: string) => m.node('MaxPool', [x], { kernel_shape: [2, 2], strides: [2, 2] });
+  let x = silu(m.conv('x', '0', 3, 16));
+  x = pool(silu(m.conv(x, '2', 16, 16)));
+  x = silu(m.conv(x, '5', 16, 32));
+  x = pool(silu(m.conv(x, '7', 32, 32)));
+  x = pool(x);
+  x = silu(m.linear(m.node('Flatten', [x]), '12', 512, 128));
+  return m.model([3, 32, 32], m.linear(x, '14', 128, 10));
+}
+
+/** Random samples and labels of ten classes. */
+export function samples(count: number, shape: readonly number[]): Dataset {
+  const labels = BigInt64Array.from({ length: count }, () => BigInt(Math.floor((random() + 0.5) * 10) % 10));
+  return {
+    arrays: new Map<string, Tensor>([
+      ['x', tensor([count, ...shape], 1)],
+      ['y', { type: 'int64', shape: [count], data: labels }],
+    ]),
+    files: [],
+    format: 'made',
+  };
+}
