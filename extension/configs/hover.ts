@@ -1,4 +1,4 @@
-import type { HyperparameterValue, OptimizerConfig } from './config.ts';
+import { type HyperparameterValue, numberOf, type OptimizerConfig } from './config.ts';
 import { compareBeta2, halfStrengthStep, type Summary, squaredNormWeight, summarize } from './summary.ts';
 
 /** Three significant digits without trailing zeros; exponents as Python writes them. */
@@ -53,7 +53,7 @@ export function optimizerTitle(optimizer: string): string {
   return TITLES.get(optimizer) ?? optimizer;
 }
 
-const NOT_HERE = 'In full-batch training this is not predicted from the configuration';
+const NOT_HERE = 'No prediction from the configuration alone';
 
 /** One sentence: what theory predicts, in the words of the panel. */
 export function verdict(config: OptimizerConfig, summary: Summary = summarize(config)): string {
@@ -155,10 +155,8 @@ export function hoverMarkdown(config: OptimizerConfig, extras: HoverExtras = {})
   const sections = [settingsLine(config), emphasised(verdict(config, summary))];
   const half = summary.hKappa === null ? null : halfStrengthStep(config);
   if (half !== null) {
-    const memory = 'all after a few 1/(1−β₂)';
-    sections.push(
-      `${extras.picture ? `${extras.picture}\n\n` : ''}Half of it by step ${half.toLocaleString('en-US')}, ${memory}.`,
-    );
+    const curve = `Half of it by step ${half.toLocaleString('en-US')}, all after a few times ${longerMemory(config)}.`;
+    sections.push(extras.picture ? `${extras.picture}\n\n${curve}` : curve);
   }
   const table = comparisonTable(config);
   if (table) sections.push(table);
@@ -166,6 +164,13 @@ export function hoverMarkdown(config: OptimizerConfig, extras: HoverExtras = {})
   if (summary.effect === 'one-norm' && summary.kappa !== null) sections.push(notes.join(' '));
   if (extras.footer) sections.push(extras.footer);
   return sections.join('\n\n');
+}
+
+/** `1/(1−β₂) = 1,000 steps`, of the β that remembers longer. */
+function longerMemory(config: OptimizerConfig): string {
+  const [beta1, beta2] = [numberOf(config, 'beta1') ?? 0, numberOf(config, 'beta2') ?? 0];
+  const steps = Math.round(1 / (1 - Math.max(beta1, beta2))).toLocaleString('en-US');
+  return `1/(1−${beta1 > beta2 ? 'β₁' : 'β₂'}) = ${steps} steps`;
 }
 
 function emphasised(sentence: string): string {

@@ -115,6 +115,10 @@ table('not an optimizer of a framework', [
   ['re.compile', "import re, keras\nre.compile('adam')"],
   ['compile without keras', "model.compile(optimizer='adam')"],
   ['other string to compile', "import keras\nmodel.compile(optimizer='mine')"],
+  [
+    'only the name of an optimizer: its description',
+    "optimizer = {'type': 'Adam'}\nmeta = {'optimizer': {'name': 'Adam', 'version': 1}}",
+  ],
   ['a dictionary without a type', "import torch\noptimizer = dict(lr=0.1)\ndata = dict(type='Adam', lr=1)"],
   [
     'a class attribute of that name',
@@ -185,6 +189,21 @@ table('values', [
   [
     'calls that differ',
     'import torch\ndef f(p, lr=1e-3):\n    torch.optim.Adam(p, lr=lr)\nf(p, 0.5)\nf(p, lr=0.25)',
+    'pytorch adam lr=?',
+  ],
+  [
+    'methods of that name on other objects',
+    'import torch\nclass T:\n    def train(self, lr=1e-3):\n        torch.optim.Adam(p, lr=lr)\nmodel.train()\nT().train()',
+    'pytorch adam lr=0.001(resolved)',
+  ],
+  [
+    'a method called on an object of its class',
+    'import torch\nclass T:\n    def train(self, lr=1e-3):\n        torch.optim.Adam(p, lr=lr)\nt = T()\nt.train(0.5)\ntorch.train(7)',
+    'pytorch adam lr=0.5(resolved)',
+  ],
+  [
+    'a method called on something undecidable',
+    'import torch\nclass T:\n    def train(self, lr=1e-3):\n        torch.optim.Adam(p, lr=lr)\nmodel.train(False)',
     'pytorch adam lr=?',
   ],
   [

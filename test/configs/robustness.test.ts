@@ -199,7 +199,7 @@ describe('broken text', () => {
           `import torch, keras\nfrom detectron2 import x\noptimizer = ${json}\ntorch.optim.Adam(p, **optimizer)`,
         );
       }),
-      { numRuns: 1500 },
+      { numRuns: 500 },
     );
   });
 

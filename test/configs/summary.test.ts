@@ -17,6 +17,7 @@ import {
   strengthCurve,
   summarize,
 } from '../../extension/configs/summary.ts';
+import { optimizerNamed } from '../../extension/optimizers/registry.ts';
 
 function config(call: string, text = `import torch, keras, optax\n${call}\n`): OptimizerConfig {
   const [found] = analyse({ path: 'f', language: 'python', text });
@@ -70,6 +71,52 @@ describe('strength in the limit of small ε', () => {
     close(summary.kappa, -990);
     assert.equal(summary.hKappa, null);
   });
+});
+
+describe('agrees with the optimizers themselves at n → ∞', () => {
+  const names = ['adam', 'adamw', 'nadam', 'rmsprop'] as const;
+  const calls = { adam: 'Adam', adamw: 'AdamW', nadam: 'NAdam', rmsprop: 'RMSprop' };
+  for (const name of names) {
+    test(name, () => {
+      const found = config(`torch.optim.${calls[name]}(p)`);
+      const optimizer = optimizerNamed(name);
+      const hyper = optimizer.defaults('pytorch')!;
+      // NAdam's momentum schedule is summed step by step there: late steps stand for the limit.
+      const n = name === 'nadam' ? 200_000 : Infinity;
+      const tolerance = name === 'nadam' ? 1e-3 : 1e-9;
+      close(summarize(found).switchGradient, optimizer.signChange(hyper, n)!, tolerance);
+      for (const key of ['lr', 'beta1', 'beta2', 'alpha', 'eps', 'weight_decay', 'momentum']) {
+        if (key in hyper) assert.equal(found.hyperparameters.get(key)?.value, hyper[key], `default of ${key}`);
+      }
+    });
+  }
+});
+
+test('defaults of the frameworks are those of the optimizers', () => {
+  const calls: readonly [framework: 'pytorch' | 'keras' | 'optax', name: string, call: string][] = [
+    ['pytorch', 'sgd', 'torch.optim.SGD(p)'],
+    ['pytorch', 'adagrad', 'torch.optim.Adagrad(p)'],
+    ['keras', 'adam', 'keras.optimizers.Adam()'],
+    ['keras', 'adamw', 'keras.optimizers.AdamW()'],
+    ['keras', 'nadam', 'keras.optimizers.Nadam()'],
+    ['keras', 'rmsprop', 'keras.optimizers.RMSprop()'],
+    ['keras', 'sgd', 'keras.optimizers.SGD()'],
+    ['keras', 'lion', 'keras.optimizers.Lion()'],
+    ['optax', 'adam', 'optax.adam(1)'],
+    ['optax', 'adamw', 'optax.adamw(1)'],
+    ['optax', 'lion', 'optax.lion(1)'],
+    ['optax', 'rmsprop', 'optax.rmsprop(1)'],
+  ];
+  for (const [framework, name, call] of calls) {
+    const found = config(call);
+    const defaults = optimizerNamed(name).defaults(framework);
+    if (!defaults) continue;
+    for (const [key, value] of Object.entries(defaults)) {
+      const entry = found.hyperparameters.get(key);
+      // Keras writes None for no weight decay, Optax for no momentum.
+      if (entry?.from === 'default') assert.equal(entry.value ?? 0, value, `${call}: ${key}`);
+    }
+  }
 });
 
 test('the switch |g|*, outside and inside the root (theory A3: 0.0096 ε and 0.098 √ε)', () => {
@@ -159,12 +206,15 @@ describe('texts', () => {
       'torch.optim.Adam(p, lr=x)',
       'torch.optim.SGD(p)',
       'optax.lion(1)',
-      'torch.optim.Adam(p, amsgrad=True)',
-      'torch.optim.Adam(p, **kw)',
       'torch.optim.Adam(p, betas=(0.5, 0.5))',
     ]) {
       assert.match(verdict(config(call)), /[Ii]n full-batch training/, call);
     }
+  });
+
+  test('no verdict where the configuration does not decide, with the reason', () => {
+    assert.match(verdict(config('torch.optim.Adam(p, amsgrad=True)')), /^No prediction .* AMSGrad/);
+    assert.match(verdict(config('torch.optim.Adam(p, **kw)')), /^No prediction .* both betas/);
   });
 
   test('CodeLens', () => {

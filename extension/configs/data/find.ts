@@ -75,9 +75,9 @@ function fromType(map: MapNode, key: string, root: DataNode, options: DataOption
     }
     if (options.python) {
       const definition = constructorOf(`torch.optim.${name}`);
-      if (!definition || (key !== 'optimizer' && !map.entries.has('lr'))) return undefined;
-      const config = make({ ...definition, framework: 'mmengine' }, name, nameEntry, map, nested ?? map, root);
-      return config;
+      const values = nested?.kind === 'map' ? nested : map;
+      if (!definition || !evidence(values)) return undefined;
+      return make({ ...definition, framework: 'mmengine' }, name, nameEntry, map, values, root);
     }
     const argumentsOf = nested?.kind === 'map' ? nested : map;
     return evidence(argumentsOf)

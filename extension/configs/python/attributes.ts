@@ -160,7 +160,11 @@ export class Attributes {
       const position = owner ? parameter.position - 1 : parameter.position;
       const value =
         given.keywords.get(parameter.name)?.value ?? (position >= 0 ? given.positional[position] : undefined);
+      const receiver = owner ? this.receiver(site, owner) : 'owner';
+      if (receiver === 'other') continue;
+      if (value && receiver === 'undecided') return 'ambiguous';
       if (!value) {
+        if (receiver === 'undecided') continue;
         if (given.unpacked.length > 0 || given.starred) return 'ambiguous';
         omitted = true;
         continue;
@@ -173,16 +177,28 @@ export class Attributes {
     return common && omitted ? 'ambiguous' : common;
   }
 
+  /** The calls of a function; of a method also those on objects that may be of its class. */
   private callsOf(method: Scope, owner: Scope | undefined): readonly Call[] {
-    const name = owner && method.name === '__init__' ? owner.name : method.name;
-    const target = owner && method.name === '__init__' ? owner : method;
-    const calls = this.evaluator.index.callsByName.get(name) ?? [];
+    const isConstructor = owner !== undefined && method.name === '__init__';
+    const target = isConstructor ? owner : method;
+    const calls = this.evaluator.index.callsByName.get(target.name) ?? [];
     return calls.filter(({ node, scope }) => {
       const callee = node.firstChild;
-      if (callee?.name !== 'VariableName') return owner !== undefined && method.name !== '__init__';
-      const found = this.evaluator.bindings(name, scope)?.list;
-      return found?.some((binding) => 'scope' in binding && binding.scope === target);
+      if (callee?.name === 'VariableName') {
+        const found = this.evaluator.bindings(target.name, scope)?.list;
+        return found?.some((binding) => 'scope' in binding && binding.scope === target);
+      }
+      return owner !== undefined && !isConstructor;
     });
+  }
+
+  /** Whether a call `base.method(…)` is surely one of `owner`'s method, surely not, or undecidable. */
+  private receiver({ node, scope }: Call, owner: Scope): 'owner' | 'other' | 'undecided' {
+    const callee = node.firstChild;
+    if (callee?.name !== 'MemberExpression' || !callee.firstChild) return 'owner';
+    const { value } = this.evaluator.evaluate(callee.firstChild, scope);
+    if (value.kind === 'instance') return value.scope === owner ? 'owner' : 'other';
+    return value.kind === 'unknown' ? 'undecided' : 'other';
   }
 }
 
