@@ -110,4 +110,4 @@ export function recogniseOtherFile(bytes: Uint8Array): [what: string, remedy: st
 
 /** True where the first bytes are printable, which the binary of a model hardly ever is. */
 export const looksLikeText = (bytes: Uint8Array): boolean =>
-  bytes.subarray(0, 256).every((byte) => byte >= 0x20 || (byte >= 9 && byte <= 13));
+  bytes.length >= 8 && bytes.subarray(0, 256).every((byte) => byte >= 0x20 || (byte >= 9 && byte <= 13));

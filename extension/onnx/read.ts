@@ -15,7 +15,7 @@ import { ExternalData } from './externalData.ts';
 import { looksLikeText, readRegularFile, recogniseOtherFile } from './files.ts';
 import { elementTypeOf, initializerLabel, initializerOf, typeNameOf, unsupported } from './initializer.ts';
 import type { Attribute, Initializer, Model, ModelFunction, ModelGraph, ModelNode, ValueInfo } from './model.ts';
-import { deepestNesting, validateModel } from './validate.ts';
+import { validateModel } from './validate.ts';
 import { checkWire } from './wire.ts';
 
 /** Protobuf holds no more in one message. */
@@ -86,7 +86,7 @@ function modelOf(proto: ModelProto, external: ExternalData): Model {
     irVersion: Number(proto.irVersion),
     opsets: opsetsOf(proto.opsetImport, 'The model'),
     producer: [proto.producerName, proto.producerVersion].filter(Boolean).join(' '),
-    graph: graphOf(proto.graph, external, 0),
+    graph: graphOf(proto.graph, external),
     functions: functionsOf(proto.functions, external),
   };
 }
@@ -122,14 +122,11 @@ function opsetsOf(imports: readonly { domain: string; version: bigint }[], who: 
   return opsets;
 }
 
-/** `nesting` counts the graphs around this one. */
-function graphOf(graph: GraphProto, external: ExternalData, nesting: number): ModelGraph {
-  if (nesting > deepestNesting)
-    throw new InspectorError(`Subgraphs nest deeper than ${deepestNesting}.`, 'Export a model without control flow.');
+function graphOf(graph: GraphProto, external: ExternalData): ModelGraph {
   const initializers = initializersOf(graph, external);
   return {
     name: graph.name,
-    nodes: graph.node.map((node) => nodeOf(node, external, nesting)),
+    nodes: graph.node.map((node) => nodeOf(node, external)),
     initializers,
     inputs: graph.input.filter(({ name }) => !initializers.has(name)).map(valueInfoOf),
     outputs: graph.output.map(valueInfoOf),
@@ -153,33 +150,32 @@ function initializersOf(graph: GraphProto, external: ExternalData): Map<string, 
   return initializers;
 }
 
-const nodeOf = (node: NodeProto, external: ExternalData, nesting: number): ModelNode => ({
+const nodeOf = (node: NodeProto, external: ExternalData): ModelNode => ({
   name: node.name,
   opType: node.opType,
   domain: plainDomain(node.domain),
   inputs: node.input,
   outputs: node.output,
-  attributes: attributesOf(node.attribute, external, `node ${quoteName(node.name || node.output[0] || '')}`, nesting),
+  attributes: attributesOf(node.attribute, external, `node ${quoteName(node.name || node.output[0] || '')}`),
 });
 
 function attributesOf(
   protos: readonly AttributeProto[],
   external: ExternalData,
   owner: string,
-  nesting: number,
 ): Map<string, Attribute> {
   const attributes = new Map<string, Attribute>();
   for (const proto of protos) {
     const label = `attribute ${quoteName(proto.name)} of ${owner}`;
     if (attributes.has(proto.name)) throw new InspectorError(`There are two of ${label}.`, again);
-    attributes.set(proto.name, attributeOf(proto, external, label, nesting));
+    attributes.set(proto.name, attributeOf(proto, external, label));
   }
   return attributes;
 }
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('utf8');
 
-function attributeOf(attribute: AttributeProto, external: ExternalData, label: string, nesting: number): Attribute {
+function attributeOf(attribute: AttributeProto, external: ExternalData, label: string): Attribute {
   if (attribute.refAttrName) return { kind: 'reference', value: attribute.refAttrName };
   switch (attribute.type) {
     case Kind.FLOAT:
@@ -200,7 +196,7 @@ function attributeOf(attribute: AttributeProto, external: ExternalData, label: s
       return { kind: 'strings', value: attribute.strings.map(text) };
     case Kind.GRAPH:
       return attribute.g
-        ? { kind: 'graph', value: graphOf(attribute.g, external, nesting + 1) }
+        ? { kind: 'graph', value: graphOf(attribute.g, external) }
         : { kind: 'other', value: 'empty graph' };
     default:
       return { kind: 'other', value: Kind[attribute.type] ?? `attribute type ${attribute.type}` };
@@ -215,8 +211,8 @@ function functionOf(f: FunctionProto, external: ExternalData): ModelFunction {
     opsets: opsetsOf(f.opsetImport, `Function ${quoteName(f.name)}`),
     inputs: f.input,
     outputs: f.output,
-    defaults: attributesOf(f.attributeProto, external, owner, 0),
-    nodes: f.node.map((node) => nodeOf(node, external, 0)),
+    defaults: attributesOf(f.attributeProto, external, owner),
+    nodes: f.node.map((node) => nodeOf(node, external)),
   };
 }
 

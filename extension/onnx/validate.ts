@@ -4,7 +4,7 @@ import { isDefaultDomain, labelOf, type Model, type ModelFunction, type ModelGra
 /** Versions of the default operator set that are read. From 24 on, only element types and whole operators were added. */
 export const oldestOpset = 7;
 export const newestOpset = 26;
-/** Graphs and functions that nest deeper than this are refused, as ONNX Runtime does. */
+/** Functions that call each other more deeply than this are refused. Subgraphs have the same limit, from protobuf’s own. */
 export const deepestNesting = 32;
 /** Nodes that a model may have once its functions are written out. */
 const mostNodes = 1_000_000;
@@ -18,7 +18,7 @@ const faulty = 'The file is not valid ONNX (onnx.checker.check_model says more);
  */
 export function validateModel(model: Model): void {
   checkOpsets(model);
-  checkGraph(model.graph, [], 0);
+  checkGraph(model.graph, []);
   for (const f of model.functions.values()) checkFunction(f);
   checkCalls(model);
 }
@@ -53,7 +53,7 @@ function checkOpset(version: number, who: string): void {
 }
 
 /** `outer` holds the names of the enclosing graphs, which a subgraph may read. */
-function checkGraph(graph: ModelGraph, outer: readonly ReadonlySet<string>[], nesting: number): void {
+function checkGraph(graph: ModelGraph, outer: readonly ReadonlySet<string>[]): void {
   const defined = new Set<string>(graph.initializers.keys());
   for (const { name } of graph.inputs) {
     if (name === '') throw new InspectorError('An input of the model has no name.', again);
@@ -61,7 +61,7 @@ function checkGraph(graph: ModelGraph, outer: readonly ReadonlySet<string>[], ne
     defined.add(name);
   }
   defineOutputs(graph.nodes, defined);
-  if (nesting === 0 && graph.outputs.length === 0) throw new InspectorError('The model has no outputs.', again);
+  if (outer.length === 0 && graph.outputs.length === 0) throw new InspectorError('The model has no outputs.', again);
   checkUses(graph.nodes, [defined, ...outer]);
   const dangling = graph.outputs.filter(({ name }) => ![defined, ...outer].some((names) => names.has(name)));
   if (dangling.length > 0)
@@ -70,7 +70,7 @@ function checkGraph(graph: ModelGraph, outer: readonly ReadonlySet<string>[], ne
       faulty,
     );
   inOrder(graph.nodes);
-  checkSubgraphs(graph.nodes, [defined, ...outer], nesting);
+  checkSubgraphs(graph.nodes, [defined, ...outer]);
 }
 
 function checkFunction(f: ModelFunction): void {
@@ -86,7 +86,7 @@ function checkFunction(f: ModelFunction): void {
       faulty,
     );
   inOrder(f.nodes);
-  checkSubgraphs(f.nodes, [defined], 0);
+  checkSubgraphs(f.nodes, [defined]);
 }
 
 /** Adds what nodes compute to the names of a graph; each may be computed once. */
@@ -119,10 +119,10 @@ function checkUses(nodes: readonly ModelNode[], scopes: readonly ReadonlySet<str
     throw new InspectorError(`The graph uses names that nothing computes: ${list(missing)}.`, faulty);
 }
 
-function checkSubgraphs(nodes: readonly ModelNode[], scopes: readonly ReadonlySet<string>[], nesting: number): void {
+function checkSubgraphs(nodes: readonly ModelNode[], scopes: readonly ReadonlySet<string>[]): void {
   for (const node of nodes) {
     for (const attribute of node.attributes.values())
-      if (attribute.kind === 'graph') checkGraph(attribute.value, scopes, nesting + 1);
+      if (attribute.kind === 'graph') checkGraph(attribute.value, scopes);
   }
 }
 

@@ -2,7 +2,7 @@ import { getHeapStatistics } from 'node:v8';
 import { type DescField, type DescMessage, ScalarType } from '@bufbuild/protobuf';
 import { InspectorError } from '../shared/errors.ts';
 
-/** Protobuf's own limit on messages inside messages. */
+/** Protobuf's own limit on messages inside messages. Each subgraph takes three (graph, node, attribute). */
 const deepestMessage = 100;
 
 type WireType = 0 | 1 | 2 | 5;
@@ -75,7 +75,8 @@ class Walker {
   }
 
   message(schema: DescMessage, end: number, depth: number): void {
-    if (depth > deepestMessage) this.fail(this.at, `messages nest deeper than ${deepestMessage}`);
+    if (depth > deepestMessage)
+      this.fail(this.at, `messages nest deeper than ${deepestMessage} (subgraphs deeper than 32)`);
     const fields = fieldsOf(schema);
     while (this.at < end) {
       const start = this.at;
