@@ -8,6 +8,9 @@ import { allocate, type ElementType, elementCount, isFloat, type Shape, type Ten
 /** Ends of slices: "to the last element" in either direction, as exporters write it. */
 const farEnd = 2 ** 53;
 
+/** No value has more elements; models that ask for more are damaged or hostile. */
+const mostElements = 2 ** 40;
+
 type Source = Value | undefined;
 
 /** State shared by a builder and the builders of the loop bodies inside it. */
@@ -284,6 +287,8 @@ export class GraphBuilder implements Scope {
   }
 
   private value(type: ElementType, shape: Shape, rest: { name?: string; node?: Node; constant?: Tensor }): Value {
+    if (shape.reduce((product, dim) => product * dim, 1) > mostElements)
+      throw new Error(`a value of shape [${shape.join(', ')}] is too large`);
     return {
       id: this.shared.nextId++,
       type,
