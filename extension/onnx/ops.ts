@@ -46,7 +46,28 @@ export const adjointOps = ['ConvWeightGradient', 'AveragePoolGradient'] as const
 export const virtualOps = [...adjointOps, 'MaxPoolMask'] as const;
 
 /** Operators that only lowering emits, after differentiation. */
-export const runtimeOps = ['Resize'] as const;
+export const runtimeOps = [
+  'Resize',
+  'BlockedInput',
+  'BlockedOutput',
+  'BlockedConv',
+  'BlockedMaxPool',
+  'BlockedAveragePool',
+  'BlockedUpsample',
+] as const;
+
+/** ONNX Runtime's own operators on images in blocks of channels, and how it calls them. */
+export const blockedDomain = 'com.microsoft.nchwc';
+export const blockedOps = {
+  BlockedInput: 'ReorderInput',
+  BlockedOutput: 'ReorderOutput',
+  BlockedConv: 'Conv',
+  BlockedMaxPool: 'MaxPool',
+  BlockedAveragePool: 'AveragePool',
+  BlockedUpsample: 'Upsample',
+} as const;
+export type BlockedOp = keyof typeof blockedOps;
+export const isBlocked = (op: string): op is BlockedOp => Object.hasOwn(blockedOps, op);
 
 export const differentiableOps = [
   ...unaryOps,

@@ -281,6 +281,16 @@ export const shapeRules: Record<PrimitiveOp, ShapeRule> = {
       x!.shape.map((dim, i) => dim * factors[i]),
     );
   },
+  BlockedInput: like,
+  BlockedOutput: like,
+  BlockedConv: conv,
+  BlockedMaxPool: pool,
+  BlockedAveragePool: pool,
+  BlockedUpsample: ([x], attributes) =>
+    of(
+      x!.type,
+      x!.shape.map((dim, i) => dim * ints(attributes, 'scales')[i]),
+    ),
   ConvWeightGradient: ([x, dy], attributes) =>
     of(x!.type, [dy!.shape[1], x!.shape[1] / (attributes.group as number), ...ints(attributes, 'kernel_shape')]),
 };

@@ -13,7 +13,7 @@ import {
 } from 'onnx-buf';
 import type { AttributeValue, Graph, Node, Value } from './graph.ts';
 import { nodesOf } from './graph.ts';
-import { targetIrVersion, targetOpset } from './ops.ts';
+import { blockedDomain, blockedOps, isBlocked, targetIrVersion, targetOpset } from './ops.ts';
 import type { ElementType, Tensor } from './tensor.ts';
 
 const dataTypes: Record<ElementType, DataType> = {
@@ -41,18 +41,25 @@ export interface WriteOptions {
   readonly initializers?: ReadonlyMap<string, Tensor>;
 }
 
-/** Encodes a graph as an ONNX model that consists of operators of the default domain only. */
+/** Encodes a graph as an ONNX model of operators of the default domain, and of the runtime's own where the graph has those. */
 export function encodeModel(graph: Graph, options: WriteOptions = {}): Uint8Array {
+  const writer = new GraphWriter(options.initializers ?? new Map());
+  const written = writer.write(graph, options.graphName ?? 'graph', true);
   const model = create(ModelProtoSchema, {
     irVersion: BigInt(targetIrVersion),
     producerName: 'optimizer-bias-inspector',
-    opsetImport: [{ domain: '', version: BigInt(targetOpset) }],
-    graph: new GraphWriter(options.initializers ?? new Map()).write(graph, options.graphName ?? 'graph', true),
+    opsetImport: [
+      { domain: '', version: BigInt(targetOpset) },
+      ...(writer.blocked ? [{ domain: blockedDomain, version: 1n }] : []),
+    ],
+    graph: written,
   });
   return toBinary(ModelProtoSchema, model);
 }
 
 class GraphWriter {
+  /** Was an operator of the runtime's own domain written? */
+  blocked = false;
   private readonly names = new Map<Value, string>();
   private readonly taken = new Set<string>();
   private readonly constants = new Map<string, Tensor>();
@@ -116,7 +123,9 @@ class GraphWriter {
       );
     }
     return create(NodeProtoSchema, {
-      opType: node.opType,
+      ...(isBlocked(node.opType)
+        ? { opType: blockedOps[node.opType], domain: blockedDomain }
+        : { opType: node.opType }),
       name: node.origin ? `${node.origin}/${outputs[0]}` : outputs[0],
       input: node.inputs.map((value) => (value ? this.nameOf(value) : '')),
       output: outputs,

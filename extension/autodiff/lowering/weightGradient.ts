@@ -78,8 +78,12 @@ function shiftedCopies(b: GraphBuilder, side: Side, kernel: readonly number[], g
   if (steps.every((step) => step === 1)) {
     return own.map((tap) => {
       const first = side.first(tap);
-      const begins = first.map((at) => -at);
-      return b.pad(data, [0, 0, ...begins], [0, 0, ...first.map((at, i) => at + reach[i] - size[i])]);
+      return shifted(
+        b,
+        data,
+        first,
+        first.map((at, i) => at + reach[i] - size[i]),
+      );
     });
   }
   const lowest = size.map((_, i) => Math.min(0, side.first(own[0])[i]));
@@ -89,6 +93,22 @@ function shiftedCopies(b: GraphBuilder, side: Side, kernel: readonly number[], g
     const starts = side.first(tap).map((at, i) => at - lowest[i]);
     return b.slice(padded, { starts, ends: starts.map((at, i) => at + reach[i]), axes, steps });
   });
+}
+
+/** Data cut at its begins and filled up with zeros at its ends, or the other way round. */
+function shifted(b: GraphBuilder, data: Value, cut: readonly number[], filled: readonly number[]): Value {
+  const [n, c, ...size] = data.shape;
+  const moved = cut.flatMap((amount, i) => (amount === 0 && filled[i] === 0 ? [] : [i]));
+  // A shift along one axis alone is one along all axes behind it joined, which copies longer rows.
+  if (moved.length === 1) {
+    const [axis] = moved;
+    const inner = elementCount(size.slice(axis + 1));
+    const flat = b.reshape(data, [n, c, ...size.slice(0, axis), size[axis] * inner]);
+    const zeros = [0, 0, ...size.slice(0, axis).fill(0)];
+    const result = b.pad(flat, [...zeros, -cut[axis] * inner], [...zeros, filled[axis] * inner]);
+    return b.reshape(result, [n, c, ...size.with(axis, size[axis] - cut[axis] + filled[axis])]);
+  }
+  return b.pad(data, [0, 0, ...cut.map((amount) => -amount)], [0, 0, ...filled]);
 }
 
 /** Matrices with fewer rows than this are stacked, so that products are not too thin to be fast. */

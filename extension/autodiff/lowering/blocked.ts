@@ -1,0 +1,211 @@
+import type { GraphBuilder } from '../../onnx/builder.ts';
+import { type Graph, type Node, nodesOf, type Value } from '../../onnx/graph.ts';
+import { type BlockedOp, binaryOps, unaryOps } from '../../onnx/ops.ts';
+import { type Replacement, rewriteGraph } from '../../onnx/rewrite.ts';
+import { sameShape } from '../../onnx/simplify.ts';
+import { elementCount, type Shape } from '../../onnx/tensor.ts';
+
+/**
+ * Lays images out in blocks of channels, [n, c/B, h, w, B], for which ONNX Runtime's CPU provider has convolutions twice
+ * as fast as its general ones. (The runtime does so by itself where weights are constants, which trained ones are not.)
+ * What lies between two convolutions works on the same layout, so that few conversions remain; a blocked value keeps the
+ * shape [n, c, h, w], only the order of its elements differs.
+ *
+ * B is 8 or 16, as the runtime has it on this processor (see `blockProbe`). Comes after `lower`.
+ */
+export function blockChannels(graph: Graph, block: number): Graph {
+  const layout = new BlockedLayout(block, usedOnce(graph));
+  return rewriteGraph(graph, (_, node) => layout.replacement(node));
+}
+
+/** Operators that act on each element by itself, so that its place does not matter. */
+const pointwise: ReadonlySet<string> = new Set([
+  ...unaryOps,
+  ...binaryOps,
+  'Where',
+  'Cast',
+  'Sign',
+  'Floor',
+  'Ceil',
+  'Round',
+  'Equal',
+  'Greater',
+  'GreaterOrEqual',
+  'Less',
+  'LessOrEqual',
+  'And',
+  'Or',
+  'Xor',
+  'Not',
+  'IsNaN',
+  'IsInf',
+]);
+
+class BlockedLayout {
+  private readonly block: number;
+  /** The blocked form of values of the new graph that have one. What is not used in the end is not written. */
+  private readonly known = new Map<Value, Value>();
+
+  /** Values of the old graph that have one use. */
+  private readonly usedOnce: ReadonlySet<Value>;
+
+  constructor(block: number, usedOnce: ReadonlySet<Value>) {
+    this.block = block;
+    this.usedOnce = usedOnce;
+  }
+
+  replacement(node: Node): Replacement | undefined {
+    const [y] = node.outputs;
+    if (node.body || node.inputs.length === 0) return undefined;
+    if (y.shape.length !== 4 || elementCount(y.shape) === 0) return undefined;
+    if (pointwise.has(node.opType)) return this.pointwise;
+    if (y.type !== 'float32') return undefined;
+    switch (node.opType) {
+      case 'Conv':
+        return this.convolution;
+      case 'MaxPool':
+        return node.outputs.length === 1 ? this.pooling('BlockedMaxPool') : undefined;
+      case 'AveragePool':
+        return this.pooling('BlockedAveragePool');
+      case 'Resize':
+        return this.upsampling;
+      default:
+        return undefined;
+    }
+  }
+
+  private fits = (channels: number): boolean => channels % this.block === 0;
+
+  private toBlocked(b: GraphBuilder, x: Value): Value {
+    const found = this.known.get(x);
+    if (found) return found;
+    const blocked = b.emit('BlockedInput', [x])[0];
+    this.known.set(x, blocked);
+    return blocked;
+  }
+
+  /** The plain form of a blocked value; the blocked one is remembered. */
+  private fromBlocked(b: GraphBuilder, blocked: Value): Value {
+    const plain = b.emit('BlockedOutput', [blocked], { channels: blocked.shape[1] })[0];
+    this.known.set(plain, blocked);
+    return plain;
+  }
+
+  private plainly = (b: GraphBuilder, inputs: readonly (Value | undefined)[], node: Node): readonly Value[] =>
+    b.emit(node.opType as 'Conv', inputs, node.attributes);
+
+  private convolution: Replacement = (b, inputs, node) => {
+    const [x, w, bias] = inputs as Value[];
+    const group = node.attributes.group as number;
+    const [m, c] = w.shape;
+    const depthwise = c === 1 && group === m && group > 1;
+    // Fewer channels than a block are read from the plain layout.
+    const fewChannels = group === 1 && c < this.block;
+    const supported = this.fits(m) && (depthwise || fewChannels || (this.fits(c) && this.fits(m / group)));
+    if (!supported) return this.plainly(b, inputs, node);
+    const weights = depthwise || fewChannels ? this.outputBlocks(b, w) : this.bothBlocks(b, w);
+    const data = fewChannels ? x : this.toBlocked(b, x);
+    const attributes = { ...node.attributes, kernel_shape: w.shape.slice(2) };
+    return [this.fromBlocked(b, b.emit('BlockedConv', bias ? [data, weights, bias] : [data, weights], attributes)[0])];
+  };
+
+  /** Weights [m, c, h, w] as [m/B, c/B, h, w, B of c, B of m]. */
+  private bothBlocks(b: GraphBuilder, w: Value): Value {
+    const [m, c, height, width] = w.shape;
+    const split = b.reshape(w, [m / this.block, this.block, c / this.block, this.block, height, width]);
+    return b.reshape(b.transpose(split, [0, 2, 4, 5, 3, 1]), w.shape);
+  }
+
+  /** Weights [m, c, h, w] as [m/B, c, h, w, B of m]. */
+  private outputBlocks(b: GraphBuilder, w: Value): Value {
+    const [m, c, height, width] = w.shape;
+    const split = b.reshape(w, [m / this.block, this.block, c, height, width]);
+    return b.reshape(b.transpose(split, [0, 2, 3, 4, 1]), w.shape);
+  }
+
+  private pooling(op: BlockedOp): Replacement {
+    return (b, inputs, node) => {
+      const [x] = inputs as Value[];
+      if (!this.known.has(x)) return this.plainly(b, inputs, node);
+      return [this.fromBlocked(b, b.emit(op, [this.toBlocked(b, x)], node.attributes)[0])];
+    };
+  }
+
+  /** Repetition by whole factors, the only form of Resize that lowering emits; it also pays to convert its smaller input. */
+  private upsampling: Replacement = (b, inputs, node) => {
+    const [x, , scales] = inputs as Value[];
+    if (!this.fits(x.shape[1])) return this.plainly(b, inputs, node);
+    const factors = Array.from(scales.constant!.data as Float32Array);
+    const blocked = b.emit('BlockedUpsample', [this.toBlocked(b, x)], { scales: factors, mode: 'nearest' })[0];
+    if (this.known.get(x)?.node?.opType !== 'BlockedInput') return [this.fromBlocked(b, blocked)];
+    const [plain] = this.plainly(b, inputs, node);
+    this.known.set(plain, blocked);
+    return [plain];
+  };
+
+  /** The runtime's convolution can add its result to another value. */
+  private convolutionPlus(b: GraphBuilder, inputs: readonly (Value | undefined)[], node: Node): Value | undefined {
+    if (node.opType !== 'Add') return undefined;
+    const [x, y] = inputs.map((value) => value && this.known.get(value));
+    if (!x || !y) return undefined;
+    for (const [i, sum, other] of [
+      [0, x, y],
+      [1, y, x],
+    ] as const) {
+      if (sum.node?.opType !== 'BlockedConv' || sum.node.inputs.length > 3 || !this.usedOnce.has(node.inputs[i]!))
+        continue;
+      const [data, weights, bias] = sum.node.inputs;
+      return b.emit('BlockedConv', [data, weights, bias, other], sum.node.attributes)[0];
+    }
+    return undefined;
+  }
+
+  private pointwise: Replacement = (b, inputs, node) => {
+    const fused = this.convolutionPlus(b, inputs, node);
+    if (fused) return [this.fromBlocked(b, fused)];
+    const { shape, type } = node.outputs[0];
+    const operands = inputs as Value[];
+    const anyBlocked = operands.some((x) => sameShape(x.shape, shape) && this.known.has(x));
+    const converted = anyBlocked ? operands.map((x) => this.operand(b, x, shape)) : [];
+    const plain = () => this.plainly(b, inputs, node)[0];
+    if (!anyBlocked || converted.some((x) => x === undefined)) return [plain()];
+    const wide = converted.some((x) => x!.shape.length === 5);
+    const aligned = (converted as Value[]).map((x) =>
+      wide && sameShape(x.shape, shape) ? b.reshape(x, this.physical(shape)) : x,
+    );
+    const blocked = b.reshape(this.plainly(b, aligned, node)[0], shape);
+    if (type === 'float32') return [this.fromBlocked(b, blocked)];
+    const result = plain();
+    this.known.set(result, blocked);
+    return [result];
+  };
+
+  private physical = ([n, c, height, width]: Shape): number[] => [n, c / this.block, height, width, this.block];
+
+  /** An operand that broadcasts to a blocked value of a shape, in that layout; undefined where that is not possible. */
+  private operand(b: GraphBuilder, x: Value, shape: Shape): Value | undefined {
+    if (sameShape(x.shape, shape)) return x.type === 'float32' || this.known.has(x) ? this.toBlocked(b, x) : undefined;
+    if (elementCount(x.shape) === 1) return b.reshape(x, []);
+    const [n, c, height, width] = [...new Array<number>(4 - x.shape.length).fill(1), ...x.shape];
+    if (c === 1) {
+      const spread = b.reshape(x, [n, 1, height, width, 1]);
+      // Broadcasting along the innermost axis is slow; constants are written out.
+      return x.constant ? b.expand(spread, [n, 1, height, width, this.block]) : spread;
+    }
+    return height === 1 && width === 1 ? b.reshape(x, this.physical([n, c, 1, 1])) : undefined;
+  }
+}
+
+function usedOnce(graph: Graph): Set<Value> {
+  const counts = new Map<Value, number>();
+  const visit = (scope: Graph) => {
+    const count = (value: Value | undefined) => value && counts.set(value, (counts.get(value) ?? 0) + 1);
+    for (const node of nodesOf(scope)) {
+      node.inputs.forEach(count);
+      if (node.body) visit(node.body);
+    }
+    for (const { value } of scope.outputs) count(value);
+  };
+  visit(graph);
+  return new Set([...counts].flatMap(([value, count]) => (count === 1 ? [value] : [])));
+}
