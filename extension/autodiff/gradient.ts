@@ -4,6 +4,7 @@ import { isDifferentiable } from '../onnx/ops.ts';
 import { broadcastShapes } from '../onnx/shapes.ts';
 import { sameShape } from '../onnx/simplify.ts';
 import { isFloat } from '../onnx/tensor.ts';
+import { Chains } from './chain.ts';
 import { gradientRules } from './rules/index.ts';
 
 /**
@@ -14,6 +15,7 @@ import { gradientRules } from './rules/index.ts';
  *
  * The walk goes backwards once over the nodes that lie between `wrt` and the outputs. Cotangents that a rule returns
  * with the shape of the broadcast result are summed back to the shape of the input here, so that no rule has to.
+ * Element-wise functions of one argument are differentiated as a whole, however many nodes they take.
  */
 export function vectorJacobianProduct(
   b: GraphBuilder,
@@ -38,9 +40,16 @@ export function vectorJacobianProduct(
     if (active.has(output)) accumulate(output, cotangents[i]);
   });
   const origin = b.origin;
+  const chains = new Chains(b, active, targets);
   for (const node of nodes.reverse()) {
     if (!node.outputs.some((output) => received.has(output) && !targets.has(output))) continue;
     b.origin = node.origin ? `grad(${node.origin.replace(/^grad\(|\)$/g, '')})` : undefined;
+    const [y] = node.outputs;
+    const root = chains.rootOf(y);
+    if (root !== y) {
+      accumulate(root, b.mul(received.get(y)!, chains.slopeOf(y)));
+      continue;
+    }
     const result = applyRule(
       b,
       node,

@@ -1,16 +1,23 @@
-import { InspectorError, quoteName } from '../shared/errors.ts';
+import { quoteName } from '../shared/errors.ts';
 import type { GraphBuilder } from './builder.ts';
 import type { Value } from './graph.ts';
-import { type Attribute, isDefaultDomain, labelOf, type Model, type ModelNode } from './model.ts';
+import { type Attribute, isDefaultDomain, labelOf, type Model, type ModelGraph, type ModelNode } from './model.ts';
 import { constantInts } from './shapes.ts';
 import type { ElementType, FloatType } from './tensor.ts';
 import { isFloat, type Tensor, toFloat } from './tensor.ts';
+import { deepestNesting, inOrder } from './validate.ts';
 
 /** Choices about what a model computes that its file leaves open. */
 export interface InstanceOptions {
   /** BatchNormalization in inference form takes mean and variance from the batch instead of its running statistics. */
   readonly batchStatistics?: boolean;
 }
+
+/** A sequence of tensors. Its length is always known, so it is kept beside the graph and never enters it. */
+export class Sequence {
+  constructor(readonly items: readonly Value[]) {}
+}
+type Item = Value | Sequence;
 
 /** One use of an operator in a user's model, with everything an operator's definition needs. */
 export class OperatorCall {
@@ -22,6 +29,7 @@ export class OperatorCall {
     /** Type in which floating-point values are computed, whatever the file says. */
     readonly floatType: FloatType,
     readonly options: InstanceOptions = {},
+    private readonly sequences: ReadonlyMap<number, Sequence> = new Map(),
   ) {}
 
   get opType(): string {
@@ -31,8 +39,15 @@ export class OperatorCall {
   /** An input that must be there. */
   input(index: number): Value {
     const value = this.inputs[index];
-    if (!value) throw new Error(`input ${index} is missing`);
+    if (!value) throw new Error(`input ${index} is ${this.sequences.has(index) ? 'a sequence' : 'missing'}`);
     return value;
+  }
+
+  /** The tensors of an input that is a sequence. */
+  sequence(index: number): readonly Value[] {
+    const found = this.sequences.get(index);
+    if (!found) throw new Error(`input ${index} is no sequence`);
+    return found.items;
   }
 
   has(name: string): boolean {
@@ -61,6 +76,7 @@ export class OperatorCall {
   tensor(name: string): Tensor {
     const found = this.node.attributes.get(name);
     if (found?.kind !== 'tensor') throw new Error(`attribute ${quoteName(name)} is missing`);
+    if (found.value.unsupported) throw new Error(`attribute ${quoteName(name)}: ${found.value.unsupported}`);
     return found.value.read();
   }
 
@@ -86,9 +102,19 @@ export class OperatorCall {
 }
 
 /** Emits an operator in terms of primitives. Throws an Error that says why where this use of it is not supported. */
-export type Operator = (b: GraphBuilder, call: OperatorCall) => Value | readonly (Value | undefined)[];
+export type Operator = (b: GraphBuilder, call: OperatorCall) => Item | readonly (Item | undefined)[];
 /** Definitions by operator name of the default domain. */
 export type Operators = ReadonlyMap<string, Operator>;
+
+/** Names that a list of nodes may use without computing them. */
+interface Surroundings {
+  get(name: string): Item | undefined;
+  /** Why `get` gives nothing; undefined where that has been reported already. */
+  lacking(name: string): string | undefined;
+}
+
+const nothing: Surroundings = { get: () => undefined, lacking: () => 'it is computed nowhere' };
+const blocked: Surroundings = { get: () => undefined, lacking: () => undefined };
 
 /** A node that cannot be built. */
 export interface Blocker {
@@ -114,53 +140,56 @@ export interface Instance {
   readonly blockers: readonly Blocker[];
 }
 
-/** Definitions that nest deeper than this are taken for recursive. */
-const deepestNesting = 32;
-
 /**
  * Builds a model's graph into `b`, each node through its definition in `operators`. Nodes that cannot be built are
  * collected, and what depends on them is left out, so that one pass finds them all.
  */
 export function instantiate(b: GraphBuilder, model: Model, operators: Operators, bindings: Bindings): Instance {
   const blockers: Blocker[] = [];
-  const constants = new Map<string, Value>();
-  const scope = new Map<string, Value | undefined>([...bindings.inputs, ...bindings.parameters]);
-  const initializer = (name: string): Value | undefined => {
-    const found = constants.get(name);
-    if (found) return found;
-    const source = model.graph.initializers.get(name);
-    if (!source) return undefined;
-    const tensor = source.read();
-    const value = b.constant(isFloat(tensor.type) ? toFloat(tensor, bindings.floatType) : tensor);
-    constants.set(name, value);
-    return value;
+  const scope = new Map<string, Item | undefined>([...bindings.inputs, ...bindings.parameters]);
+  /** The initializers of a graph as constants, each made when it is first used. */
+  const initializersOf = ({ initializers }: ModelGraph): Surroundings => {
+    const constants = new Map<string, Value>();
+    return {
+      lacking: (name) => (initializers.has(name) ? initializers.get(name)!.unsupported : 'it is computed nowhere'),
+      get: (name) => {
+        const source = initializers.get(name);
+        if (!source || source.unsupported || constants.has(name)) return constants.get(name);
+        const tensor = source.read();
+        const value = b.constant(isFloat(tensor.type) ? toFloat(tensor, bindings.floatType) : tensor);
+        constants.set(name, value);
+        return value;
+      },
+    };
   };
+  const own = initializersOf(model.graph);
 
   const run = (
     nodes: readonly ModelNode[],
-    values: Map<string, Value | undefined>,
-    lookup: (name: string) => Value | undefined,
+    values: Map<string, Item | undefined>,
+    outer: Surroundings,
     opsets: ReadonlyMap<string, number>,
     path: string,
     depth: number,
   ): void => {
-    for (const node of sorted(nodes)) {
+    for (const node of inOrder(nodes)) {
       const label = path + labelOf(node);
       const opset = opsets.get(node.domain) ?? (isDefaultDomain(node.domain) ? (model.opsets.get('') ?? 0) : 0);
       const block = (reason: string) => {
         blockers.push({ label, opType: node.opType, domain: node.domain, opset, reason });
         for (const name of node.outputs) values.set(name, undefined);
       };
-      const inputs: (Value | undefined)[] = [];
+      const items: (Item | undefined)[] = [];
       let reachable = true;
       for (const name of node.inputs) {
-        const value = name === '' ? undefined : values.has(name) ? values.get(name) : lookup(name);
-        if (name !== '' && !value) {
-          if (!values.has(name)) block(`its input ${quoteName(name)} is computed nowhere`);
+        const item = name === '' ? undefined : values.has(name) ? values.get(name) : outer.get(name);
+        if (name !== '' && !item) {
+          const reason = values.has(name) ? undefined : outer.lacking(name);
+          if (reason) block(`its input ${quoteName(name)}: ${reason}`);
           reachable = false;
           break;
         }
-        inputs.push(value);
+        items.push(item);
       }
       if (!reachable) {
         for (const name of node.outputs) if (!values.has(name)) values.set(name, undefined);
@@ -171,14 +200,33 @@ export function instantiate(b: GraphBuilder, model: Model, operators: Operators,
         const local = model.functions.get(`${node.domain}:${node.opType}`);
         if (local && !(isDefaultDomain(node.domain) && operators.has(node.opType))) {
           if (depth >= deepestNesting) throw new Error('its definition nests too deeply');
-          const inner = new Map<string, Value | undefined>();
+          const inner = new Map<string, Item | undefined>();
+          const omitted = new Set<string>();
           local.inputs.forEach((name, i) => {
-            inner.set(name, inputs[i]);
+            if (items[i]) inner.set(name, items[i]);
+            else omitted.add(name);
           });
-          const body = local.nodes.map((member) => resolveReferences(member, node, local.defaults));
-          run(body, inner, () => undefined, local.opsets, `${label}/`, depth + 1);
+          const body = local.nodes.map((member) => bodyNode(member, node, local.defaults, omitted));
+          run(body, inner, nothing, local.opsets, `${label}/`, depth + 1);
           node.outputs.forEach((name, i) => {
             values.set(name, inner.get(local.outputs[i]));
+          });
+          continue;
+        }
+        if (isDefaultDomain(node.domain) && node.opType === 'If') {
+          if (depth >= deepestNesting) throw new Error('its branches nest too deeply');
+          const branch = takenBranch(node, items[0]);
+          const inner = new Map<string, Item | undefined>();
+          const local = initializersOf(branch);
+          const around: Surroundings = {
+            lacking: (name) =>
+              (branch.initializers.has(name) ? local : values.has(name) ? blocked : outer).lacking(name),
+            get: (name) => (branch.initializers.has(name) ? local : values.has(name) ? values : outer).get(name),
+          };
+          run(branch.nodes, inner, around, opsets, `${label}/`, depth + 1);
+          node.outputs.forEach((name, i) => {
+            const source = branch.outputs[i]?.name ?? '';
+            values.set(name, inner.has(source) ? inner.get(source) : around.get(source));
           });
           continue;
         }
@@ -187,30 +235,47 @@ export function instantiate(b: GraphBuilder, model: Model, operators: Operators,
           block(isDefaultDomain(node.domain) ? 'operator not supported' : 'unknown domain');
           continue;
         }
-        const result = operator(b, new OperatorCall(node, opset, inputs, bindings.floatType, bindings.options));
-        const outputs = Array.isArray(result) ? (result as readonly (Value | undefined)[]) : [result as Value];
+        const inputs = items.map((item) => (item instanceof Sequence ? undefined : item));
+        const sequences = new Map(
+          items.flatMap((item, i): [number, Sequence][] => (item instanceof Sequence ? [[i, item]] : [])),
+        );
+        const call = new OperatorCall(node, opset, inputs, bindings.floatType, bindings.options, sequences);
+        const result = operator(b, call);
+        const outputs = Array.isArray(result) ? (result as readonly (Item | undefined)[]) : [result as Item];
         node.outputs.forEach((name, i) => {
-          if (name === '') return;
-          values.set(name, outputs[i]);
+          if (name !== '' && outputs[i]) values.set(name, outputs[i]);
         });
       } catch (error) {
-        if (error instanceof InspectorError) throw error;
-        block((error as Error).message);
+        block((error as Error).message.replace(/\.$/, ''));
       }
     }
   };
-  run(model.graph.nodes, scope, initializer, model.opsets, '', 0);
+  run(model.graph.nodes, scope, own, model.opsets, '', 0);
   b.origin = undefined;
   const outputs = new Map<string, Value>();
   for (const { name } of model.graph.outputs) {
-    const value = scope.get(name) ?? (scope.has(name) ? undefined : initializer(name));
-    if (value) outputs.set(name, value);
+    const item = scope.has(name) ? scope.get(name) : own.get(name);
+    if (item && !(item instanceof Sequence)) outputs.set(name, item);
   }
   return { outputs, blockers };
 }
 
-/** A function's node with the attributes of the call in place of references. */
-function resolveReferences(member: ModelNode, call: ModelNode, defaults: ReadonlyMap<string, Attribute>): ModelNode {
+/** The branch that a constant condition chooses. */
+function takenBranch(node: ModelNode, condition: Item | undefined): ModelGraph {
+  const constant = condition instanceof Sequence ? undefined : condition?.constant;
+  if (!constant) throw new Error('which branch runs depends on data; export the model with a fixed condition');
+  const branch = node.attributes.get(constant.data[0] ? 'then_branch' : 'else_branch');
+  if (branch?.kind !== 'graph') throw new Error('the branch that is to run is missing');
+  return branch.value;
+}
+
+/** A function's node with the attributes of the call in place of references, and without inputs that the call leaves out. */
+function bodyNode(
+  member: ModelNode,
+  call: ModelNode,
+  defaults: ReadonlyMap<string, Attribute>,
+  omitted: ReadonlySet<string>,
+): ModelNode {
   const attributes = new Map<string, Attribute>();
   for (const [name, attribute] of member.attributes) {
     const resolved =
@@ -219,45 +284,6 @@ function resolveReferences(member: ModelNode, call: ModelNode, defaults: Readonl
         : attribute;
     if (resolved) attributes.set(name, resolved);
   }
-  return { ...member, attributes };
-}
-
-/** Nodes in an order in which each comes after what it needs; files should have it so, but not all do. */
-function sorted(nodes: readonly ModelNode[]): readonly ModelNode[] {
-  const producer = new Map<string, number>();
-  nodes.forEach((node, i) => {
-    for (const name of node.outputs) if (name !== '') producer.set(name, i);
-  });
-  const ordered = nodes.every((node, i) => node.inputs.every((name) => (producer.get(name) ?? -1) < i));
-  if (ordered) return nodes;
-  const result: ModelNode[] = [];
-  const state = new Uint8Array(nodes.length);
-  for (let start = 0; start < nodes.length; start++) {
-    const stack = [start];
-    while (stack.length > 0) {
-      const at = stack[stack.length - 1];
-      if (state[at] === 2) {
-        stack.pop();
-        continue;
-      }
-      if (state[at] === 0) {
-        state[at] = 1;
-        for (const name of nodes[at].inputs) {
-          const before = producer.get(name);
-          if (before === undefined || state[before] === 2) continue;
-          if (state[before] === 1)
-            throw new InspectorError(
-              `The model's graph has a cycle through ${quoteName(labelOf(nodes[before]))}.`,
-              'A graph must not depend on itself; export the model again.',
-            );
-          stack.push(before);
-        }
-      } else {
-        state[at] = 2;
-        stack.pop();
-        result.push(nodes[at]);
-      }
-    }
-  }
-  return result;
+  const inputs = member.inputs.map((name) => (omitted.has(name) ? '' : name));
+  return { ...member, inputs, attributes };
 }

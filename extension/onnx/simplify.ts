@@ -1,5 +1,5 @@
-import type { GraphBuilder } from './builder.ts';
-import type { Attributes, Value } from './graph.ts';
+import { expansions, factors, hoisted, operandOf, type Simplification, signs, twice } from './algebra.ts';
+import type { Value } from './graph.ts';
 import type { OpType, PrimitiveOp } from './ops.ts';
 import { broadcastShapes, constantInts } from './shapes.ts';
 import type { Shape } from './tensor.ts';
@@ -14,13 +14,6 @@ export function uniformValue(value: Value): number | undefined {
   const numbers = numbersOf(value.constant);
   return numbers.every((x) => x === numbers[0]) ? numbers[0] : undefined;
 }
-
-type Simplification = (
-  b: GraphBuilder,
-  inputs: readonly (Value | undefined)[],
-  attributes: Attributes,
-  shape: Shape,
-) => Value | undefined;
 
 /** `x` where the other operand is the neutral element and broadcasting does not enlarge it. */
 const neutral =
@@ -44,10 +37,6 @@ const firstOf =
     return undefined;
   };
 
-/** The argument of the node of type `op` that computes a value. */
-const operandOf = (value: Value | undefined, op: OpType): Value | undefined =>
-  value?.node?.opType === op ? value.node.inputs[0] : undefined;
-
 /** An operand is used before its expansion where broadcasting alone gives the same shape. */
 const unexpanded =
   (op: PrimitiveOp): Simplification =>
@@ -62,59 +51,6 @@ const unexpanded =
     return undefined;
   };
 
-/** x + (−y) = x − y and its relatives. */
-const signs: Partial<Record<OpType, Simplification>> = {
-  Add: (b, [x, y]) => {
-    const [minusX, minusY] = [operandOf(x, 'Neg'), operandOf(y, 'Neg')];
-    if (minusY) return b.sub(x!, minusY);
-    return minusX ? b.sub(y!, minusX) : undefined;
-  },
-  Sub: (b, [x, y]) => {
-    const minusY = operandOf(y, 'Neg');
-    return minusY && b.add(x!, minusY);
-  },
-  Mul: (b, [x, y]) => {
-    const [minusX, minusY] = [operandOf(x, 'Neg'), operandOf(y, 'Neg')];
-    if (minusX && minusY) return b.mul(minusX, minusY);
-    if (minusX && scalarValue(y!) !== undefined) return b.mul(minusX, b.neg(y!));
-    if (minusY && scalarValue(x!) !== undefined) return b.mul(b.neg(x!), minusY);
-    return undefined;
-  },
-  Neg: (b, [x]) => {
-    const node = x!.node;
-    if (node?.opType === 'Neg') return node.inputs[0];
-    if (node?.opType === 'Sub') return b.sub(node.inputs[1]!, node.inputs[0]!);
-    const factor = factorOf(x!);
-    return factor && b.mul(factor.rest, b.number(-factor.value, x!));
-  },
-};
-
-/** The number that a constant scalar is. */
-const scalarValue = (value: Value): number | undefined =>
-  value.constant && value.shape.length === 0 && isFloat(value.type) ? numbersOf(value.constant)[0] : undefined;
-
-/** A product with a constant scalar, taken apart. */
-function factorOf(value: Value): { value: number; rest: Value } | undefined {
-  if (value.node?.opType !== 'Mul') return undefined;
-  const [x, y] = value.node.inputs as [Value, Value];
-  const [left, right] = [scalarValue(x), scalarValue(y)];
-  if (right !== undefined) return { value: right, rest: x };
-  return left === undefined ? undefined : { value: left, rest: y };
-}
-
-/** c·(d·x) = (c·d)·x */
-const joinFactors: Simplification = (b, [x, y]) => {
-  for (const [constant, other] of [
-    [x!, y!],
-    [y!, x!],
-  ]) {
-    const value = scalarValue(constant);
-    const factor = value === undefined ? undefined : factorOf(other);
-    if (factor) return b.mul(factor.rest, b.number(value! * factor.value, other));
-  }
-  return undefined;
-};
-
 /** Reductions over axes of size 1 only change the shape. */
 const reduceNothing: Simplification = (b, [x, axes], _attributes, shape) => {
   const over = constantInts(axes, 'the axes');
@@ -125,13 +61,13 @@ const reduceNothing: Simplification = (b, [x, axes], _attributes, shape) => {
 
 /**
  * Identities applied whenever a node is built. They keep gradient graphs small. None changes a value but for the rounding
- * of products of constants; sums are not reassociated.
+ * of products; sums are not reassociated.
  */
 export const simplifications: Partial<Record<OpType, Simplification>> = {
-  Add: firstOf(neutral(0, [0, 1]), signs.Add!, unexpanded('Add')),
-  Sub: firstOf(neutral(0, [1]), signs.Sub!, unexpanded('Sub')),
-  Mul: firstOf(neutral(1, [0, 1]), signs.Mul!, joinFactors, unexpanded('Mul')),
-  Div: firstOf(neutral(1, [1]), unexpanded('Div')),
+  Add: firstOf(neutral(0, [0, 1]), signs.Add, twice, unexpanded('Add'), expansions('Add')),
+  Sub: firstOf(neutral(0, [1]), signs.Sub, unexpanded('Sub'), expansions('Sub')),
+  Mul: firstOf(neutral(1, [0, 1]), factors, signs.Mul, unexpanded('Mul'), expansions('Mul')),
+  Div: firstOf(neutral(1, [1]), signs.Div, unexpanded('Div'), expansions('Div')),
   Max: unexpanded('Max'),
   Min: unexpanded('Min'),
   Pow: (b, [x, y], _attributes, shape) => {
@@ -151,7 +87,7 @@ export const simplifications: Partial<Record<OpType, Simplification>> = {
         return undefined;
     }
   },
-  Neg: signs.Neg!,
+  Neg: firstOf(signs.Neg, expansions('Neg')),
   Identity: (_b, [x]) => x,
   Cast: (_b, [x], { to }) => (x!.type === to ? x : undefined),
   Reshape: (b, [x], _attributes, shape) => {
@@ -181,8 +117,8 @@ export const simplifications: Partial<Record<OpType, Simplification>> = {
     return forward && sameShape(x!.shape, shape) ? x : undefined;
   },
   Pad: (_b, [x, pads]) => (constantInts(pads, 'the pads').every((amount) => amount === 0) ? x : undefined),
-  ReduceSum: reduceNothing,
-  ReduceMean: reduceNothing,
+  ReduceSum: firstOf(reduceNothing, hoisted('ReduceSum')),
+  ReduceMean: firstOf(reduceNothing, hoisted('ReduceMean')),
   ReduceMax: reduceNothing,
   ReduceMin: reduceNothing,
   ReduceProd: reduceNothing,

@@ -133,7 +133,7 @@ export function applyOperator(
   const operator = operators.get(spec.op);
   assert.ok(operator, `${spec.op} has no definition`);
   const result = operator(b, new OperatorCall(nodeOf(spec), spec.opset ?? 18, inputs, floatType));
-  return Array.isArray(result) ? result : [result as Value];
+  return (Array.isArray(result) ? result : [result]) as readonly (Value | undefined)[];
 }
 
 /**

@@ -4,11 +4,14 @@ import type { Operator } from '../../onnx/instantiate.ts';
 import { type PrimitiveOp, unaryOps } from '../../onnx/ops.ts';
 import { isFloat, numbersOf } from '../../onnx/tensor.ts';
 
-/** An operator that is a primitive as it stands. */
+/** An operator of so many inputs that is a primitive as it stands. */
 const primitive =
-  (op: PrimitiveOp): Operator =>
+  (op: PrimitiveOp, arity: number): Operator =>
   (b, call) =>
-    b.emit(op, call.inputs);
+    b.emit(
+      op,
+      Array.from({ length: arity }, (_, i) => call.input(i)),
+    );
 
 /** Folds an operator of any number of arguments from one of two. */
 const nary =
@@ -17,32 +20,17 @@ const nary =
     call.inputs.map((_, i) => call.input(i)).reduce(combine(b));
 
 /** Primitives whose definition has not changed since opset 7 but for types and broadcasting. */
-const unchanged = [
-  ...unaryOps,
-  'Sign',
-  'Floor',
-  'Ceil',
-  'Round',
-  'IsNaN',
-  'Not',
-  'Add',
-  'Sub',
-  'Mul',
-  'Equal',
-  'Greater',
-  'GreaterOrEqual',
-  'Less',
-  'LessOrEqual',
-  'And',
-  'Or',
-  'Xor',
-  'Where',
-] as const;
+const unchanged: Readonly<Record<number, readonly PrimitiveOp[]>> = {
+  1: [...unaryOps, 'Sign', 'Floor', 'Ceil', 'Round', 'IsNaN', 'Not'],
+  // Integer division truncates, which the folding of constants does too.
+  2: ['Add', 'Sub', 'Mul', 'Div', 'Equal', 'Greater', 'GreaterOrEqual', 'Less', 'LessOrEqual', 'And', 'Or', 'Xor'],
+  3: ['Where'],
+};
 
 export const elementwise: Record<string, Operator> = {
-  ...Object.fromEntries(unchanged.map((op) => [op, primitive(op)])),
-  // Integer division truncates, which the folding of constants does too.
-  Div: primitive('Div'),
+  ...Object.fromEntries(
+    Object.entries(unchanged).flatMap(([arity, ops]) => ops.map((op) => [op, primitive(op, Number(arity))])),
+  ),
   // The exponent may have another type than the base.
   Pow: (b, call) => b.pow(call.input(0), b.cast(call.input(1), call.input(0).type)),
   // Of floating-point numbers the remainder is x − y·n with n = trunc(x/y), which is constant almost everywhere.

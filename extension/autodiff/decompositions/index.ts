@@ -14,6 +14,7 @@ import { reductions } from './reduction.ts';
 import { refused } from './refused.ts';
 import { resizing } from './resize.ts';
 import { selection } from './selection.ts';
+import { sequences } from './sequence.ts';
 
 /** Every operator of the default domain that can be read, with its definition in terms of primitives. */
 export const operators: Operators = new Map(
@@ -33,5 +34,6 @@ export const operators: Operators = new Map(
     ...pooling,
     ...resizing,
     ...selection,
+    ...sequences,
   }),
 );

@@ -34,6 +34,7 @@ export const refused: Record<string, Operator> = Object.fromEntries([
     'ConvInteger',
     'MatMulInteger',
   ),
+  ...because('mapping over a sequence is not supported; write it out', 'SequenceMap'),
   ...because('optional values are not supported', 'Optional', 'OptionalGetElement', 'OptionalHasElement'),
   ...because('determinants have no gradient here; write them with products and sums', 'Det'),
   ...because('inverses have no gradient here; write them with products and sums', 'Inverse'),

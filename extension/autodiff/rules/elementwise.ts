@@ -2,8 +2,8 @@ import type { BinaryOp, UnaryOp } from '../../onnx/ops.ts';
 import { numbersOf } from '../../onnx/tensor.ts';
 import { simple } from '../rule.ts';
 
-/** 2/√π, the slope of erf at 0. */
-const erfSlope = 2 / Math.sqrt(Math.PI);
+/** log(2/√π), 2/√π being the slope of erf at 0. */
+const logErfSlope = Math.log(2 / Math.sqrt(Math.PI));
 
 // At kinks the choice is PyTorch's: relu'(0) = 0, |·|'(0) = 0, ties of max and min are shared half and half.
 export const elementwise = simple<UnaryOp | BinaryOp | 'Where' | 'Cast'>({
@@ -23,8 +23,8 @@ export const elementwise = simple<UnaryOp | BinaryOp | 'Where' | 'Cast'>({
   Atanh: (b, { in: [x] }, dy) => [b.div(dy, b.oneMinus(b.mul(x, x)))],
   Cos: (b, { in: [x] }, dy) => [b.neg(b.mul(dy, b.unary('Sin', x)))],
   Cosh: (b, { in: [x] }, dy) => [b.mul(dy, b.unary('Sinh', x))],
-  // (2/√π)·exp(−x²)
-  Erf: (b, { in: [x] }, dy) => [b.mul(dy, b.affine(b.exp(b.neg(b.mul(x, x))), erfSlope))],
+  // (2/√π)·exp(−x²), the factor drawn into the exponent
+  Erf: (b, { in: [x] }, dy) => [b.mul(dy, b.exp(b.sub(b.number(logErfSlope, x), b.mul(x, x))))],
   Exp: (b, { out: [y] }, dy) => [b.mul(dy, y)],
   Identity: (_b, _node, dy) => [dy],
   Log: (b, { in: [x] }, dy) => [b.div(dy, x)],
@@ -47,7 +47,7 @@ export const elementwise = simple<UnaryOp | BinaryOp | 'Where' | 'Cast'>({
   // ----- two arguments -----
   Add: (_b, _node, dz) => [dz, dz],
   Sub: (b, _node, dz) => [dz, b.neg(dz)],
-  Mul: (b, { in: [x, y] }, dz) => [b.mul(dz, y), b.mul(dz, x)],
+  Mul: (b, { in: [x, y] }, dz) => (x === y ? [b.mul(dz, b.affine(x, 2))] : [b.mul(dz, y), b.mul(dz, x)]),
   // z = x/y            dx = dz/y, dy = −dz·z/y
   Div: (b, { in: [, y], out: [z] }, dz) => {
     const dx = b.div(dz, y);

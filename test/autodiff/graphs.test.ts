@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { operators } from '../../extension/autodiff/decompositions/index.ts';
+import { GraphBuilder } from '../../extension/onnx/builder.ts';
+import { instantiate } from '../../extension/onnx/instantiate.ts';
+import type { Attribute, Initializer, Model, ModelGraph, ModelNode } from '../../extension/onnx/model.ts';
+import { type Tensor, tensorOf } from '../../extension/onnx/tensor.ts';
+
+const node = (
+  opType: string,
+  inputs: readonly string[],
+  outputs: readonly string[],
+  attributes: Readonly<Record<string, Attribute>> = {},
+): ModelNode => ({ name: '', opType, domain: '', inputs, outputs, attributes: new Map(Object.entries(attributes)) });
+
+const initializer = (name: string, tensor: Tensor): [string, Initializer] => [
+  name,
+  { name, type: tensor.type, typeName: tensor.type, shape: tensor.shape, read: () => tensor },
+];
+
+const graphOf = (
+  nodes: readonly ModelNode[],
+  outputs: readonly string[],
+  initializers: Readonly<Record<string, Tensor>> = {},
+): ModelGraph => ({
+  name: 'graph',
+  nodes,
+  initializers: new Map(Object.entries(initializers).map(([name, tensor]) => initializer(name, tensor))),
+  inputs: [],
+  outputs: outputs.map((name) => ({ name, type: undefined, typeName: '', dims: undefined })),
+});
+
+const int = (value: number): Attribute => ({ kind: 'int', value });
+const vector = (...values: number[]): Tensor => tensorOf('int64', [values.length], values);
+const scalar = (value: number): Tensor => tensorOf('int64', [], [value]);
+
+/** Builds a graph of constants and returns its outputs' numbers. */
+function run(graph: ModelGraph) {
+  const model: Model = { irVersion: 8, opsets: new Map([['', 18]]), producer: '', graph, functions: new Map() };
+  const { outputs, blockers } = instantiate(new GraphBuilder(), model, operators, {
+    inputs: new Map(),
+    parameters: new Map(),
+    floatType: 'float64',
+  });
+  return {
+    blockers: blockers.map(({ label, reason }) => `${label}: ${reason}`),
+    values: new Map([...outputs].map(([name, value]) => [name, Array.from(value.constant?.data ?? [], Number)])),
+    shapes: new Map([...outputs].map(([name, value]) => [name, [...value.shape]])),
+  };
+}
+
+describe('sequences are kept beside the graph', () => {
+  it('split, pick, insert, erase, join', () => {
+    const { blockers, values, shapes } = run(
+      graphOf(
+        [
+          node('SplitToSequence', ['x'], ['s'], { keepdims: int(0) }),
+          node('SequenceAt', ['s', 'last'], ['picked']),
+          node('SequenceLength', ['s'], ['length']),
+          node('SequenceInsert', ['s', 'picked', 'zero'], ['longer']),
+          node('SequenceErase', ['longer', 'one'], ['shorter']),
+          node('ConcatFromSequence', ['shorter'], ['joined'], { axis: int(0), new_axis: int(1) }),
+          node('SplitToSequence', ['x', 'two'], ['pairs']),
+          node('ConcatFromSequence', ['pairs'], ['whole'], { axis: int(0) }),
+          node('SequenceAt', ['pairs', 'one'], ['rest']),
+          node('SequenceConstruct', ['picked', 'zero'], ['made']),
+          node('SequenceAt', ['made', 'zero'], ['again']),
+        ],
+        ['picked', 'length', 'joined', 'whole', 'rest', 'again'],
+        { x: vector(4, 5, 6), last: scalar(-1), zero: scalar(0), one: scalar(1), two: scalar(2) },
+      ),
+    );
+    assert.deepEqual(blockers, []);
+    assert.deepEqual(Object.fromEntries(values), {
+      picked: [6],
+      length: [3],
+      joined: [6, 5, 6],
+      whole: [4, 5, 6],
+      rest: [6],
+      again: [6],
+    });
+    assert.deepEqual(shapes.get('picked'), []);
+    assert.deepEqual(shapes.get('rest'), [1]);
+  });
+
+  it('a sequence where a tensor belongs is reported', () => {
+    const { blockers } = run(
+      graphOf([node('SequenceConstruct', ['x'], ['s']), node('Neg', ['s'], ['y'])], ['y'], { x: vector(1) }),
+    );
+    assert.deepEqual(blockers, ['y: input 0 is a sequence']);
+  });
+
+  it('a position outside is reported', () => {
+    const { blockers } = run(
+      graphOf([node('SequenceEmpty', [], ['s']), node('SequenceAt', ['s', 'zero'], ['y'])], ['y'], { zero: scalar(0) }),
+    );
+    assert.deepEqual(blockers, ['y: position 0 is outside a sequence of 0']);
+  });
+});
+
+describe('If with a constant condition becomes the branch that it takes', () => {
+  const branches = (condition: Tensor) =>
+    graphOf(
+      [
+        node('Add', ['x', 'x'], ['double']),
+        node('If', ['condition'], ['y', 'z'], {
+          then_branch: {
+            kind: 'graph',
+            value: graphOf([node('Mul', ['double', 'k'], ['a'])], ['a', 'double'], { k: vector(10) }),
+          },
+          else_branch: { kind: 'graph', value: graphOf([node('Neg', ['x'], ['a'])], ['a', 'k'], { k: vector(7) }) },
+        }),
+        node('Add', ['y', 'z'], ['sum']),
+      ],
+      ['y', 'z', 'sum'],
+      { x: vector(3), condition },
+    );
+  it('then', () => {
+    const { blockers, values } = run(branches(tensorOf('bool', [], [1])));
+    assert.deepEqual(blockers, []);
+    assert.deepEqual(Object.fromEntries(values), { y: [60], z: [6], sum: [66] });
+  });
+  it('else', () => {
+    const { values } = run(branches(tensorOf('bool', [1], [0])));
+    assert.deepEqual(Object.fromEntries(values), { y: [-3], z: [7], sum: [4] });
+  });
+  it('a blocked value outside is reported once', () => {
+    const graph = graphOf(
+      [
+        node('RandomNormal', [], ['r']),
+        node('If', ['condition'], ['y'], {
+          then_branch: { kind: 'graph', value: graphOf([node('Neg', ['r'], ['a'])], ['a']) },
+        }),
+      ],
+      ['y'],
+      { condition: tensorOf('bool', [], [1]) },
+    );
+    assert.deepEqual(run(graph).blockers, [
+      'r: draws random numbers; export the model in evaluation mode, or give the numbers as an input',
+    ]);
+  });
+  it('a condition that depends on data is refused', () => {
+    const graph = graphOf([node('If', ['x'], ['y'])], ['y']);
+    const model: Model = { irVersion: 8, opsets: new Map([['', 18]]), producer: '', graph, functions: new Map() };
+    const b = new GraphBuilder();
+    const { blockers } = instantiate(b, model, operators, {
+      inputs: new Map([['x', b.input('x', 'bool', [])]]),
+      parameters: new Map(),
+      floatType: 'float64',
+    });
+    assert.equal(blockers[0].reason, 'which branch runs depends on data; export the model with a fixed condition');
+  });
+});
