@@ -17,6 +17,7 @@ export async function bundle(options = {}) {
     bundle: true,
     platform: 'node',
     target: 'node20',
+    mainFields: ['module', 'main'],
     format: 'cjs',
     external: ['onnxruntime-node', 'vscode'],
     sourcemap: true,

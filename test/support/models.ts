@@ -1,8 +1,8 @@
 import type { Dataset } from '../../extension/datasets/dataset.ts';
 import type { Attribute, Initializer, Model, ModelNode } from '../../extension/onnx/model.ts';
-import { elementCount, type Tensor } from '../../extension/onnx/tensor.ts';
+import { elementCount, type FloatType, type Tensor, tensorOf } from '../../extension/onnx/tensor.ts';
 
-/** Networks and data for benchmarks, made in memory: random numbers, real shapes. */
+/** Networks and data made in memory for tests and benchmarks: random numbers, real shapes. */
 
 const random = (() => {
   let state = 12345;
@@ -18,14 +18,21 @@ function tensor(shape: readonly number[], scale: number): Tensor<'float32'> {
   return { type: 'float32', shape, data };
 }
 
-class ModelBuilder {
+export class ModelBuilder {
   private readonly nodes: ModelNode[] = [];
   private readonly initializers = new Map<string, Initializer>();
 
-  weight(name: string, shape: readonly number[], fanIn: number): string {
-    const value = tensor(shape, 1 / Math.sqrt(fanIn));
-    this.initializers.set(name, { name, type: 'float32', typeName: 'float', shape, read: () => value });
+  constructor(private readonly type: FloatType = 'float32') {}
+
+  /** An initializer with given values. */
+  values(name: string, shape: readonly number[], values: readonly number[]): string {
+    const value = tensorOf(this.type, shape, values);
+    this.initializers.set(name, { name, type: this.type, typeName: this.type, shape, read: () => value });
     return name;
+  }
+
+  weight(name: string, shape: readonly number[], fanIn: number): string {
+    return this.values(name, shape, tensor(shape, 1 / Math.sqrt(fanIn)).data as unknown as number[]);
   }
 
   node(opType: string, inputs: string[], attributes: Record<string, number | readonly number[]> = {}): string {
@@ -60,7 +67,8 @@ class ModelBuilder {
     });
   }
 
-  model(input: readonly number[], output: string): Model {
+  /** @param batch the first dimension of the input: a name, or a number for a model bound to it */
+  model(input: readonly number[], output: string, batch: string | number = 'N'): Model {
     return {
       irVersion: 8,
       opsets: new Map([['', 20]]),
@@ -70,8 +78,8 @@ class ModelBuilder {
         name: 'benchmark',
         nodes: this.nodes,
         initializers: this.initializers,
-        inputs: [{ name: 'x', type: 'float32', typeName: 'float', dims: ['N', ...input] }],
-        outputs: [{ name: output, type: 'float32', typeName: 'float', dims: undefined }],
+        inputs: [{ name: 'x', type: this.type, typeName: this.type, dims: [batch, ...input] }],
+        outputs: [{ name: output, type: this.type, typeName: this.type, dims: undefined }],
       },
     };
   }
