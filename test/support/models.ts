@@ -31,6 +31,13 @@ export class ModelBuilder {
     return name;
   }
 
+  /** A one-dimensional int64 initializer. */
+  integers(name: string, values: readonly number[]): string {
+    const value = tensorOf('int64', [values.length], values);
+    this.initializers.set(name, { name, type: 'int64', typeName: 'int64', shape: value.shape, read: () => value });
+    return name;
+  }
+
   weight(name: string, shape: readonly number[], fanIn: number): string {
     return this.values(name, shape, tensor(shape, 1 / Math.sqrt(fanIn)).data as unknown as number[]);
   }

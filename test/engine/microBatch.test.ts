@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { type Chunks, chooseChunks, chunksOf, evenChunks } from '../../extension/engine/chunks.ts';
+import { createProblem, type Problem } from '../../extension/engine/problem.ts';
+import { type Advance, Runner } from '../../extension/engine/runner.ts';
+import { adam } from '../../extension/optimizers/adam.ts';
+import { completeHyperparameters } from '../../extension/optimizers/hyperparameters.ts';
+import { InspectorError } from '../../extension/shared/errors.ts';
+import { ModelBuilder, mlp, samples } from '../support/models.ts';
+
+const hyper = completeHyperparameters(adam, 'pytorch', { eps: 1e-6 });
+
+async function oneStep(problem: Problem, chunks: Chunks): Promise<Advance> {
+  const runner = new Runner(problem, {
+    optimizer: adam,
+    hyper,
+    stage: 'inf',
+    device: 'cpu',
+    chunks: { plain: chunks, corrected: chunks },
+    threads: 1,
+  });
+  try {
+    return await runner.correctedSteps(runner.start(), 1, true);
+  } finally {
+    await runner.release();
+  }
+}
+
+describe('micro-batches', () => {
+  const problem = createProblem(mlp([6, 8, 10]), samples(23, [6]), { dtype: 'float64' });
+  for (const [size, together] of [
+    [1, false],
+    [4, false],
+    [5, true],
+    [11, false],
+    [22, true],
+    [22, false],
+  ] as const) {
+    it(`of ${size}, ${together ? 'side by side' : 'in turn'}, give the result of the whole batch`, async () => {
+      const whole = await oneStep(problem, chunksOf(23, 23));
+      const parts = await oneStep(problem, chunksOf(23, size, together));
+      assert.ok(Math.abs(parts.records[0].loss - whole.records[0].loss) < 1e-13);
+      for (const kind of ['gradient', 'normGradient', 'correction'] as const) {
+        const expected = whole.arrays![kind].data as Float64Array;
+        const got = parts.arrays![kind].data as Float64Array;
+        const scale = Math.max(...expected.map(Math.abs));
+        expected.forEach((value, i) => {
+          assert.ok(Math.abs(got[i] - value) <= 1e-12 * scale, `${kind}[${i}]`);
+        });
+      }
+    });
+  }
+
+  it('are even and avoid a rest where a divisor is near', () => {
+    assert.deepEqual(evenChunks(1797, 600), { size: 599, count: 3, rest: 0, together: false });
+    assert.deepEqual(evenChunks(10_000, 1024), { size: 1000, count: 10, rest: 0, together: false });
+    assert.deepEqual(evenChunks(23, 6), { size: 6, count: 3, rest: 5, together: false });
+  });
+
+  it('are chosen from the memory budget', () => {
+    const rich = chooseChunks(problem, { memoryBudget: 2 ** 30 });
+    assert.equal(rich.corrected.together, true);
+    const poor = chooseChunks(problem, { memoryBudget: 20_000 });
+    assert.ok(poor.corrected.size < 23 && !poor.corrected.together);
+  });
+});
+
+/** A network whose batch is baked into a Reshape, as tracing exporters write it. */
+function boundModel(batch: number) {
+  const m = new ModelBuilder('float64');
+  m.integers('shape', [batch, 6]);
+  return m.model([2, 3], m.linear(m.node('Reshape', ['x', 'shape']), 'fc', 6, 10), batch);
+}
+
+describe('models with a fixed batch', () => {
+  it('are rebuilt for other batches where nothing depends on it', () => {
+    const m = new ModelBuilder('float64');
+    const problem = createProblem(m.model([6], m.linear('x', 'fc', 6, 10), 1), samples(20, [6]));
+    assert.equal(problem.fixedBatch, undefined);
+    assert.match(problem.notes.join(), /fixed batch of 1; it was rebuilt/);
+  });
+
+  it('are run in chunks of that size where it is baked in', async () => {
+    const problem = createProblem(boundModel(5), samples(20, [2, 3]));
+    assert.equal(problem.fixedBatch, 5);
+    const { plain } = chooseChunks(problem, { memoryBudget: 2 ** 30 });
+    assert.deepEqual([plain.size, plain.count, plain.rest], [5, 4, 0]);
+    const advance = await oneStep(problem, plain);
+    assert.ok(Number.isFinite(advance.records[0].loss));
+  });
+
+  it('say what to do where the samples are no multiple of it', () => {
+    const problem = createProblem(boundModel(5), samples(23, [2, 3]));
+    assert.throws(
+      () => chooseChunks(problem, { memoryBudget: 2 ** 30 }),
+      new InspectorError(
+        'The model is bound to batches of 5, and 23 samples are no multiple of that.',
+        'Export the model with a dynamic batch axis, or use --limit 20.',
+      ),
+    );
+  });
+});
