@@ -1,12 +1,19 @@
 import type { OpType } from '../../onnx/ops.ts';
 import type { Replacement } from '../../onnx/rewrite.ts';
 import { asConvolution } from './convolution.ts';
+import { elementwiseLowerings } from './elementwise.ts';
 import { averagePoolGradient, maxPoolMask, repeatByResize } from './pooling.ts';
 import { weightGradient } from './weightGradient.ts';
 
 /** Operators that are not ONNX's, and those that ONNX Runtime computes faster in another form. */
 export const float32Lowerings: Partial<Record<OpType, Replacement>> = {
+  ...elementwiseLowerings,
+  // Without strides, the convolution with the reversed kernel is faster than the transposed one.
   ConvTranspose: (b, [x, w], { attributes }) => {
+    const strides = attributes.strides as readonly number[];
+    const padding = attributes.output_padding as readonly number[];
+    if (strides.some((stride) => stride > 1) && padding.every((amount, i) => amount < strides[i]))
+      return b.emit('ConvTranspose', [x, w], attributes);
     const conv = asConvolution(b, x!, w!, attributes);
     return b.emit('Conv', [conv.x, conv.w], conv.attributes);
   },

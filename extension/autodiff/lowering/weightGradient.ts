@@ -29,21 +29,24 @@ interface Side {
 export function weightGradient(b: GraphBuilder, x: Value, dy: Value, attributes: Attributes): Value {
   const kernel = ints(attributes, 'kernel_shape');
   const group = attributes.group as number;
-  const [n, c, ...size] = x.shape;
+  const [, c, ...size] = x.shape;
   const [, m, ...out] = dy.shape;
   const [strides, dilations, pads] = ['strides', 'dilations', 'pads'].map((name) => ints(attributes, name));
   const onX = axesOfX(kernel, strides, c, m);
   const grid = kernel.map((_, i) => (onX[i] ? out[i] : size[i]));
   const axesWhere = (wanted: boolean) => kernel.flatMap((_, i) => (onX[i] === wanted ? [i] : []));
+  // Long rows are summed image by image; short ones, and those of many small groups, are joined over the batch.
+  const joined = group > 1 || elementCount(grid) <= longRow;
+  const swap = (value: Value) => (joined ? b.transpose(value, [1, 0, ...kernel.map((_, i) => i + 2)]) : value);
   const left: Side = {
-    data: dy,
+    data: swap(dy),
     channels: m / group,
     axes: axesWhere(false),
     first: (tap) => kernel.map((_, i) => (onX[i] ? 0 : pads[i] - dilations[i] * tap[i])),
     steps: kernel.map(() => 1),
   };
   const right: Side = {
-    data: x,
+    data: swap(x),
     channels: c / group,
     axes: axesWhere(true),
     first: (tap) => kernel.map((_, i) => (onX[i] ? dilations[i] * tap[i] - pads[i] : 0)),
@@ -51,7 +54,7 @@ export function weightGradient(b: GraphBuilder, x: Value, dy: Value, attributes:
   };
   const rows = shiftedCopies(b, left, kernel, grid);
   const columns = shiftedCopies(b, right, kernel, grid);
-  const product = sumOfProducts(b, rows, columns, { n, group, positions: elementCount(grid) });
+  const product = sumOfProducts(b, rows, columns, { group, joined });
   return arrange(b, product, { left, right, kernel, group });
 }
 
@@ -111,31 +114,41 @@ function shifted(b: GraphBuilder, data: Value, cut: readonly number[], filled: r
   return b.pad(data, [0, 0, ...cut.map((amount) => -amount)], [0, 0, ...filled]);
 }
 
+/** Images with more positions than this are multiplied one by one. */
+const longRow = 64;
+
 /** Matrices with fewer rows than this are stacked, so that products are not too thin to be fast. */
 const thin = 128;
 const thinnest = 16;
 
-/** For each pair of copies Σₙ left·rightᵀ, as [left, right, g, m, c]; thin copies of one side are joined first. */
+/**
+ * For each pair of copies the sum of left·rightᵀ over all positions of all images, as [left, right, g, m, c]; thin copies of
+ * one side are joined first.
+ */
 function sumOfProducts(
   b: GraphBuilder,
   left: readonly Value[],
   right: readonly Value[],
-  { n, group, positions }: { n: number; group: number; positions: number },
+  { group, joined }: { group: number; joined: boolean },
 ): Value {
-  const channels = (copies: readonly Value[]) => copies[0].shape[1] / group;
+  const batchAxis = joined ? 1 : 0;
+  const channels = (copies: readonly Value[]) => copies[0].shape[1 - batchAxis] / group;
   const smaller = Math.min(channels(left), channels(right));
   const larger = Math.max(channels(left), channels(right));
-  const stacked = (copies: readonly Value[], join: boolean): Value[] => {
+  const matrices = (copies: readonly Value[], stack: boolean): Value[] => {
     const own = channels(copies);
-    const split = copies.map((copy) => b.reshape(copy, [n, group, own, positions]));
-    return join ? [b.concat(split, 2)] : split;
+    const [n, positions] = [copies[0].shape[batchAxis], elementCount(copies[0].shape.slice(2))];
+    const shape = joined ? [group, own, n * positions] : [n, group, own, positions];
+    const split = copies.map((copy) => b.reshape(copy, shape));
+    return stack ? [b.concat(split, shape.length - 2)] : split;
   };
   const leftFirst = channels(left) <= channels(right);
-  const rows = stacked(left, smaller < thin && (leftFirst || larger < thinnest));
-  const columns = stacked(right, smaller < thin && (!leftFirst || larger < thinnest));
+  const rows = matrices(left, smaller < thin && (leftFirst || larger < thinnest));
+  const columns = matrices(right, smaller < thin && (!leftFirst || larger < thinnest));
   const products = rows.map((row) =>
     columns.map((column) => {
-      const sum = b.reduceSum(b.matMul(row, b.swapLast(column)), [0]);
+      const product = b.matMul(row, b.swapLast(column));
+      const sum = joined ? product : b.reduceSum(product, [0]);
       const [l, r] = [left.length / rows.length, right.length / columns.length];
       return b.transpose(b.reshape(sum, [group, l, channels(left), r, channels(right)]), [1, 3, 0, 2, 4]);
     }),
