@@ -74,6 +74,7 @@ export function parameterCandidates(
     else if (asked) candidates.push(initializer);
     else if (trainable.length > 0) reject('not named by --trainable');
     else if (roles.length > 0 && roles.every((role) => role !== undefined)) reject(roles[0]!);
+    else if (elementCount(shape) === 0) reject('has no elements');
     else if (elementCount(shape) === 1 && shape.length === 0 && generatedName.test(name))
       reject('scalar that the exporter folded from a constant');
     else candidates.push(initializer);
@@ -88,7 +89,10 @@ function usesOf(model: Model): Map<string, (string | undefined)[]> {
     const fixed = isDefaultDomain(node.domain) ? fixedInputs.get(node.opType) : undefined;
     node.inputs.forEach((name, i) => {
       if (!model.graph.initializers.has(name)) return;
-      uses.set(name, [...(uses.get(name) ?? []), fixed?.inputs.includes(i) ? fixed.what : undefined]);
+      const role = fixed?.inputs.includes(i) ? fixed.what : undefined;
+      const known = uses.get(name);
+      if (known) known.push(role);
+      else uses.set(name, [role]);
     });
   }
   return uses;

@@ -1,0 +1,278 @@
+import { isDefaultDomain, type Model, type ModelNode } from '../onnx/model.ts';
+import { elementCount } from '../onnx/tensor.ts';
+import { quoteName } from '../shared/errors.ts';
+import { equalGroups, isUniform } from './equalTensors.ts';
+import type { LossName } from './loss.ts';
+import { nameList, parameterCandidates } from './parameters.ts';
+
+export type ExportWarningCode =
+  | 'folded-normalisation'
+  | 'running-statistics'
+  | 'untied-weights'
+  | 'merged-parameters'
+  | 'renamed-weights'
+  | 'packed-gates'
+  | 'double-activation';
+
+/** A sign that the file is not the model that was trained, and what that does to the numbers. */
+export interface ExportWarning {
+  readonly code: ExportWarningCode;
+  readonly title: string;
+  /** What it means for the optimizer's bias. */
+  readonly detail: string;
+  /** Names of the initializers concerned. */
+  readonly parameters: readonly string[];
+  readonly remedy: string;
+}
+
+/** The calls of both PyTorch exporters that keep names, normalisation, tied and separate parameters as they are. */
+export const wholeExport = {
+  dynamo: 'torch.onnx.export(model, args, "model.onnx", dynamo=True, optimize=False, external_data=False)',
+  legacy:
+    'torch.onnx.export(model, args, "model.onnx", dynamo=False, training=torch.onnx.TrainingMode.TRAINING, do_constant_folding=False)',
+} as const;
+
+/** Everything that the rules below look at. */
+class View {
+  readonly nodes: readonly ModelNode[];
+  readonly fromPyTorch: boolean;
+  /** Names of float initializers that can be parameters. */
+  readonly candidates: ReadonlySet<string>;
+  /** The initializer behind each name, through Identity nodes. */
+  private readonly roots = new Map<string, string>();
+  /** Uses of each initializer by nodes other than Identity. */
+  readonly uses = new Map<string, { readonly node: ModelNode; readonly input: number; readonly name: string }[]>();
+
+  constructor(readonly model: Model) {
+    this.nodes = model.graph.nodes.filter(({ domain }) => isDefaultDomain(domain));
+    this.fromPyTorch = /^pytorch\b/i.test(model.producer);
+    this.candidates = new Set(parameterCandidates(model, {}).candidates.map(({ name }) => name));
+    for (const name of model.graph.initializers.keys()) this.roots.set(name, name);
+    for (const { opType, inputs, outputs } of this.nodes) {
+      const root = opType === 'Identity' ? this.roots.get(inputs[0]) : undefined;
+      if (root !== undefined) this.roots.set(outputs[0], root);
+    }
+    for (const node of this.nodes) {
+      if (node.opType === 'Identity') continue;
+      node.inputs.forEach((name, input) => {
+        const root = this.roots.get(name);
+        if (root === undefined) return;
+        const known = this.uses.get(root);
+        if (known) known.push({ node, input, name });
+        else this.uses.set(root, [{ node, input, name }]);
+      });
+    }
+  }
+
+  /** The initializer that feeds an input of a node, if one does. */
+  initializer(node: ModelNode, input: number): string | undefined {
+    return this.roots.get(node.inputs[input] ?? '');
+  }
+
+  get remedy(): string {
+    return this.fromPyTorch
+      ? `Export the model so that it stays whole: ${wholeExport.dynamo}, or with the legacy exporter ${wholeExport.legacy}.`
+      : 'Export the model without optimising it (no constant folding, no fusion), in the form in which it is trained.';
+  }
+}
+
+/** Names that exporters give to tensors that they computed: `val_3`, `onnx::MatMul_17`. */
+const generated = (name: string): boolean => /^(val_\d+|onnx::\w+)$/.test(name);
+const plural = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`;
+
+/**
+ * What exporters are known to change and Adam's bias is not invariant under, as far as the file shows it: normalisation
+ * folded into convolutions, running statistics, tied weights stored twice, separate parameters stored once, weights and
+ * gates under other names, and a softmax before a loss that has its own.
+ *
+ * @param loss the loss that will be used, where it is known already
+ */
+export function exportWarnings(model: Model, loss?: LossName): ExportWarning[] {
+  const view = new View(model);
+  return [
+    foldedNormalisation(view),
+    runningStatistics(view),
+    untiedWeights(view),
+    mergedParameters(view),
+    renamedWeights(view),
+    packedGates(view),
+    doubleActivation(view, loss),
+  ].filter((warning) => warning !== undefined);
+}
+
+/** A convolution of PyTorch owns `c.weight` and `c.bias`; a bias of any other name was made by the exporter. */
+function foldedNormalisation(view: View): ExportWarning | undefined {
+  if (!view.fromPyTorch || view.nodes.some(({ opType }) => opType === 'BatchNormalization')) return undefined;
+  const folded = view.nodes.flatMap((node) => {
+    if (node.opType !== 'Conv' && node.opType !== 'ConvTranspose') return [];
+    const weight = view.initializer(node, 1);
+    const bias = view.initializer(node, 2);
+    if (weight === undefined || bias === undefined) return [];
+    const owned = weight.endsWith('weight') && bias === `${weight.slice(0, -'weight'.length)}bias`;
+    const foreign = generated(weight) || generated(bias) || (weight.endsWith('.weight') && !bias.endsWith('.bias'));
+    return !owned && foreign ? [weight, bias] : [];
+  });
+  if (folded.length === 0) return undefined;
+  return {
+    code: 'folded-normalisation',
+    title: 'BatchNormalization seems to be folded into convolutions',
+    detail: `${plural(folded.length / 2, 'convolution has', 'convolutions have')} a bias that no module of the model owns: the exporter multiplied the normalisation into weights and biases. What is trained here are the products, not the weights, scales and shifts that you train. Adam is not invariant under this: its steps, and so the correction, are those of another model.`,
+    parameters: [...new Set(folded)],
+    remedy: view.remedy,
+  };
+}
+
+function runningStatistics(view: View): ExportWarning | undefined {
+  const nodes = view.nodes.filter(
+    ({ opType, attributes }) => opType === 'BatchNormalization' && attributes.get('training_mode')?.value !== 1,
+  );
+  if (nodes.length === 0) return undefined;
+  return {
+    code: 'running-statistics',
+    title: 'BatchNormalization uses its running statistics',
+    detail: `${plural(nodes.length, 'BatchNormalization node normalises', 'BatchNormalization nodes normalise')} with stored mean and variance, as in evaluation; training normalises with those of the batch, through which gradients flow too. Loss, gradients and correction differ from those of training.`,
+    parameters: nodes.flatMap((node) =>
+      [1, 2].map((i) => view.initializer(node, i)).filter((name) => name !== undefined),
+    ),
+    remedy:
+      'Use --batch-statistics to normalise with the statistics of the batch, or leave it where the model is trained with frozen statistics.',
+  };
+}
+
+function untiedWeights(view: View): ExportWarning | undefined {
+  const members = [...view.candidates].filter((name) => view.uses.has(name));
+  const groups = equalGroups(members.map((name) => view.model.graph.initializers.get(name)!));
+  if (groups.length === 0) return undefined;
+  const pairs = groups.slice(0, 3).map(({ names, transposed }) => {
+    const shown = names
+      .slice(0, 4)
+      .map((name) => quoteName(name))
+      .join(' and ');
+    return `${shown}${transposed ? ' (transposed)' : ''}`;
+  });
+  const more = groups.length > 3 ? ` and ${groups.length - 3} more` : '';
+  return {
+    code: 'untied-weights',
+    title: 'Equal weights are stored more than once',
+    detail: `${pairs.join(', ')}${more} hold the same numbers. If the model ties them, it trains one parameter with the sum of both gradients; here each copy trains on its own, with another second moment, other steps and another correction.`,
+    parameters: groups.flatMap(({ names }) => names),
+    remedy: view.remedy,
+  };
+}
+
+/** Inputs at which operators take a parameter of their own, in which two modules start with equal values. */
+const ownParameters: ReadonlyMap<string, readonly number[]> = new Map([
+  ['BatchNormalization', [1, 2, 3, 4]],
+  ['LayerNormalization', [1, 2]],
+  ['InstanceNormalization', [1, 2]],
+  ['GroupNormalization', [1, 2]],
+  ['RMSNormalization', [1]],
+  ['Conv', [2]],
+  ['ConvTranspose', [2]],
+  ['Gemm', [2]],
+  ['PRelu', [1]],
+  ['Add', [0, 1]],
+  ['Mul', [0, 1]],
+]);
+
+/** Exporters store initializers of equal values once; scales and biases start equal, so several become one. */
+function mergedParameters(view: View): ExportWarning | undefined {
+  const merged: { root: string; names: string[]; nodes: number; statistics: boolean }[] = [];
+  for (const [root, uses] of view.uses) {
+    const own = uses.filter(({ node, input }) => ownParameters.get(node.opType)?.includes(input));
+    const initializer = view.model.graph.initializers.get(root)!;
+    if (own.length < 2 || !view.candidates.has(root) || elementCount(initializer.shape) < 2) continue;
+    if (!isUniform(initializer.read())) continue;
+    const statistics = own.some(({ node, input }) => node.opType === 'BatchNormalization' && input >= 3);
+    merged.push({ root, names: [...new Set([root, ...own.map(({ name }) => name)])], nodes: own.length, statistics });
+  }
+  if (merged.length === 0) return undefined;
+  const shown = merged.slice(0, 3).map(({ root, nodes }) => `${quoteName(root)} (${nodes} places)`);
+  const more = merged.length > 3 ? ` and ${merged.length - 3} more` : '';
+  const statistics = merged.some((entry) => entry.statistics)
+    ? ' One of them also serves as running statistics, which would move with it.'
+    : '';
+  return {
+    code: 'merged-parameters',
+    title: 'Separate parameters seem to be stored as one',
+    detail: `${shown.join(', ')}${more}: one initializer of equal elements stands where several scales or biases are usual; exporters merge parameters that happen to be equal when the model is fresh. As one parameter it gets the sum of their gradients, one second moment and one step, so the correction is that of another model.${statistics}`,
+    parameters: [...new Set(merged.flatMap(({ names }) => names))],
+    remedy: `${view.remedy} A model whose layers do share the parameter is right as it is.`,
+  };
+}
+
+function renamedWeights(view: View): ExportWarning | undefined {
+  if (!view.fromPyTorch) return undefined;
+  const names = view.nodes.flatMap((node) => {
+    const weight = node.opType === 'MatMul' || node.opType === 'Gemm' ? view.initializer(node, 1) : undefined;
+    const matrix = weight !== undefined && view.model.graph.initializers.get(weight)!.shape.length === 2;
+    return matrix && generated(weight) && view.candidates.has(weight) ? [weight] : [];
+  });
+  if (names.length === 0) return undefined;
+  return {
+    code: 'renamed-weights',
+    title: 'Linear weights are transposed and renamed',
+    detail: `${nameList([...new Set(names)], 4)} ${names.length === 1 ? 'is a transposed copy of the weight' : 'are transposed copies of weights'} of linear layers. Adam treats every element alike, so the numbers are those of your model; but they stand under these names and in transposed order, and --freeze, --trainable and --weights do not find the original names. Where the original is used elsewhere too (tied weights), the two train apart.`,
+    parameters: [...new Set(names)],
+    remedy: view.remedy,
+  };
+}
+
+function packedGates(view: View): ExportWarning | undefined {
+  if (!view.fromPyTorch) return undefined;
+  const names: string[] = [];
+  let summed = false;
+  for (const node of view.nodes) {
+    if (!['LSTM', 'GRU', 'RNN'].includes(node.opType)) continue;
+    const packed = [1, 2, 3].map((i) => view.initializer(node, i)).filter((name) => name !== undefined);
+    names.push(...packed.filter(generated));
+    const bias = view.initializer(node, 3);
+    if (bias !== undefined && generated(bias)) summed ||= lacksRecurrentBias(view, bias);
+  }
+  if (names.length === 0) return undefined;
+  const sum = summed
+    ? ' A bias has zeros in its recurrent half: b_ih and b_hh were added up. In your model both train, each with the same gradient, so that their sum moves twice as far.'
+    : '';
+  return {
+    code: 'packed-gates',
+    title: 'Weights of a recurrent layer are packed and renamed',
+    detail: `${nameList([...new Set(names)], 4)} hold the gates of recurrent layers in the order of ONNX, with directions and both biases packed into one tensor. Adam treats every element alike, so each element has the numbers of your model; norms per tensor are those of the packed ones, under these names.${sum}`,
+    parameters: [...new Set(names)],
+    remedy: view.remedy,
+  };
+}
+
+/** B is [directions, 2 × gates × hidden]: input biases first, then recurrent ones. */
+function lacksRecurrentBias(view: View, name: string): boolean {
+  const initializer = view.model.graph.initializers.get(name)!;
+  if (initializer.unsupported || initializer.shape.length !== 2) return false;
+  const { data, shape } = initializer.read();
+  const half = shape[1] / 2;
+  const zero = (first: boolean) =>
+    Array.from(data as ArrayLike<number | bigint>).every(
+      (value, i) => i % shape[1] < half !== first || Number(value) === 0,
+    );
+  return zero(false) && !zero(true);
+}
+
+/** Operators that leave the numbers of an output as they are. */
+const transparent = new Set(['Identity', 'Reshape', 'Squeeze', 'Unsqueeze', 'Flatten', 'Cast', 'Transpose']);
+
+/** cross-entropy has a softmax of its own, bce-with-logits a sigmoid. */
+function doubleActivation(view: View, loss: LossName | undefined): ExportWarning | undefined {
+  const producer = new Map(view.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
+  const output = view.model.graph.outputs[0]?.name ?? '';
+  let last = producer.get(output);
+  for (let steps = 0; last && transparent.has(last.opType) && steps < view.nodes.length; steps++)
+    last = producer.get(last.inputs[0]);
+  const affected = last?.opType === 'Softmax' ? 'cross-entropy' : last?.opType === 'Sigmoid' ? 'bce-with-logits' : '';
+  if (!last || affected === '' || (loss !== undefined && loss !== affected)) return undefined;
+  const activation = last.opType.toLowerCase();
+  return {
+    code: 'double-activation',
+    title: `The model ends in a ${activation}`,
+    detail: `The output ${quoteName(output)} comes from ${last.opType}, and the loss ${affected} applies a ${activation} itself, so that it acts twice: loss, gradients and correction are not those of the usual training.`,
+    parameters: [],
+    remedy: `Export the model so that it returns logits, without its last ${last.opType}${loss === undefined ? '; with another loss this does no harm' : ''}.`,
+  };
+}

@@ -1,0 +1,282 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { type ExportWarning, exportWarnings } from '../../extension/engine/exportWarnings.ts';
+import type { LossName } from '../../extension/engine/loss.ts';
+import { decodeModel } from '../../extension/onnx/read.ts';
+import { DataType, float, info, linear, type Node, node, type TensorInit } from '../onnx/files.ts';
+
+const model = (nodes: Node[], initializer: TensorInit[], producerName = 'pytorch') =>
+  decodeModel(linear({ node: nodes, initializer, input: [info('x', ['N', 4, 8, 8])] }, { producerName }), 'm.onnx');
+const warn = (
+  nodes: Node[],
+  initializer: TensorInit[],
+  { producer = 'pytorch', loss }: { producer?: string; loss?: LossName } = {},
+) => exportWarnings(model(nodes, initializer, producer), loss);
+const codes = (warnings: readonly ExportWarning[]) => warnings.map(({ code }) => code);
+
+let seed = 1;
+/** Numbers that do not repeat. */
+const random = (count: number) =>
+  Array.from({ length: count }, () => {
+    seed = (seed * 48271) % 2147483647;
+    return seed / 2147483647 - 0.5;
+  });
+const full = (name: string, dims: number[], value: number) =>
+  float(name, dims, new Array(dims.reduce((a, b) => a * b, 1)).fill(value));
+const fresh = (name: string, dims: number[]) => float(name, dims, random(dims.reduce((a, b) => a * b, 1)));
+
+const whole =
+  'Export the model so that it stays whole: torch.onnx.export(model, args, "model.onnx", dynamo=True, optimize=False, external_data=False), or with the legacy exporter torch.onnx.export(model, args, "model.onnx", dynamo=False, training=torch.onnx.TrainingMode.TRAINING, do_constant_folding=False).';
+
+describe('BatchNormalization folded into convolutions', () => {
+  const conv = (weight: string, bias: string) => ({
+    nodes: [node(`Conv(x, ${weight}, ${bias}) -> y`)],
+    initializer: [fresh(weight, [4, 4, 3, 3]), fresh(bias, [4])],
+  });
+
+  it('golden text', () => {
+    const { nodes, initializer } = conv('onnx::Conv_15', 'onnx::Conv_16');
+    assert.deepEqual(warn(nodes, initializer), [
+      {
+        code: 'folded-normalisation',
+        title: 'BatchNormalization seems to be folded into convolutions',
+        detail:
+          '1 convolution has a bias that no module of the model owns: the exporter multiplied the normalisation into weights and biases. What is trained here are the products, not the weights, scales and shifts that you train. Adam is not invariant under this: its steps, and so the correction, are those of another model.',
+        parameters: ['onnx::Conv_15', 'onnx::Conv_16'],
+        remedy: whole,
+      },
+    ]);
+  });
+
+  it('names that the exporters give', () => {
+    for (const [weight, bias, expected] of [
+      ['conv1.weight', 'x_bias', true],
+      ['conv1.weight', 'val_3', true],
+      ['val_2', 'val_3', true],
+      ['conv1.weight', 'conv1.bias', false],
+      ['weight', 'bias', false],
+    ] as const) {
+      const { nodes, initializer } = conv(weight, bias);
+      assert.deepEqual(codes(warn(nodes, initializer)), expected ? ['folded-normalisation'] : [], `${weight}, ${bias}`);
+    }
+  });
+
+  it('not from another producer, nor beside a BatchNormalization', () => {
+    const { nodes, initializer } = conv('val_2', 'val_3');
+    assert.deepEqual(warn(nodes, initializer, { producer: 'tf2onnx' }), []);
+    const norm = node('BatchNormalization(y, s, b, m, v) -> z');
+    const stats = ['s', 'b', 'm', 'v'].map((name) => fresh(name, [4]));
+    assert.deepEqual(codes(warn([...nodes, norm], [...initializer, ...stats])), ['running-statistics']);
+  });
+});
+
+describe('BatchNormalization with running statistics', () => {
+  const norm = (attribute: Node['attribute'] = []) =>
+    node('BatchNormalization(x, bn.weight, bn.bias, bn.mean, bn.var) -> y', { attribute });
+  const stats = ['bn.weight', 'bn.bias', 'bn.mean', 'bn.var'].map((name) => fresh(name, [4]));
+
+  it('golden text', () => {
+    assert.deepEqual(warn([norm()], stats), [
+      {
+        code: 'running-statistics',
+        title: 'BatchNormalization uses its running statistics',
+        detail:
+          '1 BatchNormalization node normalises with stored mean and variance, as in evaluation; training normalises with those of the batch, through which gradients flow too. Loss, gradients and correction differ from those of training.',
+        parameters: ['bn.weight', 'bn.bias'],
+        remedy:
+          'Use --batch-statistics to normalise with the statistics of the batch, or leave it where the model is trained with frozen statistics.',
+      },
+    ]);
+  });
+
+  it('not in training mode', () => {
+    assert.deepEqual(warn([norm([{ name: 'training_mode', type: 2, i: 1n }])], stats), []);
+  });
+});
+
+describe('tied weights stored twice', () => {
+  const values = random(12);
+  const turned = [0, 1, 2, 3].flatMap((column) => [0, 1, 2].map((row) => values[row * 4 + column]));
+  const nodes = [node('Gather(emb.weight, x) -> a'), node('MatMul(a, head) -> y')];
+
+  it('golden text, transposed', () => {
+    assert.deepEqual(warn(nodes, [float('emb.weight', [3, 4], values), float('head', [4, 3], turned)]), [
+      {
+        code: 'untied-weights',
+        title: 'Equal weights are stored more than once',
+        detail:
+          '"emb.weight" and "head" (transposed) hold the same numbers. If the model ties them, it trains one parameter with the sum of both gradients; here each copy trains on its own, with another second moment, other steps and another correction.',
+        parameters: ['emb.weight', 'head'],
+        remedy: whole,
+      },
+    ]);
+  });
+
+  it('equal as they are; in other types; square; of higher rank', () => {
+    const pair = (first: TensorInit, second: TensorInit) => codes(warn(nodes, [first, second]));
+    const of = (name: string, dims: number[], list: number[], dataType: number, array: Float64ArrayConstructor) => ({
+      ...float(name, dims, []),
+      dataType,
+      rawData: new Uint8Array(array.from(list).buffer),
+    });
+    assert.deepEqual(pair(float('emb.weight', [3, 4], values), float('head', [3, 4], values)), ['untied-weights']);
+    assert.deepEqual(
+      pair(
+        of('emb.weight', [3, 4], values, DataType.DOUBLE, Float64Array),
+        of('head', [4, 3], turned, DataType.DOUBLE, Float64Array),
+      ),
+      ['untied-weights'],
+    );
+    assert.deepEqual(pair(float('emb.weight', [2, 2], [1, 2, 3, 4]), float('head', [2, 2], [1, 3, 2, 4])), [
+      'untied-weights',
+    ]);
+    assert.deepEqual(pair(float('emb.weight', [1, 3, 4], values), float('head', [1, 3, 4], values)), [
+      'untied-weights',
+    ]);
+  });
+
+  it('not the same numbers in another order, another shape, nor equal by initialisation, nor unused', () => {
+    const pair = (first: TensorInit, second: TensorInit) => codes(warn(nodes, [first, second]));
+    assert.deepEqual(pair(float('emb.weight', [3, 4], values), float('head', [4, 3], values)), []);
+    assert.deepEqual(pair(float('emb.weight', [3, 4], values), float('head', [2, 6], values)), []);
+    assert.deepEqual(pair(full('emb.weight', [3, 4], 0), full('head', [3, 4], 0)), []);
+    assert.deepEqual(pair(float('emb.weight', [3, 4], values), float('head', [3, 4], values.with(5, 9))), []);
+    const unused = [float('emb.weight', [3, 4], values), fresh('head', [4, 3]), float('spare', [3, 4], values)];
+    assert.deepEqual(codes(warn(nodes, unused)), []);
+  });
+});
+
+describe('separate parameters stored once', () => {
+  const norms = [
+    node('LayerNormalization(x, ln1.weight, ln1.bias) -> a'),
+    node('LayerNormalization(a, ln2.weight, ln1.bias) -> y'),
+  ];
+
+  it('golden text: Identity of an initializer', () => {
+    assert.deepEqual(
+      warn(
+        [node('Identity(ln1.weight) -> ln2.weight'), ...norms],
+        [full('ln1.weight', [8], 1), fresh('ln1.bias', [8])],
+      ),
+      [
+        {
+          code: 'merged-parameters',
+          title: 'Separate parameters seem to be stored as one',
+          detail:
+            '"ln1.weight" (2 places): one initializer of equal elements stands where several scales or biases are usual; exporters merge parameters that happen to be equal when the model is fresh. As one parameter it gets the sum of their gradients, one second moment and one step, so the correction is that of another model.',
+          parameters: ['ln1.weight', 'ln2.weight'],
+          remedy: `${whole} A model whose layers do share the parameter is right as it is.`,
+        },
+      ],
+    );
+  });
+
+  it('one initializer in several places; a scale that is also a running variance', () => {
+    const shared = [node('LayerNormalization(x, s, b) -> a'), node('LayerNormalization(a, s, b) -> y')];
+    const found = warn(shared, [full('s', [8], 1), full('b', [8], 0)]);
+    assert.deepEqual(codes(found), ['merged-parameters']);
+    assert.deepEqual(found[0].parameters, ['s', 'b']);
+    const norm = node('BatchNormalization(x, s, b, m, s) -> y', {
+      attribute: [{ name: 'training_mode', type: 2, i: 1n }],
+    });
+    const [warning] = warn([norm], [full('s', [4], 1), fresh('b', [4]), fresh('m', [4])]);
+    assert.match(warning.detail, /One of them also serves as running statistics, which would move with it\.$/);
+  });
+
+  it('not where the elements differ (shared on purpose), nor for scalars', () => {
+    const shared = [node('LayerNormalization(x, s) -> a'), node('LayerNormalization(a, s) -> y')];
+    assert.deepEqual(warn(shared, [fresh('s', [8])]), []);
+    assert.deepEqual(warn([node('Mul(x, half) -> a'), node('Mul(a, half) -> y')], [full('half', [], 0.5)]), []);
+    assert.deepEqual(warn([node('Mul(x, half) -> a'), node('Mul(a, half) -> y')], [full('half', [1], 0.5)]), []);
+  });
+});
+
+describe('weights under other names', () => {
+  it('golden text', () => {
+    const nodes = [node('MatMul(x, onnx::MatMul_9) -> a'), node('MatMul(a, val_2) -> y')];
+    const initializer = [fresh('onnx::MatMul_9', [8, 8]), fresh('val_2', [8, 3])];
+    assert.deepEqual(warn(nodes, initializer), [
+      {
+        code: 'renamed-weights',
+        title: 'Linear weights are transposed and renamed',
+        detail:
+          '"onnx::MatMul_9", "val_2" are transposed copies of weights of linear layers. Adam treats every element alike, so the numbers are those of your model; but they stand under these names and in transposed order, and --freeze, --trainable and --weights do not find the original names. Where the original is used elsewhere too (tied weights), the two train apart.',
+        parameters: ['onnx::MatMul_9', 'val_2'],
+        remedy: whole,
+      },
+    ]);
+    assert.deepEqual(warn(nodes, initializer, { producer: 'keras' }), []);
+  });
+});
+
+describe('gates of recurrent layers', () => {
+  const nodes = [node('LSTM(x, onnx::LSTM_1, onnx::LSTM_2, onnx::LSTM_3) -> y')];
+  const [w, r] = [fresh('onnx::LSTM_1', [1, 8, 3]), fresh('onnx::LSTM_2', [1, 8, 2])];
+
+  it('golden text', () => {
+    assert.deepEqual(warn(nodes, [w, r, fresh('onnx::LSTM_3', [1, 16])]), [
+      {
+        code: 'packed-gates',
+        title: 'Weights of a recurrent layer are packed and renamed',
+        detail:
+          '"onnx::LSTM_1", "onnx::LSTM_2", "onnx::LSTM_3" hold the gates of recurrent layers in the order of ONNX, with directions and both biases packed into one tensor. Adam treats every element alike, so each element has the numbers of your model; norms per tensor are those of the packed ones, under these names.',
+        parameters: ['onnx::LSTM_1', 'onnx::LSTM_2', 'onnx::LSTM_3'],
+        remedy: whole,
+      },
+    ]);
+  });
+
+  it('biases that were added up', () => {
+    const [warning] = warn(nodes, [w, r, float('onnx::LSTM_3', [1, 16], [...random(8), ...new Array(8).fill(0)])]);
+    assert.match(warning.detail, /b_ih and b_hh were added up\. In your model both train/);
+  });
+});
+
+describe('a softmax or sigmoid before a loss that has its own', () => {
+  const ending = (op: string) => [node('MatMul(x, w) -> a'), node(`${op}(a) -> b`), node('Identity(b) -> y')];
+  const initializer = [fresh('w', [8, 8])];
+
+  it('golden text', () => {
+    assert.deepEqual(warn(ending('Softmax'), initializer, { loss: 'cross-entropy' }), [
+      {
+        code: 'double-activation',
+        title: 'The model ends in a softmax',
+        detail:
+          'The output "y" comes from Softmax, and the loss cross-entropy applies a softmax itself, so that it acts twice: loss, gradients and correction are not those of the usual training.',
+        parameters: [],
+        remedy: 'Export the model so that it returns logits, without its last Softmax.',
+      },
+    ]);
+  });
+
+  it('depends on the loss; LogSoftmax does no harm', () => {
+    const found = (op: string, loss?: LossName) => codes(warn(ending(op), initializer, { loss }));
+    assert.deepEqual(found('Softmax'), ['double-activation']);
+    assert.deepEqual(found('Softmax', 'mse'), []);
+    assert.deepEqual(found('Sigmoid', 'bce-with-logits'), ['double-activation']);
+    assert.deepEqual(found('Sigmoid', 'cross-entropy'), []);
+    assert.deepEqual(found('LogSoftmax', 'cross-entropy'), []);
+    assert.deepEqual(found('Relu'), []);
+  });
+});
+
+describe('speed', () => {
+  it('25 million parameters in equal shapes', () => {
+    const count = 24;
+    const side = 1024;
+    const data = Float32Array.from({ length: side * side }, (_, i) => Math.fround(((i + 1) * 2654435761) % 4294967296));
+    const initializer = Array.from({ length: count }, (_, k) => {
+      const own = data.slice();
+      own[k] = k;
+      return { ...float(`w${k}`, [side, side], []), rawData: new Uint8Array(own.buffer) };
+    });
+    const nodes = initializer.map((_, k) =>
+      node(`MatMul(${k === 0 ? 'x' : `v${k}`}, w${k}) -> ${k === count - 1 ? 'y' : `v${k + 1}`}`),
+    );
+    const large = model(nodes, initializer);
+    const start = performance.now();
+    assert.deepEqual(exportWarnings(large), []);
+    const elapsed = performance.now() - start;
+    assert.ok(elapsed < 1500, `${elapsed} ms`);
+  });
+});
