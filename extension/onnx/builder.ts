@@ -129,11 +129,14 @@ export class GraphBuilder implements Scope {
   oneMinus = (x: Value): Value => this.sub(this.number(1, x), x);
   cast = (x: Value, to: ElementType): Value => this.one('Cast', [x], { to });
   where = (condition: Value, x: Value, y: Value): Value => this.one('Where', [condition, x, y]);
+  /** min(max(x, low), high) with scalar bounds, either of which may be left out. */
+  clip = (x: Value, low?: Value, high?: Value): Value => (low || high ? this.one('Clip', [x, low, high]) : x);
   equal = (x: Value, y: Value): Value => this.one('Equal', [x, y]);
   greater = (x: Value, y: Value): Value => this.one('Greater', [x, y]);
   greaterOrEqual = (x: Value, y: Value): Value => this.one('GreaterOrEqual', [x, y]);
   less = (x: Value, y: Value): Value => this.one('Less', [x, y]);
   and = (x: Value, y: Value): Value => this.one('And', [x, y]);
+  or = (x: Value, y: Value): Value => this.one('Or', [x, y]);
   not = (x: Value): Value => this.one('Not', [x]);
   /** 1 where the condition holds, else 0. */
   indicator = (condition: Value, like: Value): Value => this.cast(condition, like.type);

@@ -150,6 +150,13 @@ const evaluators: Partial<Record<OpType, Evaluator>> = {
   IsNaN: elementwise((x) => Number(Number.isNaN(x))),
   IsInf: elementwise((x) => Number(!Number.isFinite(x) && !Number.isNaN(x))),
   Where: elementwise((condition, x, y) => (condition ? x : y)),
+  Clip: (inputs, attributes, output) => {
+    const [, low, high] = inputs.map((bound) => bound && numbersOf(bound)[0]);
+    const clip = elementwise((x) =>
+      Math.min(Math.max(x, low ?? Number.NEGATIVE_INFINITY), high ?? Number.POSITIVE_INFINITY),
+    );
+    return clip([inputs[0]], attributes, output);
+  },
   Cast: ([x], _attributes, { type, shape }) => {
     const numbers = numbersOf(x);
     return tensorOf(type, shape, isFloat(type) || type === 'bool' ? numbers : Array.from(numbers, Math.trunc));
@@ -265,7 +272,7 @@ export function evaluateConstant(
   if (opType === 'Expand' && isFloat(output.type) && elementCount(output.shape) > 64) return undefined;
   if (elementCount(output.shape) > foldLimit || inputs.some((value) => value && !value.constant)) return undefined;
   return evaluate(
-    inputs.map((value) => value!.constant!),
+    inputs.map((value) => value?.constant as Tensor),
     attributes,
     output,
   );

@@ -74,6 +74,7 @@ export const differentiableOps = [
   ...adjointOps,
   ...binaryOps,
   'Where',
+  'Clip',
   'Cast',
   'ReduceSum',
   'ReduceMean',

@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { lower } from '../../extension/autodiff/lowering/index.ts';
+import { Session } from '../../extension/engine/session.ts';
+import { GraphBuilder } from '../../extension/onnx/builder.ts';
+import type { Value } from '../../extension/onnx/graph.ts';
 import { tensorOf } from '../../extension/onnx/tensor.ts';
+import { encodeModel } from '../../extension/onnx/write.ts';
 import { evaluateOperator, type PointSpec, row, scalarOf } from './evaluate.ts';
 import { checkOperator, type OperatorSpec } from './harness.ts';
 
@@ -226,4 +231,27 @@ describe('special values stay finite to second order', () => {
     const { gradients } = await evaluateOperator({ op: 'Div', at: [row(1), row(1e-100)] });
     assert.deepEqual(gradients, [[1e100], [-1e200]]);
   });
+});
+
+describe('what the runtime computes slowly is spelled out in float32', () => {
+  const cases: [name: string, build: (b: GraphBuilder, x: Value) => Value, exact: (x: number) => number][] = [
+    ['Softplus', (b, x) => b.softplus(x), (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)))],
+    ['Pow 3', (b, x) => b.pow(x, b.number(3, x)), (x) => x ** 3],
+    ['Pow 2.5', (b, x) => b.pow(b.abs(x), b.number(2.5, x)), (x) => Math.abs(x) ** 2.5],
+  ];
+  for (const [name, build, exact] of cases) {
+    it(name, async () => {
+      const data = Float32Array.of(-80, -30, -20, -5, -0.1, 0, 0.3, 5, 30, 90);
+      const b = new GraphBuilder();
+      const y = build(b, b.input('x', 'float32', [data.length]));
+      const graph = lower({ scope: b, inputs: b.inputs, outputs: [{ name: 'y', value: y }] });
+      const session = await Session.create(encodeModel(graph), 'cpu', 1);
+      const result = (await session.run(new Map([['x', { type: 'float32', shape: [data.length], data }]]))).get('y')!;
+      await session.release();
+      data.forEach((x, i) => {
+        const [got, wanted] = [Number(result.data[i]), exact(x)];
+        assert.ok(Math.abs(got - wanted) <= 1e-6 * Math.abs(wanted), `at ${x}: ${got}, expected ${wanted}`);
+      });
+    });
+  }
 });

@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { gradient, vectorJacobianProduct } from '../../extension/autodiff/gradient.ts';
+import { Session } from '../../extension/engine/session.ts';
+import { GraphBuilder } from '../../extension/onnx/builder.ts';
+import type { Value } from '../../extension/onnx/graph.ts';
 import { tensorOf } from '../../extension/onnx/tensor.ts';
+import { encodeModel } from '../../extension/onnx/write.ts';
 import { evaluateOperator } from './evaluate.ts';
-import { checkOperator, type Input, type OperatorSpec } from './harness.ts';
+import { applyOperator, checkOperator, type Input, type OperatorSpec } from './harness.ts';
 
 const q = { shape: [2, 2, 3, 4] };
 const k = { shape: [2, 2, 5, 4] };
@@ -109,6 +114,34 @@ const specs: OperatorSpec[] = [
 
 describe('attention: value, gradient and Hessian product', () => {
   for (const spec of specs) it(spec.label!, () => checkOperator({ opset: 23, oracle: 'float32', ...spec }));
+
+  for (const [label, mask, few] of [
+    ['that leaves something', [0, -Infinity, -Infinity, 0], true],
+    ['that blocks a row', [-Infinity, -Infinity, 0, 0], false],
+  ] as const) {
+    it(`softmax with NaN replaced, after a mask ${label}`, async () => {
+      const b = new GraphBuilder();
+      const x = b.input('x', 'float64', [2, 2]);
+      const y = b.input('y', 'float64', [2, 2]);
+      const apply = (op: string, ...inputs: Value[]) => applyOperator(b, { op, inputs: [] }, inputs)[0]!;
+      const scores = apply('Add', apply('MatMul', x, y), b.constant(tensorOf('float64', [2, 2], mask)));
+      const p = apply('Softmax', scores);
+      const guarded = apply('Where', apply('IsNaN', p), b.scalar('float64', 0), p);
+      assert.equal(guarded === p, few);
+      const sum = b.reduceSum(b.mul(guarded, x));
+      const [g] = gradient(b, sum, [x]);
+      const [q] = vectorJacobianProduct(b, [g], [b.full('float64', [2, 2], 1)], [x]);
+      const outputs = [guarded, g, q].map((value, i) => ({ name: `${i}`, value }));
+      const session = await Session.create(encodeModel({ scope: b, inputs: b.inputs, outputs }), 'cpu', 1);
+      const results = await session.run(
+        new Map([x, y].map((value) => [value.name!, tensorOf('float64', [2, 2], [1, -2, 0.5, 3])])),
+      );
+      await session.release();
+      const numbers = [...results.values()].flatMap(({ data }) => Array.from(data as Float64Array));
+      assert.ok(numbers.every(Number.isFinite), String(numbers));
+      if (!few) assert.deepEqual(numbers.slice(0, 2), [0, 0]);
+    });
+  }
 
   it('a query that sees nothing gives zeros and no gradient', async () => {
     const numbers = (shape: number[]) =>

@@ -72,6 +72,7 @@ const uses: Record<Exclude<PrimitiveOp, BlockedOp | 'Resize'>, Build> = {
       ),
     ),
   Where: (b, x) => b.where(b.less(x([3]), b.number(0.5, x([3]))), x([3]), halved(b, x([3]))),
+  Clip: (b, x) => b.clip(x([3]), b.number(0.3, x([3])), b.number(0.6, x([3]))),
   Cast: (b, x) => b.cast(b.cast(b.affine(x([3]), 9), 'int64'), x([3]).type),
   ...same(
     ['ReduceSum', 'ReduceMean', 'ReduceMax', 'ReduceMin', 'ReduceProd'] as const,

@@ -2,29 +2,35 @@ import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
 import type { Operator, OperatorCall } from '../../onnx/instantiate.ts';
 
-/** x where x > 0, else the other branch. */
-const positiveOr = (b: GraphBuilder, x: Value, otherwise: Value): Value =>
-  b.where(b.greater(x, b.number(0, x)), x, otherwise);
+// Selections are spelled as products with indicators: the runtime's Where takes many times as long as a product, and the
+// derivative of such a product is the indicator. The indicators decide what happens at kinks, as PyTorch has it.
 
-/**
- * e^(x·rate) − 1 where it is used (x ≤ 0). Positive arguments are cut off, so that nothing overflows in the branch not taken;
- * by a selection, whose slope at 0 is that of the negative side.
- */
-function expMinusOne(b: GraphBuilder, x: Value, rate = 1): Value {
-  const negative = b.where(b.greater(x, b.number(0, x)), b.number(0, x), x);
-  return b.affine(b.exp(b.affine(negative, rate)), 1, -1);
+/** 1 where x > 0, and its complement. */
+function sides(b: GraphBuilder, x: Value): [positive: Value, other: Value] {
+  const positive = b.indicator(b.greater(x, b.number(0, x)), x);
+  return [positive, b.oneMinus(positive)];
 }
 
-/** min(max(x, low), high) with derivative 1 at the bounds, as torch.clamp has. */
-export function clip(b: GraphBuilder, x: Value, low: Value | undefined, high: Value | undefined): Value {
-  const above = low ? b.where(b.less(x, low), low, x) : x;
-  return high ? b.where(b.greater(above, high), high, above) : above;
+/** x where x > 0, else x·slope. */
+function twoSlopes(b: GraphBuilder, x: Value, slope: Value): Value {
+  const [positive, other] = sides(b, x);
+  return b.mul(x, b.add(positive, b.mul(other, slope)));
+}
+
+/** x where x > 0, else α(e^(x·rate) − 1); positive arguments of exp are set to 0. */
+function exponential(b: GraphBuilder, x: Value, alpha: number, rate = 1): Value {
+  const [positive, other] = sides(b, x);
+  const decay = b.exp(b.affine(b.mul(x, other), rate));
+  return b.add(b.mul(x, positive), b.affine(decay, alpha, -alpha));
 }
 
 /** Up to opset 10 the bounds are attributes, later they are inputs. */
 function clipBounds(b: GraphBuilder, call: OperatorCall): [Value | undefined, Value | undefined] {
   const x = call.input(0);
-  const bound = (name: string, index: number) => (call.has(name) ? b.number(call.float(name), x) : call.inputs[index]);
+  const bound = (name: string, index: number) => {
+    const value = call.has(name) ? b.number(call.float(name), x) : call.inputs[index];
+    return value && b.reshape(value, []);
+  };
   return [bound('min', 1), bound('max', 2)];
 }
 
@@ -39,28 +45,38 @@ function geluTanh(b: GraphBuilder, x: Value): Value {
   return b.mul(x, b.affine(b.tanh(inner), 0.5, 0.5));
 }
 
-export const leakyRelu = (b: GraphBuilder, x: Value, alpha: number): Value => positiveOr(b, x, b.affine(x, alpha));
+export const leakyRelu = (b: GraphBuilder, x: Value, alpha: number): Value => twoSlopes(b, x, b.number(alpha, x));
 
-export const elu = (b: GraphBuilder, x: Value, alpha: number): Value =>
-  positiveOr(b, x, b.affine(expMinusOne(b, x), alpha));
+export const elu = (b: GraphBuilder, x: Value, alpha: number): Value => exponential(b, x, alpha);
 
 export const thresholdedRelu = (b: GraphBuilder, x: Value, alpha: number): Value =>
-  b.where(b.greater(x, b.number(alpha, x)), x, b.number(0, x));
+  b.mul(x, b.indicator(b.greater(x, b.number(alpha, x)), x));
 
 export const softsign = (b: GraphBuilder, x: Value): Value => b.div(x, b.affine(b.abs(x), 1, 1));
 
-/** max(0, min(1, αx + β)); the slope is 0 at both kinks, as in PyTorch. */
+/** 1 where low < x < high, and 1 from high on. */
+function between(b: GraphBuilder, x: Value, low: number, high: number): [inside: Value, above: Value] {
+  const inside = b.and(b.greater(x, b.number(low, x)), b.less(x, b.number(high, x)));
+  return [b.indicator(inside, x), b.indicator(b.greaterOrEqual(x, b.number(high, x)), x)];
+}
+
+/** max(0, min(1, αx + β)); the slope is 0 at both kinks. */
 export function hardSigmoid(b: GraphBuilder, x: Value, alpha: number, beta: number): Value {
   const line = b.affine(x, alpha, beta);
-  const [zero, one] = [b.number(0, x), b.number(1, x)];
-  const above = b.where(b.greater(line, zero), line, zero);
-  return b.where(b.less(above, one), above, one);
+  const [inside, above] = between(b, line, 0, 1);
+  return b.add(b.mul(line, inside), above);
+}
+
+/** x·max(0, min(1, (x + 3)/6)); the slope is 1 at 3 and 0 at −3. */
+function hardSwish(b: GraphBuilder, x: Value): Value {
+  const [inside, above] = between(b, x, -3, 3);
+  return b.mul(x, b.add(b.mul(inside, b.affine(x, 1 / 6, 0.5)), above));
 }
 
 export const activations: Record<string, Operator> = {
-  Clip: (b, call) => clip(b, call.input(0), ...clipBounds(b, call)),
+  Clip: (b, call) => b.clip(call.input(0), ...clipBounds(b, call)),
   LeakyRelu: (b, call) => leakyRelu(b, call.input(0), call.float('alpha', 0.01)),
-  PRelu: (b, call) => positiveOr(b, call.input(0), b.mul(call.input(0), call.input(1))),
+  PRelu: (b, call) => twoSlopes(b, call.input(0), call.input(1)),
   Elu: (b, call) => elu(b, call.input(0), call.float('alpha', 1)),
   Selu: (b, call) => {
     const alpha = call.float('alpha', 1.6732631921768188);
@@ -68,7 +84,7 @@ export const activations: Record<string, Operator> = {
   },
   Celu: (b, call) => {
     const alpha = call.float('alpha', 1);
-    return positiveOr(b, call.input(0), b.affine(expMinusOne(b, call.input(0), 1 / alpha), alpha));
+    return exponential(b, call.input(0), alpha, 1 / alpha);
   },
   ThresholdedRelu: (b, call) => thresholdedRelu(b, call.input(0), call.float('alpha', 1)),
   Gelu: (b, call) =>
@@ -76,13 +92,7 @@ export const activations: Record<string, Operator> = {
   Mish: (b, call) => b.mul(call.input(0), b.tanh(b.softplus(call.input(0)))),
   Swish: (b, call) => b.mul(call.input(0), b.sigmoid(b.affine(call.input(0), call.float('alpha', 1)))),
   HardSigmoid: (b, call) => hardSigmoid(b, call.input(0), call.float('alpha', 0.2), call.float('beta', 0.5)),
-  // x·hardSigmoid(x) in the form whose slope at 3 is 1, as PyTorch has it
-  HardSwish: (b, call) => {
-    const x = call.input(0);
-    const inner = b.mul(x, b.affine(b.affine(x, 1, 3), 1 / 6));
-    const low = b.where(b.greater(x, b.number(-3, x)), inner, b.number(0, x));
-    return b.where(b.less(x, b.number(3, x)), low, x);
-  },
+  HardSwish: (b, call) => hardSwish(b, call.input(0)),
   Softsign: (b, call) => softsign(b, call.input(0)),
   Shrink: (b, call) => {
     const x = call.input(0);

@@ -2,7 +2,8 @@ import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
 import type { Operator, OperatorCall } from '../../onnx/instantiate.ts';
 import { showShape } from '../../onnx/shapes.ts';
-import { numbersOf, tensorOf } from '../../onnx/tensor.ts';
+import { uniformValue } from '../../onnx/simplify.ts';
+import { isFloat, numbersOf, tensorOf } from '../../onnx/tensor.ts';
 
 /** [B, L, heads·D] as [B, heads, L, D]; what has 4 axes stays. */
 function splitHeads(b: GraphBuilder, x: Value, heads: number): Value {
@@ -44,10 +45,45 @@ function mayBlockRows(bias: Value): boolean {
 }
 
 /** Softmax over the last axis that gives zeros, and no gradient, where every score is −∞. */
-export function softmaxOrZero(b: GraphBuilder, scores: Value, axis = scores.shape.length - 1): Value {
+function softmaxOrZero(b: GraphBuilder, scores: Value, axis = scores.shape.length - 1): Value {
   const none = b.equal(b.reduceMax(scores, [axis], true), b.number(Number.NEGATIVE_INFINITY, scores));
   const zero = b.number(0, scores);
   return b.where(none, zero, b.softmax(b.where(none, zero, scores), axis));
+}
+
+/** True where scores may be −∞ throughout a row: where a mask that is not known to leave something is added or selected. */
+function mayBeBlocked(scores: Value): boolean {
+  const { node } = scores;
+  if (scores.constant || !node) return mayBlockRows(scores);
+  const inputs = node.inputs.filter((input) => input !== undefined);
+  switch (node.opType) {
+    case 'MatMul':
+    case 'Gemm':
+      return false;
+    case 'Add':
+    case 'Sub':
+    case 'Mul':
+    case 'Div':
+    case 'Reshape':
+    case 'Transpose':
+    case 'Tanh':
+      return inputs.some((input) => isFloat(input.type) && mayBeBlocked(input));
+    default:
+      return true;
+  }
+}
+
+/**
+ * Where(IsNaN(p), 0, p) with p = softmax(s), as exporters write attention for rows that a mask blocks altogether. Its
+ * gradient there is NaN, 0·NaN, so such rows are taken out before the softmax; where there can be none, p stands alone.
+ */
+export function guardedSoftmax(b: GraphBuilder, call: OperatorCall): Value | undefined {
+  const [condition, replacement, p] = call.inputs;
+  if (condition?.node?.opType !== 'IsNaN' || condition.node.inputs[0] !== p || p?.node?.opType !== 'Softmax')
+    return undefined;
+  if (!replacement || uniformValue(replacement) !== 0) return undefined;
+  const scores = p.node.inputs[0]!;
+  return mayBeBlocked(scores) ? softmaxOrZero(b, scores, p.node.attributes.axis as number) : p;
 }
 
 /** The sum of the masks that a call asks for, broadcasting over [B, heads, L, S]; undefined where there is none. */

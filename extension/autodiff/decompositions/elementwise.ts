@@ -3,6 +3,7 @@ import type { Value } from '../../onnx/graph.ts';
 import type { Operator } from '../../onnx/instantiate.ts';
 import { type PrimitiveOp, unaryOps } from '../../onnx/ops.ts';
 import { isFloat, numbersOf } from '../../onnx/tensor.ts';
+import { guardedSoftmax } from './attention.ts';
 
 /** An operator of so many inputs that is a primitive as it stands. */
 const primitive =
@@ -24,13 +25,13 @@ const unchanged: Readonly<Record<number, readonly PrimitiveOp[]>> = {
   1: [...unaryOps, 'Sign', 'Floor', 'Ceil', 'Round', 'IsNaN', 'Not'],
   // Integer division truncates, which the folding of constants does too.
   2: ['Add', 'Sub', 'Mul', 'Div', 'Equal', 'Greater', 'GreaterOrEqual', 'Less', 'LessOrEqual', 'And', 'Or', 'Xor'],
-  3: ['Where'],
 };
 
 export const elementwise: Record<string, Operator> = {
   ...Object.fromEntries(
     Object.entries(unchanged).flatMap(([arity, ops]) => ops.map((op) => [op, primitive(op, Number(arity))])),
   ),
+  Where: (b, call) => guardedSoftmax(b, call) ?? b.where(call.input(0), call.input(1), call.input(2)),
   // The exponent may have another type than the base.
   Pow: (b, call) => b.pow(call.input(0), b.cast(call.input(1), call.input(0).type)),
   // Of floating-point numbers the remainder is x − y·n with n = trunc(x/y), which is constant almost everywhere.

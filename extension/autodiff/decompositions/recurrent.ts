@@ -2,7 +2,7 @@ import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
 import type { Operator, OperatorCall } from '../../onnx/instantiate.ts';
 import { numbersOf } from '../../onnx/tensor.ts';
-import { clip, elu, hardSigmoid, leakyRelu, softsign, thresholdedRelu } from './activations.ts';
+import { elu, hardSigmoid, leakyRelu, softsign, thresholdedRelu } from './activations.ts';
 
 // LSTM, GRU and RNN are unrolled over time, which is static. The products of the input sequence with the weights are one
 // Gemm for all steps; each step then takes one Gemm of the state, into which the step's share of the input goes as bias.
@@ -41,7 +41,7 @@ function activationsOf(b: GraphBuilder, call: OperatorCall, defaults: readonly s
     const alpha = found.alpha === undefined ? 0 : (alphas.shift() ?? found.alpha);
     const beta = found.beta === undefined ? 0 : (betas.shift() ?? found.beta);
     return (x) => {
-      const inside = limit === undefined ? x : clip(b, x, b.number(-limit, x), b.number(limit, x));
+      const inside = limit === undefined ? x : b.clip(x, b.number(-limit, x), b.number(limit, x));
       return found.apply(b, inside, alpha, beta);
     };
   });

@@ -1,3 +1,4 @@
+import type { Value } from '../../onnx/graph.ts';
 import type { BinaryOp, UnaryOp } from '../../onnx/ops.ts';
 import { numbersOf } from '../../onnx/tensor.ts';
 import { simple } from '../rule.ts';
@@ -6,7 +7,7 @@ import { simple } from '../rule.ts';
 const logErfSlope = Math.log(2 / Math.sqrt(Math.PI));
 
 // At kinks the choice is PyTorch's: relu'(0) = 0, |·|'(0) = 0, ties of max and min are shared half and half.
-export const elementwise = simple<UnaryOp | BinaryOp | 'Where' | 'Cast'>({
+export const elementwise = simple<UnaryOp | BinaryOp | 'Clip' | 'Where' | 'Cast'>({
   // ----- one argument: dx = dy·f'(x) -----
   Abs: (b, { in: [x] }, dy) => [b.mul(dy, b.sign(x))],
   // −1/√(1−x²)
@@ -73,6 +74,18 @@ export const elementwise = simple<UnaryOp | BinaryOp | 'Where' | 'Cast'>({
   },
 
   // ----- selection and conversion -----
+  // The slope is 1 at the bounds, as torch.clamp has it. The bounds are scalars.
+  Clip: (b, { in: [x, low, high] }, dy) => {
+    const below = low && b.less(x, low);
+    const above = high && b.greater(x, high);
+    const outside = below && above ? b.or(below, above) : (below ?? above);
+    const share = (where: Value | undefined) => where && b.mul(dy, b.indicator(where, x));
+    return [
+      outside ? b.mul(dy, b.indicator(b.not(outside), x)) : dy,
+      low?.constant ? undefined : share(below),
+      high?.constant ? undefined : share(above),
+    ];
+  },
   Where: (b, { in: [condition] }, dy) => {
     const zero = b.number(0, dy);
     return [undefined, b.where(condition, dy, zero), b.where(condition, zero, dy)];
