@@ -76,7 +76,7 @@ function tensorTable(run: Run, line: StepLine): string {
       ),
       percent(fields.validShare),
       number(fields.selfCheck),
-      percent(fields.belowSwitchShare),
+      run.header.switchGradient === null ? '–' : percent(fields.belowSwitchShare),
     ];
   };
   const sizes = run.header.tensors.map(({ shape }) => shape.reduce((product, dim) => product * dim, 1));

@@ -108,10 +108,12 @@ export function chooseChunks(
     if (samples % fixedBatch !== 0) {
       throw new InspectorError(
         `The model is bound to batches of ${fixedBatch}, and ${samples} samples are no multiple of that.`,
-        `Export the model with a dynamic batch axis, or use --limit ${samples - (samples % fixedBatch)}.`,
+        samples < fixedBatch
+          ? 'Export the model with a dynamic batch axis, or give more samples.'
+          : `Export the model with a dynamic batch axis, or use --limit ${samples - (samples % fixedBatch)}.`,
       );
     }
-    if (!problem.divisible && samples !== fixedBatch) {
+    if (problem.indivisible === 'loss inside' && samples !== fixedBatch) {
       throw new InspectorError(
         `The loss is computed inside the model, which is bound to batches of ${fixedBatch}, so the mean over ${samples} samples cannot be taken.`,
         'Export the model with a dynamic batch axis.',
@@ -119,13 +121,15 @@ export function chooseChunks(
     }
     return { plain: chunksOf(samples, fixedBatch), corrected: chunksOf(samples, fixedBatch) };
   }
-  if (!problem.divisible) {
-    if (options.microBatch !== undefined && options.microBatch < samples) {
-      throw new InspectorError(
-        'The loss is computed inside the model, so it cannot be put together from micro-batches.',
-        'Leave --micro-batch out, or export the model without its loss and choose one with --loss.',
-      );
-    }
+  const divided = options.microBatch !== undefined && options.microBatch < samples;
+  if (problem.indivisible === 'loss inside' && divided) {
+    throw new InspectorError(
+      'The loss is computed inside the model, so it cannot be put together from micro-batches.',
+      'Leave --micro-batch out, or export the model without its loss and choose one with --loss.',
+    );
+  }
+  // With batch statistics, micro-batches that are asked for are ghost batches: each is normalised on its own.
+  if (problem.indivisible !== undefined && !divided) {
     return { plain: chunksOf(samples, samples), corrected: chunksOf(samples, samples) };
   }
   if (options.microBatch !== undefined) {

@@ -4,7 +4,7 @@ import { checkFinite, checkLabels, type Normalisation, normalise } from '../data
 import { GraphBuilder } from '../onnx/builder.ts';
 import { nodesReaching, type Value } from '../onnx/graph.ts';
 import { type Blocker, instantiate } from '../onnx/instantiate.ts';
-import type { Model, ValueInfo } from '../onnx/model.ts';
+import { isDefaultDomain, type Model, type ValueInfo } from '../onnx/model.ts';
 import { showShape } from '../onnx/shapes.ts';
 import { elementCount, type FloatType, isFloat, type Shape, type Tensor, tensorOf, toFloat } from '../onnx/tensor.ts';
 import { InspectorError, quoteName } from '../shared/errors.ts';
@@ -24,6 +24,8 @@ export interface ProblemOptions {
   readonly dtype?: FloatType;
   readonly filter?: ParameterFilter;
   readonly normalisation?: Normalisation;
+  /** Let inference-mode BatchNormalization use the statistics of the batch, as training does. */
+  readonly batchStatistics?: boolean;
 }
 
 /** An array that a program gets in parts of some samples. */
@@ -49,8 +51,11 @@ export interface Problem {
   readonly feeds: readonly Feed[];
   /** Batch size to which the model is bound, if it is. */
   readonly fixedBatch: number | undefined;
-  /** True where E of the whole is the sum of the parts; false for losses computed inside the model by other means than a mean. */
-  readonly divisible: boolean;
+  /**
+   * Why E of the whole is not the sum of its parts, if so: the loss is computed inside the model, or samples of a batch
+   * are coupled by BatchNormalization with batch statistics.
+   */
+  readonly indivisible: 'loss inside' | 'batch statistics' | undefined;
   /** Remarks on how model and data were understood. */
   readonly notes: readonly string[];
   /** Emits the part of E of some samples, as float64 scalar; `data` has a value for each feed. */
@@ -76,7 +81,12 @@ export function createProblem(model: Model, dataset: Dataset, options: ProblemOp
   }
   const { candidates, choices } = parameterCandidates(model, options.filter ?? {});
   const build = (b: GraphBuilder, parameters: ReadonlyMap<string, Value>, data: ReadonlyMap<string, Value>) =>
-    instantiate(b, model, operators, { inputs: data, parameters, floatType });
+    instantiate(b, model, operators, {
+      inputs: data,
+      parameters,
+      floatType,
+      options: { batchStatistics: options.batchStatistics },
+    });
 
   // One trial build with the smallest batch tells what the model's output is and which initializers reach it.
   const trialBatch = Math.min(samples, declared ?? 2);
@@ -134,7 +144,8 @@ export function createProblem(model: Model, dataset: Dataset, options: ProblemOp
     choices: allChoices,
     feeds,
     fixedBatch: declared === undefined || rebatched ? undefined : declared,
-    divisible: loss !== 'output',
+    indivisible:
+      loss === 'output' ? 'loss inside' : usesBatchStatistics(model, options) ? 'batch statistics' : undefined,
     notes,
     emit(b, parameters, data) {
       const instance = build(b, parameters, data);
@@ -145,6 +156,15 @@ export function createProblem(model: Model, dataset: Dataset, options: ProblemOp
       return emitLoss(b, loss, output, data.get(labelFeed)!, target!.total);
     },
   };
+}
+
+/** True where a BatchNormalization takes mean and variance from the batch. */
+function usesBatchStatistics(model: Model, { batchStatistics }: ProblemOptions): boolean {
+  return model.graph.nodes.some(({ opType, domain, attributes }) => {
+    if (opType !== 'BatchNormalization' || !isDefaultDomain(domain)) return false;
+    const mode = attributes.get('training_mode');
+    return batchStatistics === true || (mode?.kind === 'int' && mode.value === 1);
+  });
 }
 
 /** float64 where the model's own weights are, else float32. */

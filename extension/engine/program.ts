@@ -3,7 +3,15 @@ import { GraphBuilder } from '../onnx/builder.ts';
 import type { Graph, Value } from '../onnx/graph.ts';
 import { allocate, type Tensor } from '../onnx/tensor.ts';
 import { encodeModel } from '../onnx/write.ts';
-import { extremeTerms, type MeasureTerms, measureTerms, plainTerms, selfCheckTerms } from '../optimizers/measures.ts';
+import {
+  extremeTerms,
+  type MeasureTerms,
+  measureTerms,
+  plainTerms,
+  REACHES,
+  reachTerms,
+  selfCheckTerms,
+} from '../optimizers/measures.ts';
 import type { Coefficients, Hyperparameters, Optimizer, StepSizes } from '../optimizers/optimizer.ts';
 import { graphArithmetic } from './arithmetic.ts';
 import type { Chunks } from './chunks.ts';
@@ -34,6 +42,8 @@ export interface Columns {
 
 export const plainColumns = ['absolute', 'squared', 'perturbed'] as const;
 export const selfCheckColumns = ['withMemory', 'withoutMemory'] as const;
+/** Columns of the counts at other step sizes. */
+export const reachColumns = REACHES.map((_, i) => `reach${i}`);
 
 /**
  * The program of a problem and an optimizer: a loop of real full-batch steps, with forward pass, backward pass, update and
@@ -213,6 +223,9 @@ export class Program {
         { valid: b.mul(measured.valid, mask) },
         selfCheckTerms(a, ownTerms, taken.direction),
       );
+      reachTerms(a, terms).forEach((count, i) => {
+        sums[reachColumns[i]] = b.mul(count, mask);
+      });
       const { low, high } = extremeTerms(a, terms);
       extremes = [layout.reduce(b, 'ReduceMin', [low]), layout.reduce(b, 'ReduceMax', [high])];
       arrays = [gradient, terms.normGradient, terms.correction];

@@ -1,10 +1,16 @@
 import type { Tensor } from '../onnx/tensor.ts';
-import { combineMeasures, type MeasureSums, type Measures, type TensorSums } from '../optimizers/measures.ts';
+import {
+  combineMeasures,
+  largestValidStepSize,
+  type MeasureSums,
+  type Measures,
+  type TensorSums,
+} from '../optimizers/measures.ts';
 import type { Hyperparameters, Optimizer, StepSizes } from '../optimizers/optimizer.ts';
 import type { Chunks } from './chunks.ts';
 import { dataTensors } from './objective.ts';
 import type { Problem } from './problem.ts';
-import { mostSteps, Program, plainColumns, type Stage, selfCheckColumns } from './program.ts';
+import { mostSteps, Program, plainColumns, reachColumns, type Stage, selfCheckColumns } from './program.ts';
 import { type Device, Session } from './session.ts';
 
 /** What was measured at θ⁽ⁿ⁾, for one parameter tensor. */
@@ -26,6 +32,8 @@ export interface StepRecord {
   /** ‖corr‖₂; with the measures of the model, where the correction was computed. */
   readonly correctionNorm?: number;
   readonly measures?: Measures;
+  /** Largest step size at which the theory would hold for nine tenths of the parameters, all else equal. */
+  readonly largestValidStepSize?: number | null;
   /** By tensor, in the order of the layout. */
   readonly tensors: readonly TensorRecord[];
 }
@@ -208,7 +216,15 @@ function recordOf(step: number, loss: number, tensors: readonly NamedSums[], ste
     perturbedNorm: total('perturbed'),
     gradientNorm1: total('absolute'),
     gradientNorm2: Math.sqrt(total('squared')),
-    ...(measured && { correctionNorm: Math.sqrt(total('correctionSquared')), measures: measured.model }),
+    ...(measured && {
+      correctionNorm: Math.sqrt(total('correctionSquared')),
+      measures: measured.model,
+      largestValidStepSize: largestValidStepSize(
+        reachColumns.map(total),
+        tensors.reduce((sum, { size }) => sum + size, 0),
+        stepSize!,
+      ),
+    }),
     tensors: tensors.map(({ named }, i) => ({
       gradientNorm1: named.absolute,
       gradientNorm2: Math.sqrt(named.squared),
@@ -219,7 +235,7 @@ function recordOf(step: number, loss: number, tensors: readonly NamedSums[], ste
 }
 
 function tensorSums({ size, named, low, high }: NamedSums): TensorSums {
-  const apart: readonly string[] = [...plainColumns, ...selfCheckColumns];
+  const apart: readonly string[] = [...plainColumns, ...selfCheckColumns, ...reachColumns];
   const sums = Object.fromEntries(
     Object.entries(named).filter(([name]) => !apart.includes(name)),
   ) as unknown as MeasureSums;

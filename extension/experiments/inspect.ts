@@ -59,6 +59,7 @@ export async function inspect(request: InspectRequest, device: Device, observer:
     dtype: request.dtype,
     filter: request,
     normalisation: { scale: request.scale, mean: request.mean, std: request.std },
+    batchStatistics: request.batchStatistics,
   });
   const optimizer = optimizerNamed(request.optimizer);
   const hyper = completeHyperparameters(optimizer, request.framework as Framework, request.hyper);
@@ -262,8 +263,8 @@ export function limitingHKappa(optimizer: Optimizer, hyper: Hyperparameters): nu
   return Number.isFinite(kappa[0]) ? hyper.lr * kappa[0] : null;
 }
 
-/** What one program may take: half of what is free, within reason. */
-const memoryBudget = (): number => Math.max(512 * 2 ** 20, Math.min(0.5 * freemem(), 0.25 * totalmem(), 8 * 2 ** 30));
+/** What one program may take: a gigabyte, or half of what is free where that is less. */
+const memoryBudget = (): number => Math.min(2 ** 30, Math.max(2 ** 28, 0.5 * freemem()));
 
 async function digest(paths: readonly string[]): Promise<string> {
   const hash = createHash('sha256');

@@ -46,7 +46,11 @@ export function stepLine(record: StepRecord, names: readonly string[]): StepLine
     perturbedNorm: finite(record.perturbedNorm),
     gradientNorm1: finite(record.gradientNorm1),
     gradientNorm2: finite(record.gradientNorm2),
-    ...(record.measures && { correctionNorm: finite(record.correctionNorm!), ...measureFields(record.measures) }),
+    ...(record.measures && {
+      correctionNorm: finite(record.correctionNorm!),
+      largestValidStepSize: record.largestValidStepSize,
+      ...measureFields(record.measures),
+    }),
     tensors: Object.fromEntries(names.map((name, i) => [name, tensorLine(record.tensors[i])])),
   };
 }

@@ -5,6 +5,9 @@ import type { CorrectionTerms } from './optimizer.ts';
 /** The first-order theory is trusted where the predicted relative change of g_j over the memory is below this (theory C5). */
 export const VALID_EXPANSION = 0.3;
 
+/** Relative size of ‖F − G‖ that float32 rounding alone can make. */
+const ROUNDING = 1e-6;
+
 /** Stands for "no coordinate" in the extremes of κ. */
 const NONE = 3e38;
 
@@ -129,6 +132,27 @@ export function plainTerms<V>(a: Arithmetic<V>, gradient: V, eps: V): PlainTerms
   };
 }
 
+/** Step sizes, in units of the present one, for which the share of valid coordinates is counted: half decades. */
+export const REACHES = [-4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7, 8].map((k) => 10 ** (-k / 2));
+
+/** Share of valid coordinates from which on the theory is said to hold for a step size. */
+export const HOLDS_SHARE = 0.9;
+
+/**
+ * Counts of coordinates, as 0 or 1, at which the expansion would be valid with the step size multiplied by each of
+ * `REACHES`, everything else equal: ν is proportional to h. 1 at a coordinate where q = 0.
+ */
+export function reachTerms<V>(a: Arithmetic<V>, terms: CorrectionTerms<V>): readonly V[] {
+  const [zero, one] = [a.constant(0), a.constant(1)];
+  return REACHES.map((factor) => a.whereLess(terms.expansion, a.constant(VALID_EXPANSION / factor), one, zero));
+}
+
+/** The largest of the step sizes h·`REACHES` at which at least nine tenths of the coordinates are valid; null if none is. */
+export function largestValidStepSize(counts: readonly number[], size: number, stepSize: number): number | null {
+  const factors = REACHES.filter((_, i) => counts[i] >= HOLDS_SHARE * size);
+  return factors.length > 0 ? stepSize * Math.max(...factors) : null;
+}
+
 /** What was summed over one tensor. */
 export interface TensorSums {
   /** Number of coordinates. */
@@ -216,8 +240,13 @@ function measuresOf({ size, sums, low, high, selfCheck }: TensorSums, h: number,
     lossRate,
     net: slope === null ? null : finite(normRate.correction - slope * lossRate.correction),
     validShare: quotient(sums.valid, size),
-    selfCheck: selfCheck ? rootQuotient(selfCheck.withMemory, selfCheck.withoutMemory) : null,
+    selfCheck: selfCheck ? selfCheckOf(selfCheck, sums.directionSquared) : null,
   };
+}
+
+/** No ratio where the optimizer does what the frozen history says but for rounding, as it does at step 0. */
+function selfCheckOf({ withMemory, withoutMemory }: SelfCheckTerms<number>, directionSquared: number): number | null {
+  return withoutMemory > ROUNDING ** 2 * directionSquared ? rootQuotient(withMemory, withoutMemory) : null;
 }
 
 function totalOf(tensors: readonly TensorSums[]): TensorSums {

@@ -151,6 +151,8 @@ export interface StepLine extends TensorLine {
   readonly step: number;
   readonly loss: number | null;
   readonly correctionNorm?: number | null;
+  /** Largest step size at which the theory would hold for nine tenths of the parameters, all else equal. */
+  readonly largestValidStepSize?: number | null;
   /** By tensor name. */
   readonly tensors: Readonly<Record<string, TensorLine>>;
 }
