@@ -4,7 +4,7 @@ import { binaryOps, type DifferentiableOp, unaryOps } from '../onnx/ops.ts';
 import { sameShape } from '../onnx/simplify.ts';
 import { gradientRules } from './rules/index.ts';
 
-const elementwise: ReadonlySet<string> = new Set<string>([...unaryOps, ...binaryOps, 'Where', 'Cast', 'Clip']);
+const elementwise: ReadonlySet<string> = new Set<string>([...unaryOps, ...binaryOps, 'Where', 'Clip']);
 
 /**
  * Element-wise functions of one argument that a graph spells out in several nodes, such as x·Φ(x) or x·σ(x). They are
