@@ -122,8 +122,8 @@ const thin = 128;
 const thinnest = 16;
 
 /**
- * For each pair of copies the sum of left·rightᵀ over all positions of all images, as [left, right, g, m, c]; thin copies of
- * one side are joined first.
+ * For each pair of copies the sum of left·rightᵀ over all positions of all images, as [left, right, g, m, c]. The thinner
+ * matrices come first in the product, where the copies are joined below one another if they are thin.
  */
 function sumOfProducts(
   b: GraphBuilder,
@@ -133,8 +133,8 @@ function sumOfProducts(
 ): Value {
   const batchAxis = joined ? 1 : 0;
   const channels = (copies: readonly Value[]) => copies[0].shape[1 - batchAxis] / group;
-  const smaller = Math.min(channels(left), channels(right));
-  const larger = Math.max(channels(left), channels(right));
+  const leftFirst = channels(left) <= channels(right);
+  const [first, second] = leftFirst ? [left, right] : [right, left];
   const matrices = (copies: readonly Value[], stack: boolean): Value[] => {
     const own = channels(copies);
     const [n, positions] = [copies[0].shape[batchAxis], elementCount(copies[0].shape.slice(2))];
@@ -142,21 +142,21 @@ function sumOfProducts(
     const split = copies.map((copy) => b.reshape(copy, shape));
     return stack ? [b.concat(split, shape.length - 2)] : split;
   };
-  const leftFirst = channels(left) <= channels(right);
-  const rows = matrices(left, smaller < thin && (leftFirst || larger < thinnest));
-  const columns = matrices(right, smaller < thin && (!leftFirst || larger < thinnest));
+  const rows = matrices(first, channels(first) < thin);
+  const columns = matrices(second, channels(second) < thinnest);
+  const [f, s] = [first.length / rows.length, second.length / columns.length];
   const products = rows.map((row) =>
     columns.map((column) => {
       const product = b.matMul(row, b.swapLast(column));
       const sum = joined ? product : b.reduceSum(product, [0]);
-      const [l, r] = [left.length / rows.length, right.length / columns.length];
-      return b.transpose(b.reshape(sum, [group, l, channels(left), r, channels(right)]), [1, 3, 0, 2, 4]);
+      return b.transpose(b.reshape(sum, [group, f, channels(first), s, channels(second)]), [1, 3, 0, 2, 4]);
     }),
   );
-  return b.concat(
+  const all = b.concat(
     products.map((row) => b.concat(row, 1)),
     0,
   );
+  return leftFirst ? all : b.transpose(all, [1, 0, 2, 4, 3]);
 }
 
 /** From [left taps, right taps, g, m, c] to [g·m, c, ...kernel]. */
