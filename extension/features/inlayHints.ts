@@ -27,8 +27,9 @@ function hint(document: vscode.TextDocument, config: OptimizerConfig): vscode.In
     document.languageId === 'python'
       ? document.positionAt(config.callRange.to)
       : document.lineAt(document.positionAt(config.range.to)).range.end;
+  // Editors cut hints after 43 characters.
   const strength = strengthWords(summary.hKappa).toLowerCase();
-  const doubtful = summary.validity === 'out of range' ? vscode.l10n.t(' (theory out of range)') : '';
+  const doubtful = summary.validity === 'out of range' ? ` · ${vscode.l10n.t('out of range')}` : '';
   const result = new vscode.InlayHint(position, `${strength}${doubtful}`);
   result.paddingLeft = true;
   result.tooltip = verdict(config, summary);

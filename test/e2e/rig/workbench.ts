@@ -2,7 +2,7 @@ import { request } from 'node:http';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
+import type { Browser, BrowserContext, FrameLocator, Locator, Page } from 'playwright-core';
 import type * as Vscode from 'vscode';
 import { findChromium, RIG } from './install.ts';
 import type { Server } from './server.ts';
@@ -33,7 +33,7 @@ export class Workbench {
   /** Opens the server's workspace; resolves when the explorer shows it and the extension host answers. */
   static async open(browser: Browser, server: Server): Promise<Workbench> {
     const context = await browser.newContext({ viewport: { width: 1400, height: 900 } });
-    await context.route(/open-vsx\.org|vscode-cdn\.net|update\/check|\/vsda\//, (route) => route.abort());
+    await context.route(isOutside, (route) => route.abort());
     await context.addInitScript({ path: join(RIG, 'inPage.js') });
     const page = await context.newPage();
     page.setDefaultTimeout(20_000);
@@ -162,6 +162,15 @@ export class Workbench {
     );
   }
 
+  /** The document in the visible webview. */
+  webview(): FrameLocator {
+    return this.page
+      .locator('iframe.webview.ready:visible')
+      .contentFrame()
+      .locator('iframe#active-frame')
+      .contentFrame();
+  }
+
   /** Opens the command palette and runs a command by its title. */
   async command(title: string): Promise<void> {
     const widget = this.page.locator('.quick-input-widget:visible');
@@ -176,6 +185,15 @@ export class Workbench {
     await input.fill(`>${title}`);
     await widget.locator('.monaco-list-row', { hasText: title }).first().click();
   }
+}
+
+/** What the workbench asks of the network at its start; the addresses of webviews look similar but are served locally. */
+function isOutside({ hostname, pathname }: URL): boolean {
+  return (
+    hostname.endsWith('open-vsx.org') ||
+    (hostname.endsWith('vscode-cdn.net') && pathname.startsWith('/stable')) ||
+    /\/update\/check|\/vsda\//.test(pathname)
+  );
 }
 
 interface Answer {
@@ -208,4 +226,9 @@ export async function eventually<T>(
     if (Date.now() > until) throw new Error(`Still not as expected after ${timeout} ms: ${JSON.stringify(value)}`);
     await sleep(50);
   }
+}
+
+/** The text below an element, whether it is in view or not. */
+export async function textOf(element: Locator): Promise<string> {
+  return (await element.textContent()) ?? '';
 }
