@@ -1,3 +1,4 @@
+import { experimentCommand } from './cli/experiment.ts';
 import { graphCommand } from './cli/graph.ts';
 import { inspectCommand } from './cli/inspect.ts';
 import { modelCommand } from './cli/model.ts';
@@ -8,7 +9,14 @@ import { describeError, InspectorError, quoteName } from './shared/errors.ts';
 import { toolVersion } from './shared/version.ts';
 
 /** The command line: one entry per command. */
-const commands: readonly Command[] = [inspectCommand, modelCommand, graphCommand, optimizersCommand, scanCommand];
+const commands: readonly Command[] = [
+  inspectCommand,
+  modelCommand,
+  graphCommand,
+  experimentCommand,
+  optimizersCommand,
+  scanCommand,
+];
 
 const overview = (): string =>
   [

@@ -1,8 +1,11 @@
+import { join } from 'node:path';
 import { chooseDevice, probeDevice, probeInChild, probeVariable } from './engine/device.ts';
 import type { Device } from './engine/session.ts';
 import { inspect, type Observer } from './experiments/inspect.ts';
+import { runExperiment } from './experiments/run.ts';
 import { describeError, InspectorError } from './shared/errors.ts';
-import type { EngineEvent, EngineRequest, InspectRequest } from './shared/protocol.ts';
+import type { ExperimentRequest } from './shared/experiments.ts';
+import type { EngineEvent, EngineRequest, InspectRequest, RunStatus } from './shared/protocol.ts';
 
 /**
  * The engine process: runs experiments away from the editor and the command line, since native code may end the process
@@ -27,13 +30,34 @@ const observer: Observer = {
   },
 };
 
-async function runInspection(request: InspectRequest): Promise<void> {
+/** Experiments and sweeps report the same way, without records of single steps. */
+const folderObserver = {
+  started: (where: string) => {
+    folder = where;
+    send({ type: 'opened', folder: where });
+  },
+  progress: observer.progress,
+  get cancelled() {
+    return state.cancelled;
+  },
+};
+
+/** The bundled sample lies beside the bundled program. */
+const samples = join(__dirname, '..', 'media', 'sample');
+
+async function runInspection(request: InspectRequest): Promise<{ folder: string; status: RunStatus }> {
+  const device = await chooseDevice(request.device, (candidate) => probeInChild(__filename, candidate));
+  return inspect(request, device, observer);
+}
+
+const runAnExperiment = (request: ExperimentRequest) => runExperiment(request, folderObserver, samples);
+
+/** Runs one request to its end and reports how it ended. */
+async function answer(work: () => Promise<{ folder: string; status: RunStatus }>): Promise<void> {
   folder = undefined;
   state.cancelled = false;
   try {
-    const device = await chooseDevice(request.device, (candidate) => probeInChild(__filename, candidate));
-    const outcome = await inspect(request, device, observer);
-    send({ type: 'finished', ...outcome });
+    send({ type: 'finished', ...(await work()) });
   } catch (error) {
     const stack = error instanceof InspectorError ? undefined : (error as Error).stack;
     send({ type: 'failed', message: describeError(error), stack: stack ?? (error as Error).stack, folder });
@@ -47,7 +71,8 @@ if (probed) {
   process.on('message', (message) => {
     const request = message as EngineRequest;
     if (request.type === 'cancel') state.cancelled = true;
-    else void runInspection(request.request);
+    else if (request.type === 'inspect') void answer(() => runInspection(request.request));
+    else void answer(() => runAnExperiment(request.request));
   });
   // The parent is gone: nobody will read the results.
   process.on('disconnect', () => process.exit(0));

@@ -17,6 +17,11 @@ export class EngineClient {
 
   /** Runs an inspection; resolves with the last event. Throws an InspectorError where the process ends before it. */
   inspect(request: InspectRequest, listen: (event: EngineEvent) => void): Promise<EngineEvent> {
+    return this.run({ type: 'inspect', request }, listen);
+  }
+
+  /** Runs any request; resolves with the last event. Throws an InspectorError where the process ends before it. */
+  run(request: Exclude<EngineRequest, { type: 'cancel' }>, listen: (event: EngineEvent) => void): Promise<EngineEvent> {
     const child = this.start();
     return new Promise((resolve, reject) => {
       let tail = '';
@@ -43,7 +48,7 @@ export class EngineClient {
       child.stderr?.on('data', collect);
       child.on('message', receive);
       child.once('exit', ended);
-      child.send({ type: 'inspect', request } satisfies EngineRequest);
+      child.send(request);
     });
   }
 
@@ -86,8 +91,8 @@ function deathMessage(code: number | null, signal: NodeJS.Signals | null, tail: 
     : `The engine process ended unexpectedly (exit code ${code}).${tail ? `\n${tail.trim().split('\n').slice(-3).join('\n')}` : ''}`;
 }
 
-function deathRemedy(signal: NodeJS.Signals | null, request: InspectRequest): string {
-  if (signal && signal !== 'SIGKILL' && request.device !== 'cpu')
+function deathRemedy(signal: NodeJS.Signals | null, request: EngineRequest): string {
+  if (signal && signal !== 'SIGKILL' && request.type === 'inspect' && request.request.device !== 'cpu')
     return 'Try again on the CPU (--device cpu). What was measured until then is kept.';
   return 'Try a smaller --micro-batch or fewer samples (--limit). What was measured until then is kept.';
 }

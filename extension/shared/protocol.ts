@@ -1,5 +1,7 @@
 /** Every message between the processes, as discriminated unions. Plain data only: it crosses process and webview borders. */
 
+import type { ExperimentRequest } from './experiments.ts';
+
 export type DeviceChoice = 'auto' | 'cpu' | 'cuda' | 'webgpu';
 
 /** A learning-rate schedule; what is not given follows from the run. */
@@ -51,6 +53,7 @@ export interface InspectRequest {
 
 export type EngineRequest =
   | { readonly type: 'inspect'; readonly request: InspectRequest }
+  | { readonly type: 'experiment'; readonly request: ExperimentRequest }
   | { readonly type: 'cancel' };
 
 /** Where a run stands. */
@@ -64,6 +67,7 @@ export interface Progress {
 
 export type EngineEvent =
   | { readonly type: 'started'; readonly folder: string; readonly run: RunHeader }
+  | { readonly type: 'opened'; readonly folder: string }
   | { readonly type: 'progress'; readonly progress: Progress }
   | { readonly type: 'record'; readonly record: StepLine }
   | { readonly type: 'finished'; readonly folder: string; readonly status: RunStatus }

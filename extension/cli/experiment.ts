@@ -1,0 +1,146 @@
+import { type Experiment, optionOf } from '../experiments/experiment.ts';
+import { experimentNamed, experiments } from '../experiments/registry.ts';
+import { readExperiment } from '../experiments/store.ts';
+import type { ExperimentHeader, ParameterSpec, ParameterValue, ResultTable } from '../shared/experiments.ts';
+import { runInEngine } from './engine.ts';
+import { type Command, type Given, type Option, parseCommand, UsageError } from './options.ts';
+import { bar, duration, number, styles, table } from './text.ts';
+
+/** Options that every experiment has. */
+const shared: readonly Option[] = [
+  { flag: 'threads', value: 'count', placeholder: 'N', help: 'CPU threads (default: all cores)' },
+  { flag: 'out', value: 'text', placeholder: 'DIR', help: 'folder of the results (default: a new one below runs/)' },
+  { flag: 'json', help: 'print the results as JSON' },
+];
+
+/** `optimizer-bias experiment`: the first argument chooses, and the experiment's parameters are the options. */
+export const experimentCommand: Command = {
+  name: 'experiment',
+  summary: 'reproduce a figure of the papers, on bundled or your own data; without a name: list them',
+  usage: ['optimizer-bias experiment NAME [options]'],
+  async run({ positionals: [name, ...rest] }) {
+    if (name === undefined || name === '--help' || name === '-h') {
+      process.stdout.write(overview());
+      return 0;
+    }
+    if (name === '--json') {
+      const list = experiments.map(({ run: _run, ...description }) => description);
+      process.stdout.write(`${JSON.stringify(list, undefined, 2)}\n`);
+      return 0;
+    }
+    if (name.startsWith('-')) throw new UsageError(`The name of the experiment comes first.\n\n${overview()}`);
+    const experiment = experimentNamed(name);
+    const given = parseCommand(commandOf(experiment), rest);
+    return run(experiment, given);
+  },
+};
+
+const overview = (): string =>
+  [
+    ...experiments.map(
+      ({ name, title, figure }) => `  optimizer-bias experiment ${name.padEnd(16)} ${title} (${figure})`,
+    ),
+    '',
+    'optimizer-bias experiment NAME --help shows the options of an experiment.',
+    '',
+  ].join('\n');
+
+/** The command line of one experiment. */
+function commandOf(experiment: Experiment): Command {
+  return {
+    name: `experiment ${experiment.name}`,
+    summary: `${experiment.title}: ${experiment.summary}. ${experiment.figure}.`,
+    usage: [`optimizer-bias experiment ${experiment.name} [options]`],
+    options: [...Object.entries(experiment.parameters).map(([key, spec]) => optionFor(key, spec)), ...shared],
+    run: async () => 0,
+  };
+}
+
+function optionFor(key: string, { kind, default: standard, choices, help }: ParameterSpec): Option {
+  const values: Record<ParameterSpec['kind'], Option['value']> = {
+    number: 'number',
+    count: 'count',
+    numbers: 'numbers',
+    choice: 'text',
+    switch: undefined,
+    file: 'text',
+    text: 'text',
+  };
+  const placeholders: Partial<Record<ParameterSpec['kind'], string>> = {
+    number: 'X',
+    count: 'N',
+    numbers: 'X[,X…]',
+    file: 'FILE',
+  };
+  const shownDefault =
+    standard === undefined || typeof standard === 'boolean' ? '' : ` (default ${[standard].flat().join(',')})`;
+  return {
+    flag: optionOf(key),
+    value: values[kind],
+    choices,
+    placeholder: placeholders[kind],
+    help: `${help}${shownDefault}`,
+  };
+}
+
+async function run(experiment: Experiment, { values }: Given): Promise<number> {
+  const parameters = Object.fromEntries(
+    Object.keys(experiment.parameters).flatMap((key) =>
+      values.has(optionOf(key)) ? [[key, values.get(optionOf(key)) as ParameterValue]] : [],
+    ),
+  );
+  const last = await runInEngine(
+    {
+      type: 'experiment',
+      request: {
+        name: experiment.name,
+        directory: process.cwd(),
+        parameters,
+        threads: (values.get('threads') as number | undefined) || undefined,
+        out: values.get('out') as string | undefined,
+      },
+    },
+    ({ step, steps, secondsLeft }) =>
+      `${experiment.name} ${bar(step / steps)} ${step} %${secondsLeft === undefined ? '' : `  ${duration(secondsLeft)} left`}`,
+  );
+  if (last.status === 'cancelled') {
+    process.stderr.write('Cancelled.\n');
+    return 130;
+  }
+  const header = readExperiment(last.folder);
+  process.stdout.write(
+    values.has('json')
+      ? `${JSON.stringify({ folder: last.folder, ...header })}\n`
+      : renderExperiment(last.folder, header),
+  );
+  return 0;
+}
+
+const verdicts = {
+  agrees: 'Agrees with the theory.',
+  disagrees: 'Does NOT agree with the theory.',
+  undecided: 'These numbers neither confirm nor refute the theory.',
+};
+
+/** The result for people: the sentence, the verdict, the tables, and where the files are. */
+export function renderExperiment(folder: string, { result }: ExperimentHeader): string {
+  if (!result) return `No result in ${folder}.\n`;
+  const style = styles(process.stdout);
+  const files = ['experiment.json', 'series.csv', ...result.charts.map(({ id }) => `${id}.svg`)];
+  return [
+    style.bold(result.sentence),
+    verdicts[result.agreement],
+    ...result.tables.flatMap((each) => ['', `${each.title}:`, resultTable(each)]),
+    ...(result.notes.length > 0 ? [''] : []),
+    ...result.notes.map((note) => style.dim(`Note: ${note}`)),
+    '',
+    `Wrote ${folder} (${files.join(', ')}).`,
+    '',
+  ].join('\n');
+}
+
+const resultTable = ({ columns, rows }: ResultTable): string =>
+  table(
+    columns,
+    rows.map((row) => row.map((cell) => (typeof cell === 'string' ? cell : number(cell)))),
+  );

@@ -1,0 +1,134 @@
+import { InspectorError, quoteName } from '../shared/errors.ts';
+import type { ChartFrame, ExperimentResult, ParameterSpec, ParameterValue } from '../shared/experiments.ts';
+
+/** What an experiment knows of its surroundings. */
+export interface Surroundings {
+  /** Directory to which file parameters are relative. */
+  readonly directory: string;
+  /** Folder of the bundled sample. */
+  readonly samples: string;
+  readonly threads?: number;
+  /**
+   * Reports the share that is done and lets other messages in; called often, at least every few hundred milliseconds.
+   * Throws a `Cancelled` once the user wants the experiment to stop.
+   */
+  progress(share: number, text?: string): Promise<void>;
+}
+
+/** Thrown out of an experiment that the user stopped. */
+export class Cancelled extends Error {
+  override readonly name = 'Cancelled';
+}
+
+type Specs = Readonly<Record<string, ParameterSpec>>;
+export type ValuesOf<P extends Specs> = { readonly [K in keyof P]: P[K]['default'] };
+
+/** One experiment: a file of this folder describes it with one such object, and `registry.ts` lists it. */
+export interface Experiment<P extends Specs = Specs> {
+  /** Name on the command line. */
+  readonly name: string;
+  readonly title: string;
+  /** The figure, table or theorem of a paper that it reproduces. */
+  readonly figure: string;
+  /** What it does, in one line. */
+  readonly summary: string;
+  readonly parameters: P;
+  /** What it draws. */
+  readonly draws: readonly ChartFrame[];
+  run(values: ValuesOf<P>, surroundings: Surroundings): Promise<ExperimentResult>;
+}
+
+/** Infers the types of the parameters' values. */
+export const defineExperiment = <P extends Specs>(experiment: Experiment<P>): Experiment<P> => experiment;
+
+type Bounds = Pick<ParameterSpec, 'min' | 'max' | 'minExclusive' | 'maxExclusive'>;
+
+export const number = (standard: number, help: string, bounds: Bounds = {}): ParameterSpec<number> => ({
+  kind: 'number',
+  default: standard,
+  help,
+  ...bounds,
+});
+export const count = (standard: number, help: string, bounds: Bounds = { min: 1 }): ParameterSpec<number> => ({
+  kind: 'count',
+  default: standard,
+  help,
+  ...bounds,
+});
+export const numbers = (
+  standard: readonly number[],
+  help: string,
+  bounds: Bounds = {},
+): ParameterSpec<readonly number[]> => ({ kind: 'numbers', default: standard, help, ...bounds });
+export const choice = <T extends string>(
+  standard: T,
+  choices: readonly T[],
+  help: string,
+): ParameterSpec<string> & { readonly default: T } => ({ kind: 'choice', default: standard, choices, help });
+export const switched = (help: string): ParameterSpec<boolean> => ({ kind: 'switch', default: false, help });
+export const file = (help: string): ParameterSpec<string | undefined> => ({ kind: 'file', default: undefined, help });
+export const text = (help: string): ParameterSpec<string | undefined> => ({ kind: 'text', default: undefined, help });
+
+/** Bounds of a decay rate β, ρ ∈ [0, 1). */
+export const decay = { min: 0, max: 1, maxExclusive: true } as const;
+export const positive = { min: 0, minExclusive: true } as const;
+
+/** `epsPlacement` → `eps-placement`. */
+export const optionOf = (parameter: string): string => parameter.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
+
+/**
+ * The defaults overridden by `given`, checked. Throws an InspectorError that names the parameter, its value and what is
+ * allowed.
+ */
+export function completeParameters<P extends Specs>(
+  experiment: Experiment<P>,
+  given: Readonly<Record<string, ParameterValue>>,
+): ValuesOf<P> {
+  const specs = new Map(Object.entries(experiment.parameters));
+  for (const [name, value] of Object.entries(given)) {
+    const spec = specs.get(name);
+    if (!spec)
+      throw new InspectorError(
+        `The experiment ${experiment.name} has no parameter ${quoteName(name)}.`,
+        `It has ${[...specs.keys()].map(optionOf).join(', ')}.`,
+      );
+    if (value !== undefined) check(optionOf(name), spec, value);
+  }
+  return Object.fromEntries(
+    [...specs].map(([name, spec]) => [name, given[name] ?? spec.default]),
+  ) as unknown as ValuesOf<P>;
+}
+
+function check(name: string, spec: ParameterSpec, value: NonNullable<ParameterValue>): void {
+  const fail = (shown: unknown, remedy: string): never => {
+    throw new InspectorError(
+      `${name} = ${typeof shown === 'string' ? quoteName(shown) : String(shown)} is not possible.`,
+      remedy,
+    );
+  };
+  if (spec.kind === 'choice') {
+    if (!spec.choices!.includes(String(value))) fail(value, `Give one of ${spec.choices!.join(', ')}.`);
+  } else if (spec.kind === 'switch') {
+    if (typeof value !== 'boolean') fail(value, 'Give true or false.');
+  } else if (spec.kind === 'file' || spec.kind === 'text') {
+    if (typeof value !== 'string') fail(value, 'Give a text.');
+  } else {
+    const list = spec.kind === 'numbers' ? value : [value];
+    if (!Array.isArray(list) || list.length === 0) fail(value, 'Give at least one number.');
+    for (const each of list as readonly unknown[]) {
+      if (typeof each !== 'number' || !Number.isFinite(each) || !within(spec, each))
+        fail(each, `Give ${spec.kind === 'count' ? 'a whole number' : 'a finite number'}${boundsText(spec)}.`);
+    }
+  }
+}
+
+function within({ kind, min = -Infinity, max = Infinity, minExclusive, maxExclusive }: ParameterSpec, value: number) {
+  if (kind === 'count' && !Number.isSafeInteger(value)) return false;
+  return (minExclusive ? value > min : value >= min) && (maxExclusive ? value < max : value <= max);
+}
+
+function boundsText({ min, max, minExclusive, maxExclusive }: ParameterSpec): string {
+  const low = min === undefined ? '' : ` ${minExclusive ? 'above' : 'of at least'} ${min}`;
+  const high = max === undefined ? '' : ` ${maxExclusive ? 'below' : 'of at most'} ${max}`;
+  return low && high ? `${low} and${high}` : low || high;
+}

@@ -1,0 +1,15 @@
+/** Three significant digits for sentences. */
+export function shown(value: number | null | undefined): string {
+  if (value === null || value === undefined || Number.isNaN(value)) return 'unknown';
+  if (!Number.isFinite(value)) return value > 0 ? '∞' : '−∞';
+  const size = Math.abs(value);
+  const text = size !== 0 && (size >= 1e5 || size < 1e-3) ? size.toExponential(2) : String(Number(size.toPrecision(3)));
+  return `${value < 0 ? '−' : ''}${text.replace('e+', 'e').replace('e-', 'e−')}`;
+}
+
+/** `a`, `a and b`, `a, b and c`. */
+export const listed = (parts: readonly string[]): string =>
+  parts.length < 2 ? (parts[0] ?? '') : `${parts.slice(0, -1).join(', ')} and ${parts[parts.length - 1]}`;
+
+/** JSON has no NaN and no infinities. */
+export const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);

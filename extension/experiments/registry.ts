@@ -1,0 +1,16 @@
+import { InspectorError, quoteName } from '../shared/errors.ts';
+import { closeness } from './closeness.ts';
+import type { Experiment } from './experiment.ts';
+
+/** Every experiment, in the order in which they are offered. */
+export const experiments: readonly Experiment[] = [closeness];
+
+/** The experiment of that name; throws an InspectorError that lists the names. */
+export function experimentNamed(name: string): Experiment {
+  const found = experiments.find((experiment) => experiment.name === name);
+  if (found) return found;
+  throw new InspectorError(
+    `There is no experiment ${quoteName(name)}.`,
+    `Choose one of ${experiments.map((experiment) => experiment.name).join(', ')}.`,
+  );
+}

@@ -1,0 +1,60 @@
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { InspectorError } from '../shared/errors.ts';
+import type { Chart, ExperimentHeader } from '../shared/experiments.ts';
+import { renderSvg } from './svg.ts';
+
+/**
+ * Results on disk: `experiment.json` (parameters, sentence, numbers, tables and the frames of the pictures), `series.csv`
+ * (every point that is drawn), `series.json` and one `ID.svg` for each picture.
+ */
+export function writeExperiment(folder: string, header: ExperimentHeader): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+    const charts = header.result?.charts ?? [];
+    if (header.result) {
+      for (const chart of charts) replace(join(folder, `${chart.id}.svg`), renderSvg(chart));
+      replace(join(folder, 'series.csv'), seriesCsv(charts));
+      replace(join(folder, 'series.json'), `${JSON.stringify(charts)}\n`);
+    }
+    const frames = charts.map((chart) => ({ ...chart, series: [] }));
+    const written = header.result ? { ...header, result: { ...header.result, charts: frames } } : header;
+    replace(join(folder, 'experiment.json'), `${JSON.stringify(written, undefined, 2)}\n`);
+  } catch (error) {
+    throw new InspectorError(
+      `Cannot write the results to ${folder}: ${(error as Error).message}.`,
+      'Choose another folder with --out.',
+      { cause: error },
+    );
+  }
+}
+
+/** Reads what `writeExperiment` wrote, with the points of the pictures. Throws an InspectorError where that is not readable. */
+export function readExperiment(folder: string): ExperimentHeader {
+  try {
+    const header = JSON.parse(readFileSync(join(folder, 'experiment.json'), 'utf8')) as ExperimentHeader;
+    if (!header.result) return header;
+    const charts = JSON.parse(readFileSync(join(folder, 'series.json'), 'utf8')) as Chart[];
+    return { ...header, result: { ...header.result, charts } };
+  } catch (error) {
+    throw new InspectorError(
+      `${folder} holds no readable experiment: ${(error as Error).message}.`,
+      'It is a folder with experiment.json and series.json.',
+      { cause: error },
+    );
+  }
+}
+
+function replace(path: string, content: string): void {
+  writeFileSync(`${path}.partial`, content);
+  renameSync(`${path}.partial`, path);
+}
+
+/** One line for each point: picture, series, x, y. */
+function seriesCsv(charts: readonly Chart[]): string {
+  const cell = (text: string) => (/[",\n\r]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text);
+  const lines = charts.flatMap(({ id, series }) =>
+    series.flatMap(({ label, x, y }) => x.map((value, i) => `${cell(id)},${cell(label)},${value},${y[i] ?? ''}`)),
+  );
+  return `${['chart,series,x,y', ...lines].join('\n')}\n`;
+}

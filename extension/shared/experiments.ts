@@ -1,0 +1,95 @@
+/** What experiments are and what they give, as plain data: the command line, the palette and the panel are made from it. */
+
+export type ParameterValue = number | boolean | string | readonly number[] | undefined;
+
+/** One parameter; the key under which an experiment has it, in kebab case, is its option on the command line. */
+export interface ParameterSpec<T extends ParameterValue = ParameterValue> {
+  readonly kind: 'number' | 'count' | 'numbers' | 'choice' | 'switch' | 'file' | 'text';
+  /** Undefined where it may be left out. */
+  readonly default: T;
+  readonly help: string;
+  readonly choices?: readonly string[];
+  /** Bounds of a number, or of each number of a list. */
+  readonly min?: number;
+  readonly max?: number;
+  readonly minExclusive?: boolean;
+  readonly maxExclusive?: boolean;
+}
+
+export interface Axis {
+  readonly label: string;
+  readonly scale?: 'linear' | 'log';
+}
+
+/** The frame of a picture, known before an experiment runs. */
+export interface ChartFrame {
+  readonly id: string;
+  readonly title: string;
+  readonly x: Axis;
+  readonly y: Axis;
+}
+
+/** Points (x_i, y_i); null and values that are not finite are gaps. */
+export interface Series {
+  readonly label: string;
+  readonly x: readonly number[];
+  readonly y: readonly (number | null)[];
+  /** `reference` is drawn thin and grey and is not in the legend unless it has a label. */
+  readonly style?: 'line' | 'dashed' | 'points' | 'reference';
+  /** Index of the colour; the position among the series where not given. */
+  readonly color?: number;
+}
+
+export interface Chart extends ChartFrame {
+  readonly series: readonly Series[];
+  /** Where the axes end; from the data where not given. */
+  readonly xRange?: readonly [number, number];
+  readonly yRange?: readonly [number, number];
+}
+
+export interface ResultTable {
+  readonly title: string;
+  readonly columns: readonly string[];
+  readonly rows: readonly (readonly (string | number | null)[])[];
+}
+
+/** Whether the numbers came out as the theory says; `undecided` where they cannot tell. */
+export type Agreement = 'agrees' | 'disagrees' | 'undecided';
+
+export interface ExperimentResult {
+  /** What was seen, in one sentence that is computed from the numbers. */
+  readonly sentence: string;
+  readonly agreement: Agreement;
+  /** The numbers behind it, by name. */
+  readonly numbers: Readonly<Record<string, number | null>>;
+  readonly tables: readonly ResultTable[];
+  readonly charts: readonly Chart[];
+  readonly notes: readonly string[];
+}
+
+/** What to run. */
+export interface ExperimentRequest {
+  readonly name: string;
+  /** Relative paths are relative to it. */
+  readonly directory: string;
+  /** Values that differ from the defaults. */
+  readonly parameters: Readonly<Record<string, ParameterValue>>;
+  readonly threads?: number;
+  readonly out?: string;
+}
+
+/** `experiment.json`. */
+export interface ExperimentHeader {
+  readonly format: 1;
+  readonly status: 'running' | 'finished' | 'cancelled' | 'failed';
+  readonly message?: string;
+  readonly started: string;
+  readonly finished?: string;
+  readonly process: number;
+  readonly tool: string;
+  readonly name: string;
+  readonly title: string;
+  readonly figure: string;
+  readonly parameters: Readonly<Record<string, ParameterValue>>;
+  readonly result?: ExperimentResult;
+}
