@@ -3,7 +3,7 @@ import { type Graph, type Node, nodesOf, type Value } from '../../onnx/graph.ts'
 import { type BlockedOp, binaryOps, unaryOps } from '../../onnx/ops.ts';
 import { type Replacement, rewriteGraph } from '../../onnx/rewrite.ts';
 import { sameShape } from '../../onnx/simplify.ts';
-import { elementCount, type Shape } from '../../onnx/tensor.ts';
+import { elementCount, type Shape, tensorOf } from '../../onnx/tensor.ts';
 
 /**
  * Lays images out in blocks of channels, [n, c/B, h, w, B], for which ONNX Runtime's CPU provider has convolutions twice
@@ -188,9 +188,11 @@ class BlockedLayout {
     if (elementCount(x.shape) === 1) return b.reshape(x, []);
     const [n, c, height, width] = [...new Array<number>(4 - x.shape.length).fill(1), ...x.shape];
     if (c === 1) {
-      const spread = b.reshape(x, [n, 1, height, width, 1]);
       // Broadcasting along the innermost axis is slow; constants are written out.
-      return x.constant ? b.expand(spread, [n, 1, height, width, this.block]) : spread;
+      if (!x.constant) return b.reshape(x, [n, 1, height, width, 1]);
+      const values = Array.from(x.constant.data as ArrayLike<number | bigint>);
+      const repeated = values.flatMap((value) => new Array<number | bigint>(this.block).fill(value));
+      return b.constant(tensorOf(x.type, [n, 1, height, width, this.block], repeated));
     }
     return height === 1 && width === 1 ? b.reshape(x, this.physical([n, c, 1, 1])) : undefined;
   }
