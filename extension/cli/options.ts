@@ -134,7 +134,7 @@ function nearest(flag: string, known: readonly string[]): string {
   const best = known
     .map((name) => ({ name, distance: editDistance(flag, name) }))
     .sort((a, b) => a.distance - b.distance)[0];
-  return best && best.distance <= Math.max(1, Math.floor(flag.length / 3)) ? ` Did you mean --${best.name}?` : '';
+  return best && best.distance <= Math.max(2, Math.floor(flag.length / 3)) ? ` Did you mean --${best.name}?` : '';
 }
 
 function editDistance(a: string, b: string): number {

@@ -1,0 +1,305 @@
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { writeNpzFile } from '../../extension/datasets/npz.ts';
+import { Session } from '../../extension/engine/session.ts';
+import { readModel } from '../../extension/onnx/read.ts';
+import { type Tensor, tensorOf } from '../../extension/onnx/tensor.ts';
+import { readRun } from '../../extension/runs/store.ts';
+import { cli, sample } from '../support/paths.ts';
+
+const scratch = mkdtempSync(join(tmpdir(), 'cli-'));
+after(() => rmSync(scratch, { recursive: true, force: true }));
+
+const model = join(sample, 'digits.onnx');
+
+function run(...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...args], {
+    encoding: 'utf8',
+    cwd: scratch,
+    env: { ...process.env, NO_COLOR: '1' },
+  });
+  return { status, stdout, stderr };
+}
+
+describe('bad usage ends with exit code 2 and says what to do', () => {
+  const rows: [args: string[], message: string][] = [
+    [['inspect'], '--model is missing.\nTry the bundled sample with --sample, or see optimizer-bias inspect --help.\n'],
+    [
+      ['inspect', '--modle', 'x'],
+      'Unknown option --modle. Did you mean --model?\noptimizer-bias inspect --help shows the options.\n',
+    ],
+    [['inspect', '--sample', '--lr', 'fast'], '--lr needs a number, not "fast".\n'],
+    [['inspect', '--sample', '--steps', '-3'], '--steps needs a whole number of at least 0, not "-3".\n'],
+    [
+      ['inspect', '--sample', '--optimizer', 'adma'],
+      '--optimizer is "adma".\nChoose one of adam, adamw, nadam, rmsprop, adagrad, sgd, lion, signum, signsgd.\n',
+    ],
+    [
+      ['inspect', '--sample', '--optimizer', 'lion', '--eps', '1'],
+      '--eps is no hyper-parameter of Lion.\nIt has --lr, --beta1, --beta2, --weight-decay, --smoothing.\n',
+    ],
+    [
+      ['inspect', '--sample', '--stage', 'late'],
+      '--stage is "late".\nIt must be step, inf or a step index such as 100.\n',
+    ],
+    [['inspect', '--sample', '--lr', '1', '--lr', '2'], '--lr is given twice.\n'],
+    [
+      ['inspect', '--sample', 'more'],
+      'Unexpected argument "more".\noptimizer-bias inspect --help shows the options.\n',
+    ],
+    [['graph', model], '--write is missing.\noptimizer-bias graph --help shows the options.\n'],
+  ];
+  for (const [args, message] of rows) {
+    it(args.join(' '), () => {
+      const { status, stderr, stdout } = run(...args);
+      assert.equal(stderr, message);
+      assert.equal(status, 2);
+      assert.equal(stdout, '');
+    });
+  }
+});
+
+describe('inspect', () => {
+  it('writes a run, prints a table without colour when piped, and explains', () => {
+    const out = join(scratch, 'a');
+    const { status, stdout, stderr } = run(
+      'inspect',
+      '--sample',
+      '--steps',
+      '6',
+      '--every',
+      '3',
+      '--out',
+      out,
+      '--arrays',
+    );
+    assert.equal(stderr, '');
+    assert.equal(status, 0);
+    assert.doesNotMatch(stdout, /\u001b/);
+    assert.match(stdout, /In full-batch training with these settings, theory predicts/);
+    assert.match(stdout, /0\.weight\s+2,048/);
+    const { header, steps } = readRun(out);
+    assert.equal(header.status, 'finished');
+    assert.equal(header.model.parameters, 2410);
+    assert.equal(header.loss, 'cross-entropy');
+    assert.deepEqual(
+      steps.map(({ step, kappa }) => [step, kappa !== undefined]),
+      [
+        [0, true],
+        [1, false],
+        [2, false],
+        [3, true],
+        [4, false],
+        [5, false],
+        [6, true],
+      ],
+    );
+    for (const field of [
+      'loss',
+      'perturbedNorm',
+      'gradientNorm1',
+      'gradientNorm2',
+      'correctionNorm',
+      'kappa',
+      'validShare',
+    ] as const)
+      assert.equal(typeof steps[3][field], 'number', field);
+    assert.equal(typeof steps[3].selfCheck, 'number');
+    assert.equal(steps[0].selfCheck, null);
+    assert.ok(steps[6].loss! < steps[0].loss!);
+  });
+
+  it('prints one JSON object with --json', () => {
+    const { status, stdout } = run('inspect', '--sample', '--steps', '1', '--json', '--out', join(scratch, 'json'));
+    assert.equal(status, 0);
+    const { run: header, steps } = JSON.parse(stdout);
+    assert.equal(header.optimizer.name, 'adam');
+    assert.equal(steps.length, 2);
+  });
+
+  it('gives the same numbers twice', () => {
+    const [first, second] = ['one', 'two'].map((name) => {
+      const out = join(scratch, name);
+      assert.equal(run('inspect', '--sample', '--steps', '5', '--out', out).status, 0);
+      return readFileSync(join(out, 'steps.jsonl'), 'utf8');
+    });
+    assert.equal(first, second);
+  });
+
+  it('keeps a readable run when it is interrupted', async () => {
+    const out = join(scratch, 'interrupted');
+    const child = spawn(process.execPath, [cli, 'inspect', '--sample', '--steps', '2000000', '--out', out], {
+      cwd: scratch,
+    });
+    await waitFor(
+      () =>
+        existsSync(join(out, 'steps.jsonl')) && readFileSync(join(out, 'steps.jsonl'), 'utf8').split('\n').length > 20,
+    );
+    child.kill('SIGINT');
+    const code = await new Promise((resolve) => child.once('exit', resolve));
+    assert.equal(code, 130);
+    const { header, steps, interrupted } = readRun(out);
+    assert.equal(header.status, 'cancelled');
+    assert.equal(interrupted, false);
+    assert.ok(steps.length > 10);
+    steps.forEach((line, i) => {
+      assert.equal(line.step, i);
+    });
+  });
+
+  it('reports the death of the engine and keeps what was measured', async () => {
+    const out = join(scratch, 'killed');
+    const child = spawn(process.execPath, [cli, 'inspect', '--sample', '--steps', '2000000', '--out', out], {
+      cwd: scratch,
+    });
+    let stderr = '';
+    child.stderr.on('data', (part) => {
+      stderr += part;
+    });
+    await waitFor(
+      () => existsSync(join(out, 'steps.jsonl')) && readFileSync(join(out, 'steps.jsonl'), 'utf8').length > 2000,
+    );
+    process.kill(readRun(out).header.process, 'SIGKILL');
+    const code = await new Promise((resolve) => child.once('exit', resolve));
+    assert.equal(code, 1);
+    assert.match(stderr, /The engine process was killed \(SIGKILL\)/);
+    const { header, steps, interrupted } = readRun(out);
+    assert.equal(header.status, 'running');
+    assert.equal(interrupted, true);
+    assert.ok(steps.length > 0);
+  });
+
+  it('stops at the first number that is not finite and says where', () => {
+    const out = join(scratch, 'diverged');
+    const { status, stderr } = run(
+      'inspect',
+      '--sample',
+      '--optimizer',
+      'sgd',
+      '--lr',
+      '1e20',
+      '--steps',
+      '40',
+      '--out',
+      out,
+    );
+    assert.equal(status, 1);
+    assert.match(stderr, /^(The loss|The gradient of "[\w.]+"|Parameter "[\w.]+") is no longer finite.* at step \d+\./);
+    const { header, steps } = readRun(out);
+    assert.equal(header.status, 'failed');
+    assert.ok(steps.length >= 1 && steps[0].loss !== null);
+  });
+
+  it('refuses a model in which nothing trains, with the list', () => {
+    const { status, stderr } = run('inspect', '--sample', '--freeze', '*');
+    assert.equal(status, 1);
+    assert.match(
+      stderr,
+      /^The model has no trainable initializer\. It has:\n {2}"0\.weight" \[32, 64\]: frozen by --freeze\n/,
+    );
+  });
+
+  it('refuses data that does not fit', async () => {
+    const wrong = join(scratch, 'wrong.npz');
+    await writeNpzFile(
+      wrong,
+      new Map<string, Tensor>([
+        ['x', tensorOf('float32', [3, 63], new Float64Array(189))],
+        ['y', tensorOf('int64', [3], [0, 1, 2])],
+      ]),
+    );
+    const shape = run('inspect', '--model', model, '--data', wrong);
+    assert.equal(shape.status, 1);
+    assert.equal(
+      shape.stderr,
+      'The model\'s input "pixels" has shape [N, 64], but the data has [3, 63].\nCheck the order of the axes and the size of the samples.\n',
+    );
+    await writeNpzFile(
+      wrong,
+      new Map<string, Tensor>([
+        ['x', tensorOf('float32', [3, 64], new Float64Array(192))],
+        ['y', tensorOf('int64', [3], [0, 10, 2])],
+      ]),
+    );
+    const label = run('inspect', '--model', model, '--data', wrong);
+    assert.equal(label.status, 1);
+    assert.match(label.stderr, /^Label 10 at row 1 \(counted from 0\) is outside 0 to 9/);
+  });
+
+  it('says what a device needs that cannot start', () => {
+    const { status, stderr } = run('inspect', '--sample', '--device', 'cuda', '--steps', '1');
+    if (status === 0) return;
+    assert.equal(status, 1);
+    assert.match(stderr, /^The device cuda cannot be used here: .+\nIt needs an NVIDIA driver, CUDA 12/);
+  });
+});
+
+describe('graph', () => {
+  for (const kind of ['loss', 'gradient', 'normGradient']) {
+    it(`writes ${kind} as a model of standard operators that the runtime takes`, async () => {
+      const path = join(scratch, `${kind}.onnx`);
+      const { status, stdout } = run('graph', model, '--write', kind, '-o', path, '--batch', '3');
+      assert.equal(status, 0);
+      assert.match(stdout, /^Wrote /);
+      const written = await readModel(path);
+      assert.ok(written.graph.nodes.every(({ domain }) => domain === ''));
+      const session = await Session.create(readFileSync(path), 'cpu', 1);
+      const results = await session.run(
+        new Map<string, Tensor>([
+          ['pixels', tensorOf('float32', [3, 64], new Float64Array(192).fill(0.5))],
+          ['labels', tensorOf('int64', [3], [1, 2, 3])],
+        ]),
+      );
+      assert.ok(Number.isFinite(results.get('loss')!.data[0]));
+      if (kind !== 'loss') assert.deepEqual([...results.get(`${kind}/0.weight`)!.shape], [32, 64]);
+      await session.release();
+    });
+  }
+});
+
+describe('model', () => {
+  it('shows parameters, operators and losses', () => {
+    const { status, stdout } = run('model', model);
+    assert.equal(status, 0);
+    assert.match(stdout, /2,410 trainable scalars/);
+    assert.match(stdout, /Gemm\s+2\s+yes/);
+  });
+
+  it('says what a file is that is no model', () => {
+    const path = join(scratch, 'page.onnx');
+    writeFileSync(path, '<!DOCTYPE html><html></html>');
+    const { status, stderr } = run('model', path);
+    assert.equal(status, 1);
+    assert.match(stderr, /it is a web page/);
+  });
+});
+
+describe('optimizers and help', () => {
+  it('lists every optimizer with formula and source', () => {
+    const { status, stdout } = run('optimizers', '--json');
+    assert.equal(status, 0);
+    const list = JSON.parse(stdout) as { name: string; formula: string; source: string }[];
+    assert.deepEqual(
+      list.map(({ name }) => name),
+      ['adam', 'adamw', 'nadam', 'rmsprop', 'adagrad', 'sgd', 'lion', 'signum', 'signsgd'],
+    );
+    assert.ok(list.every(({ formula, source }) => formula.length > 10 && source.length > 10));
+  });
+
+  it('shows the options of each command', () => {
+    for (const command of ['inspect', 'model', 'graph', 'optimizers'])
+      assert.match(run(command, '--help').stdout, /Usage: optimizer-bias/);
+  });
+});
+
+async function waitFor(condition: () => boolean): Promise<void> {
+  for (let i = 0; i < 600; i++) {
+    if (condition()) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error('waited 30 s in vain');
+}
