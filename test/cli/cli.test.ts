@@ -181,7 +181,7 @@ describe('inspect', () => {
       '--optimizer',
       'sgd',
       '--lr',
-      '1e20',
+      '1e38',
       '--steps',
       '40',
       '--out',
