@@ -1,4 +1,5 @@
 import { quoteName } from '../shared/errors.ts';
+import { checkAmounts } from './amounts.ts';
 import type { GraphBuilder } from './builder.ts';
 import type { Value } from './graph.ts';
 import { type Attribute, isDefaultDomain, labelOf, type Model, type ModelGraph, type ModelNode } from './model.ts';
@@ -239,6 +240,7 @@ export function instantiate(b: GraphBuilder, model: Model, operators: Operators,
         const sequences = new Map(
           items.flatMap((item, i): [number, Sequence][] => (item instanceof Sequence ? [[i, item]] : [])),
         );
+        checkAmounts(node, inputs);
         const call = new OperatorCall(node, opset, inputs, bindings.floatType, bindings.options, sequences);
         const result = operator(b, call);
         const outputs = Array.isArray(result) ? (result as readonly (Item | undefined)[]) : [result as Item];

@@ -210,4 +210,25 @@ describe('models that are read and refused when they are built, all faults at on
       ].join('\n'),
     );
   });
+
+  it('numbers from which definitions would make lists that no memory holds', () => {
+    const ints = (name: string, ...values: bigint[]) => ({ name, type: Kind.INTS, ints: values });
+    const pads = { name: 'w', dims: [4n], dataType: DataType.INT64, int64Data: [0n, 0n, 1929379840n, 0n] };
+    const reflect = { name: 'mode', type: Kind.STRING, s: Buffer.from('reflect') };
+    const table: readonly [bytes: Uint8Array, line: string][] = [
+      [
+        linear({ node: [node('Pad(x, w) -> y', { attribute: [reflect] })], initializer: [pads] }),
+        '"y" (Pad-17): its input 1 holds 1929379840; at most 4194304 is supported',
+      ],
+      [
+        linear({ node: [node('AveragePool(x) -> y', { attribute: [ints('kernel_shape', 2n ** 40n)] })] }),
+        '"y" (AveragePool-17): its attribute "kernel_shape" holds 1099511627776; at most 16384 is supported',
+      ],
+      [
+        linear({ node: [node('LRN(x) -> y', { attribute: [{ name: 'size', type: Kind.INT, i: 2n ** 31n }] })] }),
+        '"y" (LRN-17): its attribute "size" holds 2147483648; at most 4096 is supported',
+      ],
+    ];
+    for (const [bytes, line] of table) assert.equal(refusal(bytes).split('\n')[1].trim(), line);
+  });
 });

@@ -1,0 +1,42 @@
+import type { Value } from './graph.ts';
+import type { ModelNode } from './model.ts';
+
+/** Largest window and padding of one axis. */
+const window = 2 ** 14;
+const limits = {
+  attributes: new Map([
+    ['kernel_shape', window],
+    ['pads', window],
+    ['paddings', window],
+    ['output_padding', window],
+    ['output_shape', 2 ** 22],
+    ['num_outputs', 2 ** 16],
+    ['size', 2 ** 12],
+  ]),
+  /** Inputs, by operator and position, that hold such numbers. */
+  inputs: new Map([
+    ['Pad', [1, 2 ** 22]],
+    ['OneHot', [1, 2 ** 22]],
+    ['Resize', [3, 2 ** 16]],
+  ] as const),
+};
+
+/**
+ * Definitions of operators make lists as long as some numbers in the file say, such as the pads of a reflecting Pad.
+ * Throws an Error where such a number is beyond any use, before anything that long is made.
+ */
+export function checkAmounts(node: ModelNode, inputs: readonly (Value | undefined)[]): void {
+  for (const [name, attribute] of node.attributes) {
+    const limit = limits.attributes.get(name);
+    if (limit === undefined || (attribute.kind !== 'int' && attribute.kind !== 'ints')) continue;
+    refuse([attribute.value].flat(), limit, `attribute "${name}"`);
+  }
+  const [position, limit] = limits.inputs.get(node.opType as 'Pad') ?? [];
+  const tensor = position === undefined ? undefined : inputs[position]?.constant;
+  if (tensor) refuse(Array.from(tensor.data as ArrayLike<number | bigint>, Number), limit!, `input ${position}`);
+}
+
+function refuse(amounts: readonly number[], limit: number, what: string): void {
+  const large = amounts.find((amount) => !(Math.abs(amount) <= limit));
+  if (large !== undefined) throw new Error(`its ${what} holds ${large}; at most ${limit} is supported`);
+}
