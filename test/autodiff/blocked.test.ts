@@ -88,6 +88,22 @@ const networks: Record<string, () => Graph> = {
         return conv(b, [b.mul(b.where(b.greater(y, b.number(0, y)), y, b.exp(y)), mask), w]);
       },
     ),
+  'a loop that carries the weights': () => {
+    const b = new GraphBuilder();
+    const x = b.input('x', 'float32', [2, 16, 4, 4]);
+    const w = b.input('w', 'float32', [16, 16, 3, 3]);
+    const { carried } = b.loop(
+      b.scalar('int64', 3),
+      [w, b.zerosLike(w)],
+      (body, _turn, [weights, sum]) => {
+        const y = conv(body, [silu(body, conv(body, [x, weights])), weights]);
+        const [step] = gradient(body, body.reduceMean(body.mul(y, y)), [weights]);
+        return { carried: [body.sub(weights, step), body.add(sum, step)] };
+      },
+      3,
+    );
+    return { scope: b, inputs: b.inputs, outputs: carried.map((value, i) => ({ name: `o${i}`, value })) };
+  },
   'channels that fill no block': () =>
     secondOrder(
       [
@@ -122,9 +138,10 @@ describe('images in blocks of channels', () => {
       if (size === undefined) return t.skip('no blocked operators on this processor');
       const plain = lower(build());
       const blocked = blockChannels(plain, size);
-      const rest = nodesOf(blocked).filter(({ opType }) => opType === 'Conv');
+      const nodes = [blocked, ...nodesOf(blocked).flatMap(({ body }) => body ?? [])].flatMap(nodesOf);
+      const rest = nodes.filter(({ opType }) => opType === 'Conv');
       for (const { inputs } of rest) assert.ok(inputs[1]!.shape.slice(0, 2).some((channels) => channels % size !== 0));
-      assert.ok(nodesOf(blocked).some(({ opType }) => opType === 'BlockedConv'));
+      assert.ok(nodes.some(({ opType }) => opType === 'BlockedConv'));
       const random = generator(3);
       const feeds = new Map(
         plain.inputs.map(({ name: input, shape }): [string, Tensor] => [

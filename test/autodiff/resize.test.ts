@@ -74,6 +74,7 @@ const specs: OperatorSpec[] = [
     nearest_mode: 'floor',
   }),
   byScale('linear 1-D', [1, 2, 5], [1, 1, 1.7], { mode: 'linear' }),
+  byScale('by a scale that is rounded in the file', [1, 1, 10], [1, 1, 0.7], { mode: 'linear' }),
   byScale('linear 3-D', [1, 2, 2, 3, 2], [1, 1, 2, 1.5, 2], { mode: 'linear' }),
   bySize('to one element', [1, 2, 4, 5], [1, 2, 1, 1], {
     mode: 'linear',

@@ -60,8 +60,9 @@ function targetOf(call: OperatorCall): Target {
       scales!,
       shape.map(() => 1),
     );
-    // Scales are stored in single precision; 2.9999998·5 is meant to be 15 as little as ONNX Runtime takes it to be.
-    return { shape: shape.map((dim, i) => Math.floor(dim * factors[i])), scales: factors, region: roi };
+    // In single precision, in which scales are stored: 10·0.7 is 7 elements, though 0.7 is stored as 0.69999999.
+    const rounded = shape.map((dim, i) => Math.floor(Math.fround(dim * factors[i])));
+    return { shape: rounded, scales: factors, region: roi };
   }
   const policy = call.string('keep_aspect_ratio_policy', 'stretch');
   if (policy === 'stretch') {
