@@ -93,7 +93,7 @@ export function contributes() {
       properties: Object.fromEntries(
         Object.entries(SETTINGS).map(([id, { default: value, schema }]) => [
           `${PREFIX}.${id}`,
-          { ...schema, default: value, scope: 'resource', markdownDescription: `%setting.${id}%` },
+          { ...schema, default: value, scope: 'language-overridable', markdownDescription: `%setting.${id}%` },
         ]),
       ),
     },

@@ -23,7 +23,7 @@ export interface Target {
 export class Configurations implements vscode.Disposable {
   private readonly log: vscode.LogOutputChannel;
   private readonly analyser = new Analyser();
-  private readonly documents = new WeakMap<vscode.TextDocument, { version: number; configs: OptimizerConfig[] }>();
+  private readonly documents = new WeakMap<vscode.TextDocument, { version: string; configs: OptimizerConfig[] }>();
   private readonly notebooks = new WeakMap<
     vscode.NotebookDocument,
     { versions: string; cells: ReadonlyMap<vscode.TextDocument, OptimizerConfig[]> }
@@ -41,12 +41,14 @@ export class Configurations implements vscode.Disposable {
     const language = languageOf(document);
     if (!language || document.isClosed) return [];
     if (document.uri.scheme === CELL) return this.inCell(document);
+    // A document can change its language and keep its text.
+    const version = `${language}:${document.version}`;
     const last = this.documents.get(document);
-    if (last?.version === document.version) return last.configs;
+    if (last?.version === version) return last.configs;
     const configs = this.timed(document, () =>
       this.analyser.analyse(document.uri.toString(), { language, text: document.getText() }),
     );
-    this.documents.set(document, { version: document.version, configs });
+    this.documents.set(document, { version, configs });
     return configs;
   }
 
@@ -95,12 +97,6 @@ export class Configurations implements vscode.Disposable {
   }
 }
 
-/** The documents that change their configurations together: the Python cells of a notebook, or the document alone. */
-export function siblings(document: vscode.TextDocument): readonly vscode.TextDocument[] {
-  const notebook = document.uri.scheme === CELL ? notebookOf(document) : undefined;
-  return notebook ? pythonCells(notebook) : [document];
-}
-
 /** The language for the analysis, or undefined where there is none. */
 export function languageOf(document: vscode.TextDocument): Language | undefined {
   if (document.uri.scheme !== CELL && document.uri.path.endsWith('.ipynb')) return 'notebook';
@@ -111,13 +107,16 @@ export function rangeIn(document: vscode.TextDocument, { from, to }: SourceRange
   return new vscode.Range(document.positionAt(from), document.positionAt(to));
 }
 
-function notebookOf(cell: vscode.TextDocument): vscode.NotebookDocument | undefined {
+/** The notebook that a cell is part of; undefined for other documents. */
+export function notebookOf(cell: vscode.TextDocument): vscode.NotebookDocument | undefined {
+  if (cell.uri.scheme !== CELL) return undefined;
   return vscode.workspace.notebookDocuments.find((notebook) =>
     notebook.getCells().some(({ document }) => document === cell),
   );
 }
 
-function pythonCells(notebook: vscode.NotebookDocument): vscode.TextDocument[] {
+/** The cells that are analysed together. */
+export function pythonCells(notebook: vscode.NotebookDocument): vscode.TextDocument[] {
   return notebook
     .getCells()
     .filter(({ kind, document }) => kind === vscode.NotebookCellKind.Code && document.languageId === 'python')

@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import type { OptimizerConfig } from '../configs/config.ts';
 import { type Diagnostic, diagnose } from '../configs/diagnostics.ts';
 import type { Severity } from '../configs/rules.ts';
-import { type Configurations, languageOf, rangeIn, siblings } from './configurations.ts';
+import { type Configurations, languageOf, notebookOf, pythonCells, rangeIn } from './configurations.ts';
 import { Debouncer } from './debouncer.ts';
 import type { Settings } from './settings.ts';
 import { commandUri } from './typedCommand.ts';
@@ -24,9 +24,14 @@ export function registerDiagnostics(configurations: Configurations, settings: Se
   const publish = (document: vscode.TextDocument) => {
     if (!document.isClosed) collection.set(document.uri, problems(document, configurations, settings).map(toEditor));
   };
+  const scheduleNotebook = (notebook: vscode.NotebookDocument) => {
+    pending.schedule(notebook.uri.toString(), () => pythonCells(notebook).forEach(publish));
+  };
   const schedule = (document: vscode.TextDocument) => {
     if (!languageOf(document) || !isEditable(document)) return;
-    for (const sibling of siblings(document)) pending.schedule(sibling.uri.toString(), () => publish(sibling));
+    const notebook = notebookOf(document);
+    if (notebook) scheduleNotebook(notebook);
+    else pending.schedule(document.uri.toString(), () => publish(document));
   };
   const scheduleAll = () => vscode.workspace.textDocuments.forEach(schedule);
   scheduleAll();
@@ -38,7 +43,7 @@ export function registerDiagnostics(configurations: Configurations, settings: Se
     vscode.workspace.onDidChangeTextDocument(({ document }) => schedule(document)),
     // Without a cell its imports are gone, so that the others change too.
     vscode.workspace.onDidChangeNotebookDocument(({ notebook, contentChanges }) => {
-      if (contentChanges.length > 0) for (const { document } of notebook.getCells()) schedule(document);
+      if (contentChanges.length > 0) scheduleNotebook(notebook);
     }),
     vscode.workspace.onDidCloseTextDocument(({ uri }) => {
       pending.cancel(uri.toString());

@@ -20,16 +20,15 @@ export function registerHover(configurations: Configurations, settings: Settings
   });
 }
 
+/** Editors show about 250 pixels without scrolling: what must be read stands above the picture. */
 function constructorMarkdown(config: OptimizerConfig): string {
   const picture = strengthPicture(config, pictureTheme(vscode.window.activeColorTheme.kind));
-  return hoverMarkdown(config, {
-    ...(picture && { picture: picture.markdown }),
-    footer: [
-      `[${vscode.l10n.t('What this means')}](${documentationLink('strength')})`,
-      '[On the Implicit Bias of Adam](https://arxiv.org/abs/2309.00079)',
-      `[${vscode.l10n.t('On batch sizes')}](https://arxiv.org/abs/2602.01642)`,
-    ].join(' · '),
-  });
+  const links = [
+    `[${vscode.l10n.t('What this means')}](${documentationLink('strength')})`,
+    '[On the Implicit Bias of Adam](https://arxiv.org/abs/2309.00079)',
+    `[${vscode.l10n.t('On batch sizes')}](https://arxiv.org/abs/2602.01642)`,
+  ].join(' · ');
+  return hoverMarkdown(config, { footer: picture ? `${picture.markdown}\n\n${links}` : links });
 }
 
 /** Links may open this extension's documentation and web pages, and run nothing else. */

@@ -22,7 +22,7 @@ const COLOURS: Readonly<Record<PictureTheme, Colours>> = {
 };
 
 const WIDTH = 340;
-const HEIGHT = 92;
+const HEIGHT = 84;
 const PLOT = { left: 8, right: WIDTH - 8, top: 22, bottom: HEIGHT - 20 };
 
 export interface Picture {
