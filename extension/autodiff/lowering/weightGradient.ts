@@ -1,6 +1,6 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Attributes, Value } from '../../onnx/graph.ts';
-import { elementCount } from '../../onnx/tensor.ts';
+import { elementCount, type FloatType, tensorOf } from '../../onnx/tensor.ts';
 import { taps } from './convolution.ts';
 
 const ints = (attributes: Attributes, name: string): readonly number[] => attributes[name] as readonly number[];
@@ -166,8 +166,20 @@ function arrange(
   { left, right, kernel, group }: { left: Side; right: Side; kernel: readonly number[]; group: number },
 ): Value {
   const order = [...left.axes, ...right.axes];
-  const split = b.reshape(product, [...order.map((axis) => kernel[axis]), group, left.channels, right.channels]);
-  const rank = kernel.length;
-  const moved = b.transpose(split, [rank, rank + 1, rank + 2, ...kernel.map((_, i) => order.indexOf(i))]);
-  return b.reshape(moved, [group * left.channels, right.channels, ...kernel]);
+  const weights = group * left.channels * right.channels;
+  const split = b.reshape(product, [...order.map((axis) => kernel[axis]), weights]);
+  const inOrder = b.transpose(split, [...kernel.map((_, i) => order.indexOf(i)), kernel.length]);
+  const matrix = tapsLast(b, b.reshape(inOrder, [elementCount(kernel), weights]));
+  return b.reshape(matrix, [group * left.channels, right.channels, ...kernel]);
+}
+
+/**
+ * The transpose of a matrix with few rows. As a product with the identity it is several times as fast in ONNX Runtime as
+ * a Transpose, which the runtime would join with the reshaping around it.
+ */
+function tapsLast(b: GraphBuilder, matrix: Value): Value {
+  const [rows] = matrix.shape;
+  if (rows === 1 || rows > 64) return b.transpose(matrix, [1, 0]);
+  const identity = Array.from({ length: rows * rows }, (_, i) => Number(i % (rows + 1) === 0));
+  return b.gemm(matrix, b.constant(tensorOf(matrix.type as FloatType, [rows, rows], identity)), { transA: true });
 }
