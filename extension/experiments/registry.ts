@@ -1,9 +1,10 @@
 import { InspectorError, quoteName } from '../shared/errors.ts';
 import { closeness } from './closeness.ts';
 import type { Experiment } from './experiment.ts';
+import { miniBatch } from './miniBatch.ts';
 
 /** Every experiment, in the order in which they are offered. */
-export const experiments: readonly Experiment[] = [closeness];
+export const experiments: readonly Experiment[] = [closeness, miniBatch];
 
 /** The experiment of that name; throws an InspectorError that lists the names. */
 export function experimentNamed(name: string): Experiment {
