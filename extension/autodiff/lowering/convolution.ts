@@ -1,6 +1,6 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Attributes, Value } from '../../onnx/graph.ts';
-import { elementCount } from '../../onnx/tensor.ts';
+import { elementCount, type FloatType, tensorOf } from '../../onnx/tensor.ts';
 import { spreadOut } from '../rules/movement.ts';
 
 const ints = (attributes: Attributes, name: string): readonly number[] => attributes[name] as readonly number[];
@@ -76,16 +76,27 @@ export function convAsProduct(
 /** The kernel of the adjoint: reversed in space, with input and output channels exchanged within each group. */
 export function flipped(b: GraphBuilder, w: Value, group: number): Value {
   const [m, c, ...kernel] = w.shape;
-  const axes = kernel.map((_, i) => i + 2);
-  const reversed = b.slice(w, {
-    starts: kernel.map(() => -1),
-    ends: kernel.map(() => Number.NEGATIVE_INFINITY),
-    axes,
-    steps: kernel.map(() => -1),
-  });
-  const grouped = b.reshape(reversed, [group, m / group, c, ...kernel]);
-  const exchanged = b.transpose(grouped, [0, 2, 1, ...axes.map((axis) => axis + 1)]);
-  return b.reshape(exchanged, [group * c, m / group, ...kernel]);
+  const grouped = b.reshape(reversedTaps(b, w), [group, m / group, c, elementCount(kernel)]);
+  return b.reshape(b.transpose(grouped, [0, 2, 1, 3]), [group * c, m / group, ...kernel]);
+}
+
+/** Most rows of a matrix that is moved by a product rather than by a slower copy. */
+export const fewRows = 64;
+
+/** [m·c, taps] with the taps in reverse order: as a product, which ONNX Runtime does faster than a Slice with steps of −1. */
+function reversedTaps(b: GraphBuilder, w: Value): Value {
+  const [m, c, ...kernel] = w.shape;
+  const count = elementCount(kernel);
+  const rows = b.reshape(w, [m * c, count]);
+  if (count === 1) return rows;
+  if (count > fewRows) {
+    const end = Number.NEGATIVE_INFINITY;
+    return b.slice(rows, { starts: [-1], ends: [end], axes: [1], steps: [-1] });
+  }
+  const exchange = Array.from({ length: count * count }, (_, i) =>
+    Number(Math.floor(i / count) + (i % count) === count - 1),
+  );
+  return b.gemm(rows, b.constant(tensorOf(w.type as FloatType, [count, count], exchange)));
 }
 
 /** Data, kernel and attributes of the convolution without strides that equals a transposed convolution. */

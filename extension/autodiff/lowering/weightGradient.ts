@@ -1,7 +1,7 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Attributes, Value } from '../../onnx/graph.ts';
 import { elementCount, type FloatType, tensorOf } from '../../onnx/tensor.ts';
-import { taps } from './convolution.ts';
+import { fewRows, taps } from './convolution.ts';
 
 const ints = (attributes: Attributes, name: string): readonly number[] => attributes[name] as readonly number[];
 
@@ -179,7 +179,7 @@ function arrange(
  */
 function tapsLast(b: GraphBuilder, matrix: Value): Value {
   const [rows] = matrix.shape;
-  if (rows === 1 || rows > 64) return b.transpose(matrix, [1, 0]);
+  if (rows === 1 || rows > fewRows) return b.transpose(matrix, [1, 0]);
   const identity = Array.from({ length: rows * rows }, (_, i) => Number(i % (rows + 1) === 0));
   return b.gemm(matrix, b.constant(tensorOf(matrix.type as FloatType, [rows, rows], identity)), { transA: true });
 }
