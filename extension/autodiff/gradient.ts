@@ -31,10 +31,15 @@ export function vectorJacobianProduct(
       for (const output of node.outputs) if (isFloat(output.type) && !targets.has(output)) active.add(output);
     }
   }
-  const received = new Map<Value, Value>();
+  const received = new Map<Value, Value[]>();
   const accumulate = (value: Value, cotangent: Value) => {
-    const sum = received.get(value);
-    received.set(value, sum ? b.add(sum, cotangent) : cotangent);
+    const terms = received.get(value);
+    if (terms) terms.push(cotangent);
+    else received.set(value, [cotangent]);
+  };
+  const total = (value: Value): Value | undefined => {
+    const terms = received.get(value);
+    return terms && sum(b, terms);
   };
   outputs.forEach((output, i) => {
     if (active.has(output)) accumulate(output, cotangents[i]);
@@ -47,26 +52,42 @@ export function vectorJacobianProduct(
     const [y] = node.outputs;
     const root = chains.rootOf(y);
     if (root !== y) {
-      accumulate(root, b.mul(received.get(y)!, chains.slopeOf(y)));
+      accumulate(root, b.mul(total(y)!, chains.slopeOf(y)));
       continue;
     }
-    const result = applyRule(
-      b,
-      node,
-      node.outputs.map((output) => received.get(output)),
-    );
+    const result = applyRule(b, node, node.outputs.map(total));
     node.inputs.forEach((input, i) => {
       const cotangent = result[i];
       if (input && cotangent && active.has(input)) accumulate(input, sumToShape(b, cotangent, input));
     });
   }
   b.origin = origin;
-  return wrt.map((value) => received.get(value) ?? b.zerosLike(value));
+  return wrt.map((value) => total(value) ?? b.zerosLike(value));
 }
 
 /** Gradient of a scalar (float, shape []) with respect to each of `wrt`. */
 export function gradient(b: GraphBuilder, scalar: Value, wrt: readonly Value[]): Value[] {
   return vectorJacobianProduct(b, [scalar], [b.full(scalar.type, scalar.shape, 1)], wrt);
+}
+
+/** Aᵀ·B */
+const isProduct = ({ node }: Value): boolean =>
+  node?.opType === 'Gemm' && node.attributes.transA === 1 && node.attributes.transB === 0 && !node.inputs[2];
+
+/**
+ * The sum of the cotangents that a value received. Where it was a factor of several matrix products, as the weights of a
+ * recurrent network are at every step, Σ Aᵢᵀ·Bᵢ is the one product of the Aᵢ and Bᵢ joined along their rows.
+ */
+function sum(b: GraphBuilder, terms: readonly Value[]): Value {
+  const products = terms.filter(isProduct);
+  if (products.length < 4) return terms.reduce(b.add);
+  const joined = (side: 0 | 1): Value =>
+    b.concat(
+      products.map(({ node }) => node!.inputs[side]!),
+      0,
+    );
+  const rest = terms.filter((term) => !isProduct(term));
+  return [b.gemm(joined(0), joined(1), { transA: true }), ...rest].reduce(b.add);
 }
 
 function applyRule(
