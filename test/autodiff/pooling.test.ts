@@ -1,6 +1,12 @@
+import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { gradient } from '../../extension/autodiff/gradient.ts';
+import { lower } from '../../extension/autodiff/lowering/index.ts';
+import { Session } from '../../extension/engine/session.ts';
+import { GraphBuilder } from '../../extension/onnx/builder.ts';
 import { tensorOf } from '../../extension/onnx/tensor.ts';
-import { checkOperator, type OperatorSpec } from './harness.ts';
+import { encodeModel } from '../../extension/onnx/write.ts';
+import { applyOperator, checkOperator, type OperatorSpec } from './harness.ts';
 
 type Given = OperatorSpec['attributes'];
 
@@ -126,4 +132,28 @@ const specs: OperatorSpec[] = [
 
 describe('poolings: value, gradient and Hessian product', () => {
   for (const spec of specs) it(spec.label ?? spec.op, () => checkOperator(spec));
+});
+
+describe('ties in a max pool', () => {
+  const image = [0, 1, 2, 2, 1, 0, 2, 2, 3, 3, 0, 0, 3, 4, -1, 0];
+  const tiled = { kernel_shape: [2, 2], strides: [2, 2] };
+  const padded = { kernel_shape: [2, 2], strides: [2, 2], pads: [0, 0, 1, 1] };
+  for (const type of ['float32', 'float64'] as const) {
+    for (const [name, attributes] of Object.entries({ tiled, padded })) {
+      it(`the first maximum takes the whole gradient: ${name} windows, ${type}`, async () => {
+        const b = new GraphBuilder();
+        const x = b.input('x', type, [1, 1, 4, 4]);
+        const [y] = applyOperator(b, { op: 'MaxPool', inputs: [{ shape: x.shape }], attributes }, [x], type);
+        const [dx] = gradient(b, b.reduceSum(y!), [x]);
+        const graph = lower({ scope: b, inputs: b.inputs, outputs: [{ name: 'dx', value: dx }] });
+        const session = await Session.create(encodeModel(graph), 'cpu', 1);
+        const result = await session.run(new Map([['x', tensorOf(type, [1, 1, 4, 4], image)]]));
+        await session.release();
+        assert.deepEqual(
+          Array.from(result.get('dx')!.data as Float32Array),
+          [0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0, 0],
+        );
+      });
+    }
+  }
 });
