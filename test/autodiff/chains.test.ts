@@ -71,44 +71,69 @@ describe('activations take few passes over the data', () => {
   }
 });
 
-/** Random element-wise functions of x: smooth, bounded where they grow, in shapes that meet every identity of the builder. */
-const expression: fc.Arbitrary<Build> = fc.letrec<{ f: Build }>((tie) => ({
+/** An element-wise function as a graph and as numbers. */
+interface Expression {
+  readonly build: Build;
+  readonly at: (x: number) => number;
+}
+
+const unary = {
+  Tanh: Math.tanh,
+  Sigmoid: (x: number) => 1 / (1 + Math.exp(-x)),
+  Softplus: (x: number) => Math.log1p(Math.exp(x)),
+  Sin: Math.sin,
+  Neg: (x: number) => -x,
+} as const;
+const binary = {
+  add: (x: number, y: number) => x + y,
+  sub: (x: number, y: number) => x - y,
+  mul: (x: number, y: number) => x * y,
+} as const;
+const keys = <K extends string>(table: Readonly<Record<K, unknown>>): K[] => Object.keys(table) as K[];
+
+/** Random functions: smooth but for one kink at 0, bounded where they grow, in shapes that meet the builder's identities. */
+const expression: fc.Arbitrary<Expression> = fc.letrec<{ f: Expression }>((tie) => ({
   f: fc.oneof(
     { maxDepth: 5 },
-    fc.constant<Build>((_b, x) => x),
-    fc.double({ min: -2, max: 2, noNaN: true }).map(
-      (c): Build =>
-        (b, x) =>
-          b.affine(x, Math.round(c * 8) / 8, 0.25),
+    fc.constant<Expression>({ build: (_b, x) => x, at: (x) => x }),
+    fc.integer({ min: -16, max: 16 }).map(
+      (n): Expression => ({
+        build: (b, x) => b.affine(x, n / 8, 0.25),
+        at: (x) => (x * n) / 8 + 0.25,
+      }),
     ),
-    tie('f').map(
-      (f): Build =>
-        (b, x) =>
-          b.neg(f(b, x)),
+    fc.tuple(fc.constantFrom(...keys(unary)), tie('f')).map(
+      ([op, f]): Expression => ({
+        build: (b, x) => b.unary(op, f.build(b, x)),
+        at: (x) => unary[op](f.at(x)),
+      }),
     ),
-    fc.constantFrom('Tanh', 'Sigmoid', 'Erf', 'Softplus', 'Sin').chain((op) =>
-      tie('f').map(
-        (f): Build =>
-          (b, x) =>
-            b.unary(op as 'Tanh', f(b, x)),
-      ),
+    fc.tuple(fc.integer({ min: 1, max: 12 }), tie('f')).map(
+      ([n, f]): Expression => ({
+        build: (b, x) => {
+          const y = b.tanh(f.build(b, x));
+          return b.mul(b.exp(b.sub(b.number(0.2, x), b.mul(y, y))), b.number(n / 4, x));
+        },
+        at: (x) => (Math.exp(0.2 - Math.tanh(f.at(x)) ** 2) * n) / 4,
+      }),
     ),
-    fc.constantFrom<('add' | 'sub' | 'mul')[]>('add', 'sub', 'mul').chain((op) =>
-      fc.tuple(tie('f'), tie('f')).map(
-        ([f, g]): Build =>
-          (b, x) =>
-            b[op](b.tanh(f(b, x)), g(b, x)),
-      ),
-    ),
-    fc.tuple(tie('f'), tie('f')).map(
-      ([f, g]): Build =>
-        (b, x) =>
-          b.div(f(b, x), b.affine(b.exp(b.tanh(g(b, x))), 1, 1)),
+    fc.tuple(fc.constantFrom(...keys(binary)), tie('f'), tie('f')).map(
+      ([op, f, g]): Expression => ({
+        build: (b, x) => b[op](b.tanh(f.build(b, x)), g.build(b, x)),
+        at: (x) => binary[op](Math.tanh(f.at(x)), g.at(x)),
+      }),
     ),
     fc.tuple(tie('f'), tie('f')).map(
-      ([f, g]): Build =>
-        (b, x) =>
-          b.where(b.greater(x, b.number(0, x)), f(b, x), b.exp(b.tanh(g(b, x)))),
+      ([f, g]): Expression => ({
+        build: (b, x) => b.div(f.build(b, x), b.affine(b.exp(b.tanh(g.build(b, x))), 1, 1)),
+        at: (x) => f.at(x) / (Math.exp(Math.tanh(g.at(x))) + 1),
+      }),
+    ),
+    fc.tuple(tie('f'), tie('f')).map(
+      ([f, g]): Expression => ({
+        build: (b, x) => b.where(b.greater(x, b.number(0, x)), f.build(b, x), b.exp(b.tanh(g.build(b, x)))),
+        at: (x) => (x > 0 ? f.at(x) : Math.exp(Math.tanh(g.at(x)))),
+      }),
     ),
   ),
 })).f;
@@ -128,6 +153,22 @@ async function evaluate(b: GraphBuilder, outputs: Record<string, Value>, feeds: 
 }
 
 describe('compositions of element-wise functions', () => {
+  it('have the values that numbers give', async () => {
+    const points = tensorOf('float64', [6], [-1.7, -0.9, -0.3, 0.2, 0.8, 1.6]);
+    await fc.assert(
+      fc.asyncProperty(expression, async ({ build, at }) => {
+        const b = new GraphBuilder();
+        const y = build(b, b.input('x', 'float64', points.shape));
+        const got = (await evaluate(b, { y }, new Map([['x', points]]))).get('y')!;
+        points.data.forEach((x, i) => {
+          const value = Number(got.data[i]);
+          assert.ok(Math.abs(value - at(x)) <= 1e-12 * (1 + Math.abs(at(x))), `at ${x}: ${value}, expected ${at(x)}`);
+        });
+      }),
+      { numRuns: 400, seed: 2 },
+    );
+  });
+
   it('have the gradients and Hessian products that central differences give', async () => {
     // Points away from 0, where the selections have their kink.
     const points = tensorOf('float64', [2, 3], [-1.7, -0.9, -0.3, 0.2, 0.8, 1.6]);
@@ -139,7 +180,8 @@ describe('compositions of element-wise functions', () => {
         const x = b.input('x', 'float64', points.shape);
         const w = b.input('w', 'float64', weights.shape);
         // The row w is broadcast, so that signs, factors and sums meet expansions and reductions.
-        const y = b.mul(g(b, b.mul(f(b, x), w)), b.sub(w, b.reduceMean(f(b, x), [1], true)));
+        const inner = f.build(b, x);
+        const y = b.mul(g.build(b, b.mul(inner, w)), b.sub(w, b.reduceMean(inner, [1], true)));
         const loss = b.reduceMean(y);
         const grads = gradient(b, loss, [x, w]);
         const along = b.add(b.reduceSum(b.unary('Sin', grads[0])), b.reduceSum(b.mul(grads[1], b.number(0.7, x))));
@@ -169,5 +211,26 @@ describe('compositions of element-wise functions', () => {
       }),
       { numRuns: 60, seed: 1 },
     );
+  });
+});
+
+describe('weights that stand in several products', () => {
+  it('get the sum of all products, and of what else they are used for', async () => {
+    const b = new GraphBuilder();
+    const w = b.input('w', 'float64', [2, 3]);
+    const parts = Array.from({ length: 5 }, (_, i) => b.input(`a${i}`, 'float64', [1, 2]));
+    const products = parts.map((part) => b.reduceSum(b.gemm(part, w)));
+    const [g] = gradient(b, [...products, b.reduceSum(b.mul(w, w))].reduce(b.add), [w]);
+    const gemms = nodesOf({ scope: b, inputs: b.inputs, outputs: [{ name: 'g', value: g }] }).filter(
+      ({ opType }) => opType === 'Gemm',
+    );
+    assert.equal(gemms.length, 1);
+    const feeds = new Map<string, Tensor>([['w', tensorOf('float64', [2, 3], [1, 2, 3, 4, 5, 6])]]);
+    parts.forEach((part, i) => {
+      feeds.set(part.name!, tensorOf('float64', [1, 2], [i, 10 * i]));
+    });
+    // Σ aᵢ = (10, 100) for every column, and 2w
+    const { data } = (await evaluate(b, { g }, feeds)).get('g')!;
+    assert.deepEqual(Array.from(data, Number), [12, 14, 16, 108, 110, 112]);
   });
 });
