@@ -1,5 +1,6 @@
 import { describe, it } from 'node:test';
 import { checkOperator, type OperatorSpec } from './harness.ts';
+import { checkPrecision } from './precision.ts';
 
 const conv = (label: string, x: number[], w: number[], attributes: OperatorSpec['attributes'] = {}, bias = false) => ({
   op: 'Conv',
@@ -78,4 +79,8 @@ const specs: OperatorSpec[] = [
 
 describe('convolutions: value, gradient and Hessian product', () => {
   for (const spec of specs) it(spec.label ?? spec.op, () => checkOperator(spec));
+});
+
+describe('convolutions: derivatives in float32 and float64', () => {
+  for (const spec of specs) it(spec.label ?? spec.op, () => checkPrecision(spec));
 });

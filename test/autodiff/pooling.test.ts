@@ -7,6 +7,7 @@ import { GraphBuilder } from '../../extension/onnx/builder.ts';
 import { tensorOf } from '../../extension/onnx/tensor.ts';
 import { encodeModel } from '../../extension/onnx/write.ts';
 import { applyOperator, checkOperator, type OperatorSpec } from './harness.ts';
+import { checkPrecision } from './precision.ts';
 
 type Given = OperatorSpec['attributes'];
 
@@ -156,4 +157,8 @@ describe('ties in a max pool', () => {
       });
     }
   }
+});
+
+describe('poolings: derivatives in float32 and float64', () => {
+  for (const spec of specs) it(spec.label ?? spec.op, () => checkPrecision(spec));
 });

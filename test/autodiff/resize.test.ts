@@ -1,6 +1,7 @@
 import { describe, it } from 'node:test';
 import { tensorOf } from '../../extension/onnx/tensor.ts';
 import { checkOperator, type Input, ints, type OperatorSpec } from './harness.ts';
+import { checkPrecision } from './precision.ts';
 
 type Given = OperatorSpec['attributes'];
 
@@ -176,4 +177,8 @@ const pads: OperatorSpec[] = [
 
 describe('resampling and padding: value, gradient and Hessian product', () => {
   for (const spec of [...specs, ...pads]) it(spec.label ?? spec.op, () => checkOperator(spec));
+});
+
+describe('resampling and padding: derivatives in float32 and float64', () => {
+  for (const spec of [...specs, ...pads]) it(spec.label ?? spec.op, () => checkPrecision(spec));
 });

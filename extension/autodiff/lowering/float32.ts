@@ -2,7 +2,7 @@ import type { OpType } from '../../onnx/ops.ts';
 import type { Replacement } from '../../onnx/rewrite.ts';
 import { asConvolution } from './convolution.ts';
 import { elementwiseLowerings } from './elementwise.ts';
-import { averagePoolGradient, maxPoolMask, repeatByResize } from './pooling.ts';
+import { averagePoolAsSum, averagePoolGradient, maxPoolMask, padsFit, repeatByResize } from './pooling.ts';
 import { weightGradient } from './weightGradient.ts';
 
 /** Operators that are not ONNX's, and those that ONNX Runtime computes faster in another form. */
@@ -18,6 +18,10 @@ export const float32Lowerings: Partial<Record<OpType, Replacement>> = {
     return b.emit('Conv', [conv.x, conv.w], conv.attributes);
   },
   ConvWeightGradient: (b, [x, dy], { attributes }) => [weightGradient(b, x!, dy!, attributes)],
+  AveragePool: (b, [x], { attributes, outputs: [y] }) =>
+    padsFit(attributes)
+      ? b.emit('AveragePool', [x], attributes)
+      : [averagePoolAsSum(b, x!, attributes, y.shape.slice(2))],
   AveragePoolGradient: (b, [dy], { attributes }) => [
     averagePoolGradient(b, dy!, attributes, (x, pool) => b.emit('AveragePool', [x], pool)[0], repeatByResize),
   ],

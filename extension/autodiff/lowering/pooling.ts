@@ -24,6 +24,12 @@ function sumOverWindows(b: GraphBuilder, x: Value, attributes: Attributes, out: 
 export const averagePoolAsSum = (b: GraphBuilder, x: Value, attributes: Attributes, out: readonly number[]): Value =>
   b.affine(sumOverWindows(b, x, attributes, out), 1 / elementCount(ints(attributes, 'kernel_shape')));
 
+/** ONNX Runtime takes pads that are smaller than the window, and joins a Pad in front with them. */
+export const padsFit = (attributes: Attributes): boolean => {
+  const kernel = ints(attributes, 'kernel_shape');
+  return ints(attributes, 'pads').every((amount, i) => amount >= 0 && amount < kernel[i % kernel.length]);
+};
+
 /** Do the windows tile the data, with nothing between them? */
 const tiles = (attributes: Attributes, out: readonly number[]): boolean =>
   ints(attributes, 'spatial').every(
@@ -45,11 +51,10 @@ export function averagePoolGradient(
   average: (x: Value, attributes: Attributes) => Value,
   repeat: Repeat,
 ): Value {
-  const [n, c, ...out] = dy.shape;
+  const out = dy.shape.slice(2);
   const spatial = ints(attributes, 'spatial');
   const kernel = ints(attributes, 'kernel_shape');
   if (tiles(attributes, out)) return b.affine(repeat(b, dy, kernel), 1 / elementCount(kernel));
-  const rank = out.length;
   const pads = ints(attributes, 'pads');
   const strides = ints(attributes, 'strides');
   const dilations = ints(attributes, 'dilations');
@@ -57,11 +62,8 @@ export function averagePoolGradient(
   const reach = kernel.map((size, i) => dilations[i] * (size - 1));
   const begins = reach.map((amount, i) => amount - pads[i]);
   const ends = spatial.map((size, i) => size + pads[i] - spread.shape[i + 2]);
-  const padded = b.pad(spread, [0, 0, ...begins], [0, 0, ...ends]);
-  const ones = kernel.map(() => 1);
-  const zeros = new Array<number>(2 * rank).fill(0);
-  const result = average(padded, { ...attributes, spatial: undefined, strides: ones, pads: zeros });
-  return b.reshape(result, [n, c, ...spatial]);
+  const window = { ...attributes, spatial: undefined, strides: kernel.map(() => 1), pads: [...begins, ...ends] };
+  return padsFit(window) ? average(spread, window) : averagePoolAsSum(b, spread, window, spatial);
 }
 
 /** Repeats every element along each spatial axis. */

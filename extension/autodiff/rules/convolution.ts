@@ -88,8 +88,9 @@ export const convolution = {
     // The values are elements of x at the flat indices that the forward pass chose (the first maximum of a window); where
     // windows overlap, an element may have been chosen more than once.
     if (disjoint(attributes)) {
-      const { kernel_shape, strides } = attributes;
-      return [b.emit('MaxUnpool', [dy, indices, b.ints(x.shape)], { kernel_shape, strides })[0]];
+      // The window only serves to guess the shape, which is given; the runtime refuses one smaller than its guess.
+      const ones = x.shape.slice(2).map(() => 1);
+      return [b.emit('MaxUnpool', [dy, indices, b.ints(x.shape)], { kernel_shape: ones, strides: ones })[0]];
     }
     const flat = b.full(x.type, [elementCount(x.shape)], 0);
     const size = elementCount(dy.shape);
