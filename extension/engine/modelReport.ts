@@ -2,6 +2,7 @@ import { GraphBuilder } from '../onnx/builder.ts';
 import { type Blocker, instantiate, type Operators } from '../onnx/instantiate.ts';
 import { isDefaultDomain, type Model } from '../onnx/model.ts';
 import { elementCount, type Shape } from '../onnx/tensor.ts';
+import { type ExportWarning, exportWarnings } from './exportWarnings.ts';
 import { fittingLosses } from './loss.ts';
 import { type ParameterFilter, parameterCandidates } from './parameters.ts';
 import { nativeFloat, reaching } from './problem.ts';
@@ -32,12 +33,7 @@ export interface ModelReport {
   /** Losses that the output's shape allows. */
   readonly losses: readonly string[];
   readonly blockers: readonly Blocker[];
-  readonly warnings: readonly {
-    readonly code: string;
-    readonly title: string;
-    readonly detail: string;
-    readonly remedy: string;
-  }[];
+  readonly warnings: readonly ExportWarning[];
 }
 
 /** Size that stands for a symbolic dimension while there is no data. */
@@ -104,7 +100,7 @@ export function inspectModel(model: Model, operators: Operators, filter: Paramet
       .sort((x, y) => y.count - x.count),
     losses: [...new Set([...outputs.values()].flatMap(({ shape }) => candidateLosses(shape)))],
     blockers,
-    warnings: [],
+    warnings: exportWarnings(model),
   };
 }
 

@@ -12,6 +12,7 @@ import { describeBlockers } from './blockers.ts';
 import { ParameterLayout } from './layout.ts';
 import { chooseLoss, emitLoss, ignoreIndex, type LossName } from './loss.ts';
 import {
+  globToRegExp,
   nameList,
   type ParameterChoice,
   type ParameterFilter,
@@ -363,7 +364,7 @@ function outputName(
 }
 
 const isAsked = (filter: ParameterFilter | undefined, name: string): boolean =>
-  filter?.trainable?.includes(name) ?? false;
+  filter?.trainable?.some((glob) => globToRegExp(glob).test(name)) ?? false;
 
 /** Names of the variables on which a value depends through floating-point values. */
 export function reaching(value: Value, variables: ReadonlyMap<string, Value>): Set<string> {

@@ -97,6 +97,12 @@ export class Runner {
     return { step: 0, theta, state: new Map(names.map((name) => [name, layout.zeros(floatType)])) };
   }
 
+  /** Builds and loads both programs now instead of when they are first needed. */
+  async prepare(): Promise<void> {
+    this.plain ??= await this.load(false);
+    this.corrected ??= await this.load(true);
+  }
+
   /** Takes up to `most` plain steps from a position, as many as fit a short call. */
   async plainSteps(from: Position, most: number): Promise<Advance> {
     this.plain ??= await this.load(false);

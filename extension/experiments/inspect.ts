@@ -5,10 +5,12 @@ import { basename, resolve } from 'node:path';
 import { loadDataset } from '../datasets/dataset.ts';
 import { limitSamples } from '../datasets/samples.ts';
 import { chooseChunks } from '../engine/chunks.ts';
+import { exportWarnings } from '../engine/exportWarnings.ts';
 import type { LossName } from '../engine/loss.ts';
 import { createProblem, type Problem } from '../engine/problem.ts';
 import { type Advance, isFiniteRecord, type Position, Runner, type StepRecord } from '../engine/runner.ts';
 import { type Device, runtimeVersion } from '../engine/session.ts';
+import { applyWeights, readWeights } from '../engine/weights.ts';
 import { readModel } from '../onnx/read.ts';
 import type { Tensor } from '../onnx/tensor.ts';
 import { completeHyperparameters } from '../optimizers/hyperparameters.ts';
@@ -44,7 +46,10 @@ export interface Outcome {
 export async function inspect(request: InspectRequest, device: Device, observer: Observer): Promise<Outcome> {
   observer.progress({ phase: 'reading', step: 0, steps: request.steps });
   const at = (path: string) => resolve(request.directory, path);
-  const model = await readModel(at(request.model));
+  const original = await readModel(at(request.model));
+  const weighted =
+    request.weights === undefined ? undefined : applyWeights(original, await readWeights(at(request.weights)));
+  const model = weighted?.model ?? original;
   const spec = {
     ...request,
     data: request.data && at(request.data),
@@ -96,8 +101,8 @@ export async function inspect(request: InspectRequest, device: Device, observer:
     microBatch: { plain: chunks.plain.size, corrected: chunks.corrected.size },
     tensors: problem.layout.segments.map(({ name, shape }) => ({ name, shape })),
     notTrained: problem.choices.filter(({ trained }) => !trained).map(({ name, reason }) => ({ name, reason })),
-    notes: problem.notes,
-    warnings: [],
+    notes: [...(weighted?.notes ?? []), ...problem.notes],
+    warnings: exportWarnings(model, problem.loss),
   };
   const writer = RunWriter.create(folder, header);
   observer.started(folder, header);

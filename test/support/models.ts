@@ -117,6 +117,19 @@ export function cnn(): Model {
   return m.model([3, 32, 32], m.linear(x, '14', 128, 10));
 }
 
+/** A residual bottleneck of a ResNet for CIFAR: stem of 64, 1×1–3×3–1×1 with 64, 64 and 256 channels, shortcut, pooled. */
+export function resnetBlock(): Model {
+  const m = new ModelBuilder();
+  const relu = (x: string) => m.node('Relu', [x]);
+  const stem = relu(m.conv('x', 'stem', 3, 64));
+  const first = relu(m.conv(stem, 'conv1', 64, 64, 1));
+  const second = relu(m.conv(first, 'conv2', 64, 64));
+  const third = m.conv(second, 'conv3', 64, 256, 1);
+  const sum = relu(m.node('Add', [third, m.conv(stem, 'shortcut', 64, 256, 1)]));
+  const pooled = m.node('Flatten', [m.node('GlobalAveragePool', [sum])]);
+  return m.model([3, 32, 32], m.linear(pooled, 'fc', 256, 10));
+}
+
 /** Random samples and labels of ten classes. */
 export function samples(count: number, shape: readonly number[]): Dataset {
   const labels = BigInt64Array.from({ length: count }, () => BigInt(Math.floor((random() + 0.5) * 10) % 10));

@@ -1,0 +1,124 @@
+"""JAX's side of the comparison: the same protocol as participant.ts. Compiled with jit; Hessian-vector product forward over reverse."""
+import json
+import os
+import resource
+import sys
+import time
+
+os.environ.setdefault('JAX_PLATFORMS', 'cpu')
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+network, count, _, *sizes = sys.argv[1:]
+n = int(count)
+rng = np.random.default_rng(0)
+
+
+def weight(shape, fan):
+    return jnp.asarray(rng.uniform(-1, 1, shape).astype(np.float32) / fan**0.5)
+
+
+def linear(inputs, outputs):
+    return weight((outputs, inputs), inputs), weight((outputs,), inputs)
+
+
+def convolution(inputs, outputs, kernel=3):
+    return weight((outputs, inputs, kernel, kernel), inputs * kernel**2), weight((outputs,), inputs * kernel**2)
+
+
+def conv(x, p):
+    return jax.lax.conv_general_dilated(x, p[0], (1, 1), 'SAME', dimension_numbers=('NCHW', 'OIHW', 'NCHW')) + p[1][:, None, None]
+
+
+def pool(x):
+    return jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (1, 1, 2, 2), (1, 1, 2, 2), 'VALID')
+
+
+if network == 'mlp':
+    layers = [int(size) for size in sizes]
+    theta = [linear(a, b) for a, b in zip(layers, layers[1:])]
+    x = jnp.asarray(rng.uniform(-1, 1, (n, layers[0])).astype(np.float32))
+
+    def model(theta, x):
+        for i, (w, b) in enumerate(theta):
+            x = x @ w.T + b
+            x = jax.nn.gelu(x, approximate=False) if i < len(theta) - 1 else x
+        return x
+elif network == 'cnn':
+    theta = [convolution(3, 16), convolution(16, 16), convolution(16, 32), convolution(32, 32), linear(512, 128), linear(128, 10)]
+    x = jnp.asarray(rng.uniform(-1, 1, (n, 3, 32, 32)).astype(np.float32))
+
+    def model(theta, x):
+        a, b, c, d, e, f = theta
+        x = pool(jax.nn.silu(conv(jax.nn.silu(conv(x, a)), b)))
+        x = pool(pool(jax.nn.silu(conv(jax.nn.silu(conv(x, c)), d))))
+        x = jax.nn.silu(x.reshape(x.shape[0], -1) @ e[0].T + e[1])
+        return x @ f[0].T + f[1]
+else:
+    theta = [convolution(3, 64), convolution(64, 64, 1), convolution(64, 64), convolution(64, 256, 1), convolution(64, 256, 1), linear(256, 10)]
+    x = jnp.asarray(rng.uniform(-1, 1, (n, 3, 32, 32)).astype(np.float32))
+
+    def model(theta, x):
+        stem = jax.nn.relu(conv(x, theta[0]))
+        y = conv(jax.nn.relu(conv(jax.nn.relu(conv(stem, theta[1])), theta[2])), theta[3])
+        y = jax.nn.relu(y + conv(stem, theta[4])).mean((2, 3))
+        return y @ theta[5][0].T + theta[5][1]
+
+
+y = jnp.asarray(rng.integers(0, 10, n))
+
+
+def loss_of(theta):
+    return -jnp.take_along_axis(jax.nn.log_softmax(model(theta, x)), y[:, None], 1).mean()
+
+
+def update(theta, m, v, g, t):
+    m = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, m, g)
+    v = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, v, g)
+    move = lambda p, m, v: p - 1e-3 * (m / (1 - 0.9**t)) / (jnp.sqrt(v / (1 - 0.999**t)) + 1e-8)
+    return jax.tree.map(move, theta, m, v), m, v
+
+
+@jax.jit
+def plain(theta, m, v, t):
+    loss, g = jax.value_and_grad(loss_of)(theta)
+    return loss, 0.0, *update(theta, m, v, g, t)
+
+
+@jax.jit
+def corrected(theta, m, v, t):
+    loss, g = jax.value_and_grad(loss_of)(theta)
+    u = jax.tree.map(lambda g: g / (jnp.abs(g) + 1e-8), g)
+    q = jax.jvp(jax.grad(loss_of), (theta,), (u,))[1]
+    return loss, sum((leaf * leaf).sum() for leaf in jax.tree.leaves(q)), *update(theta, m, v, g, t)
+
+
+m = jax.tree.map(jnp.zeros_like, theta)
+v = jax.tree.map(jnp.zeros_like, theta)
+t = 0
+
+
+def step(kind):
+    global theta, m, v, t
+    t += 1
+    loss, size, theta, m, v = (corrected if kind == 'corrected' else plain)(theta, m, v, float(t))
+    jax.block_until_ready((theta, size))
+    return float(loss)
+
+
+def answer(value):
+    print(json.dumps(value), flush=True)
+
+
+step('plain')
+step('corrected')
+answer({'ready': True, 'version': f'JAX {jax.__version__}'})
+for line in sys.stdin:
+    kind = line.strip()
+    if kind == 'memory':
+        answer({'megabytes': round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)})
+    else:
+        start = time.perf_counter()
+        loss = step(kind)
+        answer({'milliseconds': 1000 * (time.perf_counter() - start), 'loss': loss})

@@ -1,0 +1,76 @@
+"""PyTorch's side of the comparison: the same protocol as participant.ts. Gradient and Hessian-vector product by double backward."""
+import json
+import resource
+import sys
+import time
+
+import torch
+from torch import nn
+
+network, count, _, *sizes = sys.argv[1:]
+torch.manual_seed(0)
+torch.set_num_threads(int(__import__('os').environ.get('BENCH_THREADS', '2')))
+n = int(count)
+
+
+class Bottleneck(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 64, 3, padding=1)
+        self.conv1, self.conv2, self.conv3 = nn.Conv2d(64, 64, 1), nn.Conv2d(64, 64, 3, padding=1), nn.Conv2d(64, 256, 1)
+        self.shortcut, self.fc = nn.Conv2d(64, 256, 1), nn.Linear(256, 10)
+
+    def forward(self, x):
+        stem = torch.relu(self.stem(x))
+        y = self.conv3(torch.relu(self.conv2(torch.relu(self.conv1(stem)))))
+        return self.fc(torch.relu(y + self.shortcut(stem)).mean((2, 3)))
+
+
+if network == 'mlp':
+    layers = [int(size) for size in sizes]
+    parts = []
+    for i, (a, b) in enumerate(zip(layers, layers[1:])):
+        parts += [nn.Linear(a, b)] + ([nn.GELU()] if i < len(layers) - 2 else [])
+    model, x = nn.Sequential(*parts), torch.rand(n, layers[0]) * 2 - 1
+elif network == 'cnn':
+    model = nn.Sequential(
+        nn.Conv2d(3, 16, 3, padding=1), nn.SiLU(), nn.Conv2d(16, 16, 3, padding=1), nn.SiLU(), nn.MaxPool2d(2),
+        nn.Conv2d(16, 32, 3, padding=1), nn.SiLU(), nn.Conv2d(32, 32, 3, padding=1), nn.SiLU(), nn.MaxPool2d(2),
+        nn.MaxPool2d(2), nn.Flatten(), nn.Linear(512, 128), nn.SiLU(), nn.Linear(128, 10))
+    x = torch.rand(n, 3, 32, 32) * 2 - 1
+else:
+    model, x = Bottleneck(), torch.rand(n, 3, 32, 32) * 2 - 1
+y = torch.randint(0, 10, (n,))
+parameters = list(model.parameters())
+optimizer = torch.optim.Adam(parameters)
+eps = 1e-8
+
+
+def step(corrected):
+    loss = nn.functional.cross_entropy(model(x), y)
+    gradients = torch.autograd.grad(loss, parameters, create_graph=corrected)
+    if corrected:
+        u = [(g / (g.abs() + eps)).detach() for g in gradients]
+        products = torch.autograd.grad(gradients, parameters, u)
+        sum(q.square().sum() for q in products).item()
+    for p, g in zip(parameters, gradients):
+        p.grad = g.detach()
+    optimizer.step()
+    return loss.item()
+
+
+def answer(value):
+    print(json.dumps(value), flush=True)
+
+
+step(False)
+step(True)
+answer({'ready': True, 'version': f'PyTorch {torch.__version__}'})
+for line in sys.stdin:
+    kind = line.strip()
+    if kind == 'memory':
+        answer({'megabytes': round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)})
+    else:
+        start = time.perf_counter()
+        loss = step(kind == 'corrected')
+        answer({'milliseconds': 1000 * (time.perf_counter() - start), 'loss': loss})
