@@ -214,6 +214,48 @@ describe('compositions of element-wise functions', () => {
   });
 });
 
+describe('identities of arithmetic keep values', () => {
+  const sin: Build = (b, x) => b.unary('Sin', x);
+  const minus: Build = (b, x) => b.neg(sin(b, x));
+  const cases: [text: string, build: Build, at: (x: number) => number][] = [
+    ['x − (−sin x)', (b, x) => b.sub(x, minus(b, x)), (x) => x + Math.sin(x)],
+    ['x + (−sin x)', (b, x) => b.add(x, minus(b, x)), (x) => x - Math.sin(x)],
+    ['(−sin x) + x', (b, x) => b.add(minus(b, x), x), (x) => x - Math.sin(x)],
+    ['(−sin x)·(−tanh x)', (b, x) => b.mul(minus(b, x), b.neg(b.tanh(x))), (x) => Math.sin(x) * Math.tanh(x)],
+    ['(−sin x)·tanh x', (b, x) => b.mul(minus(b, x), b.tanh(x)), (x) => -Math.sin(x) * Math.tanh(x)],
+    ['tanh x·(−sin x)', (b, x) => b.mul(b.tanh(x), minus(b, x)), (x) => -Math.sin(x) * Math.tanh(x)],
+    ['(−sin x)·3', (b, x) => b.affine(minus(b, x), 3), (x) => -3 * Math.sin(x)],
+    ['(−sin x)/x', (b, x) => b.div(minus(b, x), x), (x) => -Math.sin(x) / x],
+    ['−(sin x − x)', (b, x) => b.neg(b.sub(sin(b, x), x)), (x) => x - Math.sin(x)],
+    ['−(−sin x)', (b, x) => b.neg(minus(b, x)), Math.sin],
+    ['5·(sin x·(3·x))', (b, x) => b.affine(b.mul(sin(b, x), b.affine(x, 3)), 5), (x) => 15 * x * Math.sin(x)],
+    ['−(sin x·(3·x))', (b, x) => b.neg(b.mul(sin(b, x), b.affine(x, 3))), (x) => -3 * x * Math.sin(x)],
+    ['sin x/8', (b, x) => b.div(sin(b, x), b.number(8, x)), (x) => Math.sin(x) / 8],
+    ['sin x + sin x', (b, x) => b.add(sin(b, x), sin(b, x)), (x) => 2 * Math.sin(x)],
+    ['3·exp(2 − x)', (b, x) => b.affine(b.exp(b.sub(b.number(2, x), x)), 3), (x) => 3 * Math.exp(2 - x)],
+    ['−3·exp(2 − x)', (b, x) => b.affine(b.exp(b.sub(b.number(2, x), x)), -3), (x) => -3 * Math.exp(2 - x)],
+    ['x·max·2', (b, x) => b.mul(b.reduceMax(x, [0], true), b.affine(x, 2)), (x) => 2 * 1.5 * x],
+    ['−(max + 0·x)·x', (b, x) => b.mul(b.neg(b.expand(b.reduceMax(x), x.shape)), x), (x) => -1.5 * x],
+    ['x + expanded', (b, x) => b.add(x, b.neg(b.expand(b.reduceMax(x), x.shape))), (x) => x - 1.5],
+    ['Σ(−sin x)', (b, x) => b.expand(b.reduceSum(minus(b, x)), x.shape), () => -(Math.sin(0.5) + Math.sin(1.5))],
+    ['mean(max·x)', (b, x) => b.expand(b.reduceMean(b.mul(x, b.reduceMax(x))), x.shape), () => 1.5],
+    ['x^0.5', (b, x) => b.pow(x, b.number(0.5, x)), Math.sqrt],
+    ['x^−1', (b, x) => b.pow(x, b.number(-1, x)), (x) => 1 / x],
+    ['x^0', (b, x) => b.pow(x, b.number(0, x)), () => 1],
+  ];
+  for (const [text, build, at] of cases) {
+    it(text, async () => {
+      const b = new GraphBuilder();
+      const y = build(b, b.input('x', 'float64', [2]));
+      const feeds = new Map([['x', tensorOf('float64', [2], [0.5, 1.5])]]);
+      const { data } = (await evaluate(b, { y }, feeds)).get('y')!;
+      [0.5, 1.5].forEach((x, i) => {
+        assert.ok(Math.abs(Number(data[i]) - at(x)) < 1e-14 * (1 + Math.abs(at(x))), `${data[i]}, expected ${at(x)}`);
+      });
+    });
+  }
+});
+
 describe('weights that stand in several products', () => {
   it('get the sum of all products, and of what else they are used for', async () => {
     const b = new GraphBuilder();
