@@ -16,6 +16,8 @@ import { gradientRules } from './rules/index.ts';
  * The walk goes backwards once over the nodes that lie between `wrt` and the outputs. Cotangents that a rule returns
  * with the shape of the broadcast result are summed back to the shape of the input here, so that no rule has to.
  * Element-wise functions of one argument are differentiated as a whole, however many nodes they take.
+ *
+ * `wrt` should be inputs of the graph: the builder may have simplified what is computed from other values past them.
  */
 export function vectorJacobianProduct(
   b: GraphBuilder,

@@ -183,6 +183,17 @@ const specs: OperatorSpec[] = [
     inputs: [{ shape: [3, 4], range: [0.2, 0.9] }, { constant: tensorOf('float64', [1], [1]) }],
     attributes: { fmod: 1 },
   },
+  { op: 'CenterCropPad', inputs: [{ shape: [5, 4, 3] }, ints(2, 7, 3)], oracle: 'float32' },
+  {
+    op: 'CenterCropPad',
+    label: 'CenterCropPad of some axes',
+    inputs: [{ shape: [5, 4, 3] }, ints(6, 1)],
+    attributes: { axes: [-1, 0] },
+    oracle: 'float32',
+  },
+  { op: 'Hardmax', inputs: [distinct], oracle: 'float32' },
+  { op: 'Hardmax', label: 'Hardmax axis 0', inputs: [distinct], attributes: { axis: 0 }, oracle: 'float32' },
+  { op: 'Hardmax', label: 'Hardmax-11', inputs: [{ shape: [2, 3, 2], distinct: true }], opset: 11, oracle: 'float32' },
   { op: 'EyeLike', inputs: [{ shape: [3, 4] }], attributes: { k: 1 } },
 ];
 

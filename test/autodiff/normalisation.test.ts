@@ -1,5 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { operators } from '../../extension/autodiff/decompositions/index.ts';
+import { GraphBuilder } from '../../extension/onnx/builder.ts';
+import type { Value } from '../../extension/onnx/graph.ts';
+import { OperatorCall } from '../../extension/onnx/instantiate.ts';
+import type { Attribute } from '../../extension/onnx/model.ts';
 import { evaluateOperator, row } from './evaluate.ts';
 import { checkOperator, type OperatorSpec } from './harness.ts';
 
@@ -153,5 +158,37 @@ describe('normalisation of what has no spread', () => {
     });
     assert.deepEqual(value, [0, 0]);
     for (const number of [...gradients.flat(), ...products.flat()]) assert.ok(Number.isFinite(number));
+  });
+});
+
+describe('the option batchStatistics', () => {
+  const apply = (
+    b: GraphBuilder,
+    inputs: readonly Value[],
+    attributes: [string, Attribute][],
+    batchStatistics: boolean,
+  ) => {
+    const node = {
+      name: '',
+      opType: 'BatchNormalization',
+      domain: '',
+      inputs: [],
+      outputs: ['y'],
+      attributes: new Map(attributes),
+    };
+    const result = operators.get('BatchNormalization')!(
+      b,
+      new OperatorCall(node, 15, inputs, 'float64', { batchStatistics }),
+    );
+    return Array.isArray(result) ? result[0] : result;
+  };
+
+  it('lets a node in inference form compute what it does in training', () => {
+    const b = new GraphBuilder();
+    const inputs = [[3, 4, 2], [4], [4], [4], [4]].map((shape, i) => b.input(`x${i}`, 'float64', shape));
+    const trained = apply(b, inputs, [['training_mode', { kind: 'int', value: 1 }]], false);
+    // Equal graphs are one value.
+    assert.equal(apply(b, inputs, [], true), trained);
+    assert.notEqual(apply(b, inputs, [], false), trained);
   });
 });

@@ -102,6 +102,27 @@ const trilu: Operator = (b, call) => {
   return b.where(b.constant(tensorOf('bool', [rows, columns], mask)), x, b.number(0, x));
 };
 
+/** Cuts or fills the ends of some axes so that what is there stays in the middle. */
+const centerCropPad: Operator = (b, call) => {
+  const x = call.input(0);
+  const sizes = call.constantInts(1);
+  const axes = call
+    .ints(
+      'axes',
+      x.shape.map((_, i) => i),
+    )
+    .map((axis) => normaliseAxis(axis, x.shape.length));
+  const begin = x.shape.map(() => 0);
+  const end = [...begin];
+  axes.forEach((axis, i) => {
+    // Half of what is missing goes in front, rounded down; half of what is too much is cut there, rounded down.
+    const missing = sizes[i] - x.shape[axis];
+    begin[axis] = Math.trunc(missing / 2);
+    end[axis] = missing - begin[axis];
+  });
+  return b.pad(x, begin, end);
+};
+
 export const movement: Record<string, Operator> = {
   Reshape: (b, call) => b.reshape(call.input(0), reshapeTarget(call)),
   Flatten: (b, call) => {
@@ -134,6 +155,7 @@ export const movement: Record<string, Operator> = {
     const x = call.input(0);
     return b.expand(x, broadcastShapes(x.shape, call.constantInts(1)));
   },
+  CenterCropPad: centerCropPad,
   Tile: (b, call) => tile(b, call.input(0), call.constantInts(1)),
   Trilu: trilu,
 

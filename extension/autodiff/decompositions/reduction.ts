@@ -3,6 +3,7 @@ import type { Value } from '../../onnx/graph.ts';
 import type { Operator, OperatorCall } from '../../onnx/instantiate.ts';
 import { normaliseAxis } from '../../onnx/shapes.ts';
 import { elementCount } from '../../onnx/tensor.ts';
+import { oneHotMask } from './selection.ts';
 
 /** The axes of a reduction: an attribute in older opsets, an input in newer ones, all where neither is given. */
 function axesOf(call: OperatorCall, rank: number): readonly number[] {
@@ -77,6 +78,17 @@ const softmax =
     return b.reshape(b[op](flat, 1), x.shape);
   };
 
+/** One at the first largest element, 0 elsewhere; before opset 13 over all axes from `axis` on. */
+const hardmax: Operator = (b, call) => {
+  const x = call.input(0);
+  const axis = normaliseAxis(call.int('axis', call.opset >= 13 ? -1 : 1), x.shape.length);
+  const flat =
+    call.opset >= 13 ? x : b.reshape(x, [elementCount(x.shape.slice(0, axis)), elementCount(x.shape.slice(axis))]);
+  const along = call.opset >= 13 ? axis : 1;
+  const largest = b.emit('ArgMax', [flat], { axis: along, keepdims: 1, select_last_index: 0 })[0];
+  return b.reshape(b.indicator(oneHotMask(b, largest, flat.shape[along], along), x), x.shape);
+};
+
 export const reductions: Record<string, Operator> = {
   ReduceSum: reduction((b, x, axes, keepdims) => b.reduceSum(x, axes, keepdims)),
   ReduceMean: reduction((b, x, axes, keepdims) => b.reduceMean(x, axes, keepdims)),
@@ -96,6 +108,7 @@ export const reductions: Record<string, Operator> = {
   ArgMin: indexOf('ArgMin'),
   Softmax: softmax('softmax'),
   LogSoftmax: softmax('logSoftmax'),
+  Hardmax: hardmax,
   CumSum: (b, call) => {
     const x = call.input(0);
     const axis = normaliseAxis(call.constantInts(1)[0], x.shape.length);

@@ -50,6 +50,7 @@ export const refused: Record<string, Operator> = Object.fromEntries([
     'TfIdfVectorizer',
     'LabelEncoder',
   ),
+  ...because('joining patches (Col2Im) is not supported; use ConvTranspose', 'Col2Im'),
   ...because('decodes images; decode them into the data set', 'ImageDecoder'),
   ...because(
     'signal transforms are not supported; compute them in the data set',

@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { GraphBuilder } from '../../extension/onnx/builder.ts';
+import { tensorOf } from '../../extension/onnx/tensor.ts';
+import { applyOperator, type Input, intScalar, ints, type OperatorSpec } from './harness.ts';
+
+const x: Input = { shape: [2, 3] };
+const bool = (value: number): Input => ({ constant: tensorOf('bool', [], [value]) });
+const half: Input = { constant: tensorOf('float64', [], [0.5]) };
+
+// Each reads well after: node "x" (Op-opset):
+const cases: [spec: OperatorSpec, reason: string][] = [
+  [
+    { op: 'RandomNormalLike', inputs: [x] },
+    'draws random numbers; export the model in evaluation mode, or give the numbers as an input',
+  ],
+  [
+    { op: 'Loop', inputs: [] },
+    'control flow whose length depends on data; export the model with a fixed number of steps, so that the loop is unrolled',
+  ],
+  [
+    { op: 'DequantizeLinear', inputs: [x] },
+    'quantised arithmetic has no useful derivative; use the model before quantisation',
+  ],
+  [{ op: 'Det', inputs: [x] }, 'determinants have no gradient here; write them with products and sums'],
+  [{ op: 'NonMaxSuppression', inputs: [x] }, 'the shape of its output depends on data'],
+  [
+    { op: 'Dropout', inputs: [x, half, bool(1)], opset: 13 },
+    'dropout in training mode is random; export the model in eval mode',
+  ],
+  [{ op: 'NonZero', inputs: [x] }, 'the number of elements that are not zero depends on data'],
+  [{ op: 'Compress', inputs: [x, { shape: [3] }] }, 'which elements are kept depends on data'],
+  [
+    { op: 'ScatterND', inputs: [x, ints(0), { shape: [3] }], attributes: { reduction: 'mul' } },
+    'scattering with reduction "mul" is not supported; "none" and "add" are',
+  ],
+  [{ op: 'Reshape', inputs: [x, ints(4, -1)] }, 'cannot reshape [2, 3] to [4, -1]'],
+  [{ op: 'Squeeze', inputs: [x, ints(0)] }, 'axis 0 of [2, 3] is not of size 1'],
+  [{ op: 'Softmax', inputs: [x], attributes: { axis: 2 } }, 'axis 2 is out of range for rank 2'],
+  [{ op: 'MatMul', inputs: [x, x] }, 'inner dimensions of [2, 3] and [2, 3] differ'],
+  [{ op: 'TopK', inputs: [x, ints(4)] }, 'k = 4 exceeds the 3 elements of axis 1'],
+  [{ op: 'Gather', inputs: [x, intScalar(0)], attributes: { axis: 5 } }, 'axis 5 is out of range for rank 2'],
+  [{ op: 'Add', inputs: [x] }, 'input 1 is missing'],
+  [
+    { op: 'GroupNormalization', inputs: [{ shape: [1, 3, 2] }], attributes: { num_groups: 2 } },
+    '3 channels cannot form 2 equal groups',
+  ],
+  [{ op: 'LpNormalization', inputs: [x], attributes: { p: 3 } }, 'a norm of order 3 is not supported; 1 and 2 are'],
+  [{ op: 'Attention', inputs: [x, x, x], opset: 23 }, 'shape [2, 3] does not divide into 0 heads'],
+];
+
+describe('what cannot be built says why', () => {
+  for (const [spec, reason] of cases) {
+    it(`${spec.op}: ${reason}`, () => {
+      const b = new GraphBuilder();
+      const inputs = spec.inputs.map(
+        (input, i) =>
+          input && ('constant' in input ? b.constant(input.constant) : b.input(`x${i}`, 'float64', input.shape)),
+      );
+      assert.throws(() => applyOperator(b, spec, inputs), { message: reason });
+    });
+  }
+});
