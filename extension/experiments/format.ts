@@ -1,9 +1,12 @@
-/** Three significant digits for sentences. */
-export function shown(value: number | null | undefined): string {
+/** Three significant digits for sentences, or as many as asked for. */
+export function shown(value: number | null | undefined, digits = 3): string {
   if (value === null || value === undefined || Number.isNaN(value)) return 'unknown';
   if (!Number.isFinite(value)) return value > 0 ? '∞' : '−∞';
   const size = Math.abs(value);
-  const text = size !== 0 && (size >= 1e5 || size < 1e-3) ? size.toExponential(2) : String(Number(size.toPrecision(3)));
+  const text =
+    size !== 0 && (size >= 1e5 || size < 1e-3)
+      ? size.toExponential(digits - 1)
+      : String(Number(size.toPrecision(digits)));
   return `${value < 0 ? '−' : ''}${text.replace('e+', 'e').replace('e-', 'e−')}`;
 }
 

@@ -173,19 +173,25 @@ function logTicks(start: number, end: number): number[] {
     if (power % every !== 0) continue;
     for (const factor of factors) {
       const at = Math.log10(factor) + power;
-      if (at >= start && at <= end) ticks.push(factor * 10 ** power);
+      if (at >= start && at <= end) ticks.push(Number((factor * 10 ** power).toPrecision(12)));
     }
   }
   return ticks;
 }
 
+const superscripts = '⁰¹²³⁴⁵⁶⁷⁸⁹';
+
+/** 0.01, 5·10⁻⁴, 10⁶. */
 function tickLabel(value: number): string {
   const size = Math.abs(value);
-  const text =
-    size !== 0 && (size >= 1e5 || size < 1e-3)
-      ? value.toExponential().replace('e+', 'e')
-      : String(Number(value.toPrecision(6)));
-  return text.replace(/-/g, '−');
+  const rounded = Number(value.toPrecision(6));
+  if (size === 0 || (size < 1e5 && size >= 1e-3)) return String(rounded).replace('-', '−');
+  const [digits, exponent] = rounded.toExponential().split('e');
+  const power = `10${exponent
+    .replace('+', '')
+    .replace('-', '⁻')
+    .replace(/\d/g, (digit) => superscripts[Number(digit)])}`;
+  return `${digits === '1' ? '' : digits === '-1' ? '−' : `${digits.replace('-', '−')}·`}${power}`;
 }
 
 const short = (value: number): string => String(Math.round(value * 100) / 100);

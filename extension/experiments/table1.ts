@@ -1,0 +1,168 @@
+import type { Agreement, ExperimentResult } from '../shared/experiments.ts';
+import { adamSteps, adamTerms, refuseOrder } from './adamRun.ts';
+import { count, decay, defineExperiment, number, positive, type Surroundings } from './experiment.ts';
+import { finite, listed, shown } from './format.ts';
+import { meanLoss, rungeKutta, type SmoothLoss, tanhProblem } from './smallProblems.ts';
+
+const gaps = {
+  id: 'gaps',
+  title: 'Norm at real Adam minus norm at the flow without correction, relative, by time',
+  x: { label: 't = n·h' },
+  y: { label: 'relative difference of the norm' },
+} as const;
+
+/** One cell of Table 1 with what was measured on each problem. */
+export interface Cell {
+  readonly label: string;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly eps: number;
+  /** The norm that theory speaks of: ‖∇E‖₁,ε for small ε, ‖∇E‖₂² for large. */
+  readonly norm: '‖∇E‖₁,ε' | '‖∇E‖₂²';
+  /** −1: the norm is penalised, so it is smaller at Adam than at the flow; +1: anti-penalised. */
+  readonly expected: 1 | -1;
+  /** Relative difference of the norm at the end, by problem. */
+  readonly gaps: readonly number[];
+  /** The same over time, for the first problem. */
+  readonly curve: { readonly x: readonly number[]; readonly y: readonly number[] };
+}
+
+export const table1 = defineExperiment({
+  name: 'table-1',
+  title: 'What is penalised: the sign in all four cells',
+  figure: 'Table 1 of "On the Implicit Bias of Adam"',
+  summary:
+    'the gradient’s norm after real Adam against the flow θ′ = −u without correction, for ρ > β, β > ρ, small and large ε',
+  parameters: {
+    problems: count(8, 'random problems (a tanh unit with logistic loss on 12 points) that are tried'),
+    seed: count(0, 'seed of the first', { min: 0 }),
+    lr: number(5e-4, 'step size h', positive),
+    horizon: number(0.1, 'length t = n·h', positive),
+    low: number(0.9, 'the smaller of the two decay rates', decay),
+    high: number(0.97, 'the larger', decay),
+    smallEps: number(1e-8, 'ε that is small against the squared gradients', positive),
+    largeEps: number(1, 'ε that is large against them', positive),
+  },
+  draws: [gaps],
+  async run(values, surroundings): Promise<ExperimentResult> {
+    refuseOrder(values);
+    const cells: Cell[] = [];
+    const settings = cellsOf(values);
+    for (const [i, setting] of settings.entries())
+      cells.push(await measureCell(setting, values, surroundings, (part) => (i + part) / settings.length));
+    const { agreement, sentence } = judge(cells);
+    return {
+      sentence,
+      agreement,
+      numbers: Object.fromEntries(
+        cells.flatMap((cell) => [
+          [`share ${cell.label}`, shareOf(cell)],
+          [`median gap ${cell.label}`, finite(medianOf(cell.gaps))],
+        ]),
+      ),
+      tables: [
+        {
+          title: 'Norm at real Adam against the norm at the flow without correction, at the same time',
+          columns: ['', 'β', 'ρ', 'ε', 'norm', 'theory', 'median difference', 'as predicted'],
+          rows: cells.map((cell) => [
+            cell.label,
+            String(cell.beta1),
+            String(cell.beta2),
+            String(cell.eps),
+            cell.norm,
+            cell.expected < 0 ? 'penalised (smaller)' : 'anti-penalised (larger)',
+            `${medianOf(cell.gaps) > 0 ? '+' : ''}${shown(100 * medianOf(cell.gaps))} %`,
+            `${Math.round(shareOf(cell) * cell.gaps.length)} of ${cell.gaps.length}`,
+          ]),
+        },
+      ],
+      charts: [{ ...gaps, series: cells.map(({ label, curve }) => ({ label, ...curve })) }],
+      notes: ['Full batch, first problem in the picture. Small batches can reverse what is penalised.'],
+    };
+  },
+});
+
+type Values = Parameters<typeof table1.run>[0];
+type Setting = Omit<Cell, 'gaps' | 'curve'>;
+
+function cellsOf({ low, high, smallEps, largeEps }: Values): Setting[] {
+  const [first, second] = ['‖∇E‖₁,ε', '‖∇E‖₂²'] as const;
+  return [
+    { label: 'β > ρ, small ε', beta1: high, beta2: low, eps: smallEps, norm: first, expected: -1 },
+    { label: 'ρ > β, small ε', beta1: low, beta2: high, eps: smallEps, norm: first, expected: 1 },
+    { label: 'β > ρ, large ε', beta1: high, beta2: low, eps: largeEps, norm: second, expected: -1 },
+    { label: 'ρ > β, large ε', beta1: low, beta2: high, eps: largeEps, norm: second, expected: -1 },
+  ];
+}
+
+async function measureCell(
+  setting: Setting,
+  values: Values,
+  surroundings: Surroundings,
+  share: (part: number) => number,
+): Promise<Cell> {
+  const ends: number[] = [];
+  let curve: Cell['curve'] = { x: [], y: [] };
+  for (let problem = 0; problem < values.problems; problem++) {
+    await surroundings.progress(share(problem / values.problems));
+    const { start, batches } = tanhProblem(values.seed + problem);
+    const path = await gapOverTime(meanLoss(batches), start, setting, values);
+    ends.push(path.y[path.y.length - 1]);
+    if (problem === 0) curve = path;
+  }
+  return { ...setting, gaps: ends, curve };
+}
+
+/** (N(Adam) − N(flow))/N(flow) at the same times, with the flow θ' = −u by Runge–Kutta steps of the same length. */
+async function gapOverTime(loss: SmoothLoss, start: Float64Array, setting: Setting, { lr, horizon }: Values) {
+  const { beta1, beta2, eps, norm } = setting;
+  const settings = { lr, beta1, beta2, eps, epsInside: true };
+  const size = (theta: Float64Array) =>
+    loss.gradient(theta).reduce((sum, g) => sum + (norm === '‖∇E‖₂²' ? g * g : Math.sqrt(g * g + eps)), 0);
+  const steps = Math.max(1, Math.round(horizon / lr));
+  const every = Math.max(1, Math.floor(steps / 100));
+  const x: number[] = [];
+  const y: number[] = [];
+  let flow = start;
+  for (const { n, theta } of adamSteps(loss, start, settings)) {
+    if (n % every === 0 || n === steps) {
+      x.push(n * lr);
+      y.push(size(theta) / size(flow) - 1);
+    }
+    if (n === steps) break;
+    flow = await rungeKutta(flow, lr, (at) => adamTerms(loss, at, settings, n).direction.map((u) => -u));
+  }
+  return { x, y };
+}
+
+const shareOf = ({ gaps: found, expected }: Cell): number =>
+  found.filter((gap) => gap * expected > 0).length / found.length;
+
+function medianOf(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+/** Agrees where at least four in five problems have the sign of their cell; disagrees where a cell has it in at most half. */
+export function judge(cells: readonly Cell[]): { agreement: Agreement; sentence: string } {
+  const seen = listed(
+    cells.map((cell) => {
+      const median = medianOf(cell.gaps);
+      return `${shown(Math.abs(100 * median))} % ${median > 0 ? 'above' : 'below'} for ${cell.label}`;
+    }),
+  );
+  const sentence = `Compared with the flow without correction, Adam's gradient norm ends ${seen} (medians over ${cells[0].gaps.length} problems)`;
+  if (cells.every((cell) => shareOf(cell) >= 0.8))
+    return { agreement: 'agrees', sentence: `${sentence}: the signs of Table 1 in all four cells.` };
+  const weak = cells.filter((cell) => shareOf(cell) <= 0.5);
+  if (weak.length > 0)
+    return {
+      agreement: 'disagrees',
+      sentence: `${sentence}; the sign of Table 1 is missed in at least half of the problems for ${listed(weak.map(({ label }) => label))}.`,
+    };
+  return {
+    agreement: 'undecided',
+    sentence: `${sentence}; the signs of Table 1 hold for most problems but not clearly enough in every cell.`,
+  };
+}
