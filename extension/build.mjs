@@ -27,4 +27,23 @@ export async function bundle(options = {}) {
   });
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await bundle();
+/** Bundles the pages that webviews show, each a script and its style sheet, for the editor's own browser. */
+export async function bundleWebviews(options = {}) {
+  await build({
+    entryPoints: [
+      { in: join(root, 'webview/panel.ts'), out: 'panel' },
+      { in: join(root, 'webview/panel.css'), out: 'panel' },
+    ],
+    outdir: join(root, 'dist', 'webview'),
+    bundle: true,
+    minify: true,
+    format: 'iife',
+    platform: 'browser',
+    target: 'chrome120',
+    logLevel: 'warning',
+    absWorkingDir: root,
+    ...options,
+  });
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await Promise.all([bundle(), bundleWebviews()]);

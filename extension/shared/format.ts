@@ -1,0 +1,49 @@
+/** How numbers read on every surface: the command line, the panel, the text beside the code. */
+
+/** Three significant digits, with a real minus sign; an en dash where there is no value. */
+export function number(value: number | null | undefined, sign = false): string {
+  if (value === null || value === undefined || Number.isNaN(value)) return '–';
+  if (!Number.isFinite(value)) return value > 0 ? '∞' : '−∞';
+  const size = Math.abs(value);
+  const text =
+    size === 0
+      ? '0'
+      : size >= 1e5 || size < 1e-3
+        ? size.toExponential(2).replace('e+', 'e').replace('-', '−')
+        : size >= 1000
+          ? thousands(Math.round(size))
+          : size.toPrecision(3);
+  return `${value < 0 ? '−' : sign ? '+' : ''}${text}`;
+}
+
+/** 12,345. */
+export const thousands = (value: number): string => value.toLocaleString('en-US');
+
+/** 64 %, with a sign where asked for. */
+export function percent(share: number | null | undefined, sign = false): string {
+  if (share === null || share === undefined || !Number.isFinite(share)) return '–';
+  const rounded = Math.round(Math.abs(share) * 100);
+  return `${rounded === 0 ? '' : share < 0 ? '−' : sign ? '+' : ''}${thousands(rounded)} %`;
+}
+
+/** A setting as users write it: 0.001, 1e-6. */
+export function setting(value: unknown): string {
+  if (typeof value !== 'number' || value === 0) return String(value);
+  const size = Math.abs(value);
+  return size < 1e-3 || size >= 1e6 ? value.toExponential().replace('e+', 'e') : String(value);
+}
+
+/** 12 s, 3 min. */
+export const duration = (seconds: number): string =>
+  seconds < 90 ? `${Math.max(0, Math.round(seconds))} s` : `${Math.round(seconds / 60)} min`;
+
+/** A name from a file: control and bidirectional characters replaced, its middle left out where it is long. */
+export function shorten(name: string, limit = 40): string {
+  const visible = name.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '�');
+  return visible.length <= limit
+    ? visible
+    : `${visible.slice(0, limit / 2 - 1)}…${visible.slice(visible.length - limit / 2)}`;
+}
+
+/** The last part of a path with either kind of slash. */
+export const baseName = (path: string): string => path.split(/[/\\]/).at(-1) ?? path;

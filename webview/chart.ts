@@ -1,0 +1,315 @@
+import {
+  Chart,
+  type ChartDataset,
+  LinearScale,
+  LineController,
+  LineElement,
+  LogarithmicScale,
+  PointElement,
+  Tooltip,
+} from 'chart.js';
+import { number } from '../extension/shared/format.ts';
+import { h, set } from './dom.ts';
+import { dashes, palette } from './theme.ts';
+
+Chart.register(LineController, LineElement, PointElement, LinearScale, LogarithmicScale, Tooltip);
+Chart.defaults.animation = false;
+
+export interface Line {
+  readonly label: string;
+  /** Index of its colour and dash. */
+  readonly colour: number;
+  readonly points: readonly { readonly step: number; readonly value: number }[];
+}
+
+export interface ChartContent {
+  readonly lines: readonly Line[];
+  readonly logarithmic: boolean;
+  /** A level to compare with. */
+  readonly level?: { readonly value: number; readonly text: string };
+  /** Why there is nothing to see, where `lines` have no points. */
+  readonly nothing: string;
+}
+
+/** Rows of the table beside a chart; more are thinned out evenly. */
+const mostTableRows = 200;
+
+/**
+ * Curves over the training step: zoom by dragging or with + and −, back by double click or 0, values by pointer or with the
+ * arrow keys, and the same numbers as a table.
+ */
+export class LineChart {
+  readonly element: HTMLElement;
+  private readonly canvas = h('canvas', {
+    tabindex: '0',
+    role: 'img',
+    'aria-roledescription': 'chart: arrow keys read values, plus and minus zoom, 0 shows all',
+  }) as HTMLCanvasElement;
+  private readonly band = h('div', { class: 'zoom-band', hidden: true });
+  private readonly spoken = h('div', { class: 'spoken', 'aria-live': 'polite' });
+  private readonly empty = h('p', { class: 'chart-empty' });
+  private readonly table = h('details', { class: 'chart-table' }, h('summary', {}, 'Values as a table'));
+  private chart: Chart<'line'> | undefined;
+  private content: ChartContent = { lines: [], logarithmic: false, nothing: '' };
+  private cursor = -1;
+
+  constructor(
+    private readonly title: string,
+    explanation: string,
+  ) {
+    this.element = h(
+      'figure',
+      { class: 'chart' },
+      h('figcaption', { title: explanation }, title),
+      h('div', { class: 'chart-box' }, this.canvas, this.band, this.empty),
+      this.spoken,
+      this.table,
+    );
+    this.canvas.addEventListener('pointerdown', (event) => this.drag(event));
+    this.canvas.addEventListener('dblclick', () => this.zoom());
+    this.canvas.addEventListener('keydown', (event) => this.key(event));
+    this.canvas.addEventListener('blur', () => this.read(-1));
+    this.table.addEventListener('toggle', () => this.fillTable());
+  }
+
+  /** What was drawn, for a picture of the panel. */
+  get image(): HTMLCanvasElement {
+    return this.canvas;
+  }
+
+  update(content: ChartContent): void {
+    this.content = content;
+    const some = content.lines.some(({ points }) => points.length > 0);
+    set(this.empty, some ? '' : content.nothing);
+    this.empty.hidden = some;
+    this.canvas.hidden = !some;
+    this.table.hidden = !some;
+    this.canvas.setAttribute('aria-label', this.description());
+    if (some && this.canvas.isConnected && this.canvas.offsetParent !== null) this.draw();
+    this.fillTable();
+  }
+
+  private draw(): void {
+    const colours = palette();
+    const { lines, logarithmic, level } = this.content;
+    const datasets: ChartDataset<'line', { x: number; y: number }[]>[] = lines.map(({ label, colour, points }) => ({
+      label,
+      data: points.flatMap(({ step, value }) => (logarithmic && value <= 0 ? [] : [{ x: step, y: value }])),
+      borderColor: colours.series[colour],
+      backgroundColor: colours.series[colour],
+      borderDash: [...dashes[colour]],
+      borderWidth: 2,
+      pointRadius: points.length < 3 ? 3 : 0,
+      pointHoverRadius: 4,
+      tension: 0,
+    }));
+    const steps = lines.flatMap(({ points }) => points.map(({ step }) => step));
+    if (level && steps.length > 0) {
+      const ends = [Math.min(...steps), Math.max(...steps)];
+      datasets.push({
+        label: level.text,
+        data: ends.map((x) => ({ x, y: level.value })),
+        borderColor: colours.text,
+        backgroundColor: colours.text,
+        borderDash: [4, 4],
+        borderWidth: 1,
+        pointRadius: 0,
+        pointHoverRadius: 0,
+      });
+    }
+    const font = { family: colours.font, size: 11 };
+    const ticks = { color: colours.dim, font };
+    const grid = { color: colours.grid, lineWidth: 0.5, tickLength: 4 };
+    const type = logarithmic ? 'logarithmic' : 'linear';
+    const scales = {
+      x: {
+        type: 'linear' as const,
+        title: { display: true, text: 'step', color: colours.dim, font },
+        ticks: { ...ticks, precision: 0, maxRotation: 0 },
+        grid: { ...grid, display: false },
+        border: { color: colours.grid },
+        ...this.range,
+      },
+      y: {
+        type,
+        ticks: { ...ticks, maxTicksLimit: 6, callback: (value: number | string) => tick(Number(value), logarithmic) },
+        grid,
+        border: { color: colours.grid },
+        beginAtZero: false,
+      },
+    };
+    const options = {
+      responsive: true,
+      maintainAspectRatio: false,
+      normalized: true,
+      interaction: { mode: 'index' as const, intersect: false, axis: 'x' as const },
+      scales,
+      plugins: {
+        tooltip: {
+          backgroundColor: colours.background,
+          titleColor: colours.text,
+          bodyColor: colours.text,
+          borderColor: colours.grid,
+          borderWidth: 1,
+          titleFont: font,
+          bodyFont: font,
+          callbacks: {
+            title: ([item]: { parsed: { x: number | null } }[]) => `step ${item?.parsed.x ?? ''}`,
+            label: (item: { dataset: { label?: string }; parsed: { y: number | null } }) =>
+              ` ${item.dataset.label}: ${number(item.parsed.y)}`,
+          },
+        },
+      },
+    };
+    const sameScale = this.chart?.options.scales?.y?.type === type;
+    if (this.chart && sameScale) {
+      this.chart.data.datasets = datasets;
+      this.chart.options = options as never;
+      this.chart.update('none');
+    } else {
+      this.chart?.destroy();
+      this.chart = new Chart<'line'>(this.canvas, { type: 'line', data: { datasets }, options: options as never });
+    }
+  }
+
+  private range: { min?: number; max?: number } = {};
+
+  private zoom(min?: number, max?: number): void {
+    this.range = min === undefined || max === undefined ? {} : { min, max };
+    this.draw();
+  }
+
+  /** Zooms into what the pointer passes over. */
+  private drag(down: PointerEvent): void {
+    const { chart } = this;
+    if (!chart || down.button !== 0) return;
+    const start = down.offsetX;
+    this.canvas.setPointerCapture(down.pointerId);
+    const { top, bottom, left, right } = chart.chartArea;
+    const inside = (x: number) => Math.min(Math.max(x, left), right);
+    const move = (event: PointerEvent) => {
+      const [from, to] = [inside(start), inside(event.offsetX)].sort((a, b) => a - b);
+      this.band.hidden = to - from < 4;
+      this.band.style.left = `${from}px`;
+      this.band.style.width = `${to - from}px`;
+      this.band.style.top = `${top}px`;
+      this.band.style.height = `${bottom - top}px`;
+    };
+    const up = (event: PointerEvent) => {
+      this.canvas.removeEventListener('pointermove', move);
+      this.canvas.removeEventListener('pointerup', up);
+      this.canvas.removeEventListener('pointercancel', up);
+      this.band.hidden = true;
+      const [from, to] = [inside(start), inside(event.offsetX)].sort((a, b) => a - b);
+      const scale = chart.scales.x;
+      if (event.type === 'pointerup' && to - from >= 8)
+        this.zoom(scale.getValueForPixel(from), scale.getValueForPixel(to));
+    };
+    this.canvas.addEventListener('pointermove', move);
+    this.canvas.addEventListener('pointerup', up);
+    this.canvas.addEventListener('pointercancel', up);
+  }
+
+  private key(event: KeyboardEvent): void {
+    const steps = this.steps();
+    const { key } = event;
+    if (key === 'ArrowRight' || key === 'ArrowLeft') {
+      const next = this.cursor + (key === 'ArrowRight' ? 1 : -1);
+      this.read(Math.min(Math.max(next, 0), steps.length - 1));
+    } else if (key === 'Home') this.read(0);
+    else if (key === 'End') this.read(steps.length - 1);
+    else if (key === '+' || key === '-' || key === '=') this.zoomBy(key === '-' ? 2 : 0.5);
+    else if (key === '0' || key === 'Escape') this.zoom();
+    else return;
+    event.preventDefault();
+  }
+
+  private steps(): number[] {
+    return [...new Set(this.content.lines.flatMap(({ points }) => points.map(({ step }) => step)))].sort(
+      (a, b) => a - b,
+    );
+  }
+
+  private zoomBy(factor: number): void {
+    const steps = this.steps();
+    const [first, last] = [steps[0] ?? 0, steps.at(-1) ?? 1];
+    const { min = first, max = last } = this.range;
+    const middle = this.cursor < 0 ? (min + max) / 2 : steps[this.cursor];
+    const half = ((max - min) * factor) / 2;
+    if (half * 2 >= last - first) this.zoom();
+    else this.zoom(Math.max(first, middle - half), Math.min(last, middle + half));
+  }
+
+  /** Says the values at the n-th step and marks them; −1 stops. */
+  private read(cursor: number): void {
+    this.cursor = cursor;
+    const step = this.steps()[cursor];
+    if (step === undefined) {
+      this.spoken.textContent = '';
+      this.chart?.setActiveElements([]);
+      this.chart?.tooltip?.setActiveElements([], { x: 0, y: 0 });
+      this.chart?.update('none');
+      return;
+    }
+    const here = this.content.lines.flatMap(({ label, points }, datasetIndex) => {
+      const shown = points.filter(({ value }) => !this.content.logarithmic || value > 0);
+      const index = shown.findIndex((point) => point.step === step);
+      return index < 0 ? [] : [{ datasetIndex, index, text: `${label} ${number(shown[index].value)}` }];
+    });
+    this.spoken.textContent = `step ${step}: ${here.map(({ text }) => text).join(', ') || 'no value'}`;
+    this.chart?.setActiveElements(here);
+    this.chart?.tooltip?.setActiveElements(here, { x: 0, y: 0 });
+    this.chart?.update('none');
+  }
+
+  private description(): string {
+    const parts = this.content.lines.flatMap(({ label, points }) => {
+      const [first, last] = [points[0], points.at(-1)];
+      return first && last
+        ? [`${label}: ${number(first.value)} at step ${first.step}, ${number(last.value)} at step ${last.step}`]
+        : [];
+    });
+    return `${this.title}. ${parts.join('; ') || this.content.nothing}`;
+  }
+
+  private fillTable(): void {
+    if (!(this.table as HTMLDetailsElement).open) return;
+    const { lines } = this.content;
+    const all = this.steps();
+    const stride = Math.ceil(all.length / mostTableRows);
+    const maps = lines.map(({ points }) => new Map(points.map(({ step, value }) => [step, value])));
+    const body = all
+      .filter((_, i) => i % stride === 0 || i === all.length - 1)
+      .map((step) =>
+        h('tr', {}, h('th', { scope: 'row' }, String(step)), ...maps.map((map) => h('td', {}, number(map.get(step))))),
+      );
+    const head = h(
+      'tr',
+      {},
+      h('th', { scope: 'col' }, 'step'),
+      ...lines.map(({ label }) => h('th', { scope: 'col' }, label)),
+    );
+    const old = this.table.querySelector('table');
+    const table = h(
+      'table',
+      {},
+      h('caption', { class: 'spoken' }, this.title),
+      h('thead', {}, head),
+      h('tbody', {}, ...body),
+    );
+    if (old) old.replaceWith(table);
+    else this.table.append(table);
+  }
+}
+
+/** Numbers of an axis; on a logarithmic one only the powers of ten, so that they do not run into each other. */
+function tick(value: number, logarithmic: boolean): string {
+  if (logarithmic) {
+    const exponent = Math.log10(value);
+    if (Math.abs(exponent - Math.round(exponent)) > 1e-6) return '';
+  }
+  const size = Math.abs(value);
+  return size !== 0 && (size < 1e-3 || size >= 1e5)
+    ? value.toExponential(1).replace('.0e', 'e').replace('e+', 'e').replace(/-/g, '−')
+    : String(Number(value.toPrecision(4))).replace('-', '−');
+}

@@ -1,0 +1,186 @@
+import { number, percent, setting } from '../extension/shared/format.ts';
+import type { RunHeader, StepLine, TensorLine } from '../extension/shared/protocol.ts';
+
+/** A measure of theory C as the panel shows it: one entry is a column, a choice of bars, and a paragraph of "About the numbers". */
+export interface Measure {
+  readonly id: string;
+  /** Heading of a column. */
+  readonly title: string;
+  /** What it is, in one sentence. */
+  readonly about: string;
+  /** Formula in the notation of `formula.ts`. */
+  readonly formula: string;
+  readonly source: string;
+  /** Its value for a tensor, or for the model itself; `model` is the line of the same step. */
+  value(line: TensorLine, model: StepLine): number | null | undefined;
+  text(value: number | null | undefined): string;
+  /** It says something only where the first-order theory holds. */
+  readonly theoretical?: boolean;
+  /** Words for its two ends, where bars of it grow from a zero line to both sides. */
+  readonly ends?: readonly [negative: string, positive: string];
+}
+
+const signed = (value: number | null | undefined) => number(value, true);
+const share = (value: number | null | undefined) => percent(value);
+
+/** A rate of the norm in units of the rate that the whole model has without the correction. */
+function ofBase(rate: number | null | undefined, model: StepLine): number | null {
+  const base = Math.abs(model.normRateBase ?? 0);
+  return rate === null || rate === undefined || base === 0 ? null : rate / base;
+}
+
+const P1 = 'Cattaneo, Klusowski, Shigida: On the Implicit Bias of Adam (ICML 2024)';
+const TOOL = 'definition of this tool, after the same expansion';
+
+export const strengthMeasure: Measure = {
+  id: 'strength',
+  title: 'Strength',
+  about:
+    'The weight with which finite steps favour (anti-regularizing) or penalise (regularizing) the norm of the loss gradient: −h·κ averaged over the coordinates, each weighted as it enters the rate of the norm.',
+  formula: 'h κ_eff = h (Σ_j κ_j w_j) / (Σ_j w_j) , w_j = q_j^2 / D_j',
+  source: P1,
+  value: ({ hKappa }) => (hKappa === null || hKappa === undefined ? hKappa : -hKappa || 0),
+  text: number,
+  theoretical: true,
+  ends: ['regularizing', 'anti-regularizing'],
+};
+
+export const netMeasure: Measure = {
+  id: 'net',
+  title: 'Net effect',
+  about:
+    'How the correction changes the norm at equal loss, so that merely faster or slower training does not count, in units of the rate of the norm without correction.',
+  formula: 'net = ( N_corr − (N_base / E_base) E_corr ) / ( | N_base | )',
+  source: TOOL,
+  value: ({ net }, model) => ofBase(net, model),
+  text: (value) => percent(value, true),
+  theoretical: true,
+  ends: ['lowers the norm', 'raises the norm'],
+};
+
+export const validMeasure: Measure = {
+  id: 'valid',
+  title: 'Valid',
+  about:
+    'Share of the coordinates at which the first-order theory can hold: the gradient is predicted to change by less than 30 % over the memory of the optimizer.',
+  formula: 'ν_j = h max(a_β, a_ρ) |q_j| / D_j < 0.3',
+  source: 'threshold of this tool, from comparisons with runs of Adam',
+  value: ({ validShare }) => validShare,
+  text: share,
+};
+
+export const selfCheckMeasure: Measure = {
+  id: 'selfCheck',
+  title: 'Self-check',
+  about:
+    'How far the step that the optimizer really took is from the prediction with the correction, against the prediction without it: below 1 the theory explains what happened, above 1 it does not.',
+  formula: 'check = ‖F − G − h·Mem‖ / ‖F − G‖',
+  source: TOOL,
+  value: ({ selfCheck }) => selfCheck,
+  text: number,
+};
+
+/** Every measure, in the order of the columns. */
+export const measures: readonly Measure[] = [
+  strengthMeasure,
+  {
+    id: 'kappa',
+    title: 'κ_eff',
+    about:
+      'The strength without the step size: the difference of the mean ages of the two moments, as it acts on this tensor. Negative: anti-regularizing.',
+    formula: 'κ_j = ½ ( c_β − c_ρ f_j ) , c_b = (1 + b) / (1 − b)',
+    source: P1,
+    value: ({ kappa }) => kappa,
+    text: signed,
+    theoretical: true,
+    ends: ['anti-regularizing', 'regularizing'],
+  },
+  netMeasure,
+  {
+    id: 'relative',
+    title: '|corr|/|g|',
+    about: 'Size of the correction against the gradient. First-order theory needs it to be small.',
+    formula: '‖corr‖_2 / ‖g‖_2 , corr_j = h κ_j q_j',
+    source: P1,
+    value: ({ relativeSize }) => relativeSize,
+    text: number,
+    theoretical: true,
+  },
+  {
+    id: 'cosine',
+    title: 'Cosine',
+    about:
+      'Angle between correction and gradient: negative where the correction slows the descent, positive where it speeds it up.',
+    formula: 'cos = ( corr · g ) / ( ‖corr‖_2 ‖g‖_2 )',
+    source: P1,
+    value: ({ cosine }) => cosine,
+    text: signed,
+    theoretical: true,
+    ends: ['slows the descent', 'speeds it up'],
+  },
+  {
+    id: 'normRate',
+    title: 'Norm rate',
+    about:
+      'How fast the correction changes the norm, in units of its rate without correction. Positive: the correction impedes the reduction of the norm.',
+    formula: 'N_corr = − h Σ_j κ_j q_j^2 / D_j',
+    source: P1,
+    value: ({ normRate }, model) => ofBase(normRate, model),
+    text: (value) => percent(value, true),
+    theoretical: true,
+    ends: ['lowers the norm', 'raises the norm'],
+  },
+  validMeasure,
+  selfCheckMeasure,
+  {
+    id: 'belowSwitch',
+    title: '|g| < |g|*',
+    about: 'Share of the coordinates whose gradient is so small against ε that they are regularized instead.',
+    formula: 'f_j < c_β / c_ρ',
+    source: P1,
+    value: ({ belowSwitchShare }) => belowSwitchShare,
+    text: share,
+  },
+  {
+    id: 'norm',
+    title: '‖∇E‖₁,ε',
+    about: 'The perturbed one-norm of the gradient, of which a floor of √ε for each coordinate never goes away.',
+    formula: '‖g‖_{1,ε} = Σ_j √( g_j^2 + ε )',
+    source: P1,
+    value: ({ perturbedNorm }) => perturbedNorm,
+    text: number,
+  },
+];
+
+export const measureNamed = (id: string): Measure => measures.find((measure) => measure.id === id) ?? strengthMeasure;
+
+/** The line that the numbers are taken from: the last one with a correction. */
+export const lastMeasured = (steps: readonly StepLine[]): StepLine | undefined =>
+  steps.findLast((line) => line.kappa !== undefined);
+
+/** p·√ε: what ‖g‖₁,ε is where the gradient vanishes. */
+export function normFloor({ model, optimizer }: RunHeader): number {
+  const { eps } = optimizer.hyper;
+  return typeof eps === 'number' ? model.parameters * Math.sqrt(eps) : 0;
+}
+
+/** Number of parameters of a shape. */
+export const sizeOf = (shape: readonly number[]): number => shape.reduce((product, dim) => product * dim, 1);
+
+/** `Adam · lr 0.001 · betas (0.9, 0.999) · eps 1e-8`: what was run, without what is off or 0. */
+export function settingsText({ optimizer }: RunHeader): string {
+  const { hyper, title } = optimizer;
+  const parts: string[] = [title];
+  if (hyper.lr !== undefined) parts.push(`lr ${setting(hyper.lr)}`);
+  if (hyper.beta1 !== undefined && hyper.beta2 !== undefined) parts.push(`betas (${hyper.beta1}, ${hyper.beta2})`);
+  for (const [name, value] of Object.entries(hyper)) {
+    if (
+      name === 'lr' ||
+      ((name === 'beta1' || name === 'beta2') && hyper.beta1 !== undefined && hyper.beta2 !== undefined)
+    )
+      continue;
+    if (name === 'bias_correction' ? value === false : value !== 0 && value !== false && value !== 'outside')
+      parts.push(value === true ? name : `${name} ${setting(value)}`);
+  }
+  return parts.join(' · ');
+}

@@ -1,0 +1,191 @@
+import { setting } from '../extension/shared/format.ts';
+import type { Activity, PanelRun, ToPanel } from '../extension/shared/panel.ts';
+import { mostRuns } from '../extension/shared/panel.ts';
+import type { RunHeader, StepLine } from '../extension/shared/protocol.ts';
+import { isBelievable } from '../extension/shared/verdict.ts';
+import { type Measure, measureNamed, sizeOf } from './measures.ts';
+
+export const tabIds = ['parameters', 'curves', 'regimes', 'compare', 'table', 'about'] as const;
+export type TabId = (typeof tabIds)[number];
+export type SortKey = 'model' | 'name' | 'size' | 'value' | 'valid';
+
+/** What the user chose to look at; survives a reload. */
+export interface View {
+  readonly tab: TabId;
+  /** The measure that the bars show. */
+  readonly measure: string;
+  readonly sort: SortKey;
+  readonly filter: string;
+  readonly logarithmic: boolean;
+  readonly aboveFloor: boolean;
+  /** Column of the table and its direction. */
+  readonly column: string;
+  readonly descending: boolean;
+  readonly selected: string | null;
+}
+
+export const firstView: View = {
+  tab: 'parameters',
+  measure: 'strength',
+  sort: 'model',
+  filter: '',
+  logarithmic: false,
+  aboveFloor: false,
+  column: 'model',
+  descending: false,
+  selected: null,
+};
+
+/** Everything that the panel shows. */
+export interface Model {
+  readonly runs: readonly PanelRun[];
+  readonly activity: Activity;
+  readonly stale: readonly string[];
+  readonly highlighted: readonly string[];
+  readonly view: View;
+}
+
+/** The model after a message of the editor. */
+export function receive(model: Model, message: ToPanel): Model {
+  switch (message.type) {
+    case 'show':
+      return {
+        ...model,
+        runs: message.runs.slice(0, mostRuns),
+        activity: message.activity,
+        stale: message.stale,
+        highlighted: [],
+      };
+    case 'activity':
+      return { ...model, activity: message.activity };
+    case 'records':
+      return change(model, message.folder, (run) => ({ ...run, steps: append(run.steps, message.records) }));
+    case 'header':
+      return change(model, message.folder, (run) => ({
+        ...run,
+        header: message.header,
+        interrupted: message.interrupted,
+      }));
+    case 'stale':
+      return { ...model, stale: message.reasons };
+    case 'highlight':
+      return { ...model, highlighted: message.tensors };
+  }
+}
+
+function change(model: Model, folder: string, replace: (run: PanelRun) => PanelRun): Model {
+  return { ...model, runs: model.runs.map((run) => (run.folder === folder ? replace(run) : run)) };
+}
+
+/** Records in the order of their steps; a step that is there already is not added again. */
+function append(steps: readonly StepLine[], records: readonly StepLine[]): readonly StepLine[] {
+  const last = steps.at(-1)?.step ?? -1;
+  return [...steps, ...records.filter(({ step }) => step > last)];
+}
+
+/** A saved view, as far as it is one: it may have been written by an older version. */
+export function restoreView(saved: unknown): View {
+  if (typeof saved !== 'object' || saved === null) return firstView;
+  const given = saved as Partial<Record<keyof View, unknown>>;
+  const view: Record<string, unknown> = { ...firstView };
+  for (const key of Object.keys(firstView) as (keyof View)[]) {
+    if (key === 'selected' ? typeof given[key] === 'string' : typeof given[key] === typeof firstView[key])
+      view[key] = given[key];
+  }
+  if (!tabIds.includes(view.tab as TabId)) view.tab = firstView.tab;
+  return view as unknown as View;
+}
+
+/** One tensor, or the whole model, at one step. */
+export interface Row {
+  readonly name: string;
+  readonly size: number;
+  readonly shape: readonly number[];
+  readonly value: number | null | undefined;
+  readonly valid: number | null | undefined;
+  readonly believable: boolean;
+}
+
+/** The tensors of a run at a step, filtered and sorted for the bars. */
+export function rows(run: PanelRun, line: StepLine, view: Pick<View, 'measure' | 'sort' | 'filter'>): Row[] {
+  const measure = measureNamed(view.measure);
+  const all = run.header.tensors.map(({ name, shape }): Row => {
+    const fields = line.tensors[name];
+    return {
+      name,
+      shape,
+      size: sizeOf(shape),
+      value: fields && measure.value(fields, line),
+      valid: fields?.validShare,
+      believable: fields !== undefined && isBelievable(fields),
+    };
+  });
+  const found = all.filter(({ name }) => matches(name, view.filter));
+  switch (view.sort) {
+    case 'model':
+      return found;
+    case 'name':
+      return found.sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }));
+    case 'size':
+      return found.sort((a, b) => b.size - a.size);
+    case 'value':
+      return found.sort((a, b) => Math.abs(b.value ?? 0) - Math.abs(a.value ?? 0));
+    case 'valid':
+      return found.sort((a, b) => (b.valid ?? 0) - (a.valid ?? 0));
+  }
+}
+
+/** Words that must all occur; `*` stands for anything. */
+export function matches(name: string, filter: string): boolean {
+  const lower = name.toLowerCase();
+  return filter
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => {
+      let from = 0;
+      return word.split('*').every((part) => {
+        const at = lower.indexOf(part, from);
+        from = at + part.length;
+        return at >= 0;
+      });
+    });
+}
+
+/** The values of a measure over the run: of a tensor, or of the model where `tensor` is undefined. */
+export function series(run: PanelRun, measure: Measure, tensor?: string): { step: number; value: number }[] {
+  return run.steps.flatMap((line) => {
+    const fields = tensor === undefined ? line : line.tensors[tensor];
+    const value = fields && measure.value(fields, line);
+    return typeof value === 'number' && Number.isFinite(value) ? [{ step: line.step, value }] : [];
+  });
+}
+
+/** What two or more runs do not have in common, by run: `lr 0.001`, `model a.onnx`; what is off or 0 is not mentioned. */
+export function differences(runs: readonly Pick<PanelRun, 'header'>[]): string[][] {
+  const settings = runs.map(({ header }) => settingsOf(header));
+  const keys = [...new Set(settings.flatMap((each) => [...each.keys()]))];
+  const differing = keys.filter((key) => new Set(settings.map((each) => each.get(key) ?? '0')).size > 1);
+  const off = new Set<string | undefined>([undefined, '0', 'false', 'outside']);
+  const inAll = (key: string) => settings.every((each) => each.has(key));
+  return settings.map((each) =>
+    differing.flatMap((key) => (off.has(each.get(key)) && !inAll(key) ? [] : [`${key} ${each.get(key)}`])),
+  );
+}
+
+function settingsOf({ model, data, loss, optimizer, request, dtype, device }: RunHeader): Map<string, string> {
+  const file = (path: string) => path.split(/[/\\]/).at(-1) ?? path;
+  return new Map(
+    Object.entries({
+      model: file(model.path),
+      data: data.files.map(file).join(', '),
+      samples: data.samples,
+      loss,
+      optimizer: optimizer.title,
+      ...optimizer.hyper,
+      schedule: request.schedule?.kind ?? 'constant',
+      steps: request.steps,
+      dtype,
+      device,
+    }).map(([key, value]) => [key, setting(value)]),
+  );
+}

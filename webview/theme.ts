@@ -1,0 +1,43 @@
+/** The editor's colours, for what is drawn on a canvas. */
+export interface Palette {
+  readonly text: string;
+  readonly dim: string;
+  readonly grid: string;
+  readonly background: string;
+  readonly focus: string;
+  readonly font: string;
+  readonly anti: string;
+  readonly regularizing: string;
+  /** One for each run that is laid over the others. */
+  readonly series: readonly string[];
+}
+
+const SERIES = ['blue', 'orange', 'green', 'purple', 'red', 'yellow'];
+
+/** Dashes tell runs apart where colours do not. */
+export const dashes: readonly (readonly number[])[] = [[], [8, 4], [2, 3], [10, 4, 2, 4], [5, 5], [1, 5]];
+
+/** The palette of the theme that is set now. */
+export function palette(): Palette {
+  const styles = getComputedStyle(document.documentElement);
+  const colour = (...names: string[]) =>
+    names.map((name) => styles.getPropertyValue(`--vscode-${name}`).trim()).find((value) => value !== '') ?? '';
+  return {
+    text: colour('foreground', 'editor-foreground'),
+    dim: colour('descriptionForeground', 'foreground'),
+    grid: colour('contrastBorder', 'editorWidget-border', 'panel-border', 'descriptionForeground'),
+    background: colour('editor-background'),
+    focus: colour('focusBorder', 'foreground'),
+    font: colour('font-family'),
+    anti: colour('charts-orange', 'foreground'),
+    regularizing: colour('charts-blue', 'foreground'),
+    series: SERIES.map((name) => colour(`charts-${name}`, 'charts-foreground', 'foreground')),
+  };
+}
+
+/** Calls back when the editor changes its theme, which it tells by attributes of the body and of the root. */
+export function onThemeChange(changed: () => void): void {
+  const observer = new MutationObserver(changed);
+  observer.observe(document.body, { attributes: true, attributeFilter: ['class', 'data-vscode-theme-id'] });
+  observer.observe(document.documentElement, { attributes: true, attributeFilter: ['style'] });
+}

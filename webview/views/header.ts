@@ -1,0 +1,127 @@
+import { baseName, duration, number, shorten, thousands } from '../../extension/shared/format.ts';
+import type { Activity, ExportFormat, PanelRun } from '../../extension/shared/panel.ts';
+import { h, set } from '../dom.ts';
+import { settingsText } from '../measures.ts';
+import type { Model } from '../state.ts';
+import { button, progressRing } from '../toolkit.ts';
+import type { Actions } from './view.ts';
+
+const exportNames: readonly (readonly [ExportFormat, string])[] = [
+  ['png', 'Picture (PNG)'],
+  ['csv', 'Numbers (CSV)'],
+  ['json', 'Run (JSON)'],
+  ['md', 'Summary (Markdown)'],
+];
+
+/** What was run, what is going on, and what can be done with it. */
+export class Header {
+  private readonly subject = h('div', { class: 'subject' });
+  private readonly activity = h('div', { class: 'activity', role: 'status' });
+  private readonly bar = h('progress', { class: 'bar', 'aria-label': 'Progress of the run' }) as HTMLProgressElement;
+  private readonly exports: HTMLElement;
+  private readonly actions: HTMLElement;
+  readonly element: HTMLElement;
+  private readonly spinner = progressRing();
+  private readonly words = h('span', { class: 'words' });
+  private readonly stop: HTMLElement;
+  private readonly rerun: HTMLElement;
+
+  constructor(actions: Actions, save: (format: ExportFormat) => void) {
+    this.stop = button('Stop', () => actions.post({ type: 'do', action: 'stop' }));
+    this.rerun = button(
+      'Re-run',
+      () => actions.post({ type: 'do', action: 'rerun' }),
+      'secondary',
+      'Run again with the settings as they are now',
+    );
+    this.exports = h(
+      'details',
+      { class: 'menu' },
+      h('summary', { class: 'menu-button' }, 'Export'),
+      h(
+        'div',
+        { class: 'menu-items' },
+        ...exportNames.map(([format, text]) =>
+          button(
+            text,
+            () => {
+              (this.exports as HTMLDetailsElement).open = false;
+              save(format);
+            },
+            'secondary',
+          ),
+        ),
+      ),
+    );
+    this.exports.addEventListener('keydown', (event) => {
+      if (event.key === 'Escape') (this.exports as HTMLDetailsElement).open = false;
+    });
+    document.addEventListener('pointerdown', (event) => {
+      if (!this.exports.contains(event.target as Node)) (this.exports as HTMLDetailsElement).open = false;
+    });
+    set(this.activity, this.spinner, this.words);
+    this.actions = h('div', { class: 'actions' }, this.activity, this.stop, this.rerun, this.exports);
+    this.element = h('header', {}, h('div', { class: 'head-row' }, this.subject, this.actions), this.bar);
+  }
+
+  update({ runs: [run], activity }: Model): void {
+    const running = activity.kind === 'running';
+    set(
+      this.subject,
+      ...(run ? subject(run) : [h('strong', {}, running ? shorten(activity.title, 60) : 'Optimizer Bias')]),
+    );
+    this.words.textContent = run || activity.kind !== 'idle' ? words(activity, run) : '';
+    this.spinner.hidden = !running && activity.kind !== 'reading';
+    this.stop.hidden = !running;
+    this.rerun.hidden = !run || running;
+    this.exports.hidden = !run?.steps.length;
+    this.bar.hidden = !running;
+    if (running) {
+      const { step, steps, phase } = activity.progress;
+      if (phase === 'running') {
+        this.bar.max = Math.max(1, steps);
+        this.bar.value = step;
+      } else this.bar.removeAttribute('value');
+    }
+  }
+}
+
+function subject(run: PanelRun): HTMLElement[] {
+  const { model, data, device, loss } = run.header;
+  const details = [settingsText(run.header), `${thousands(data.samples)} samples`, loss, device.toUpperCase()];
+  return [
+    h('strong', { title: model.path }, shorten(baseName(model.path), 60)),
+    h('span', { class: 'dim' }, ` · ${details.join(' · ')}`),
+  ];
+}
+
+function words(activity: Activity, run: PanelRun | undefined): string {
+  switch (activity.kind) {
+    case 'reading':
+      return 'Reading the run …';
+    case 'running': {
+      const { phase, step, steps, loss, secondsLeft } = activity.progress;
+      if (phase === 'reading') return 'Reading model and data …';
+      if (phase === 'building') return 'Building the program …';
+      return `step ${step}/${steps} · loss ${number(loss)}${secondsLeft === undefined ? '' : ` · ${duration(secondsLeft)} left`}`;
+    }
+    case 'failed':
+      return 'Failed';
+    case 'idle':
+      return run ? outcome(run) : '';
+  }
+}
+
+function outcome({ header, steps, interrupted }: PanelRun): string {
+  const taken = steps.at(-1)?.step ?? 0;
+  const when = new Date(header.started).toLocaleString('en-GB', {
+    day: 'numeric',
+    month: 'short',
+    hour: '2-digit',
+    minute: '2-digit',
+  });
+  const status = interrupted
+    ? 'Interrupted'
+    : { running: 'Running elsewhere', finished: 'Finished', cancelled: 'Stopped', failed: 'Failed' }[header.status];
+  return `${status} · ${taken} steps · ${when}`;
+}

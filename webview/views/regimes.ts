@@ -1,0 +1,106 @@
+import { number, percent, shorten } from '../../extension/shared/format.ts';
+import type { MeasureFields } from '../../extension/shared/protocol.ts';
+import { LineChart } from '../chart.ts';
+import { h, set } from '../dom.ts';
+import { measureNamed } from '../measures.ts';
+import { matches } from '../state.ts';
+import { curves } from './curves.ts';
+import type { Actions, Shown, TabView } from './view.ts';
+
+/** Most tensors that are listed. */
+const mostRows = 400;
+
+/** Which part of the coordinates is anti-regularized and which regularized, and why. */
+export class RegimesView implements TabView {
+  private readonly text = h('p', {});
+  private readonly bars = h('div', { class: 'regimes', role: 'table', 'aria-label': 'Regimes by tensor' });
+  private readonly chart = new LineChart('Share of coordinates below the switch', measureNamed('belowSwitch').about);
+  readonly element = h(
+    'div',
+    { class: 'tab' },
+    this.text,
+    h(
+      'p',
+      { class: 'legend' },
+      h('span', { class: 'key anti' }),
+      'anti-regularized ',
+      h('span', { class: 'key regularizing hatched' }),
+      'regularized ',
+      h('span', { class: 'key' }),
+      'no gradient',
+    ),
+    this.bars,
+    h('div', { class: 'charts' }, this.chart.element),
+  );
+
+  constructor(private readonly actions: Actions) {}
+
+  update({ runs, run, line, view, stale }: Shown): void {
+    this.element.classList.toggle('stale', stale.length > 0);
+    const { header } = run;
+    const nothing = header.notApplicable
+      ? 'There is no correction with these settings.'
+      : 'Nothing has been measured yet.';
+    this.chart.update({
+      lines: curves(
+        runs,
+        () =>
+          ({ belowSwitchShare }) =>
+            belowSwitchShare,
+      ),
+      logarithmic: false,
+      nothing,
+    });
+    if (!line) {
+      this.text.textContent = nothing;
+      set(this.bars);
+      return;
+    }
+    this.text.textContent =
+      header.switchGradient === null
+        ? `With ${header.optimizer.title} at these settings every coordinate is in the same regime.`
+        : `In the limit of many steps the sign turns at |g|* = ${number(header.switchGradient)}: coordinates with a smaller gradient are regularized, all others anti-regularized. At step ${line.step}:`;
+    const found = header.tensors.filter(({ name }) => matches(name, view.filter)).slice(0, mostRows);
+    set(
+      this.bars,
+      this.row('all parameters', line, null),
+      ...found.flatMap(({ name }) => (line.tensors[name] ? [this.row(name, line.tensors[name], name)] : [])),
+    );
+  }
+
+  private row(
+    label: string,
+    { negativeShare, belowSwitchShare, kappaMin, kappaMax }: MeasureFields,
+    tensor: string | null,
+  ): HTMLElement {
+    const part = (kind: string, share: number) => {
+      const element = h('span', { class: kind });
+      element.style.width = `${100 * share}%`;
+      return element;
+    };
+    const [anti, regularized] = [negativeShare ?? 0, belowSwitchShare ?? 0];
+    return h(
+      'div',
+      {
+        class: 'regime-row',
+        role: 'row',
+        onclick: () => this.actions.select(tensor, false),
+        ondblclick: () => this.actions.select(tensor, true),
+      },
+      h('span', { class: 'name', role: 'rowheader', title: shorten(label, 200) }, shorten(label, 48)),
+      h(
+        'span',
+        { class: 'share', 'aria-hidden': 'true' },
+        anti > 0 && part('anti', anti),
+        regularized > 0 && part('regularizing hatched', regularized),
+      ),
+      h('span', { class: 'numeric', role: 'cell', title: 'anti-regularized' }, percent(negativeShare)),
+      h('span', { class: 'numeric', role: 'cell', title: 'regularized' }, percent(belowSwitchShare)),
+      h(
+        'span',
+        { class: 'dim numeric wide', role: 'cell' },
+        `κ from ${number(kappaMin, true)} to ${number(kappaMax, true)}`,
+      ),
+    );
+  }
+}

@@ -1,0 +1,27 @@
+import type { FromPanel, PanelRun } from '../../extension/shared/panel.ts';
+import type { StepLine } from '../../extension/shared/protocol.ts';
+import type { Model, View } from '../state.ts';
+
+/** What a view may do. */
+export interface Actions {
+  post(message: FromPanel): void;
+  /** Changes what is looked at. */
+  look(change: Partial<View>): void;
+  /** Selects a tensor in every view; `reveal` also shows the line that creates it. */
+  select(tensor: string | null, reveal: boolean): void;
+  /** Brings "About the numbers" to the front, at a measure. */
+  explain(measure: string): void;
+}
+
+/** The model, and the run that the text is about at the step that its numbers are from. */
+export interface Shown extends Model {
+  readonly run: PanelRun;
+  /** The last line with a correction; undefined before there is one. */
+  readonly line: StepLine | undefined;
+}
+
+/** One tab. */
+export interface TabView {
+  readonly element: HTMLElement;
+  update(shown: Shown): void;
+}
