@@ -1,6 +1,7 @@
+import { blockChannels } from '../autodiff/lowering/blocked.ts';
 import { lower } from '../autodiff/lowering/index.ts';
 import { GraphBuilder } from '../onnx/builder.ts';
-import type { Graph, Value } from '../onnx/graph.ts';
+import { type Graph, nodeCount, type Value } from '../onnx/graph.ts';
 import { allocate, type Tensor } from '../onnx/tensor.ts';
 import { encodeModel } from '../onnx/write.ts';
 import {
@@ -52,6 +53,8 @@ export const reachColumns = REACHES.map((_, i) => `reach${i}`);
  */
 export class Program {
   readonly graph: Graph;
+  /** True where the program convolves images, for which the runtime has a faster layout. */
+  readonly convolves: boolean;
   readonly columns: Columns;
   readonly stateNames: readonly string[];
   /** Names of the coefficients, in the order of the input's columns. */
@@ -75,11 +78,15 @@ export class Program {
     const { graph, columns } = this.build();
     this.graph = graph;
     this.columns = columns;
+    this.convolves =
+      problem.floatType === 'float32' && problem.model.graph.nodes.some(({ opType }) => opType === 'Conv');
   }
 
-  /** The graph as an ONNX file. */
-  encode(): Uint8Array {
-    return encodeModel(lower(this.graph), { graphName: 'steps' });
+  /** The program for the runtime; with `block`, images lie in blocks of that many channels (CPU only, see `blockChannels`). */
+  encode(block?: number): { readonly bytes: Uint8Array; readonly nodes: number } {
+    const lowered = lower(this.graph);
+    const graph = block === undefined ? lowered : blockChannels(lowered, block);
+    return { bytes: encodeModel(graph, { graphName: 'steps' }), nodes: nodeCount(graph) };
   }
 
   /** The coefficients of steps n, n+1, … as an input of the program: float64 [mostSteps, names]. */

@@ -11,7 +11,7 @@ import type { Chunks } from './chunks.ts';
 import { dataTensors } from './objective.ts';
 import type { Problem } from './problem.ts';
 import { mostSteps, Program, plainColumns, reachColumns, type Stage, selfCheckColumns } from './program.ts';
-import { type Device, Session } from './session.ts';
+import { type Device, imageBlock, Session } from './session.ts';
 
 /** What was measured at θ⁽ⁿ⁾, for one parameter tensor. */
 export interface TensorRecord {
@@ -57,6 +57,9 @@ export interface RunnerOptions {
 
 /** How long one call of the runtime should take: long enough to cost nothing, short enough to answer a cancel. */
 const callMilliseconds = 150;
+
+/** Programs with more nodes are loaded as they are: optimising them would take longer than it saves. */
+const mostOptimised = 6000;
 
 interface Loaded {
   readonly program: Program;
@@ -121,11 +124,27 @@ export class Runner {
   }
 
   private async load(corrected: boolean): Promise<Loaded> {
-    const { optimizer, hyper, stepSizes, stage, device, chunks, threads } = this.options;
+    const { optimizer, hyper, stepSizes, stage, device, chunks } = this.options;
     const chosen = corrected ? chunks.corrected : chunks.plain;
     const program = new Program(this.problem, { optimizer, hyper, stepSizes, stage, corrected, chunks: chosen });
-    const session = await Session.create(program.encode(), device, threads);
+    const block = device === 'cpu' && program.convolves ? await imageBlock() : undefined;
+    const session = await this.session(program, block);
     return { program, session, data: dataTensors(this.problem, chosen), milliseconds: undefined };
+  }
+
+  /** Loads a program; in the runtime's image layout where that works, in the general one else. */
+  private async session(program: Program, block: number | undefined): Promise<Session> {
+    const { device, threads } = this.options;
+    const create = ({ bytes, nodes }: ReturnType<Program['encode']>) =>
+      Session.create(bytes, device, threads, { optimise: nodes <= mostOptimised });
+    if (block !== undefined) {
+      try {
+        return await create(program.encode(block));
+      } catch {
+        // The general layout says what is wrong, if anything is.
+      }
+    }
+    return create(program.encode());
   }
 
   private async advance(loaded: Loaded, from: Position, most: number, arrays: boolean): Promise<Advance> {

@@ -1,6 +1,8 @@
 import { availableParallelism } from 'node:os';
 import type { InferenceSession, OnnxValue } from 'onnxruntime-node';
+import { findBlock } from '../autodiff/lowering/blockProbe.ts';
 import type { ElementType, Tensor } from '../onnx/tensor.ts';
+import { encodeModel } from '../onnx/write.ts';
 
 export type Device = 'cpu' | 'cuda' | 'webgpu';
 export type Feeds = ReadonlyMap<string, Tensor>;
@@ -13,11 +15,16 @@ export class Session {
   ) {}
 
   /** Loads an encoded model. Throws what the runtime throws. */
-  static async create(bytes: Uint8Array, device: Device = 'cpu', threads = availableParallelism()): Promise<Session> {
+  static async create(
+    bytes: Uint8Array,
+    device: Device = 'cpu',
+    threads = availableParallelism(),
+    { optimise = true } = {},
+  ): Promise<Session> {
     const ort = await import('onnxruntime-node');
     const session = await ort.InferenceSession.create(bytes, {
       executionProviders: device === 'cpu' ? ['cpu'] : [device, 'cpu'],
-      graphOptimizationLevel: 'all',
+      graphOptimizationLevel: optimise ? 'all' : 'disabled',
       enableMemPattern: false,
       enableCpuMemArena: true,
       intraOpNumThreads: threads,
@@ -44,6 +51,21 @@ export class Session {
   async release(): Promise<void> {
     await this.session.release();
   }
+}
+
+let blockSize: Promise<number | undefined> | undefined;
+
+/** Channels in a block of the CPU provider's own image layout; undefined where it has none. Found once per process. */
+export function imageBlock(): Promise<number | undefined> {
+  blockSize ??= findBlock(async (graph) => {
+    const session = await Session.create(encodeModel(graph), 'cpu', 1);
+    try {
+      return (await session.run(new Map())).get('y')!;
+    } finally {
+      await session.release();
+    }
+  });
+  return blockSize;
 }
 
 /** Version of the runtime. */

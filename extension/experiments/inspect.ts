@@ -268,8 +268,8 @@ export function limitingHKappa(optimizer: Optimizer, hyper: Hyperparameters): nu
   return Number.isFinite(kappa[0]) ? hyper.lr * kappa[0] : null;
 }
 
-/** What one program may take: a gigabyte, or half of what is free where that is less. */
-const memoryBudget = (): number => Math.min(2 ** 30, Math.max(2 ** 28, 0.5 * freemem()));
+/** What one program may take: 1.25 GiB, or half of what is free where that is less. */
+const memoryBudget = (): number => Math.min(1.25 * 2 ** 30, Math.max(2 ** 28, 0.5 * freemem()));
 
 async function digest(paths: readonly string[]): Promise<string> {
   const hash = createHash('sha256');

@@ -96,3 +96,8 @@ export function nodesReaching(values: readonly Value[], enter: (value: Value) =>
   }
   return order;
 }
+
+/** Number of nodes of a graph, those of loop bodies included. */
+export function nodeCount(graph: Graph): number {
+  return nodesOf(graph).reduce((sum, node) => sum + 1 + (node.body ? nodeCount(node.body) : 0), 0);
+}
