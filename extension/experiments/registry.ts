@@ -4,10 +4,11 @@ import { closeness } from './closeness.ts';
 import type { Experiment } from './experiment.ts';
 import { miniBatch } from './miniBatch.ts';
 import { oneDimensional } from './oneDimensional.ts';
+import { separable } from './separable.ts';
 import { table1 } from './table1.ts';
 
 /** Every experiment, in the order in which they are offered. */
-export const experiments: readonly Experiment[] = [oneDimensional, table1, bilinear, closeness, miniBatch];
+export const experiments: readonly Experiment[] = [oneDimensional, table1, bilinear, closeness, miniBatch, separable];
 
 /** The experiment of that name; throws an InspectorError that lists the names. */
 export function experimentNamed(name: string): Experiment {
