@@ -41,9 +41,12 @@ export function sentence(run: Pick<RunHeader, 'optimizer' | 'hKappaLimit' | 'not
   const matched =
     net === null || net === undefined || !normRateBase
       ? ''
-      : `; at equal loss the norm ${net >= 0 ? 'rises' : 'falls'} by ${share(Math.abs(net / normRateBase))} of its base rate`;
+      : `; at equal loss it ${net >= 0 ? 'raises' : 'lowers'} the norm, by ${share(Math.abs(net / normRateBase))} of its rate of change`;
+  const holds = line.largestValidStepSize
+    ? ` Up to a learning rate of about ${short(line.largestValidStepSize)} the expansion would hold for nine tenths of the parameters.`
+    : '';
   const measured = problem
-    ? `Here this is not reliable: ${problem}.`
+    ? `Here this is not reliable: ${problem}.${holds}`
     : `Measured at step ${line.step}: ${strength(hKappa)}${matched}.`;
   return `In full-batch training with these settings, theory predicts that ${effect}. ${measured} Small batches can reverse this.`;
 }
@@ -51,6 +54,8 @@ export function sentence(run: Pick<RunHeader, 'optimizer' | 'hKappaLimit' | 'not
 /** The norm that the correction of an optimizer is about. */
 function normOf(optimizer: RunHeader['optimizer']): string {
   if (optimizer.name === 'sgd') return 'the squared two-norm of the loss gradient';
+  if (optimizer.name === 'adagrad') return 'the squared loss gradient, weighted by the accumulator';
+  if (['lion', 'signum', 'signsgd'].includes(optimizer.name)) return 'the smoothed one-norm of the loss gradient';
   return optimizer.hyper.eps_placement === 'inside'
     ? 'the perturbed one-norm of the loss gradient'
     : 'the one-norm of the loss gradient (perturbed by ε)';
