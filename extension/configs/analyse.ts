@@ -39,6 +39,8 @@ export function analyseCells(cells: readonly string[]): OptimizerConfig[] {
 
 interface Parsed {
   readonly masked: string;
+  /** What the tree was parsed from. */
+  readonly parsed: string;
   readonly tree: Tree;
   readonly configs: readonly OptimizerConfig[];
 }
@@ -68,19 +70,25 @@ export class Analyser {
   }
 }
 
-const EMPTY: Parsed = { masked: '', tree: parser.parse(''), configs: [] };
+const EMPTY: Parsed = { masked: '', parsed: '', tree: parser.parse(''), configs: [] };
 
 function python(text: string, previous: Parsed | undefined): Parsed {
   if (!PYTHON_HINT.test(text)) return EMPTY;
   const masked = mask(text);
   if (previous && previous.masked === masked) return previous;
-  const tree = parser.parse(masked, previous ? unchanged(previous, masked) : undefined);
-  return { masked, tree, configs: findInPython(tree, masked) };
+  const parsed = withClosedNumbers(masked);
+  const tree = parser.parse(parsed, previous ? unchanged(previous, parsed) : undefined);
+  return { masked, parsed, tree, configs: findInPython(tree, masked) };
+}
+
+/** The grammar takes `30.` and `1.e-3` for attributes of a number; with `_` in place of the point they are one token. */
+function withClosedNumbers(text: string): string {
+  return text.replace(/(?<![\w.])(\d[\d_]*)\.(?![\w.])|(?<![\w.])(\d[\d_]*)\.(?=[eE][-+]?\d)/g, '$1$2_');
 }
 
 /** The parts of the last tree that still hold: everything outside the one stretch in which the texts differ. */
 function unchanged(previous: Parsed, text: string): readonly TreeFragment[] {
-  const old = previous.masked;
+  const old = previous.parsed;
   const shorter = Math.min(old.length, text.length);
   let start = 0;
   while (start < shorter && old.charCodeAt(start) === text.charCodeAt(start)) start++;

@@ -112,7 +112,9 @@ function optimizerArgument(parameter: Parameter, argument: Argument | undefined,
 function part(argument: Argument, name: string, index: number, count: number): HyperparameterValue {
   const { finding, keyRange } = argument;
   const key = { argument: name, ...(keyRange && { keyRange }) };
-  if (count === 1) return { ...key, ...plain(finding) };
+  // Learning rates for each epoch or parameter group; of one there is no doubt.
+  const [only] = Array.isArray(finding.value) && finding.value.length === 1 ? (finding.value as Finding[]) : [];
+  if (count === 1) return { ...key, ...plain(only && finding.from === 'literal' ? only : finding) };
   // A sequence read through a name keeps the name's range at the call; its items' own ranges lie at the source.
   const items = Array.isArray(finding.value) && finding.value.length === count ? finding.value : undefined;
   const item: Finding | undefined = items?.[index];

@@ -52,6 +52,11 @@ export function optimizerNamed(text: string): string | undefined {
 const HUGGING_FACE =
   /^(?:paged_)?(adamw|adam|lion|sgd|adagrad|rmsprop|adafactor)(?:_(?:torch|hf|apex|fused|xla|npu|bnb|anyprecision|8bit|32bit|4bit|4bit_gl|tpu))*$/;
 
+/** Whether a name is one that only Hugging Face's trainer and what builds on it have (`adamw_bnb_8bit`, not `adamw`). */
+export function isHuggingFaceName(text: string): boolean {
+  return text.includes('_') && !/^adam_w$/i.test(text) && HUGGING_FACE.test(text.toLowerCase());
+}
+
 /** The canonical name of a Hugging Face `optim` value (`adamw_torch_fused`, `paged_lion_8bit`); undefined for others. */
 export function huggingFaceOptimizer(text: string): string | undefined {
   return HUGGING_FACE.exec(text.toLowerCase())?.[1];

@@ -18,6 +18,7 @@ const CANONICAL: ReadonlyMap<string, readonly string[]> = new Map(
     learning_rate: 'lr',
     base_lr: 'lr',
     betas: 'beta1 beta2',
+    adam_betas: 'beta1 beta2',
     beta1: 'beta1',
     beta_1: 'beta1',
     b1: 'beta1',

@@ -156,7 +156,43 @@ table('values', [
     'pytorch adam beta1=0.9(resolved) beta2=0.99(resolved)',
     'pytorch adam beta1=0.8(resolved) beta2=0.88(resolved)',
   ],
-  ['reassigned', 'import torch\nlr = 1\nlr = 2\ntorch.optim.Adam(p, lr=lr)', 'pytorch adam lr=?'],
+  ['reassigned', 'import torch\nlr = 1\nlr = 2\ntorch.optim.Adam(p, lr=lr)\nlr = 3', 'pytorch adam lr=2(resolved)'],
+  [
+    'reassigned in a branch',
+    'import torch\nlr = 1\nif c:\n    lr = 2\ntorch.optim.Adam(p, lr=lr)',
+    'pytorch adam lr=?',
+  ],
+  [
+    'the same in both branches',
+    'import torch\nif c:\n    lr = 2\nelse:\n    lr = 2.0\ntorch.optim.Adam(p, lr=lr)',
+    'pytorch adam lr=2(resolved)',
+  ],
+  [
+    'reassigned later in a loop',
+    'import torch\nlr = 1\nwhile c:\n    torch.optim.Adam(p, lr=lr)\n    lr = lr / 2',
+    'pytorch adam lr=?',
+  ],
+  ['made from itself', 'import torch\nlr = 1\nlr = 2 * lr\ntorch.optim.Adam(p, lr=lr)', 'pytorch adam lr=2(resolved)'],
+  [
+    'numbers that end with a point',
+    'import torch\ntorch.optim.SGD(p, lr=30., momentum=1.e-3, weight_decay=0.)',
+    'pytorch sgd lr=30 momentum=0.001 weight_decay=0',
+  ],
+  [
+    'parameter groups with one learning rate',
+    "import torch\ngroups = [dict(params=a, lr=3e-4), {'params': b, 'lr': 3e-4, 'weight_decay': 0}]\ntorch.optim.AdamW(groups, betas=(0.8, 0.95))",
+    'pytorch adamw lr=0.0003(resolved) beta1=0.8 weight_decay=0.01(default)',
+  ],
+  [
+    'parameter groups that differ',
+    'import torch\ntorch.optim.AdamW([dict(params=a, lr=3e-4, weight_decay=0.1), dict(params=b, lr=1e-4, weight_decay=0.)], lr=1)',
+    'pytorch adamw lr=? weight_decay=?',
+  ],
+  [
+    'a learning rate for one parameter group',
+    "import torch\ntorch.optim.SGD([{'params': a}, {'params': b, 'lr': 1e-4}], lr=0.1)",
+    'pytorch sgd lr=0.1',
+  ],
   ['augmented', 'import torch\nlr = 1\nlr *= 2\ntorch.optim.Adam(p, lr=lr)', 'pytorch adam lr=?'],
   [
     'reassigned through global',

@@ -1,7 +1,7 @@
 import { type Argument, assemble, assembleGeneric } from '../assemble.ts';
 import type { OptimizerConfig } from '../config.ts';
 import { type Constructor, constructorOf } from '../frameworks.ts';
-import { huggingFaceOptimizer, optimizerNamed } from '../names.ts';
+import { huggingFaceOptimizer, isHuggingFaceName, optimizerNamed } from '../names.ts';
 import { canonicalNames } from '../signature.ts';
 import type { SourceRange } from '../source.ts';
 import { type DataEntry, type DataNode, findingOf, type MapNode, NODE_LIMIT, textAt } from './tree.ts';
@@ -79,12 +79,19 @@ function fromType(map: MapNode, key: string, root: DataNode, options: DataOption
       if (!definition || !evidence(values)) return undefined;
       return make({ ...definition, framework: 'mmengine' }, name, nameEntry, map, values, root);
     }
-    const argumentsOf = nested?.kind === 'map' ? nested : map;
-    return evidence(argumentsOf)
-      ? generic(optimizer, name, nameEntry.value.range, map.range, argumentsOf, root)
+    const values = nested?.kind === 'map' ? nested : map;
+    const beside = nameKey === '_name' ? sectionOf(root, 'optimization') : undefined;
+    return evidence(values)
+      ? generic(optimizer, name, nameEntry.value.range, map.range, values, root, beside)
       : undefined;
   }
   return undefined;
+}
+
+/** Fairseq writes the optimizer as `optimizer: {_name: adam}` and its learning rate under `optimization`. */
+function sectionOf(root: DataNode, key: string): MapNode | undefined {
+  const node = root.kind === 'map' ? root.entries.get(key)?.value : undefined;
+  return node?.kind === 'map' ? node : undefined;
 }
 
 /** Detectron2's `SOLVER: {BASE_LR: …}`. */
@@ -150,6 +157,8 @@ function isHuggingFace(map: MapNode, key: string | undefined, name: string | und
     const entry = keys.get(other)?.value;
     if (entry?.kind === 'scalar' && entry.value === true) return false;
   }
+  // Axolotl names Hugging Face's optimizers, and has batch sizes of its own.
+  if (name !== undefined && isHuggingFaceName(name) && key === 'optimizer') return keys.has('learning_rate');
   const own = keys.has('per_device_train_batch_size') || keys.has('adam_beta1') || keys.has('adam_beta2');
   return own && (name === undefined || key === 'optim' || key === 'optimizer');
 }

@@ -43,6 +43,7 @@ export function textAt(map: MapNode, key: string): string | undefined {
 }
 
 const NUMBER = /^[-+]?(\d[\d_]*\.?\d*|\.\d+)([eE][-+]?\d+)?$/;
+const PAIR = /^[([]\s*[\d.]+(?:e-?\d+)?\s*,\s*[\d.]+(?:e-?\d+)?\s*,?\s*[)\]]$/i;
 const INTERPOLATION = /^\$\{\s*(?:oc\.decode:)?([\w.]+)\s*\}$/;
 
 /**
@@ -60,6 +61,14 @@ export function findingOf(node: DataNode, root: DataNode, hops = 0): Finding {
   if (value === undefined) return { value: undefined, from: 'unknown', range };
   if (typeof value !== 'string') return { ...origin, value };
   if (NUMBER.test(value)) return { ...origin, value: Number(value.replaceAll('_', '')) };
+  if (PAIR.test(value)) {
+    // `(0.9, 0.98)`: Python's tuples are text in YAML.
+    const items = value
+      .slice(1, -1)
+      .split(',')
+      .map((part) => ({ ...origin, value: Number(part) }));
+    return { ...origin, value: items };
+  }
   if (!value.includes('${')) return { ...origin, value };
   const path = INTERPOLATION.exec(value)?.[1];
   const target = path === undefined || hops > 4 ? undefined : lookUp(root, path.split('.'));

@@ -38,6 +38,8 @@ const MATH: Readonly<Record<string, (x: number, y: number) => number>> = {
   min: (x, y) => Math.min(x, y),
   max: (x, y) => Math.max(x, y),
 };
+/** Detectron2's `L(torch.optim.SGD)(lr=0.1)`. */
+const LAZY_CALL = /^detectron2\.config(\.\w+)*\.LazyCall$/;
 const MATH_MODULE = /^(builtins|math|numpy|jax\.numpy)\.(\w+)$/;
 
 /** What a call returns, for the few callables whose result is known without running them. */
@@ -108,7 +110,8 @@ function evaluateLibrary(
     return keywordDictionary(evaluator, node, given, scope, first, name !== 'builtins.dict');
   }
   if (name === 'functools.partial') return literal(node, { kind: 'partial' });
-  if (name === 'optax.inject_hyperparams') return first ? { ...first, range: rangeOf(node) } : unknownAt(node);
+  if (name === 'optax.inject_hyperparams' || LAZY_CALL.test(name))
+    return first ? { ...first, range: rangeOf(node) } : unknownAt(node);
   if (COMMAND_LINES.has(name)) {
     return first?.value.kind === 'class'
       ? literal(node, { kind: 'instance', scope: first.value.scope })

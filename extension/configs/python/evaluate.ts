@@ -3,6 +3,7 @@ import { constructorOf } from '../frameworks.ts';
 import { Attributes } from './attributes.ts';
 import { evaluateCall } from './calls.ts';
 import { parseNumber, parseString } from './literals.ts';
+import { reaching } from './reaching.ts';
 import type { Binding, Index, Scope } from './scopes.ts';
 import { elements } from './scopes.ts';
 import {
@@ -19,6 +20,8 @@ import {
 /** Bounds on the work for one file: expressions looked at, and how deep one may lead to another. */
 const STEP_LIMIT = 100_000;
 const DEPTH_LIMIT = 80;
+/** More bindings of one name are not compared. */
+const ALTERNATIVES = 8;
 const BUILTINS = new Set(['dict', 'tuple', 'list', 'float', 'int', 'abs', 'min', 'max', 'pow', 'getattr', 'vars']);
 
 /**
@@ -141,6 +144,7 @@ export class Evaluator {
     if (taken !== undefined) return this.evaluate(taken ? first : last, scope);
     const [a, b] = [this.evaluate(first, scope), this.evaluate(last, scope)];
     if (a.value.kind === 'scalar' && a.value.value === scalarOf(b)) return computed(node, a.value.value, [a, b]);
+    if (a.value.kind === 'reference') return common([a, b]) ?? unknownAt(node);
     if (a.value.kind !== 'dict' || b.value.kind !== 'dict') return unknownAt(node);
     // `**(dict(fused=True) if cuda else {})`: the keys of either may be there, no others.
     const either = [...a.value.entries, ...b.value.entries];
@@ -197,12 +201,12 @@ export class Evaluator {
       if (star === undefined && !BUILTINS.has(name)) return unknownAt(node);
       return literal(node, { kind: 'reference', name: `${star ?? 'builtins'}.${name}` });
     }
-    const binding = decisive(found.list, this.index.text);
-    // Within one scope, code before the assignment does not see it.
-    if (!binding || (found.scope === scope && binding.at >= node.from && binding.kind !== 'parameter')) {
-      return unknownAt(node);
-    }
-    return this.binding(binding, node, found.scope, name);
+    const seen = found.scope === scope ? reaching(found.list, node) : found.list;
+    // `None` stands for "not there" before or beside the real value.
+    const real = seen.length === 1 ? seen : seen.filter((binding) => !isNone(binding, this.index.text));
+    if (real.length === 0 || real.length > ALTERNATIVES) return unknownAt(node);
+    const decided = real.length === 1 ? real : preferredImport(real);
+    return common(decided.map((binding) => this.binding(binding, node, found.scope, name))) ?? unknownAt(node);
   }
 
   private binding(binding: Binding, node: SyntaxNode, scope: Scope, name: string): Evaluated {
@@ -225,14 +229,31 @@ export class Evaluator {
   }
 }
 
-/** The one binding that counts: the only one, or the first import of alternatives (`try: … except ImportError: …`). */
-function decisive(list: readonly Binding[], text: string): Binding | undefined {
-  if (list.length === 1) return list[0];
-  const real = list.filter(
-    (binding) => !(binding.kind === 'value' && text.slice(binding.node.from, binding.node.to) === 'None'),
-  );
-  if (real.length === 0 || !real.every((binding) => binding.kind === 'import')) return undefined;
-  return real.find((binding) => binding.kind === 'import' && constructorOf(binding.name)) ?? real[0];
+/** Of alternative imports (`try: … except ImportError: …`) the first that is known, or else the first. */
+function preferredImport(list: readonly Binding[]): readonly Binding[] {
+  if (!list.every((binding) => binding.kind === 'import')) return list;
+  return [list.find((binding) => binding.kind === 'import' && constructorOf(binding.name)) ?? list[0]];
+}
+
+function isNone(binding: Binding, text: string): boolean {
+  return binding.kind === 'value' && text.slice(binding.node.from, binding.node.to) === 'None';
+}
+
+/**
+ * What alternatives (the branches of an `if`) have in common: the same number or text, or implementations of the same
+ * optimizer. Of those PyTorch's own is taken, as the one that is always there.
+ */
+function common(found: readonly Evaluated[]): Evaluated | undefined {
+  const [first] = found;
+  if (found.length === 1) return first;
+  if (first.value.kind === 'scalar') {
+    const { value } = first.value;
+    return found.every((other) => scalarOf(other) === value) ? first : undefined;
+  }
+  const definitions = found.map(({ value }) => (value.kind === 'reference' ? constructorOf(value.name) : undefined));
+  const optimizer = definitions[0]?.optimizer;
+  if (optimizer === undefined || definitions.some((other) => other?.optimizer !== optimizer)) return undefined;
+  return found.find((_, i) => definitions[i]?.framework === 'pytorch') ?? found.at(-1);
 }
 
 /** Item `index` of a known sequence. */

@@ -47,7 +47,7 @@ function fromCall(evaluator: Evaluator, { node, scope }: Call): OptimizerConfig 
   const { value } = evaluator.evaluate(callee, scope);
   if (value.kind !== 'reference') return undefined;
   const list = node.getChild('ArgList');
-  if (value.name !== 'functools.partial') {
+  if (!PARTIAL.test(value.name)) {
     const definition = constructorOf(value.name);
     return definition && build(evaluator, definition, callee, node, readArguments(list, evaluator.index.text), scope);
   }
@@ -58,6 +58,9 @@ function fromCall(evaluator: Evaluator, { node, scope }: Call): OptimizerConfig 
   if (!target || !definition) return undefined;
   return build(evaluator, definition, target, node, { ...given, positional: given.positional.slice(1) }, scope, true);
 }
+
+/** Calls that take a constructor and some of its arguments. */
+const PARTIAL = /^(functools\.partial|hydra_zen\.p?builds)$/;
 
 function build(
   evaluator: Evaluator,
@@ -94,6 +97,8 @@ function build(
     const finding = keyword.value ? value(keyword.value) : toFinding(unknownAt(keyword.key));
     bound.set(key, { finding, keyRange: rangeOf(keyword.key) });
   }
+  const groups = given.keywords.get('params')?.value ?? (positional[0]?.name === 'params' && given.positional[0]);
+  if (groups) setByGroups(evaluator.evaluate(groups, scope), bound);
   return assemble(definition, {
     constructorName: evaluator.text(name),
     range: rangeOf(name),
@@ -101,6 +106,33 @@ function build(
     arguments: bound,
     open: open || (isPartial && given.starred),
   });
+}
+
+/** What every parameter group sets replaces the argument: the common value, or an unknown one where they differ. */
+function setByGroups(groups: Evaluated, bound: Map<string, Argument>): void {
+  if (groups.value.kind !== 'sequence' || groups.value.items.length === 0) return;
+  const dictionaries = groups.value.items.map(({ value }) => (value.kind === 'dict' ? value.entries : undefined));
+  for (const [key, { keyRange, value }] of dictionaries[0] ?? []) {
+    if (key === 'params') continue;
+    const values = dictionaries.map((entries) => entries?.get(key)?.value);
+    if (values.includes(undefined)) continue;
+    const first = JSON.stringify(plainOf(value));
+    const agree = first !== undefined && values.every((other) => other && JSON.stringify(plainOf(other)) === first);
+    const seen = groups.from === 'literal' ? value : resolvedAt(groups.range, value);
+    bound.set(key, {
+      finding: toFinding(agree ? seen : unknownAt(seen.range)),
+      ...(groups.from === 'literal' && { keyRange }),
+    });
+  }
+}
+
+/** A number, or a list of them; undefined for anything else. */
+function plainOf(evaluated: Evaluated): unknown {
+  if (evaluated.value.kind === 'sequence') {
+    const items = evaluated.value.items.map(plainOf);
+    return items.includes(undefined) ? undefined : items;
+  }
+  return scalarOf(evaluated);
 }
 
 /** Keras: `model.compile(optimizer="adam")` and `keras.optimizers.get("adam")` in files that import Keras or TensorFlow. */
