@@ -17,6 +17,7 @@ import type { Coefficients, Hyperparameters, Optimizer, StepSizes } from '../opt
 import { graphArithmetic } from './arithmetic.ts';
 import type { Chunks } from './chunks.ts';
 import { Objective } from './objective.ts';
+import { perCoordinate } from './perCoordinate.ts';
 import type { Problem } from './problem.ts';
 
 /** Most steps that one run of a program may take. */
@@ -34,6 +35,9 @@ export interface ProgramOptions {
   readonly corrected: boolean;
   readonly chunks: Chunks;
 }
+
+/** What the coefficients follow from. */
+type Numbers = Pick<ProgramOptions, 'hyper' | 'stepSizes'>;
 
 /** The columns of the statistics, in order. */
 export interface Columns {
@@ -89,12 +93,15 @@ export class Program {
     return { bytes: encodeModel(graph, { graphName: 'steps' }), nodes: nodeCount(graph) };
   }
 
-  /** The coefficients of steps n, n+1, … as an input of the program: float64 [mostSteps, names]. */
-  coefficients(first: number, steps: number): Tensor<'float64'> {
+  /**
+   * The coefficients of steps n, n+1, … as an input of the program: float64 [mostSteps, names]. Their numbers may be those
+   * of other hyper-parameters of the same structure.
+   */
+  coefficients(first: number, steps: number, numbers: Numbers = this.options): Tensor<'float64'> {
     const width = this.coefficientNames.length;
     const data = allocate('float64', mostSteps * width);
     for (let i = 0; i < steps; i++) {
-      const values = this.coefficientsAt(first + i);
+      const values = this.coefficientsAt(first + i, numbers);
       for (const name of this.shared) {
         if (values[name] !== values[name.replace(/^step\./, 'stage.')])
           throw new Error(`coefficient ${name} departs from its stage at step ${first + i}`);
@@ -108,8 +115,8 @@ export class Program {
   }
 
   /** All scalars of step n: of the update, of the correction at the stage, and of the correction at n for the self-check. */
-  private coefficientsAt(n: number): Coefficients {
-    const { optimizer, hyper, stepSizes, corrected, stage } = this.options;
+  private coefficientsAt(n: number, { hyper, stepSizes }: Numbers = this.options): Coefficients {
+    const { optimizer, corrected, stage } = this.options;
     const named = (prefix: string, values: Coefficients) =>
       Object.entries(values).map(([name, value]) => [`${prefix}.${name}`, value]);
     const eps = typeof hyper.eps === 'number' ? hyper.eps : 0;
@@ -202,56 +209,99 @@ export class Program {
     const { optimizer, hyper, corrected } = this.options;
     const { layout, floatType } = this.problem;
     const { theta, mask, scalars } = given;
-    const a = graphArithmetic(b, floatType);
     const { loss, gradient, product } = given.objective.evaluate(b, theta);
-    const before = Object.fromEntries(this.stateNames.map((name, i) => [name, given.state[i]]));
-    const update = scalars.get('update')!;
-    const taken = optimizer.update(a, hyper, update, { theta, gradient, state: before });
-    const plain = plainTerms(a, gradient, scalars.get('norm')!.eps);
-    const sums: Record<string, Value> = {
-      absolute: plain.absolute,
-      squared: plain.squared,
-      perturbed: b.mul(plain.perturbed, mask),
-    };
-    let arrays: Value[] = [];
-    let extremes: Value[] = [];
-    if (corrected) {
-      const inputs = { theta, gradient, state: taken.state };
-      const products = new Map<Value, Value>();
-      const productWith = (u: Value) => products.get(u) ?? products.set(u, product(u)).get(u)!;
-      const correctionWith = (c: Record<string, Value>) =>
-        optimizer.correction(a, hyper, c, inputs, optimizer.hessianDirections(a, hyper, c, inputs).map(productWith));
-      const terms = correctionWith(scalars.get('stage')!);
-      const ownTerms = scalars.has('step') ? correctionWith(scalars.get('step')!) : terms;
+    const products = corrected ? this.products(b, { theta, gradient, state: given.state, scalars }, product) : [];
+    let columns: readonly string[] = [];
+    // Update, correction and measures, coordinate by coordinate.
+    const results = perCoordinate(b, layout, [theta, gradient, mask, ...given.state, ...products], (inner, vectors) => {
+      const [at, g, kept, ...others] = vectors;
+      const a = graphArithmetic(inner, floatType);
+      const update = scalars.get('update')!;
+      const taken = optimizer.update(a, hyper, update, { theta: at, gradient: g, state: this.stateOf(others) });
+      const next = [
+        inner.sub(at, inner.mul(update.stepSize, taken.direction)),
+        ...this.stateNames.map((name) => taken.state[name]),
+      ];
+      const plain = plainTerms(a, g, scalars.get('norm')!.eps);
+      const sums: Record<string, Value> = {
+        absolute: plain.absolute,
+        squared: plain.squared,
+        perturbed: inner.mul(plain.perturbed, kept),
+      };
+      if (!corrected) {
+        columns = Object.keys(sums);
+        return { vectors: next, sums: Object.values(sums), lows: [], highs: [] };
+      }
+      const inputs = { theta: at, gradient: g, state: taken.state };
+      const stages = ['stage', ...(scalars.has('step') ? ['step'] : [])];
+      const multiplied = others.slice(this.stateNames.length);
+      const each = multiplied.length / stages.length;
+      const [terms, ownTerms] = stages.map((stage, i) =>
+        optimizer.correction(a, hyper, scalars.get(stage)!, inputs, multiplied.slice(i * each, (i + 1) * each)),
+      );
       const measured: MeasureTerms<Value> = measureTerms(a, terms);
       Object.assign(
         sums,
         measured,
-        { valid: b.mul(measured.valid, mask) },
-        selfCheckTerms(a, ownTerms, taken.direction),
+        { valid: inner.mul(measured.valid, kept) },
+        selfCheckTerms(a, ownTerms ?? terms, taken.direction),
       );
       reachTerms(a, terms).forEach((count, i) => {
-        sums[reachColumns[i]] = b.mul(count, mask);
+        sums[reachColumns[i]] = inner.mul(count, kept);
       });
       const { low, high } = extremeTerms(a, terms);
-      extremes = [layout.reduce(b, 'ReduceMin', [low]), layout.reduce(b, 'ReduceMax', [high])];
-      arrays = [gradient, terms.normGradient, terms.correction];
-    }
-    const statistics = layout.reduce(b, 'ReduceSum', Object.values(sums));
+      columns = Object.keys(sums);
+      return {
+        vectors: [...next, terms.normGradient, terms.correction],
+        sums: Object.values(sums),
+        lows: [low],
+        highs: [high],
+      };
+    });
+    const [next, ...rest] = results.vectors;
+    const statistics = results.sums!;
     const size = b.add(
       loss,
       b.reduceSum(b.reshape(b.slice(statistics, { starts: [0], ends: [1], axes: [1] }), [layout.segments.length])),
     );
     return {
-      theta: b.sub(theta, b.mul(update.stepSize, taken.direction)),
-      state: this.stateNames.map((name) => taken.state[name]),
-      arrays,
+      theta: next,
+      state: rest.slice(0, this.stateNames.length),
+      arrays: corrected ? [gradient, ...rest.slice(this.stateNames.length)] : [],
       loss,
-      columns: Object.keys(sums),
+      columns,
       sums: statistics,
-      extremes,
+      extremes: corrected ? [results.lows!, results.highs!] : [],
       // Stops at the first loss or gradient that is not finite: x − x is 0 for finite x only.
       proceed: b.equal(b.sub(size, size), b.scalar('float64', 0)),
     };
+  }
+
+  /** H·v for the directions of the stage, and of the step where they may differ; equal directions share a product. */
+  private products(
+    b: GraphBuilder,
+    given: { theta: Value; gradient: Value; state: readonly Value[]; scalars: Map<string, Record<string, Value>> },
+    product: (u: Value) => Value,
+  ): Value[] {
+    const { optimizer, hyper } = this.options;
+    const { theta, gradient, scalars } = given;
+    const a = graphArithmetic(b, this.problem.floatType);
+    const { state } = optimizer.update(a, hyper, scalars.get('update')!, {
+      theta,
+      gradient,
+      state: this.stateOf(given.state),
+    });
+    const known = new Map<Value, Value>();
+    return ['stage', 'step'].flatMap((stage) => {
+      const c = scalars.get(stage);
+      if (!c) return [];
+      return optimizer
+        .hessianDirections(a, hyper, c, { theta, gradient, state })
+        .map((u) => known.get(u) ?? known.set(u, product(u)).get(u)!);
+    });
+  }
+
+  private stateOf(vectors: readonly Value[]): Record<string, Value> {
+    return Object.fromEntries(this.stateNames.map((name, i) => [name, vectors[i]]));
   }
 }

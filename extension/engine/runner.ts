@@ -69,6 +69,12 @@ interface Loaded {
   milliseconds: number | undefined;
 }
 
+/** The programs of a runner, shared by those that differ in numbers only. */
+interface Programs {
+  plain?: Loaded;
+  corrected?: Loaded;
+}
+
 /** Where an optimizer stands: θ⁽ⁿ⁾ and its state before step n. */
 export interface Position {
   readonly step: number;
@@ -85,42 +91,51 @@ export interface Advance {
 
 /** Runs an optimizer on a problem: loads programs when they are first needed and keeps θ and state between calls. */
 export class Runner {
-  private plain: Loaded | undefined;
-  private corrected: Loaded | undefined;
-
   constructor(
     readonly problem: Problem,
     private readonly options: RunnerOptions,
+    private readonly programs: Programs = {},
   ) {}
 
-  /** θ⁽⁰⁾ and zero state. */
-  start(): Position {
-    const { layout, floatType, theta } = this.problem;
+  /**
+   * A runner of the same optimizer with other numbers, on the same loaded programs; releasing one releases both. The
+   * structure of the hyper-parameters must be the same.
+   */
+  with(hyper: Hyperparameters, stepSizes?: StepSizes): Runner {
+    const { optimizer } = this.options;
+    if (optimizer.structure(hyper) !== optimizer.structure(this.options.hyper))
+      throw new Error(`${optimizer.name} needs another program for these hyper-parameters`);
+    return new Runner(this.problem, { ...this.options, hyper, stepSizes }, this.programs);
+  }
+
+  /** θ⁽⁰⁾ (the problem's, unless another is given) and zero state. */
+  start(theta: Tensor = this.problem.theta): Position {
+    const { layout, floatType } = this.problem;
     const names = this.options.optimizer.stateNames(this.options.hyper);
     return { step: 0, theta, state: new Map(names.map((name) => [name, layout.zeros(floatType)])) };
   }
 
   /** Builds and loads both programs now instead of when they are first needed. */
   async prepare(): Promise<void> {
-    this.plain ??= await this.load(false);
-    this.corrected ??= await this.load(true);
+    this.programs.plain ??= await this.load(false);
+    this.programs.corrected ??= await this.load(true);
   }
 
   /** Takes up to `most` plain steps from a position, as many as fit a short call. */
   async plainSteps(from: Position, most: number): Promise<Advance> {
-    this.plain ??= await this.load(false);
-    return this.advance(this.plain, from, most, false);
+    this.programs.plain ??= await this.load(false);
+    return this.advance(this.programs.plain, from, most, false);
   }
 
   /** Takes up to `most` steps from a position, with the correction at each; `arrays` returns those of the last. */
   async correctedSteps(from: Position, most: number, arrays = false): Promise<Advance> {
-    this.corrected ??= await this.load(true);
-    return this.advance(this.corrected, from, most, arrays);
+    this.programs.corrected ??= await this.load(true);
+    return this.advance(this.programs.corrected, from, most, arrays);
   }
 
   async release(): Promise<void> {
-    await this.plain?.session.release();
-    await this.corrected?.session.release();
+    await this.programs.plain?.session.release();
+    await this.programs.corrected?.session.release();
   }
 
   private async load(corrected: boolean): Promise<Loaded> {
@@ -177,7 +192,7 @@ export class Runner {
   private async call(loaded: Loaded, from: Position, steps: number, arrays: boolean): Promise<Map<string, Tensor>> {
     const feeds = new Map<string, Tensor>(loaded.data);
     feeds.set('steps', { type: 'int64', shape: [], data: BigInt64Array.of(BigInt(steps)) });
-    feeds.set('coefficients', loaded.program.coefficients(from.step, steps));
+    feeds.set('coefficients', loaded.program.coefficients(from.step, steps, this.options));
     feeds.set('theta', from.theta);
     for (const [name, tensor] of from.state) feeds.set(`state/${name}`, tensor);
     const { corrected } = loaded.program.options;

@@ -1,28 +1,13 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { freemem } from 'node:os';
 import { basename, resolve } from 'node:path';
-import { loadDataset } from '../datasets/dataset.ts';
-import { limitSamples } from '../datasets/samples.ts';
-import { chooseChunks } from '../engine/chunks.ts';
-import { exportWarnings } from '../engine/exportWarnings.ts';
-import type { LossName } from '../engine/loss.ts';
-import { createProblem, type Problem } from '../engine/problem.ts';
+import type { Problem } from '../engine/problem.ts';
 import { type Advance, isFiniteRecord, type Position, Runner, type StepRecord } from '../engine/runner.ts';
-import { type Device, runtimeVersion } from '../engine/session.ts';
-import { applyWeights, readWeights } from '../engine/weights.ts';
-import { readModel } from '../onnx/read.ts';
+import type { Device } from '../engine/session.ts';
 import type { Tensor } from '../onnx/tensor.ts';
-import { completeHyperparameters } from '../optimizers/hyperparameters.ts';
-import { numeric, numericCoefficients } from '../optimizers/numeric.ts';
-import type { Framework, Hyperparameters, Optimizer } from '../optimizers/optimizer.ts';
-import { optimizerNamed } from '../optimizers/registry.ts';
-import { type Schedule, stepSizesOf } from '../optimizers/schedules.ts';
 import { newRunFolder, RunWriter } from '../runs/store.ts';
 import { InspectorError, quoteName } from '../shared/errors.ts';
-import type { InspectRequest, Progress, RunHeader, RunStatus, ScheduleRequest, StepLine } from '../shared/protocol.ts';
-import { toolVersion } from '../shared/version.ts';
+import type { InspectRequest, Progress, RunHeader, RunStatus, StepLine } from '../shared/protocol.ts';
 import { stepLine } from './records.ts';
+import { chunksFor, readSubject, runHeader, settingsOf } from './setup.ts';
 
 /** What an experiment reports while it runs. */
 export interface Observer {
@@ -45,65 +30,18 @@ export interface Outcome {
  */
 export async function inspect(request: InspectRequest, device: Device, observer: Observer): Promise<Outcome> {
   observer.progress({ phase: 'reading', step: 0, steps: request.steps });
-  const at = (path: string) => resolve(request.directory, path);
-  const original = await readModel(at(request.model));
-  const weighted =
-    request.weights === undefined ? undefined : applyWeights(original, await readWeights(at(request.weights)));
-  const model = weighted?.model ?? original;
-  const spec = {
-    ...request,
-    data: request.data && at(request.data),
-    x: request.x && at(request.x),
-    y: request.y && at(request.y),
-  };
-  const whole = await loadDataset(spec);
-  const dataset = request.limit === undefined ? whole : limitSamples(whole, request.limit);
+  const subject = await readSubject(request);
+  const { problem } = subject;
   observer.progress({ phase: 'building', step: 0, steps: request.steps });
-  const problem = createProblem(model, dataset, {
-    loss: request.loss as LossName | undefined,
-    dtype: request.dtype,
-    filter: request,
-    normalisation: { scale: request.scale, mean: request.mean, std: request.std },
-    batchStatistics: request.batchStatistics,
-  });
-  const optimizer = optimizerNamed(request.optimizer);
-  const hyper = completeHyperparameters(optimizer, request.framework as Framework, request.hyper);
-  const stepSizes = request.schedule && stepSizesOf(scheduleOf(request.schedule, hyper.lr, request.steps));
-  const notApplicable = optimizer.notApplicable(hyper);
-  const chunks = chooseChunks(problem, { microBatch: request.microBatch, memoryBudget: memoryBudget() });
+  const settings = settingsOf(request);
+  const { optimizer, hyper, stepSizes, notApplicable } = settings;
+  const chunks = chunksFor(problem, request);
   const folder =
     request.out === undefined
       ? newRunFolder(request.directory, basename(request.model), optimizer.name)
-      : at(request.out);
+      : resolve(request.directory, request.out);
   const names = problem.layout.segments.map(({ name }) => name);
-  const header: RunHeader = {
-    format: 1,
-    status: 'running',
-    started: new Date().toISOString(),
-    process: process.pid,
-    tool: toolVersion,
-    runtime: `onnxruntime ${await runtimeVersion()}, Node ${process.versions.node}, ${process.platform} ${process.arch}`,
-    request,
-    model: {
-      path: at(request.model),
-      sha256: await digest([at(request.model)]),
-      producer: model.producer,
-      parameters: problem.layout.count,
-    },
-    data: { files: dataset.files, sha256: await digest(dataset.files), samples: problem.samples },
-    loss: problem.loss,
-    optimizer: { name: optimizer.name, title: optimizer.title, framework: request.framework, hyper },
-    hKappaLimit: notApplicable ? null : limitingHKappa(optimizer, hyper),
-    switchGradient: notApplicable ? null : (optimizer.signChange(hyper, Number.POSITIVE_INFINITY) ?? null),
-    notApplicable,
-    dtype: problem.floatType,
-    device,
-    microBatch: { plain: chunks.plain.size, corrected: chunks.corrected.size },
-    tensors: problem.layout.segments.map(({ name, shape }) => ({ name, shape })),
-    notTrained: problem.choices.filter(({ trained }) => !trained).map(({ name, reason }) => ({ name, reason })),
-    notes: [...(weighted?.notes ?? []), ...problem.notes],
-    warnings: exportWarnings(model, problem.loss),
-  };
+  const header = await runHeader(request, subject, settings, chunks, device);
   const writer = RunWriter.create(folder, header);
   observer.started(folder, header);
   const runner = new Runner(problem, {
@@ -117,10 +55,11 @@ export async function inspect(request: InspectRequest, device: Device, observer:
   });
   const arrays = new Map<string, Tensor>();
   try {
-    const status = await run({
+    const status = await takeSteps({
       request,
       runner,
       problem,
+      start: runner.start(),
       observer,
       arrays,
       corrected: notApplicable === undefined,
@@ -141,11 +80,13 @@ export async function inspect(request: InspectRequest, device: Device, observer:
   }
 }
 
-interface RunParts {
+/** What `takeSteps` needs. */
+export interface RunParts {
   readonly request: InspectRequest;
   readonly runner: Runner;
   readonly problem: Problem;
-  readonly observer: Observer;
+  readonly start: Position;
+  readonly observer: Pick<Observer, 'progress' | 'cancelled'>;
   readonly arrays: Map<string, Tensor>;
   /** False where the optimizer has no correction at these settings. */
   readonly corrected: boolean;
@@ -153,11 +94,11 @@ interface RunParts {
 }
 
 /** Takes the steps, with the correction where it is due, and one more evaluation at θ⁽ᴺ⁾ whose step is thrown away. */
-async function run(parts: RunParts): Promise<RunStatus> {
+export async function takeSteps(parts: RunParts): Promise<RunStatus> {
   const { request, runner, problem, observer, arrays } = parts;
   const { steps, every } = request;
   const started = performance.now();
-  let position = runner.start();
+  let position = parts.start;
   const keep = (when: 'initial' | 'final', advance: Advance) => {
     if (!advance.arrays) return;
     for (const [kind, vector] of Object.entries(advance.arrays)) {
@@ -236,43 +177,4 @@ function checkFinite(advance: Advance, problem: Problem): void {
     `${what} at step ${last.step}.`,
     'What was measured until then is kept. A smaller learning rate, or --dtype float64 to tell overflow from divergence, may help.',
   );
-}
-
-/** A schedule with what was left out: it spans the run, ends at 0, and steps by a factor of ten three times. */
-function scheduleOf(
-  { kind, warmup, steps, final, every, factor }: ScheduleRequest,
-  lr: number,
-  runSteps: number,
-): Schedule {
-  if (kind === 'constant') return { kind, lr, warmup };
-  if (kind === 'step')
-    return { kind, lr, warmup, every: every ?? Math.max(1, Math.floor(runSteps / 3)), factor: factor ?? 0.1 };
-  return { kind, lr, warmup, steps: steps ?? Math.max(1, runSteps), final };
-}
-
-/** h·κ where |g| is large against ε, after many steps. */
-export function limitingHKappa(optimizer: Optimizer, hyper: Hyperparameters): number | null {
-  const one = Float64Array.of(1);
-  const large = Float64Array.of(1e12);
-  const coefficients = numericCoefficients(optimizer.correctionCoefficients(hyper, Number.POSITIVE_INFINITY));
-  const state = Object.fromEntries(optimizer.stateNames(hyper).map((name) => [name, large]));
-  const inputs = { theta: Float64Array.of(0), gradient: large, state };
-  const directions = optimizer.hessianDirections(numeric, hyper, coefficients, inputs);
-  const { kappa } = optimizer.correction(
-    numeric,
-    hyper,
-    coefficients,
-    inputs,
-    directions.map(() => one),
-  );
-  return Number.isFinite(kappa[0]) ? hyper.lr * kappa[0] : null;
-}
-
-/** What one program may take: 1.25 GiB, or half of what is free where that is less. */
-const memoryBudget = (): number => Math.min(1.25 * 2 ** 30, Math.max(2 ** 28, 0.5 * freemem()));
-
-async function digest(paths: readonly string[]): Promise<string> {
-  const hash = createHash('sha256');
-  for (const path of paths) for await (const part of createReadStream(path)) hash.update(part as Buffer);
-  return hash.digest('hex');
 }
