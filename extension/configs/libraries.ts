@@ -130,6 +130,19 @@ export const LIBRARIES: readonly Library[] = [
     ],
   },
   {
+    framework: 'keras',
+    modules: /^tensorflow_addons\.optimizers(\.\w+)*$/,
+    rows: [
+      [
+        'AdamW',
+        'adamw',
+        'weight_decay, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, amsgrad=False',
+        UNCORRECTED,
+      ],
+      ['SGDW', 'sgd', 'weight_decay, learning_rate=0.001, momentum=0.0, nesterov=False', DECOUPLED],
+    ],
+  },
+  {
     framework: 'optax',
     modules: /^optax(\.\w+)*$/,
     eps: 'outside',
@@ -168,6 +181,8 @@ export const LIBRARIES: readonly Library[] = [
       ['adagrad', 'adagrad', 'learning_rate, initial_accumulator_value=0.1, eps=1e-7', { eps: 'inside' }],
       ['adadelta', 'adadelta', 'learning_rate=None, rho=0.9, eps=1e-6, weight_decay=0.0', { ...L2, eps: 'inside' }],
       ['lion', 'lion', 'learning_rate, b1=0.9, b2=0.99, mu_dtype, weight_decay=1e-3', DECOUPLED],
+      ['signum', 'signum', 'learning_rate, beta=0.9', { rename: { beta: 'beta1' } }],
+      ['sign_sgd', 'signsgd', 'learning_rate'],
       ['adafactor', 'adafactor', 'learning_rate=None'],
     ],
   },

@@ -172,6 +172,11 @@ table('values', [
     'import torch\nlr = 1\nwhile c:\n    torch.optim.Adam(p, lr=lr)\n    lr = lr / 2',
     'pytorch adam lr=?',
   ],
+  [
+    'changed only with an option that is off',
+    "import argparse, torch\ndef parse(given=None):\n    parser = argparse.ArgumentParser()\n    parser.add_argument('--learning_rate', type=float, default=5e-6)\n    parser.add_argument('--scale_lr', action='store_true', default=False)\n    if given is not None:\n        args = parser.parse_args(given)\n    else:\n        args = parser.parse_args()\n    return args\ndef main(args):\n    if args.scale_lr:\n        args.learning_rate = args.learning_rate * 8\n    if args.use_8bit:\n        import bitsandbytes as bnb\n        kind = bnb.optim.AdamW8bit\n    else:\n        kind = torch.optim.AdamW\n    kind(p, lr=args.learning_rate)\nmain(parse())",
+    'pytorch adamw lr=0.000005(resolved)',
+  ],
   ['made from itself', 'import torch\nlr = 1\nlr = 2 * lr\ntorch.optim.Adam(p, lr=lr)', 'pytorch adam lr=2(resolved)'],
   [
     'numbers that end with a point',

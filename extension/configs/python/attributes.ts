@@ -1,7 +1,7 @@
 import type { SyntaxNode } from '@lezer/common';
 import { argparseDefaults } from './argparse.ts';
 import { type Evaluator, itemOf } from './evaluate.ts';
-import type { Call, FunctionParameter, Scope } from './scopes.ts';
+import type { Call, FunctionParameter, Scope, Store } from './scopes.ts';
 import { type Evaluated, literal, readArguments, resolvedAt, scalarOf, unknownAt } from './values.ts';
 
 /** Attributes, items and parameters: values that other parts of the file decide. */
@@ -80,7 +80,20 @@ export class Attributes {
   }
 
   private isStored(name: string): boolean {
-    return this.evaluator.index.attributeStores.get(name)?.some((store) => store.base !== 'self') ?? false;
+    const stores = this.evaluator.index.attributeStores.get(name) ?? [];
+    return stores.some((store) => store.base !== 'self' && !this.isOff(store));
+  }
+
+  /** Whether an assignment stands under `if args.scale_lr:` or its like, with an option that is off by default. */
+  private isOff({ target, scope }: Store): boolean {
+    for (let at: SyntaxNode | null = target; at?.parent; at = at.parent) {
+      const condition: SyntaxNode | null | undefined =
+        at.parent.name === 'IfStatement' ? at.parent.firstChild?.nextSibling : undefined;
+      // Only the first branch: what follows the condition.
+      if (!condition || condition.nextSibling?.from !== at.from) continue;
+      if (scalarOf(this.evaluator.evaluate(condition, scope)) === false) return true;
+    }
+    return false;
   }
 
   /** What the class body or the only `self.name = …` says; keyword arguments of a dataclass's constructor come first. */

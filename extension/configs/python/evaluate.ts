@@ -250,6 +250,7 @@ function common(found: readonly Evaluated[]): Evaluated | undefined {
     const { value } = first.value;
     return found.every((other) => scalarOf(other) === value) ? first : undefined;
   }
+  if (first.value.kind === 'namespace' && found.every(({ value }) => value.kind === 'namespace')) return first;
   const definitions = found.map(({ value }) => (value.kind === 'reference' ? constructorOf(value.name) : undefined));
   const optimizer = definitions[0]?.optimizer;
   if (optimizer === undefined || definitions.some((other) => other?.optimizer !== optimizer)) return undefined;
