@@ -100,26 +100,42 @@ export function exportWarnings(model: Model, loss?: LossName): ExportWarning[] {
   ].filter((warning) => warning !== undefined);
 }
 
-/** A convolution of PyTorch owns `c.weight` and `c.bias`; a bias of any other name was made by the exporter. */
+/**
+ * The exporter of PyTorch ≥ 2.9 says in a node's metadata what it fused. Without metadata: a convolution of PyTorch owns
+ * `c.weight` and `c.bias`; a bias of any other name was made by the exporter.
+ */
 function foldedNormalisation(view: View): ExportWarning | undefined {
-  if (!view.fromPyTorch || view.nodes.some(({ opType }) => opType === 'BatchNormalization')) return undefined;
-  const folded = view.nodes.flatMap((node) => {
-    if (node.opType !== 'Conv' && node.opType !== 'ConvTranspose') return [];
-    const weight = view.initializer(node, 1);
-    const bias = view.initializer(node, 2);
-    if (weight === undefined || bias === undefined) return [];
-    const owned = weight.endsWith('weight') && bias === `${weight.slice(0, -'weight'.length)}bias`;
-    const foreign = generated(weight) || generated(bias) || (weight.endsWith('.weight') && !bias.endsWith('.bias'));
-    return !owned && foreign ? [weight, bias] : [];
-  });
+  if (!view.fromPyTorch) return undefined;
+  const kept = view.nodes.some(({ opType }) => opType === 'BatchNormalization');
+  const folded = view.nodes.filter(
+    (node) => node.rewrites?.includes('FuseBatchNorm') || (!kept && ownsNoBias(view, node)),
+  );
   if (folded.length === 0) return undefined;
+  const convolutions = folded.filter(({ opType }) => opType.startsWith('Conv')).length;
+  const layers = [
+    ...(convolutions > 0 ? [plural(convolutions, 'convolution')] : []),
+    ...(convolutions < folded.length ? [plural(folded.length - convolutions, 'linear layer')] : []),
+  ].join(' and ');
+  const parameters = folded.flatMap((node) =>
+    [1, 2].map((i) => view.initializer(node, i)).filter((name) => name !== undefined),
+  );
   return {
     code: 'folded-normalisation',
-    title: 'BatchNormalization seems to be folded into convolutions',
-    detail: `${plural(folded.length / 2, 'convolution has', 'convolutions have')} a bias that no module of the model owns: the exporter multiplied the normalisation into weights and biases. What is trained here are the products, not the weights, scales and shifts that you train. Adam is not invariant under this: its steps, and so the correction, are those of another model.`,
-    parameters: [...new Set(folded)],
+    title: 'BatchNormalization is folded into other layers',
+    detail: `The exporter multiplied it into the weights and biases of ${layers}. What is trained here are the products, not the weights, scales and shifts that you train. Adam is not invariant under this: its steps, and so the correction, are those of another model.`,
+    parameters: [...new Set(parameters)],
     remedy: view.remedy,
   };
+}
+
+function ownsNoBias(view: View, node: ModelNode): boolean {
+  if (node.opType !== 'Conv' && node.opType !== 'ConvTranspose') return false;
+  const weight = view.initializer(node, 1);
+  const bias = view.initializer(node, 2);
+  if (weight === undefined || bias === undefined) return false;
+  const owned = weight.endsWith('weight') && bias === `${weight.slice(0, -'weight'.length)}bias`;
+  const foreign = generated(weight) || generated(bias) || (weight.endsWith('.weight') && !bias.endsWith('.bias'));
+  return !owned && foreign;
 }
 
 function runningStatistics(view: View): ExportWarning | undefined {

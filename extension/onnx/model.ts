@@ -62,6 +62,8 @@ export interface ModelNode {
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   readonly attributes: ReadonlyMap<string, Attribute>;
+  /** The exporter's optimisations that made this node, as its metadata name them. */
+  readonly rewrites?: string;
 }
 
 export interface ModelFunction {

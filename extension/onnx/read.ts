@@ -157,6 +157,7 @@ const nodeOf = (node: NodeProto, external: ExternalData): ModelNode => ({
   inputs: node.input,
   outputs: node.output,
   attributes: attributesOf(node.attribute, external, `node ${quoteName(node.name || node.output[0] || '')}`),
+  rewrites: node.metadataProps.find(({ key }) => key === 'pkg.onnxscript.rewriter.rule_name')?.value,
 });
 
 function attributesOf(

@@ -39,9 +39,9 @@ describe('BatchNormalization folded into convolutions', () => {
     assert.deepEqual(warn(nodes, initializer), [
       {
         code: 'folded-normalisation',
-        title: 'BatchNormalization seems to be folded into convolutions',
+        title: 'BatchNormalization is folded into other layers',
         detail:
-          '1 convolution has a bias that no module of the model owns: the exporter multiplied the normalisation into weights and biases. What is trained here are the products, not the weights, scales and shifts that you train. Adam is not invariant under this: its steps, and so the correction, are those of another model.',
+          'The exporter multiplied it into the weights and biases of 1 convolution. What is trained here are the products, not the weights, scales and shifts that you train. Adam is not invariant under this: its steps, and so the correction, are those of another model.',
         parameters: ['onnx::Conv_15', 'onnx::Conv_16'],
         remedy: whole,
       },
@@ -59,6 +59,21 @@ describe('BatchNormalization folded into convolutions', () => {
       const { nodes, initializer } = conv(weight, bias);
       assert.deepEqual(codes(warn(nodes, initializer)), expected ? ['folded-normalisation'] : [], `${weight}, ${bias}`);
     }
+  });
+
+  it('metadata of the exporter, also where the names are those of the model and another normalisation is left', () => {
+    const fused = (rule: string) => ({ metadataProps: [{ key: 'pkg.onnxscript.rewriter.rule_name', value: rule }] });
+    const nodes = [
+      node('Conv(x, c.weight, c.bias) -> h', fused('FuseBatchNormIntoConv, RemoveOptionalBiasFromConv')),
+      node('Conv(h, d.weight, d.bias) -> i', fused('RemoveOptionalBiasFromConv')),
+      node('Gemm(i, l.weight, l.bias) -> j', fused('FuseBatchNormIntoGemm')),
+      node('BatchNormalization(j, s, b, m, v) -> y'),
+    ];
+    const names = ['c', 'd', 'l'].flatMap((name) => [fresh(`${name}.weight`, [4, 4]), fresh(`${name}.bias`, [4])]);
+    const warnings = warn(nodes, [...names, ...['s', 'b', 'm', 'v'].map((name) => fresh(name, [4]))]);
+    assert.deepEqual(codes(warnings), ['folded-normalisation', 'running-statistics']);
+    assert.deepEqual(warnings[0].parameters, ['c.weight', 'c.bias', 'l.weight', 'l.bias']);
+    assert.match(warnings[0].detail, /^The exporter multiplied it into .* of 1 convolution and 1 linear layer\./);
   });
 
   it('not from another producer, nor beside a BatchNormalization', () => {
