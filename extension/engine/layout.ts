@@ -5,13 +5,18 @@ import { allocate, elementCount, type FloatType, type Shape, type Tensor, toFloa
 /** Elements that one partial sum covers: enough for speed, few enough for float32. */
 export const blockSize = 128;
 
+/** Elements of a tile, a multiple of the block size: a dozen such vectors fit a core's cache. */
+export const tileSize = 1 << 15;
+
+export type Reduction = 'ReduceSum' | 'ReduceMin' | 'ReduceMax';
+
 /** Where one parameter tensor lies in θ. */
 export interface Segment {
   readonly name: string;
   readonly shape: Shape;
   readonly size: number;
   readonly offset: number;
-  /** Zeros behind it, up to the next multiple of the block size. */
+  /** Zeros behind it, up to the next multiple of the block size (of the tile size, behind the last of a long vector). */
   readonly filler: number;
 }
 
@@ -29,9 +34,12 @@ export class ParameterLayout {
 
   constructor(tensors: readonly { readonly name: string; readonly shape: Shape }[]) {
     let offset = 0;
-    this.segments = tensors.map(({ name, shape }) => {
+    const padded = (size: number, unit: number) => Math.ceil(size / unit) * unit;
+    const total = tensors.reduce((sum, { shape }) => sum + padded(elementCount(shape), blockSize), 0);
+    const tail = total > tileSize ? padded(total, tileSize) - total : 0;
+    this.segments = tensors.map(({ name, shape }, i) => {
       const size = elementCount(shape);
-      const filler = (blockSize - (size % blockSize)) % blockSize;
+      const filler = padded(size, blockSize) - size + (i === tensors.length - 1 ? tail : 0);
       const segment = { name, shape, size, offset, filler };
       offset += size + filler;
       return segment;
@@ -84,21 +92,25 @@ export class ParameterLayout {
     return b.concat(parts, 0);
   }
 
-  /**
-   * Emits sums (or other reductions) per tensor of several vectors: the result is float64 [tensors, vectors]. Blocks are
-   * reduced in the type of the vectors, blocks of a tensor in float64.
-   */
-  reduce(b: GraphBuilder, op: 'ReduceSum' | 'ReduceMin' | 'ReduceMax', vectors: readonly Value[]): Value {
-    const blocks = this.length / blockSize;
-    const partial = vectors.map((vector) =>
-      b.reshape(b.cast(b.reduce(op, b.reshape(vector, [blocks, blockSize]), [1]), 'float64'), [1, blocks]),
-    );
-    const perTensor = b.split(
-      b.concat(partial, 0),
+  /** Emits reductions per tensor from those of blocks: float64 [n, blocks] to [tensors, n]. */
+  perTensor(b: GraphBuilder, op: Reduction, blocks: Value): Value {
+    const [count] = blocks.shape;
+    const parts = b.split(
+      blocks,
       this.segments.map(({ size, filler }) => (size + filler) / blockSize),
       1,
     );
-    const reduced = perTensor.map((part) => b.reshape(b.reduce(op, part, [1]), [1, vectors.length]));
+    const reduced = parts.map((part) => b.reshape(b.reduce(op, part, [1]), [1, count]));
     return b.concat(reduced, 0);
   }
+}
+
+/** Emits reductions of the blocks of some vectors: [n·blockSize] each to float64 [vectors, n], within a block in their own type. */
+export function reduceBlocks(b: GraphBuilder, op: Reduction, vectors: readonly Value[]): Value {
+  const blocks = vectors[0].shape[0] / blockSize;
+  const rows = vectors.map((vector) => {
+    const reduced = b.reduce(op, b.reshape(vector, [blocks, blockSize]), [1]);
+    return b.reshape(b.cast(reduced, 'float64'), [1, blocks]);
+  });
+  return b.concat(rows, 0);
 }

@@ -61,10 +61,12 @@ export interface Problem {
   readonly notes: readonly string[];
   /** Emits the part of E of some samples, as float64 scalar; `data` has a value for each feed. */
   emit(b: GraphBuilder, parameters: ReadonlyMap<string, Value>, data: ReadonlyMap<string, Value>): Value;
+  /** Emits the output of the model that the loss looks at. */
+  predict(b: GraphBuilder, parameters: ReadonlyMap<string, Value>, data: ReadonlyMap<string, Value>): Value;
 }
 
 /** Name of the labels among the feeds. */
-const labelFeed = 'labels';
+export const labelFeed = 'labels';
 
 /** Brings model and data together. Throws InspectorErrors for everything that does not fit. */
 export function createProblem(model: Model, dataset: Dataset, options: ProblemOptions = {}): Problem {
@@ -135,6 +137,13 @@ export function createProblem(model: Model, dataset: Dataset, options: ProblemOp
     declared !== undefined && declared !== samples && fitsOtherBatch(build, inputs, trained, declared, name, floatType);
   if (rebatched)
     notes.push(`The model was exported with a fixed batch of ${declared}; it was rebuilt for other batch sizes.`);
+  const predict: Problem['predict'] = (b, parameters, data) => {
+    const instance = build(b, parameters, data);
+    const output = instance.outputs.get(name);
+    if (!output || instance.blockers.length > 0)
+      throw new InspectorError(...describeBlockers(model, instance.blockers, [...parameters.keys()]));
+    return output;
+  };
   return {
     model,
     floatType,
@@ -149,13 +158,11 @@ export function createProblem(model: Model, dataset: Dataset, options: ProblemOp
       loss === 'output' ? 'loss inside' : usesBatchStatistics(model, options) ? 'batch statistics' : undefined,
     notes,
     emit(b, parameters, data) {
-      const instance = build(b, parameters, data);
-      const output = instance.outputs.get(name);
-      if (!output || instance.blockers.length > 0)
-        throw new InspectorError(...describeBlockers(model, instance.blockers, [...parameters.keys()]));
+      const output = predict(b, parameters, data);
       if (loss === 'output') return b.reshape(b.cast(output, 'float64'), []);
       return emitLoss(b, loss, output, data.get(labelFeed)!, target!.total);
     },
+    predict,
   };
 }
 
