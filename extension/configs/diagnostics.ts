@@ -22,6 +22,9 @@ export interface Diagnostic {
   readonly anchor: string;
 }
 
+/** What PyTorch, Keras, Optax and most others take where nothing is given; writing it out changes nothing. */
+const USUAL_BETAS = { beta1: 0.9, beta2: 0.999 };
+
 /** Ratios of 1−β from which two memories count as far apart, and as reversed (theory F4: heuristics of ours). */
 const FAR_APART = 30;
 const REVERSED = 3;
@@ -77,9 +80,8 @@ function* ranges(config: OptimizerConfig): Generator<Found> {
     } else if (about === 'momentum' && (value < 0 || value >= 1)) {
       yield { code: 'momentum-out-of-range', about, message: `${is}: momentum must be in [0, 1).` };
     } else if (about === 'lr' && value <= 0) {
-      const severity = value < 0 ? 'error' : 'warning';
       const message = value < 0 ? `${is} ascends the loss.` : `${is} trains nothing unless a schedule changes it.`;
-      yield { code: 'learning-rate-not-positive', about, severity, message };
+      yield { code: 'learning-rate-not-positive', about, message };
     } else if (about === 'eps' && value < 0) {
       yield { code: 'eps-negative', about, message: `${is}: ε must not be negative.` };
     } else if (about === 'weight_decay' && value < 0) {
@@ -101,21 +103,20 @@ function* memories(config: OptimizerConfig): Generator<Found> {
     const ratio = (1 - beta1) / (1 - beta2);
     const values = `(${formatBeta(beta1)}, ${formatBeta(beta2)})`;
     // A ratio that is 30 on paper may come out a little above.
-    if (ratio > FAR_APART * (1 + 1e-9)) {
-      const allDefault =
-        config.hyperparameters.get('beta1')?.from === 'default' &&
-        config.hyperparameters.get('beta2')?.from === 'default';
+    // With β₁ = 0 there is no first memory.
+    if (ratio > FAR_APART * (1 + 1e-9) && beta1 > 0) {
+      const isUsual = beta1 === USUAL_BETAS.beta1 && beta2 === USUAL_BETAS.beta2;
       yield {
         code: 'memories-far-apart',
         about: 'beta2',
-        severity: allDefault ? 'hint' : 'information',
-        message: `β₁ and β₂ ${values} are far apart: (1−β₁)/(1−β₂) = ${formatNumber(ratio)} (the common defaults give 100). In full-batch training this is the spike regime, and convergence is reported to be smoother when the two are close. ${SMALL_BATCHES}`,
+        severity: isUsual ? 'hint' : 'information',
+        message: `β₁ and β₂ ${values} are far apart: (1−β₁)/(1−β₂) = ${formatNumber(ratio)} (the common defaults give 100). That is the direction of the spike regime, where in full-batch training smoother convergence is reported for values that are close. ${SMALL_BATCHES}`,
       };
     } else if (1 / ratio > REVERSED * (1 + 1e-9)) {
       yield {
         code: 'memories-reversed',
         about: 'beta1',
-        message: `β₁ remembers ${formatNumber(1 / ratio)} times longer than β₂ ${values}: in full-batch training this is close to the divergence regime.`,
+        message: `β₁ remembers ${formatNumber(1 / ratio)} times longer than β₂ ${values}: in full-batch training that is the direction of the divergence regime.`,
         fixes: swap(config.hyperparameters.get('beta1'), config.hyperparameters.get('beta2'), beta1, beta2),
       };
     }
@@ -125,7 +126,7 @@ function* memories(config: OptimizerConfig): Generator<Found> {
     yield {
       code: 'step-size-out-of-range',
       about: 'lr',
-      message: `At this learning rate h·κ = ${formatNumber(hKappa).replace('-', '−')} is not small (above ${FAILS_ABOVE} in size), so the first-order theory is out of its range; below about ${formatNumber(Number(largestStepSize.toPrecision(1)))} it plausibly holds for most parameters.`,
+      message: `At this learning rate h·κ = ${formatNumber(hKappa).replace('-', '−')} is not small (above ${FAILS_ABOVE} in size), so the first-order theory is out of its range; below about ${formatNumber(Number(largestStepSize.toPrecision(1)))} it can hold.`,
     };
   }
 }
@@ -179,6 +180,8 @@ function* epsilon(config: OptimizerConfig): Generator<Found> {
       message: `Coordinates with gradients well below ${formatNumber(size)} are in the regime of large ε: in full-batch training theory predicts that the squared two-norm of the loss gradient is penalized there, and the steps lose their adaptivity.`,
     };
   }
+  // Defaults are each framework's own affair.
+  if (entry.from === 'default') return;
   if (placement === 'inside' || placement === 'both') {
     const scale = formatNumber(Math.sqrt(placement === 'both' ? (numberOf(config, 'eps_root') ?? eps) : eps));
     yield {
@@ -186,7 +189,7 @@ function* epsilon(config: OptimizerConfig): Generator<Found> {
       about: 'eps',
       message: `Here ε stands inside the root, so that it acts on gradients of about ${scale}; in PyTorch it stands outside.`,
     };
-  } else if (placement === 'uncorrected' && entry.from !== 'default') {
+  } else if (placement === 'uncorrected') {
     const beta2 = numberOf(config, 'beta2');
     const factor =
       beta2 !== undefined && beta2 >= 0 && beta2 < 1 ? `${formatNumber(1 / Math.sqrt(1 - beta2))} times` : 'many times';

@@ -152,18 +152,17 @@ export interface HoverExtras {
 /** The hover on a constructor, in Markdown without HTML and without commands. All text from files is escaped. */
 export function hoverMarkdown(config: OptimizerConfig, extras: HoverExtras = {}): string {
   const summary = summarize(config);
-  const sections = [settingsLine(config), emphasised(verdict(config, summary))];
+  const sections = [settingsLine(config), emphasised(verdict(config, summary)), validityNote(summary)];
   const half = summary.hKappa === null ? null : halfStrengthStep(config);
   if (half !== null) {
     const curve = `Half of it by step ${half.toLocaleString('en-US')}, all after a few times ${longerMemory(config)}.`;
-    sections.push(extras.picture ? `${extras.picture}\n\n${curve}` : curve);
+    sections.push(extras.picture ?? curve);
   }
-  const table = comparisonTable(config);
-  if (table) sections.push(table);
-  const notes = [validityNote(summary), switchNote(summary), 'Small batches can reverse this.'].filter(Boolean);
-  if (summary.effect === 'one-norm' && summary.kappa !== null) sections.push(notes.join(' '));
-  if (extras.footer) sections.push(extras.footer);
-  return sections.join('\n\n');
+  sections.push(comparisonTable(config) ?? '');
+  if (summary.effect === 'one-norm' && summary.kappa !== null)
+    sections.push([switchNote(summary), 'Small batches can reverse this.'].filter(Boolean).join(' '));
+  sections.push(extras.footer ?? '');
+  return sections.filter((section) => section !== '').join('\n\n');
 }
 
 /** `1/(1−β₂) = 1,000 steps`, of the β that remembers longer. */
@@ -204,8 +203,10 @@ function signed(strength: number): string {
 }
 
 function validityNote({ validity, largestStepSize }: Summary): string {
-  if (validity === null || validity === 'holds' || largestStepSize === null) return '';
-  const below = `below about ${formatNumber(Number(largestStepSize.toPrecision(1)))} it plausibly holds for most parameters`;
+  if (validity === null || largestStepSize === null) return '';
+  if (validity === 'holds')
+    return 'At this learning rate the first-order theory can hold; a run shows for which parameters.';
+  const below = `below about ${formatNumber(Number(largestStepSize.toPrecision(1)))} it can hold`;
   return validity === 'out of range'
     ? `⚠ At this learning rate the first-order theory is out of its range (h·κ is not small); ${below}.`
     : `At this learning rate the first-order theory is at the edge of its range; ${below}.`;

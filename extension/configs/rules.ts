@@ -31,7 +31,7 @@ export const RULES = {
     title: 'Learning rate not positive',
     severity: 'error',
     documentation:
-      'A negative learning rate ascends the loss, and 0 trains nothing. A schedule may set it later; then ignore this.',
+      'A negative learning rate ascends the loss, and 0 trains nothing. If a schedule or a callback sets it later, ignore this.',
   },
   'eps-negative': {
     title: 'Negative ε',
@@ -52,13 +52,13 @@ export const RULES = {
   'memories-far-apart': {
     title: 'β₁ and β₂ far apart',
     severity: 'information',
-    documentation: `(1−β₁)/(1−β₂) says how much longer the second moment remembers than the first. Far apart is the spike regime of Ma, Wu & E (2022), who find smoother and faster convergence when the two are close; the first-order theory degrades there too. The threshold of 30 is a heuristic of this tool, there is no published one, and the common defaults (0.9, 0.999) give 100. ${SMALL_BATCHES}`,
+    documentation: `(1−β₁)/(1−β₂) says how much longer the second moment remembers than the first. Far apart is the direction of the spike regime of Ma, Wu & E (2022), who find smoother and faster convergence when the two are close; the first-order theory degrades there too. The threshold of 30 is a heuristic of this tool, there is no published one, and the common defaults (0.9, 0.999), which are only a hint, give 100. ${SMALL_BATCHES}`,
   },
   'memories-reversed': {
     title: 'β₁ remembers longer than β₂',
-    severity: 'warning',
+    severity: 'information',
     documentation:
-      'When the first moment remembers much longer than the second, (1−β₂)/(1−β₁) > 3, training is close to the divergence regime of Ma, Wu & E (2022). The threshold is a heuristic of this tool.',
+      'When the first moment remembers much longer than the second, (1−β₂)/(1−β₁) > 3, the settings lie in the direction of the divergence regime of Ma, Wu & E (2022), a study of full-batch training. The threshold is a heuristic of this tool.',
   },
   'step-size-out-of-range': {
     title: 'Theory out of range at this learning rate',
@@ -97,7 +97,7 @@ export const RULES = {
   },
   'l2-in-adaptive-optimizer': {
     title: 'Weight decay is an L2 penalty here',
-    severity: 'information',
+    severity: 'hint',
     documentation:
       'In this optimizer `weight_decay` adds λθ to the gradient, so that it passes through both moments: it is not the decoupled decay of AdamW, and the norm in the theory is that of the gradient with the penalty.',
   },

@@ -128,7 +128,9 @@ function kappaAt(config: OptimizerConfig, n: number): number | undefined {
   const beta1 = decay(config, 'beta1');
   const beta2 = decay(config, 'beta2');
   if (!/^adamw?$/.test(config.optimizer) || beta1 === undefined || beta2 === undefined) return undefined;
-  return excluded(config) ? undefined : meanAge(beta1, n) - meanAge(beta2, n);
+  // Without bias correction there is no closed form at finite n.
+  const uncorrected = knownValue(config, 'bias_correction') === false;
+  return excluded(config) || (uncorrected && n !== Infinity) ? undefined : meanAge(beta1, n) - meanAge(beta2, n);
 }
 
 export interface CurvePoint {
@@ -155,7 +157,7 @@ export function strengthCurve(config: OptimizerConfig, count = 60): CurvePoint[]
 /** The first step at which half of the limit of κ is reached; null if unknown or if the limit is 0. */
 export function halfStrengthStep(config: OptimizerConfig): number | null {
   const limit = kappaAt(config, Infinity);
-  if (limit === undefined || limit === 0) return null;
+  if (limit === undefined || limit === 0 || kappaAt(config, 0) === undefined) return null;
   const reached = (n: number) => Math.abs(kappaAt(config, n) ?? 0) >= Math.abs(limit) / 2;
   let high = 1;
   while (!reached(high) && high < 1e12) high *= 2;

@@ -196,8 +196,26 @@ describe('texts', () => {
       text,
       /\| β₂ \| 0\.9 \| 0\.95 \| 0\.99 \| \*\*0\.999\*\* \|\n\|---\|---\|---\|---\|---\|\n\| strength \| 0 \| 0\.01 \| 0\.09 \| \*\*0\.99\*\* \|/,
     );
-    assert.match(text, /out of its range .* below about 1e-4 it plausibly holds/);
+    assert.match(text, /out of its range .* below about 1e-4 it can hold/);
     assert.match(text, /\|g\| under 9\.6e-11 are regularized instead\. Small batches can reverse this\./);
+  });
+
+  test('verdict, warning and picture come first, links and runs last', () => {
+    const extras = { picture: '![curve](data:x)', footer: 'links' };
+    const text = hoverMarkdown(config('torch.optim.Adam(p, lr=1e-3)'), extras);
+    const order = ['Anti-regularizing', '⚠ At this', '![curve]', '| β₂ |', '|g| under', 'links'];
+    assert.deepEqual(
+      order.map((part) => text.indexOf(part)).toSorted((a, b) => a - b),
+      order.map((part) => text.indexOf(part)),
+    );
+    assert.ok(order.every((part) => text.includes(part)) && !text.includes('Half of it'));
+  });
+
+  test('no curve over the steps without bias correction', () => {
+    const [mlx] = analyse({ path: 'f', language: 'python', text: 'import mlx.optimizers as o\no.Adam(1e-4)' });
+    assert.equal(halfStrengthStep(mlx), null);
+    assert.equal(strengthCurve(mlx), null);
+    assert.ok(Math.abs(summarize(mlx).hKappa! + 0.099) < 1e-9);
   });
 
   test('verdicts open with the full batch', () => {
