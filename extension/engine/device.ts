@@ -51,7 +51,9 @@ export async function chooseDevice(
 export function probeInChild(script: string, device: Device): Promise<string | undefined> {
   return new Promise((resolve) => {
     const child = fork(script, [], {
-      env: { ...process.env, [probeVariable]: device },
+      cwd: dirname(script),
+      env: { ...process.env, ELECTRON_RUN_AS_NODE: '1', [probeVariable]: device },
+      execArgv: [],
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     });
     let answer: string | undefined = 'the probe ended without an answer.';
@@ -85,6 +87,13 @@ export async function probeDevice(device: Device): Promise<string | undefined> {
     const result = await session.run(new Map([['x', { type: 'float32', shape: [2], data: Float32Array.of(1, 2) }]]));
     return (result.get('y')?.data[1] as number) === 4 ? undefined : 'it computes wrong numbers.';
   } catch (error) {
-    return (error as Error).message.split('\n')[0];
+    return plainReason((error as Error).message);
   }
+}
+
+/** The runtime's message without the place in its source code. */
+function plainReason(message: string): string {
+  const [line] = message.split('\n');
+  const told = line.replace(/^\S+\.(cc|h|cpp):\d+ .*? was false\. /, '');
+  return told.endsWith('.') ? told : `${told}.`;
 }
