@@ -5,6 +5,7 @@ import { modelCommand } from './cli/model.ts';
 import { optimizersCommand } from './cli/optimizers.ts';
 import { type Command, parseCommand, UsageError } from './cli/options.ts';
 import { scanCommand } from './cli/scan.ts';
+import { sweepCommand } from './cli/sweep.ts';
 import { describeError, InspectorError, quoteName } from './shared/errors.ts';
 import { toolVersion } from './shared/version.ts';
 
@@ -13,6 +14,7 @@ const commands: readonly Command[] = [
   inspectCommand,
   modelCommand,
   graphCommand,
+  sweepCommand,
   experimentCommand,
   optimizersCommand,
   scanCommand,

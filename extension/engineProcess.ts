@@ -3,8 +3,9 @@ import { chooseDevice, probeDevice, probeInChild, probeVariable } from './engine
 import type { Device } from './engine/session.ts';
 import { inspect, type Observer } from './experiments/inspect.ts';
 import { runExperiment } from './experiments/run.ts';
+import { sweep } from './experiments/sweep.ts';
 import { describeError, InspectorError } from './shared/errors.ts';
-import type { ExperimentRequest } from './shared/experiments.ts';
+import type { ExperimentRequest, SweepRequest } from './shared/experiments.ts';
 import type { EngineEvent, EngineRequest, InspectRequest, RunStatus } from './shared/protocol.ts';
 
 /**
@@ -52,6 +53,11 @@ async function runInspection(request: InspectRequest): Promise<{ folder: string;
 
 const runAnExperiment = (request: ExperimentRequest) => runExperiment(request, folderObserver, samples);
 
+async function runSweep(request: SweepRequest): Promise<{ folder: string; status: RunStatus }> {
+  const device = await chooseDevice(request.base.device, (candidate) => probeInChild(__filename, candidate));
+  return sweep(request, device, folderObserver);
+}
+
 /** Runs one request to its end and reports how it ended. */
 async function answer(work: () => Promise<{ folder: string; status: RunStatus }>): Promise<void> {
   folder = undefined;
@@ -72,7 +78,8 @@ if (probed) {
     const request = message as EngineRequest;
     if (request.type === 'cancel') state.cancelled = true;
     else if (request.type === 'inspect') void answer(() => runInspection(request.request));
-    else void answer(() => runAnExperiment(request.request));
+    else if (request.type === 'experiment') void answer(() => runAnExperiment(request.request));
+    else void answer(() => runSweep(request.request));
   });
   // The parent is gone: nobody will read the results.
   process.on('disconnect', () => process.exit(0));

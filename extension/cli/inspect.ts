@@ -63,7 +63,8 @@ export const problemOptions: readonly Option[] = [
   { flag: 'batch-statistics', help: 'let BatchNormalization use the statistics of the batch' },
 ];
 
-const options: readonly Option[] = [
+/** The options of `inspect`; a sweep takes most of them. */
+export const inspectOptions: readonly Option[] = [
   ...problemOptions,
   { flag: 'sample', help: 'use the bundled sample: handwritten digits and a small network' },
   {
@@ -123,7 +124,7 @@ export const inspectCommand: Command = {
   name: 'inspect',
   summary: 'take real full-batch steps and compute the correction for every parameter',
   usage: ['optimizer-bias inspect --model M.onnx (--data D | --x X --y Y) [--optimizer adam] [--lr H] …'],
-  options,
+  options: inspectOptions,
   async run(given) {
     const request = requestOf(given);
     const json = given.values.has('json');

@@ -91,11 +91,13 @@ export interface RunParts {
   /** False where the optimizer has no correction at these settings. */
   readonly corrected: boolean;
   append(record: StepRecord): void;
+  /** Called at θ of every step that is a multiple of `every`, the first and the last included. */
+  readonly visit?: { readonly every: number; at(position: Position): Promise<void> };
 }
 
 /** Takes the steps, with the correction where it is due, and one more evaluation at θ⁽ᴺ⁾ whose step is thrown away. */
 export async function takeSteps(parts: RunParts): Promise<RunStatus> {
-  const { request, runner, problem, observer, arrays } = parts;
+  const { request, runner, problem, observer, arrays, visit } = parts;
   const { steps, every } = request;
   const started = performance.now();
   let position = parts.start;
@@ -112,13 +114,15 @@ export async function takeSteps(parts: RunParts): Promise<RunStatus> {
     const due = parts.corrected && step % every === 0;
     const wanted = request.arrays && step === 0;
     // With the correction at every step, steps are taken together; otherwise up to the next one that is due.
-    const most = wanted
+    const free = wanted
       ? 1
       : due
         ? every === 1
           ? steps - step
           : 1
         : Math.min(steps, parts.corrected ? step + every - (step % every) : steps) - step;
+    if (visit && step % visit.every === 0) await visit.at(position);
+    const most = visit ? Math.min(free, visit.every - (step % visit.every)) : free;
     const advance = due ? await runner.correctedSteps(position, most, wanted) : await runner.plainSteps(position, most);
     for (const record of advance.records) parts.append(record);
     if (wanted) keep('initial', advance);
@@ -135,6 +139,7 @@ export async function takeSteps(parts: RunParts): Promise<RunStatus> {
     await breathe();
   }
   await finalRecord(parts, position, keep);
+  await visit?.at(position);
   return observer.cancelled && position.step < steps ? 'cancelled' : 'finished';
 }
 

@@ -1,5 +1,7 @@
 /** What experiments are and what they give, as plain data: the command line, the palette and the panel are made from it. */
 
+import type { InspectRequest } from './protocol.ts';
+
 export type ParameterValue = number | boolean | string | readonly number[] | undefined;
 
 /** One parameter; the key under which an experiment has it, in kebab case, is its option on the command line. */
@@ -76,6 +78,54 @@ export interface ExperimentRequest {
   readonly parameters: Readonly<Record<string, ParameterValue>>;
   readonly threads?: number;
   readonly out?: string;
+}
+
+/** Values of one hyper-parameter, by canonical name. */
+export interface SweepAxis {
+  readonly name: string;
+  readonly values: readonly (number | boolean | string)[];
+}
+
+/** Runs of one model and data at several hyper-parameters. */
+export interface SweepRequest {
+  /** What all points have in common; `out` is not used. */
+  readonly base: InspectRequest;
+  readonly axes: readonly SweepAxis[];
+  /** The axes are walked together, the k-th value of each, instead of in all combinations. */
+  readonly together: boolean;
+  /** 0: the model's own weights; others: weights drawn anew. */
+  readonly seeds: readonly number[];
+  readonly test?: { readonly data?: string; readonly x?: string; readonly y?: string };
+  /** How often the test set is evaluated, in steps. */
+  readonly testEvery?: number;
+  /** Folder of the sweep; finished points of the same sweep in it are kept. */
+  readonly out?: string;
+}
+
+/** What a point of a sweep came to. */
+export interface SweepPoint {
+  readonly index: number;
+  /** `beta2=0.99 seed=0`. */
+  readonly label: string;
+  readonly values: Readonly<Record<string, number | boolean | string>>;
+  readonly seed: number;
+  /** Folder of its run, relative to the sweep. */
+  readonly folder: string;
+  readonly status: 'waiting' | 'running' | 'finished' | 'cancelled' | 'failed';
+  readonly message?: string;
+  readonly finalLoss?: number | null;
+  /** Largest norm after its initial fall, above the floor p·√ε; null where it only falls. */
+  readonly peakNorm?: number | null;
+  readonly finalNorm?: number | null;
+  /** The norm where the loss first reaches the level that every point reaches. */
+  readonly normAtEqualLoss?: number | null;
+  readonly finalAccuracy?: number | null;
+  readonly bestAccuracy?: number | null;
+  readonly finalTestLoss?: number | null;
+  readonly kappa?: number | null;
+  readonly hKappa?: number | null;
+  readonly validShare?: number | null;
+  readonly selfCheck?: number | null;
 }
 
 /** `experiment.json`. */

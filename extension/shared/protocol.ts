@@ -1,6 +1,6 @@
 /** Every message between the processes, as discriminated unions. Plain data only: it crosses process and webview borders. */
 
-import type { ExperimentRequest } from './experiments.ts';
+import type { ExperimentRequest, SweepRequest } from './experiments.ts';
 
 export type DeviceChoice = 'auto' | 'cpu' | 'cuda' | 'webgpu';
 
@@ -54,6 +54,7 @@ export interface InspectRequest {
 export type EngineRequest =
   | { readonly type: 'inspect'; readonly request: InspectRequest }
   | { readonly type: 'experiment'; readonly request: ExperimentRequest }
+  | { readonly type: 'sweep'; readonly request: SweepRequest }
   | { readonly type: 'cancel' };
 
 /** Where a run stands. */

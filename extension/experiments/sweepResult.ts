@@ -1,0 +1,299 @@
+import type { Run } from '../runs/store.ts';
+import type { Agreement, Chart, ExperimentResult, Series, SweepPoint, SweepRequest } from '../shared/experiments.ts';
+import type { StepLine } from '../shared/protocol.ts';
+import { isBelievable } from '../shared/verdict.ts';
+import { finite, listed, shown } from './format.ts';
+
+/** A line of `test.jsonl`: the test set at θ⁽ⁿ⁾. */
+export interface TestLine {
+  readonly step: number;
+  readonly loss: number;
+  readonly accuracy: number | null;
+}
+
+/** A finished point with what it measured. */
+export interface PointData {
+  readonly point: SweepPoint;
+  readonly run: Run;
+  readonly tests: readonly TestLine[];
+}
+
+/** Most curves of one picture. */
+const mostCurves = 16;
+
+/** The norm's curve above its floor p·√ε, on a logarithmic scale of its own where rounding allows. */
+export function aboveFloor(steps: readonly StepLine[], floor: number): (number | null)[] {
+  return steps.map(({ perturbedNorm }) => (perturbedNorm === null ? null : perturbedNorm - floor));
+}
+
+/**
+ * Where a norm has its hill: the largest value after its initial fall, which ends at the first minimum from which it
+ * rises by a hundredth. Null where it only falls.
+ */
+export function peakAfterFall(values: readonly (number | null)[]): number | null {
+  let least = Number.POSITIVE_INFINITY;
+  let peak: number | null = null;
+  for (const value of values) {
+    if (value === null) continue;
+    if (peak === null && value < least) least = value;
+    else if (peak === null && value > 1.01 * least) peak = value;
+    else if (peak !== null) peak = Math.max(peak, value);
+  }
+  return peak;
+}
+
+/** The norm where the loss first falls to `level`, between two steps by interpolation. */
+export function normAtLoss(
+  steps: readonly StepLine[],
+  norms: readonly (number | null)[],
+  level: number,
+): number | null {
+  for (let i = 0; i < steps.length; i++) {
+    const { loss } = steps[i];
+    if (loss === null || loss > level) continue;
+    const before = i === 0 ? null : steps[i - 1].loss;
+    const [from, to] = [norms[i - 1], norms[i]];
+    if (before === null || before === loss || from === null || from === undefined || to === null) return norms[i];
+    return to + ((level - loss) / (before - loss)) * (from - to);
+  }
+  return null;
+}
+
+/** Everything that a sweep says: numbers of each point, pictures, and one sentence. */
+export function summarise(
+  request: SweepRequest,
+  data: readonly PointData[],
+  parameters: number,
+): { points: SweepPoint[]; result: ExperimentResult } {
+  const curves = data.map((each) => {
+    const eps = each.run.header.optimizer.hyper.eps;
+    const floor = typeof eps === 'number' ? parameters * Math.sqrt(eps) : 0;
+    return { ...each, norms: aboveFloor(each.run.steps, floor) };
+  });
+  // Points are compared at the same loss: the smallest that each of them reaches. A point that diverged says nothing there.
+  const finished = curves.filter(({ point }) => point.status === 'finished');
+  const level = Math.max(
+    ...finished.map(({ run }) =>
+      run.steps.reduce(
+        (least, { loss }) => Math.min(least, loss ?? Number.POSITIVE_INFINITY),
+        Number.POSITIVE_INFINITY,
+      ),
+    ),
+  );
+  const points = curves.map(({ point, run, tests, norms }): SweepPoint => {
+    const last = run.steps.at(-1);
+    const measured = run.steps.findLast(({ kappa }) => kappa !== undefined);
+    const accuracies = tests.flatMap(({ accuracy }) => (accuracy === null ? [] : [accuracy]));
+    return {
+      ...point,
+      finalLoss: last?.loss ?? null,
+      peakNorm: peakAfterFall(norms),
+      finalNorm: norms.at(-1) ?? null,
+      normAtEqualLoss: point.status === 'finished' ? normAtLoss(run.steps, norms, level) : null,
+      finalAccuracy: tests.at(-1)?.accuracy ?? null,
+      bestAccuracy: accuracies.length > 0 ? Math.max(...accuracies) : null,
+      finalTestLoss: tests.at(-1) ? finite(tests.at(-1)!.loss) : null,
+      kappa: measured?.kappa ?? null,
+      hKappa: measured?.hKappa ?? null,
+      validShare: measured?.validShare ?? null,
+      selfCheck: measured?.selfCheck ?? null,
+    };
+  });
+  const { agreement, sentence } = judge(request, points);
+  return {
+    points,
+    result: {
+      sentence,
+      agreement,
+      numbers: Object.fromEntries(
+        points.flatMap((point) => [
+          [`peak ${point.label}`, point.peakNorm ?? null],
+          [`norm ${point.label}`, point.normAtEqualLoss ?? null],
+          ...(request.test ? [[`accuracy ${point.label}`, point.bestAccuracy ?? null]] : []),
+        ]),
+      ),
+      tables: [tableOf(request, points, level)],
+      charts: [...scatters(request, points), ...curveCharts(request, curves)],
+      notes: [
+        'Full batch. ‖∇E‖₁,ε is counted above its floor p·√ε, so that different ε compare; small batches can reverse the trends.',
+        ...points.flatMap(({ label, status, message }) => (status === 'failed' ? [`${label}: ${message}`] : [])),
+      ],
+    },
+  };
+}
+
+function tableOf(request: SweepRequest, points: readonly SweepPoint[], level: number): ExperimentResult['tables'][0] {
+  const tested = request.test !== undefined;
+  return {
+    title: `Points; the norm is compared where the loss is ${shown(level)}`,
+    columns: [
+      '',
+      'loss',
+      'peak norm',
+      'norm at equal loss',
+      'final norm',
+      ...(tested ? ['test accuracy', 'best'] : []),
+      'κ_eff',
+      'h·κ',
+      'valid',
+      'self-check',
+    ],
+    rows: points.map((point) => [
+      `${point.label}${point.status === 'failed' ? ' (diverged)' : ''}`,
+      point.finalLoss ?? null,
+      point.peakNorm ?? null,
+      point.normAtEqualLoss ?? null,
+      point.finalNorm ?? null,
+      ...(tested ? [percent(point.finalAccuracy), percent(point.bestAccuracy)] : []),
+      point.kappa ?? null,
+      point.hKappa ?? null,
+      percent(point.validShare),
+      point.selfCheck ?? null,
+    ]),
+  };
+}
+
+const percent = (share: number | null | undefined): string | null =>
+  share === null || share === undefined ? null : `${(100 * share).toFixed(1)} %`;
+
+/** For each numeric axis: peak norm, norm at equal loss and test accuracy against it, as in Figures 4 and 5. */
+function scatters(request: SweepRequest, points: readonly SweepPoint[]): Chart[] {
+  const measures = [
+    { id: 'peak', label: 'peak of ‖∇E‖₁,ε − p√ε after its initial fall', of: (point: SweepPoint) => point.peakNorm },
+    { id: 'norm', label: '‖∇E‖₁,ε − p√ε at equal loss', of: (point: SweepPoint) => point.normAtEqualLoss },
+    { id: 'accuracy', label: 'best test accuracy', of: (point: SweepPoint) => point.bestAccuracy },
+  ];
+  return request.axes.flatMap(({ name, values }) => {
+    if (!values.every((value) => typeof value === 'number')) return [];
+    const positive = values.every((value) => (value as number) > 0);
+    const scale = positive && (name === 'lr' || name === 'eps') ? 'log' : 'linear';
+    return measures.flatMap(({ id, label, of }): Chart[] => {
+      const known = points.filter((point) => of(point) !== null && of(point) !== undefined);
+      if (known.length === 0) return [];
+      const groups = new Map<string, SweepPoint[]>();
+      for (const point of known) {
+        const rest = Object.entries(point.values).flatMap(([axis, value]) =>
+          axis === name ? [] : [`${axis}=${value}`],
+        );
+        const key = rest.join(' ') || (request.seeds.length > 1 ? 'each seed' : 'each point');
+        groups.set(key, [...(groups.get(key) ?? []), point]);
+      }
+      const series = [...groups].map(
+        ([key, members]): Series => ({
+          label: key,
+          style: 'points',
+          x: members.map((point) => point.values[name] as number),
+          y: members.map((point) => of(point) ?? null),
+        }),
+      );
+      return [{ id: `${id}-by-${name}`, title: `By ${name}`, x: { label: name, scale }, y: { label }, series }];
+    });
+  });
+}
+
+/** Loss, norm and test accuracy by step, as in Figure 6. */
+function curveCharts(request: SweepRequest, curves: readonly (PointData & { norms: (number | null)[] })[]): Chart[] {
+  const some = curves.slice(0, mostCurves);
+  const more = curves.length > some.length ? ` (first ${some.length} of ${curves.length} points)` : '';
+  const frame = (id: string, title: string, y: string, scale: 'log' | 'linear') => ({
+    id,
+    title: `${title}${more}`,
+    x: { label: 'step (one full-batch epoch each)' },
+    y: { label: y, scale },
+  });
+  const charts: Chart[] = [
+    {
+      ...frame('loss', 'Training loss', 'loss', 'log'),
+      series: some.map(({ point, run }) => ({
+        label: point.label,
+        x: run.steps.map(({ step }) => step),
+        y: run.steps.map(({ loss }) => loss),
+      })),
+    },
+    {
+      ...frame('norms', 'Perturbed one-norm of the gradient above its floor', '‖∇E‖₁,ε − p√ε', 'log'),
+      series: some.map(({ point, run, norms }) => ({
+        label: point.label,
+        x: run.steps.map(({ step }) => step),
+        y: norms,
+      })),
+    },
+  ];
+  if (!request.test) return charts;
+  return [
+    ...charts,
+    {
+      ...frame('test-accuracy', 'Test accuracy', 'accuracy', 'linear'),
+      series: some.map(({ point, tests }) => ({
+        label: point.label,
+        x: tests.map(({ step }) => step),
+        y: tests.map(({ accuracy }) => accuracy),
+      })),
+    },
+  ];
+}
+
+/** Which way the norm should go as an axis grows, in full-batch training; undefined where the theory does not say. */
+const predictions: Readonly<Record<string, 1 | -1 | undefined>> = { beta2: 1, beta1: -1 };
+
+/** Average over seeds and other axes of the measure at each value of an axis, in order of the values. */
+function trendOf(points: readonly SweepPoint[], name: string, of: (point: SweepPoint) => number | null | undefined) {
+  const groups = new Map<number, number[]>();
+  for (const point of points) {
+    const [at, value] = [point.values[name], of(point)];
+    if (typeof at === 'number' && value !== null && value !== undefined)
+      groups.set(at, [...(groups.get(at) ?? []), value]);
+  }
+  return [...groups]
+    .sort(([a], [b]) => a - b)
+    .map(([at, values]) => ({ at, mean: values.reduce((sum, value) => sum + value / values.length, 0) }));
+}
+
+/**
+ * The theory of the paper, for Adam and a full batch: the norm is larger for larger β₂ and smaller for larger β₁. It is
+ * read off the peaks where every point has one, and at equal loss otherwise; only where the first-order theory holds is a
+ * contrary trend a disagreement.
+ */
+export function judge(
+  { axes, base }: SweepRequest,
+  points: readonly SweepPoint[],
+): { agreement: Agreement; sentence: string } {
+  const usable = points.filter(({ status }) => status === 'finished');
+  const lost = points.length - usable.length;
+  const tail = lost > 0 ? ` (${lost} of ${points.length} points diverged)` : '';
+  const peaks = usable.every(({ peakNorm }) => typeof peakNorm === 'number');
+  const of = (point: SweepPoint) => (peaks ? point.peakNorm : point.normAtEqualLoss);
+  const what = peaks ? 'the peak of ‖∇E‖₁,ε after its initial fall' : '‖∇E‖₁,ε at equal loss';
+  const trends = axes.flatMap(({ name }) => {
+    const trend = trendOf(usable, name, of);
+    return trend.length < 2 ? [] : [{ name, trend, rises: trend[trend.length - 1].mean > trend[0].mean }];
+  });
+  if (trends.length === 0)
+    return { agreement: 'undecided', sentence: `Too few points finished to see a trend${tail}.` };
+  const seen = `${what.charAt(0).toUpperCase()}${what.slice(1)} ${listed(
+    trends.map(({ name, trend, rises }) => {
+      const [first, last] = [trend[0], trend[trend.length - 1]];
+      return `${rises ? 'rises' : 'falls'} from ${shown(first.mean)} to ${shown(last.mean)} as ${name} grows from ${first.at} to ${last.at}`;
+    }),
+  )}${tail}`;
+  const adaptive = ['adam', 'adamw', 'nadam'].includes(base.optimizer);
+  const predicted = trends.filter(({ name }) => adaptive && predictions[name] !== undefined);
+  if (predicted.length === 0)
+    return { agreement: 'undecided', sentence: `${seen}; the theory names no sign for this.` };
+  const wrong = predicted.filter(({ name, rises }) => rises !== predictions[name]! > 0);
+  const names = listed(
+    predicted.map(({ name }) => `${predictions[name]! > 0 ? 'larger' : 'smaller'} for larger ${name}`),
+  );
+  const trusted = usable.every(isBelievable);
+  const caveat = trusted
+    ? ''
+    : '; at these step sizes only its signs can be compared, not its numbers (see "valid" and "self-check")';
+  if (wrong.length === 0)
+    return { agreement: 'agrees', sentence: `${seen}, as the theory says of full-batch training: ${names}${caveat}.` };
+  return trusted
+    ? { agreement: 'disagrees', sentence: `${seen}; the theory says of full-batch training: ${names}.` }
+    : {
+        agreement: 'undecided',
+        sentence: `${seen}; the theory says ${names}, but at these step sizes it does not hold at every point (see "valid" and "self-check").`,
+      };
+}

@@ -1,0 +1,258 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, fork } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { test } from 'node:test';
+import { parseCommand } from '../../extension/cli/options.ts';
+import { sweepCommand, sweepRequestOf } from '../../extension/cli/sweep.ts';
+import { inspect } from '../../extension/experiments/inspect.ts';
+import { readExperiment } from '../../extension/experiments/store.ts';
+import { plan, readSweep, sweep } from '../../extension/experiments/sweep.ts';
+import { judge, normAtLoss, peakAfterFall } from '../../extension/experiments/sweepResult.ts';
+import { readRun } from '../../extension/runs/store.ts';
+import type { SweepPoint, SweepRequest } from '../../extension/shared/experiments.ts';
+import type { StepLine } from '../../extension/shared/protocol.ts';
+
+const sample = ['--model', 'media/sample/digits.onnx', '--data', 'media/sample/digits.npz', '--limit', '100'];
+const requestFor = (...argv: string[]): SweepRequest =>
+  sweepRequestOf(parseCommand(sweepCommand, [...sample, '--threads', '1', ...argv]));
+
+async function inFolder(work: (folder: string) => Promise<void>): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'sweep-'));
+  try {
+    await work(folder);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+const quiet = (isCancelled = () => false) => ({
+  started: () => {},
+  progress: () => {},
+  get cancelled() {
+    return isCancelled();
+  },
+});
+
+test('points are all combinations, or the k-th values together, for every seed', () => {
+  const grid = plan(requestFor('--sweep', 'beta2=0.9,0.99', '--sweep', 'lr=1e-3,1e-4,1e-5', '--seeds', '0,3'));
+  assert.equal(grid.length, 12);
+  assert.equal(grid[3].point.label, 'beta2=0.9 lr=0.0001 seed=3');
+  assert.equal(grid[3].request.hyper.lr, 1e-4);
+  assert.equal(new Set(grid.map(({ point }) => point.folder)).size, 12);
+  const pairs = plan(requestFor('--sweep', 'beta2=0.9,0.99', '--sweep', 'lr=1e-3,1e-4', '--together'));
+  assert.deepEqual(
+    pairs.map(({ point }) => point.label),
+    ['beta2=0.9 lr=0.001', 'beta2=0.99 lr=0.0001'],
+  );
+});
+
+for (const [argv, message] of [
+  [[], /Nothing is swept/],
+  [['--sweep', 'momentum=0.9,0.8'], /names no hyper-parameter of Adam/],
+  [['--sweep', 'beta2'], /names no hyper-parameter of Adam/],
+  [['--sweep', 'beta2=0.9,x'], /has the value "x"/],
+  [['--sweep', 'beta2=0.9,0.9'], /has a value twice/],
+  [['--sweep', 'beta2=0.9', '--sweep', 'beta2=0.8'], /beta2 is given twice/],
+  [['--sweep', 'beta2=0.9', '--beta2', '0.8'], /beta2 is both swept and set/],
+  [['--sweep', 'beta2=0.9', '--seeds', '1,1'], /seeds is 1,1/],
+  [['--sweep', 'beta2=0.9', '--sweep', 'lr=1,2', '--together'], /different lengths: "beta2" 1, "lr" 2/],
+] as const) {
+  test(`refused: ${argv.join(' ')}`, () => {
+    assert.throws(() => plan(requestFor(...argv)), message);
+  });
+}
+
+test('each point is the run that inspecting gives, although they share a program; a test set is evaluated', () =>
+  inFolder(async (folder) => {
+    const out = join(folder, 'sweep');
+    const common = ['--steps', '12', '--every', '4', '--lr', '0.002', '--dtype', 'float64'];
+    const request = requestFor(
+      ...[
+        '--sweep',
+        'beta2=0.9,0.999',
+        '--sweep',
+        'eps-placement=inside,outside',
+        '--test-data',
+        'media/sample/digits.npz',
+      ],
+      ...['--test-every', '6', '--out', out, ...common],
+    );
+    const outcome = await sweep(request, 'cpu', quiet());
+    assert.equal(outcome.status, 'finished');
+    const { points } = readSweep(out);
+    assert.equal(points.length, 4);
+    for (const [i, { request: own, point }] of plan(request).entries()) {
+      const alone = join(folder, `alone-${i}`);
+      await inspect({ ...own, out: alone }, 'cpu', { ...quiet(), record: () => {} });
+      assert.deepEqual(readRun(join(out, point.folder)).steps, readRun(alone).steps, point.label);
+      assert.equal(points[i].status, 'finished');
+      assert.ok(points[i].kappa !== null && points[i].validShare! >= 0);
+      const tests = readFileSync(join(out, point.folder, 'test.jsonl'), 'utf8')
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line));
+      assert.deepEqual(
+        tests.map(({ step }) => step),
+        [0, 6, 12],
+      );
+      // The test set contains the training set and is of the same kind: the losses are close.
+      assert.ok(Math.abs(tests[2].loss - points[i].finalLoss!) < 0.2);
+      assert.equal(points[i].finalAccuracy, tests[2].accuracy);
+      assert.ok(tests[2].accuracy > tests[0].accuracy);
+    }
+    const { result } = readExperiment(out);
+    assert.equal(result!.tables[0].rows.length, 4);
+    const ids = result!.charts.map(({ id }) => id);
+    for (const id of ['norm-by-beta2', 'accuracy-by-beta2', 'loss', 'norms', 'test-accuracy'])
+      assert.ok(ids.includes(id) && existsSync(join(out, `${id}.svg`)), id);
+  }));
+
+test('seeds draw other weights of the same scale, seed 0 is the model itself', () =>
+  inFolder(async (folder) => {
+    const request = requestFor('--sweep', 'lr=1e-3', '--seeds', '0,1,2', '--steps', '1', '--out', folder);
+    await sweep(request, 'cpu', quiet());
+    const runs = readSweep(folder).points.map(({ folder: at }) => readRun(join(folder, at)).steps[0]);
+    assert.equal(new Set(runs.map(({ loss }) => loss)).size, 3);
+    const model = await (async () => {
+      const at = join(folder, 'own');
+      await inspect({ ...request.base, steps: 1, out: at }, 'cpu', { ...quiet(), record: () => {} });
+      return readRun(at).steps[0];
+    })();
+    assert.equal(runs[0].loss, model.loss);
+    for (const { loss } of runs) assert.ok(Math.abs(loss! - Math.log(10)) < 0.5);
+  }));
+
+test('a point that diverges is a result, and the others go on', () =>
+  inFolder(async (folder) => {
+    const request = requestFor('--sweep', 'lr=1e38,1e-3', '--steps', '3', '--out', folder);
+    assert.equal((await sweep(request, 'cpu', quiet())).status, 'finished');
+    const { points } = readSweep(folder);
+    assert.deepEqual(
+      points.map(({ status }) => status),
+      ['failed', 'finished'],
+    );
+    assert.match(points[0].message!, /no longer finite/);
+    assert.match(readExperiment(folder).result!.sentence, /Too few points finished|1 of 2 points diverged/);
+  }));
+
+test('a cancelled sweep continues without repeating what is finished', () =>
+  inFolder(async (folder) => {
+    const request = requestFor('--sweep', 'beta2=0.9,0.95,0.99', '--steps', '5', '--out', folder);
+    let calls = 0;
+    const first = await sweep(request, 'cpu', {
+      ...quiet(),
+      progress: ({ phase, step }) => {
+        if (phase === 'running' && step >= 1) calls++;
+      },
+      get cancelled() {
+        return calls > 0;
+      },
+    });
+    assert.equal(first.status, 'cancelled');
+    const before = readSweep(folder).points.map(({ status }) => status);
+    assert.equal(before[0], 'finished');
+    assert.notEqual(before[2], 'finished');
+    const path = join(folder, readSweep(folder).points[0].folder, 'steps.jsonl');
+    const { mtimeMs } = statSync(path);
+    assert.equal((await sweep(request, 'cpu', quiet())).status, 'finished');
+    assert.equal(statSync(path).mtimeMs, mtimeMs);
+    assert.ok(readSweep(folder).points.every(({ status, kappa }) => status === 'finished' && kappa !== undefined));
+    // Other settings in the same folder are refused, as are changed data.
+    await assert.rejects(
+      sweep({ ...request, seeds: [0, 1] }, 'cpu', quiet()),
+      /holds another sweep: its settings differ/,
+    );
+    const other = { ...request, base: { ...request.base, limit: 90 } };
+    await assert.rejects(sweep(other, 'cpu', quiet()), /holds another sweep/);
+  }));
+
+test('a killed sweep is resumed: finished points stay, the interrupted one is run again', () =>
+  inFolder(async (folder) => {
+    const request = requestFor(
+      '--sweep',
+      'beta2=0.9,0.95,0.99,0.999',
+      '--steps',
+      '400',
+      '--every',
+      '400',
+      '--out',
+      folder,
+    );
+    const child: ChildProcess = fork(resolve('dist/engineProcess.js'), [], {
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+      serialization: 'advanced',
+    });
+    await new Promise<void>((done) => {
+      child.on('message', (message) => {
+        const event = message as { type: string; progress?: { phase: string; step: number } };
+        // In the middle of the second point.
+        if (event.type === 'progress' && event.progress!.phase === 'running' && event.progress!.step > 1.05)
+          child.kill('SIGKILL');
+      });
+      child.on('exit', () => done());
+      child.send({ type: 'sweep', request });
+    });
+    const paths = readSweep(folder).points.map((point) => join(folder, point.folder));
+    assert.equal(readRun(paths[0]).header.status, 'finished');
+    assert.ok(readRun(paths[1]).interrupted);
+    assert.ok(!existsSync(paths[3]));
+    const { mtimeMs } = statSync(join(paths[0], 'steps.jsonl'));
+    assert.equal((await sweep(request, 'cpu', quiet())).status, 'finished');
+    assert.equal(statSync(join(paths[0], 'steps.jsonl')).mtimeMs, mtimeMs);
+    for (const path of paths) {
+      const run = readRun(path);
+      assert.equal(run.header.status, 'finished');
+      assert.equal(run.steps.at(-1)!.step, 400);
+    }
+    assert.equal(readdirSync(join(folder, 'points')).length, 4);
+    assert.ok(existsSync(join(folder, 'experiment.json')));
+  }));
+
+test('a folder with a damaged sweep.json is named', () =>
+  inFolder(async (folder) => {
+    writeFileSync(join(folder, 'sweep.json'), '{');
+    await assert.rejects(
+      sweep(requestFor('--sweep', 'lr=1,2', '--out', folder), 'cpu', quiet()),
+      /holds no readable sweep/,
+    );
+  }));
+
+test('the hill of a norm and the norm at equal loss', () => {
+  assert.equal(peakAfterFall([9, 5, 3, 4, 7, 6, 2]), 7);
+  assert.equal(peakAfterFall([9, 5, 3, 3.01, 2, 1]), null);
+  assert.equal(peakAfterFall([9, null, 3, 4]), 4);
+  assert.equal(peakAfterFall([]), null);
+  const line = (step: number, loss: number | null) => ({ step, loss }) as StepLine;
+  const steps = [line(0, 2), line(1, 1.5), line(2, 1), line(3, 0.5)];
+  assert.equal(normAtLoss(steps, [8, 6, 4, 2], 1.25), 5);
+  assert.equal(normAtLoss(steps, [8, 6, 4, 2], 2), 8);
+  assert.equal(normAtLoss(steps, [8, 6, 4, 2], 0.1), null);
+});
+
+test('the verdict of a sweep follows from its points', () => {
+  const request = requestFor('--sweep', 'beta2=0.9,0.99');
+  const point = (beta2: number, peakNorm: number | null, normAtEqualLoss: number, rest = {}): SweepPoint => ({
+    ...{
+      index: 0,
+      label: '',
+      values: { beta2 },
+      seed: 0,
+      folder: '',
+      status: 'finished',
+      validShare: 0.9,
+      selfCheck: 0.3,
+    },
+    ...{ peakNorm, normAtEqualLoss },
+    ...rest,
+  });
+  assert.equal(judge(request, [point(0.9, 3, 9), point(0.99, 4, 1)]).agreement, 'agrees');
+  assert.equal(judge(request, [point(0.9, 4, 1), point(0.99, 3, 9)]).agreement, 'disagrees');
+  const far = { selfCheck: 30 };
+  assert.equal(judge(request, [point(0.9, 4, 1, far), point(0.99, 3, 9, far)]).agreement, 'undecided');
+  assert.match(judge(request, [point(0.9, null, 1), point(0.99, 3, 9)]).sentence, /at equal loss rises from 1 to 9/);
+  assert.equal(judge(request, [point(0.9, 1, 1)]).agreement, 'undecided');
+  const sgd = { ...request, base: { ...request.base, optimizer: 'sgd' } };
+  assert.equal(judge(sgd, [point(0.9, 3, 9), point(0.99, 4, 1)]).agreement, 'undecided');
+});
