@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { dirname } from 'node:path';
 import { InspectorError } from '../shared/errors.ts';
 import type { EngineEvent, EngineRequest, InspectRequest } from '../shared/protocol.ts';
 
@@ -73,7 +74,14 @@ export class EngineClient {
 
   private start(): ChildProcess {
     if (this.child?.connected) return this.child;
-    const child = fork(this.script, [], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], serialization: 'advanced' });
+    const child = fork(this.script, [], {
+      cwd: dirname(this.script),
+      // The editor's own executable is a Node only where it is asked to be; its debugger's options are not for this process.
+      env: { ...process.env, ELECTRON_RUN_AS_NODE: '1' },
+      execArgv: [],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      serialization: 'advanced',
+    });
     child.once('exit', () => {
       if (this.child === child) this.child = undefined;
     });

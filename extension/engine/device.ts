@@ -6,7 +6,7 @@ import { GraphBuilder } from '../onnx/builder.ts';
 import { encodeModel } from '../onnx/write.ts';
 import { InspectorError } from '../shared/errors.ts';
 import type { DeviceChoice } from '../shared/protocol.ts';
-import { type Device, Session } from './session.ts';
+import { type Device, plainReason, Session } from './session.ts';
 
 /** Environment variable that makes the engine process probe a device and exit. */
 export const probeVariable = 'OPTIMIZER_BIAS_PROBE';
@@ -89,11 +89,4 @@ export async function probeDevice(device: Device): Promise<string | undefined> {
   } catch (error) {
     return plainReason((error as Error).message);
   }
-}
-
-/** The runtime's message without the place in its source code. */
-function plainReason(message: string): string {
-  const [line] = message.split('\n');
-  const told = line.replace(/^\S+\.(cc|h|cpp):\d+ .*? was false\. /, '');
-  return told.endsWith('.') ? told : `${told}.`;
 }

@@ -19,6 +19,7 @@ import type { Chunks } from './chunks.ts';
 import { Objective } from './objective.ts';
 import { perCoordinate } from './perCoordinate.ts';
 import type { Problem } from './problem.ts';
+import type { Device } from './session.ts';
 
 /** Most steps that one run of a program may take. */
 export const mostSteps = 4096;
@@ -87,8 +88,8 @@ export class Program {
   }
 
   /** The program for the runtime; with `block`, images lie in blocks of that many channels (CPU only, see `blockChannels`). */
-  encode(block?: number): { readonly bytes: Uint8Array; readonly nodes: number } {
-    const lowered = lower(this.graph);
+  encode(device: Device, block?: number): { readonly bytes: Uint8Array; readonly nodes: number } {
+    const lowered = lower(this.graph, device);
     const graph = block === undefined ? lowered : blockChannels(lowered, block);
     return { bytes: encodeModel(graph, { graphName: 'steps' }), nodes: nodeCount(graph) };
   }

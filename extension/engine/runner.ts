@@ -7,11 +7,12 @@ import {
   type TensorSums,
 } from '../optimizers/measures.ts';
 import type { Hyperparameters, Optimizer, StepSizes } from '../optimizers/optimizer.ts';
+import { InspectorError } from '../shared/errors.ts';
 import type { Chunks } from './chunks.ts';
 import { dataTensors } from './objective.ts';
 import type { Problem } from './problem.ts';
 import { mostSteps, Program, plainColumns, reachColumns, type Stage, selfCheckColumns } from './program.ts';
-import { type Device, imageBlock, Session } from './session.ts';
+import { type Device, imageBlock, plainReason, Session } from './session.ts';
 
 /** What was measured at θ⁽ⁿ⁾, for one parameter tensor. */
 export interface TensorRecord {
@@ -154,12 +155,16 @@ export class Runner {
       Session.create(bytes, device, threads, { optimise: nodes <= mostOptimised });
     if (block !== undefined) {
       try {
-        return await create(program.encode(block));
+        return await create(program.encode(device, block));
       } catch {
         // The general layout says what is wrong, if anything is.
       }
     }
-    return create(program.encode());
+    try {
+      return await create(program.encode(device));
+    } catch (error) {
+      throw runtimeFailure('load the program', device, error);
+    }
   }
 
   private async advance(loaded: Loaded, from: Position, most: number, arrays: boolean): Promise<Advance> {
@@ -204,7 +209,11 @@ export class Runner {
       ...(corrected ? ['statistics/low', 'statistics/high'] : []),
       ...(arrays ? ['next/gradient', 'next/normGradient', 'next/correction'] : []),
     ];
-    return loaded.session.run(feeds, wanted);
+    try {
+      return await loaded.session.run(feeds, wanted);
+    } catch (error) {
+      throw runtimeFailure(`take step ${from.step}`, this.options.device, error);
+    }
   }
 
   private position(step: number, results: ReadonlyMap<string, Tensor>): Position {
@@ -238,6 +247,20 @@ export class Runner {
       return recordOf(first + i, loss, tensors, loaded.program.options.corrected ? coefficients.stepSize : undefined);
     });
   }
+}
+
+/** What the runtime refuses or lacks memory for, in the words of this program; its own words are the reason. */
+function runtimeFailure(what: string, device: Device, error: unknown): InspectorError {
+  const reason = plainReason((error as Error).message);
+  const memory = /alloc|memory/i.test(reason);
+  const remedy = memory
+    ? 'Try a smaller --micro-batch.'
+    : device === 'cpu'
+      ? 'This should not happen; please report it with the model.'
+      : 'Try again with --device cpu.';
+  return new InspectorError(`ONNX Runtime could not ${what} on ${device.toUpperCase()}: ${reason}`, remedy, {
+    cause: error,
+  });
 }
 
 interface NamedSums {

@@ -73,3 +73,10 @@ export async function runtimeVersion(): Promise<string> {
   const { env } = await import('onnxruntime-node');
   return env.versions.node ?? env.versions.common;
 }
+
+/** The runtime's message without the place in its source code. */
+export function plainReason(message: string): string {
+  const [line] = message.split('\n');
+  const told = line.replace(/^.*\.(cc|h|cpp):\d+ .*? was false\. /, '');
+  return told.endsWith('.') ? told : `${told}.`;
+}

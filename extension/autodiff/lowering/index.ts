@@ -3,6 +3,7 @@ import { virtualOps } from '../../onnx/ops.ts';
 import { type Replacement, rewriteGraph } from '../../onnx/rewrite.ts';
 import { float32Lowerings } from './float32.ts';
 import { float64Lowerings } from './float64.ts';
+import { webgpuLowerings } from './webgpu.ts';
 
 const virtual: ReadonlySet<string> = new Set(virtualOps);
 
@@ -10,8 +11,11 @@ const virtual: ReadonlySet<string> = new Set(virtualOps);
  * The last step before a graph is written: operators that the runtime has no kernel for, or only a slow one, are spelled
  * out. It comes after differentiation, so derivatives are those of the operator and not of its approximation.
  */
-export function lower(graph: Graph): Graph {
-  return rewriteGraph(graph, (_, node) => lowerings(node));
+export function lower(graph: Graph, device: 'cpu' | 'cuda' | 'webgpu' = 'cpu'): Graph {
+  return rewriteGraph(
+    graph,
+    (_, node) => (device === 'webgpu' ? webgpuLowerings[node.opType] : undefined) ?? lowerings(node),
+  );
 }
 
 function lowerings(node: Node): Replacement | undefined {
