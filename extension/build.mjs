@@ -5,7 +5,12 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const entryPoints = ['extension/cli.ts', 'extension/engineProcess.ts', 'extension/extension.ts']
+const entryPoints = [
+  'extension/cli.ts',
+  'extension/engineProcess.ts',
+  'extension/modelProcess.ts',
+  'extension/extension.ts',
+]
   .map((path) => join(root, path))
   .filter((path) => existsSync(path));
 
@@ -33,6 +38,7 @@ export async function bundleWebviews(options = {}) {
     entryPoints: [
       { in: join(root, 'webview/panel.ts'), out: 'panel' },
       { in: join(root, 'webview/panel.css'), out: 'panel' },
+      { in: join(root, 'webview/model.ts'), out: 'model' },
     ],
     outdir: join(root, 'dist', 'webview'),
     bundle: true,

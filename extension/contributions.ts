@@ -1,4 +1,5 @@
 import { RULES, SEVERITIES } from './configs/rules.ts';
+import { customEditors, icons, menus, views, viewsContainers, viewsWelcome, walkthroughs } from './places.ts';
 
 /**
  * Everything that the manifest contributes, typed once. `package.json` holds the result of `contributes()` and
@@ -11,6 +12,20 @@ export const LANGUAGES = ['python', 'yaml', 'json', 'jsonc', 'toml'] as const;
 
 /** What each command takes when it is run by a link or a button; from the palette all are run without arguments. */
 export interface CommandArguments {
+  /** Inspects the configuration at a position of a document, a model (`where` is the .onnx file), or what the cursor is at. */
+  'optimizerBias.inspect': [where?: string | Address, line?: number, character?: number];
+  'optimizerBias.stop': [];
+  /** Repeats the run in a folder, or the last one, with the settings as they are now. */
+  'optimizerBias.rerun': [folder?: string | RunItem];
+  'optimizerBias.retryOnCpu': [];
+  'optimizerBias.openPanel': [];
+  'optimizerBias.trySample': [];
+  'optimizerBias.setUpGpu': [];
+  'optimizerBias.openRun': [item?: RunItem];
+  'optimizerBias.compareRuns': [item?: RunItem, items?: readonly RunItem[]];
+  'optimizerBias.renameRun': [item?: RunItem];
+  'optimizerBias.deleteRun': [item?: RunItem, items?: readonly RunItem[]];
+  'optimizerBias.revealRun': [item?: RunItem];
   /** Shows the hover of the configuration at a position of a document, or of the one nearest to the cursor. */
   'optimizerBias.explain': [uri?: string, line?: number, character?: number];
   'optimizerBias.goToOptimizer': [];
@@ -19,10 +34,32 @@ export interface CommandArguments {
   'optimizerBias.showLog': [];
 }
 
+/** The address of a file, as the editor hands it to commands of its menus. */
+export interface Address {
+  toString(): string;
+}
+
+/** An entry of the Runs view. */
+export interface RunItem {
+  readonly folder: string;
+}
+
 export type CommandId = keyof CommandArguments;
 
 /** When a command shows in the palette; the key makes sure that none is forgotten. */
 const COMMANDS: { readonly [K in CommandId]: { readonly when?: string } } = {
+  'optimizerBias.inspect': {},
+  'optimizerBias.stop': { when: 'optimizerBias.running' },
+  'optimizerBias.rerun': { when: 'optimizerBias.hasRun' },
+  'optimizerBias.retryOnCpu': { when: 'optimizerBias.hasRun' },
+  'optimizerBias.openPanel': {},
+  'optimizerBias.trySample': {},
+  'optimizerBias.setUpGpu': {},
+  'optimizerBias.openRun': {},
+  'optimizerBias.compareRuns': {},
+  'optimizerBias.renameRun': { when: 'false' },
+  'optimizerBias.deleteRun': { when: 'false' },
+  'optimizerBias.revealRun': { when: 'false' },
   'optimizerBias.explain': { when: `editorLangId =~ /^(${LANGUAGES.join('|')})$/` },
   'optimizerBias.goToOptimizer': { when: `editorLangId =~ /^(${LANGUAGES.join('|')})$/` },
   'optimizerBias.openDocumentation': {},
@@ -37,6 +74,7 @@ export interface SettingTypes {
   'hover.enabled': boolean;
   'codeLens.enabled': boolean;
   'inlayHints.enabled': boolean;
+  'decorations.enabled': boolean;
   'diagnostics.enabled': boolean;
   'diagnostics.severity': SeverityOverrides;
 }
@@ -57,6 +95,7 @@ export const SETTINGS: { readonly [K in SettingId]: Setting<SettingTypes[K]> } =
   'hover.enabled': flag(true),
   'codeLens.enabled': flag(true),
   'inlayHints.enabled': flag(false),
+  'decorations.enabled': flag(true),
   'diagnostics.enabled': flag(true),
   'diagnostics.severity': {
     default: {},
@@ -84,8 +123,10 @@ export function contributes() {
       command,
       title: `%command.${command.slice(PREFIX.length + 1)}%`,
       category: '%category%',
+      ...(icons[command] && { icon: icons[command] }),
     })),
     menus: {
+      ...menus,
       commandPalette: commands.flatMap(([command, { when }]) => (when ? [{ command, when }] : [])),
     },
     configuration: {
@@ -97,13 +138,22 @@ export function contributes() {
         ]),
       ),
     },
+    viewsContainers,
+    views,
+    viewsWelcome,
+    customEditors,
+    walkthroughs,
     // The editor itself does not know this language.
     languages: [{ id: 'toml', extensions: ['.toml'], aliases: ['TOML'] }],
   };
 }
 
-/** Commands activate by themselves. */
-export const activationEvents = (): string[] => LANGUAGES.map((language) => `onLanguage:${language}`);
+/** Commands, views and editors activate by themselves. */
+export const activationEvents = (): string[] => [
+  ...LANGUAGES.map((language) => `onLanguage:${language}`),
+  'onWebviewPanel:optimizerBias.panel',
+  'workspaceContains:.optimizer-bias.json',
+];
 
 export const restrictedConfigurations = (): string[] =>
   Object.entries<Setting<unknown>>(SETTINGS).flatMap(([id, { restricted }]) => (restricted ? [`${PREFIX}.${id}`] : []));

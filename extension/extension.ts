@@ -6,18 +6,31 @@ import { registerDiagnostics } from './features/diagnostics.ts';
 import { registerDocumentation } from './features/documentation.ts';
 import { registerHover } from './features/hover.ts';
 import { registerInlayHints } from './features/inlayHints.ts';
+import { Inspections } from './features/inspect/inspections.ts';
+import { registerInspect } from './features/inspect.ts';
 import { registerLanguageStatus } from './features/languageStatus.ts';
+import { registerModelEditor } from './features/modelEditor.ts';
+import { Panel } from './features/panel.ts';
 import { registerQuickFixes } from './features/quickFixes.ts';
+import { registerRunsView } from './features/runsView.ts';
+import { registerSample } from './features/sample.ts';
 import { Settings } from './features/settings.ts';
+import { registerSetUpGpu } from './features/setUpGpu.ts';
+import { StrengthDecorations } from './features/strengthDecorations.ts';
 
-export function activate({ subscriptions }: vscode.ExtensionContext): void {
+export function activate(context: vscode.ExtensionContext): void {
+  const { subscriptions, extensionUri } = context;
   const log = vscode.window.createOutputChannel('Optimizer Bias', { log: true });
   const settings = new Settings();
   const configurations = new Configurations(log);
+  const inspections = new Inspections(extensionUri, log);
+  const panel = new Panel(extensionUri, inspections, log);
   subscriptions.push(
     log,
     settings,
     configurations,
+    inspections,
+    panel,
     registerCommands(configurations, settings, log),
     registerDocumentation(),
     registerHover(configurations, settings),
@@ -26,5 +39,11 @@ export function activate({ subscriptions }: vscode.ExtensionContext): void {
     registerDiagnostics(configurations, settings),
     registerQuickFixes(configurations, settings),
     registerLanguageStatus(configurations),
+    registerInspect(configurations, inspections, panel, log),
+    new StrengthDecorations(panel, configurations, settings),
+    registerRunsView(panel, inspections),
+    registerModelEditor(extensionUri, log),
+    registerSample(context),
+    registerSetUpGpu(extensionUri, log),
   );
 }

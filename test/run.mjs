@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { bundle } from '../extension/build.mjs';
+import { bundle, bundleWebviews } from '../extension/build.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const patterns = process.argv.slice(2);
@@ -19,7 +19,7 @@ if (found.length === 0) {
 // A folder of its own for each run, so that two runs do not disturb each other.
 const out = join(root, 'dist', 'test', String(process.pid));
 mkdirSync(out, { recursive: true });
-await bundle();
+await Promise.all([bundle(), bundleWebviews()]);
 await bundle({ entryPoints: found.map((file) => join(root, 'test', file)), outdir: out, outbase: join(root, 'test') });
 const files = found.map((file) => relative(root, join(out, file.replace(/\.ts$/, '.js'))));
 const { status } = spawnSync(process.execPath, ['--test', '--test-reporter=spec', '--test-concurrency=2', ...files], {

@@ -69,6 +69,10 @@ export class LineChart {
     this.canvas.addEventListener('dblclick', () => this.zoom());
     this.canvas.addEventListener('keydown', (event) => this.key(event));
     this.canvas.addEventListener('blur', () => this.read(-1));
+    // A tab that comes to the front gives its charts a size only then.
+    new ResizeObserver(() => {
+      if (!this.chart && !this.canvas.hidden && this.canvas.offsetParent !== null) this.draw();
+    }).observe(this.element);
     this.table.addEventListener('toggle', () => this.fillTable());
   }
 

@@ -83,7 +83,7 @@ export function tabs(
 ): { readonly element: HTMLElement; activate(id: string): void } {
   const element = h(
     'vscode-panels',
-    { 'aria-label': 'Views' },
+    { 'aria-label': 'Views', activeindicator: 'false' },
     ...views.map(({ id, title }) => h('vscode-panel-tab', { id: `tab-${id}` }, title)),
     ...views.map(({ id, element: view }) => h('vscode-panel-view', { id: `view-${id}` }, view)),
   );
@@ -93,7 +93,7 @@ export function tabs(
   requestAnimationFrame(() => requestAnimationFrame(() => (ready = true)));
   element.addEventListener('change', (event) => {
     if (event.target !== element || !ready) return;
-    const id = element.getAttribute('activeid')?.replace(/^tab-/, '');
+    const id = (element as HTMLElement & { activeid?: string }).activeid?.replace(/^tab-/, '');
     if (id) show(id);
   });
   return {

@@ -2,6 +2,7 @@ import * as vscode from 'vscode';
 import type { OptimizerConfig } from '../configs/config.ts';
 import { codeLensText } from '../configs/hover.ts';
 import { type Configurations, rangeIn, SELECTOR } from './configurations.ts';
+import { configuredOptimizer } from './inspect/hyper.ts';
 import type { Settings } from './settings.ts';
 import { typedCommand } from './typedCommand.ts';
 
@@ -22,6 +23,9 @@ function lenses(document: vscode.TextDocument, config: OptimizerConfig): vscode.
   const { line, character } = range.start;
   const commands = [
     typedCommand(codeLensText(config), 'optimizerBias.explain', document.uri.toString(), line, character),
+    ...(configuredOptimizer(config)
+      ? [typedCommand(vscode.l10n.t('Inspect…'), 'optimizerBias.inspect', document.uri.toString(), line, character)]
+      : []),
   ];
   return commands.map((command) => new vscode.CodeLens(range, command));
 }

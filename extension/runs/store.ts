@@ -101,7 +101,8 @@ export function readRun(folder: string): Run {
   return { folder, header, steps, interrupted: header.status === 'running' && !isAlive(header.process) };
 }
 
-function isAlive(process_: number): boolean {
+/** Whether a process of this machine still runs. */
+export function isAlive(process_: number): boolean {
   try {
     process.kill(process_, 0);
     return true;

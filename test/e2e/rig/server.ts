@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, openSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -33,7 +33,15 @@ const QUIET: Readonly<Record<string, unknown>> = {
 };
 
 /** What a user installs, without the packaging: the manifest and the bundle. */
-const SHIPPED = ['package.json', 'package.nls.json', 'dist/extension.js', 'media/icon.png'];
+const SHIPPED = [
+  'package.json',
+  'package.nls.json',
+  'dist/extension.js',
+  'dist/engineProcess.js',
+  'dist/modelProcess.js',
+  'dist/webview',
+  'media',
+];
 
 export interface Server {
   readonly url: string;
@@ -48,6 +56,8 @@ export interface Server {
 export interface ServerOptions {
   /** Files of the workspace by relative path. */
   readonly files: Readonly<Record<string, string>>;
+  /** Further files of the workspace: copies of files of the repository. */
+  readonly copies?: Readonly<Record<string, string>>;
   /** User settings, in addition to the quiet ones. */
   readonly settings?: Readonly<Record<string, unknown>>;
   /** Whether workspaces are trusted without being asked for; default true. */
@@ -55,7 +65,12 @@ export interface ServerOptions {
 }
 
 /** Starts VS Code's server on a free port of the loopback interface, in a temporary folder that `stop` removes. */
-export async function startServer({ files, settings = {}, trusted = true }: ServerOptions): Promise<Server> {
+export async function startServer({
+  files,
+  copies = {},
+  settings = {},
+  trusted = true,
+}: ServerOptions): Promise<Server> {
   const { node, server } = installVsCode();
   const root = mkdtempSync(join(tmpdir(), 'optimizer-bias-e2e-'));
   const folder = (name: string) => {
@@ -67,6 +82,7 @@ export async function startServer({ files, settings = {}, trusted = true }: Serv
     mkdirSync(join(workspace, path, '..'), { recursive: true });
     writeFileSync(join(workspace, path), text);
   }
+  for (const [path, source] of Object.entries(copies)) cpSync(source, join(workspace, path));
   const user = folder('user');
   const userSettings = { ...QUIET, 'security.workspace.trust.enabled': !trusted, ...settings };
   writeFileSync(join(folder('user/User'), 'settings.json'), JSON.stringify(userSettings));
@@ -107,6 +123,8 @@ function installExtension(extensions: string): void {
   const { publisher, name, version } = JSON.parse(readFileSync('package.json', 'utf8'));
   const target = join(extensions, `${publisher}.${name}-${version}`);
   for (const path of SHIPPED) cpSync(path, join(target, path), { recursive: true });
+  // The runtime is large and does not change.
+  symlinkSync(realpathSync('node_modules'), join(target, 'node_modules'));
 }
 
 /** VS Code must not take itself for a child of the VS Code or npm that runs the tests. */

@@ -1,0 +1,20 @@
+import { isAbsolute, resolve } from 'node:path';
+import * as vscode from 'vscode';
+import type { Configurations } from '../configurations.ts';
+import { type ConfiguredOptimizer, configuredOptimizer } from './hyper.ts';
+
+/** The optimizer that a run's configuration describes now; undefined where it is gone. */
+export async function currentOptimizer(
+  directory: string,
+  { path, index }: { readonly path: string; readonly index: number },
+  configurations: Configurations,
+): Promise<ConfiguredOptimizer | undefined> {
+  try {
+    const file = vscode.Uri.file(isAbsolute(path) ? path : resolve(directory, path));
+    const document = await vscode.workspace.openTextDocument(file);
+    const config = configurations.in(document)[index];
+    return config && configuredOptimizer(config);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,150 @@
+import { basename, join } from 'node:path';
+import * as vscode from 'vscode';
+import { EngineClient } from '../../engine/client.ts';
+import { type RunSource, writeSource } from '../../runs/source.ts';
+import { InspectorError } from '../../shared/errors.ts';
+import type { EngineEvent, InspectRequest, Progress, RunHeader, StepLine } from '../../shared/protocol.ts';
+import { forEditor } from './targets.ts';
+
+/** Something that is inspected, and where its settings come from. */
+export interface Inspection {
+  readonly request: InspectRequest;
+  readonly source: RunSource | undefined;
+}
+
+/** An inspection that failed: cause, remedy, and what can be tried. */
+export interface Failure {
+  readonly message: string;
+  readonly remedy: string | undefined;
+  readonly retry: 'cpu' | 'again' | 'change';
+}
+
+export type InspectionEvent =
+  | { readonly type: 'starting'; readonly title: string }
+  | { readonly type: 'started'; readonly folder: string; readonly header: RunHeader }
+  | { readonly type: 'progress'; readonly progress: Progress; readonly title: string }
+  | { readonly type: 'record'; readonly folder: string; readonly record: StepLine }
+  | { readonly type: 'ended'; readonly folder: string | undefined; readonly failure: Failure | undefined };
+
+/** Runs inspections, one at a time for each window, each in an engine process of its own that ends with it. */
+export class Inspections implements vscode.Disposable {
+  private readonly emitter = new vscode.EventEmitter<InspectionEvent>();
+  readonly onEvent = this.emitter.event;
+  private running: { readonly client: EngineClient; stopped: boolean } | undefined;
+  private lastInspection: Inspection | undefined;
+
+  constructor(
+    private readonly extension: vscode.Uri,
+    private readonly log: vscode.LogOutputChannel,
+  ) {}
+
+  /** What was run last in this window. */
+  get last(): Inspection | undefined {
+    return this.lastInspection;
+  }
+
+  get isRunning(): boolean {
+    return this.running !== undefined;
+  }
+
+  /** Runs to the end; never throws. Another inspection that still runs is stopped first, if the user agrees. */
+  async run(inspection: Inspection): Promise<void> {
+    if (this.running && !(await this.replace())) return;
+    const { request, source } = inspection;
+    this.lastInspection = inspection;
+    const title = basename(request.model);
+    const client = new EngineClient(join(this.extension.fsPath, 'dist', 'engineProcess.js'));
+    const running = { client, stopped: false };
+    this.running = running;
+    this.log.info(
+      `Inspecting ${request.model} with ${request.data ?? request.x ?? 'no data'}: ${JSON.stringify(request)}`,
+    );
+    this.emitter.fire({ type: 'starting', title });
+    let folder: string | undefined;
+    let failure: Failure | undefined;
+    try {
+      const last = await client.inspect(request, (event) => {
+        if (event.type === 'started') {
+          folder = event.folder;
+          if (source) this.remember(folder, source);
+        }
+        this.forward(event, folder, title);
+      });
+      if (last.type === 'failed') {
+        this.log.error(last.stack ?? last.message);
+        failure = failureOf(last.message, request, false);
+      }
+    } catch (error) {
+      if (!running.stopped) {
+        this.log.error(error as Error);
+        const text =
+          error instanceof InspectorError && error.remedy
+            ? `${error.message}\n${error.remedy}`
+            : (error as Error).message;
+        failure = failureOf(text, request, true);
+      }
+    } finally {
+      // Ends the process: what it held in native memory goes back to the system.
+      client.dispose();
+      this.running = undefined;
+    }
+    this.log.info(failure ? `Failed: ${failure.message}` : `Finished: ${folder}`);
+    this.emitter.fire({ type: 'ended', folder, failure });
+  }
+
+  /** Stops what is running, after its current step where it still answers. */
+  stop(): void {
+    if (!this.running) return;
+    this.running.stopped = true;
+    this.running.client.cancel();
+  }
+
+  dispose(): void {
+    this.running?.client.dispose();
+    this.emitter.dispose();
+  }
+
+  private async replace(): Promise<boolean> {
+    const stop = vscode.l10n.t('Stop It and Start');
+    const answer = await vscode.window.showInformationMessage(
+      vscode.l10n.t('Another inspection is still running.'),
+      stop,
+    );
+    if (answer !== stop) return false;
+    const ended = new Promise<void>((resolve) => {
+      const subscription = this.onEvent(({ type }) => {
+        if (type !== 'ended') return;
+        subscription.dispose();
+        resolve();
+      });
+    });
+    if (!this.running) return true;
+    this.stop();
+    await ended;
+    return true;
+  }
+
+  private remember(folder: string, source: RunSource): void {
+    try {
+      writeSource(folder, source);
+    } catch (error) {
+      this.log.warn((error as Error).message);
+    }
+  }
+
+  private forward(event: EngineEvent, folder: string | undefined, title: string): void {
+    if (event.type === 'started') this.emitter.fire({ type: 'started', folder: event.folder, header: event.run });
+    else if (event.type === 'progress') this.emitter.fire({ ...event, title });
+    else if (event.type === 'record' && folder !== undefined)
+      this.emitter.fire({ type: 'record', folder, record: event.record });
+  }
+}
+
+/** The engine's message: its first line is the cause, the rest the remedy. */
+function failureOf(text: string, request: InspectRequest, died: boolean): Failure {
+  const [message, ...rest] = text.split('\n');
+  const remedy = forEditor(rest.join('\n')) || undefined;
+  const notHere = /device (cuda|webgpu) cannot be used/.test(message);
+  const retry = request.device !== 'cpu' && (died || notHere) ? 'cpu' : died ? 'again' : 'change';
+  return { message: forEditor(message), remedy, retry };
+}

@@ -1,0 +1,90 @@
+/** Where the manifest puts commands, views and pages, beside the palette. Texts are in `package.nls.json`. */
+
+const trusted = 'isWorkspaceTrusted';
+const inRuns = 'view == optimizerBias.runs';
+const onRun = `${inRuns} && viewItem =~ /^run/`;
+
+const item = (command: string, when: string, group: string) => ({ command, when, group });
+
+export const menus = {
+  'explorer/context': [
+    item('optimizerBias.inspect', `resourceExtname == .onnx && resourceScheme == file && ${trusted}`, '2_workspace@9'),
+  ],
+  'editor/context': [
+    item(
+      'optimizerBias.inspect',
+      `editorLangId =~ /^(python|yaml|json|jsonc|toml)$/ && optimizerBias.hasOptimizer && ${trusted}`,
+      'z_commands@9',
+    ),
+  ],
+  'view/title': [
+    item('optimizerBias.inspect', inRuns, 'navigation@1'),
+    item('optimizerBias.compareRuns', inRuns, 'navigation@2'),
+    item('optimizerBias.setUpGpu', inRuns, '2_tools@1'),
+    item('optimizerBias.trySample', inRuns, '2_tools@2'),
+  ],
+  'view/item/context': [
+    item('optimizerBias.openRun', onRun, 'inline@1'),
+    item('optimizerBias.openRun', onRun, '1_open@1'),
+    item('optimizerBias.compareRuns', onRun, '1_open@2'),
+    item('optimizerBias.rerun', `${onRun} && ${trusted}`, '1_open@3'),
+    item('optimizerBias.revealRun', onRun, '2_file@1'),
+    item('optimizerBias.renameRun', onRun, '7_modification@1'),
+    item('optimizerBias.deleteRun', onRun, '7_modification@2'),
+  ],
+};
+
+/** Commands of the Runs view's own entries and buttons have icons. */
+export const icons: Readonly<Record<string, string>> = {
+  'optimizerBias.inspect': '$(play)',
+  'optimizerBias.openRun': '$(open-preview)',
+  'optimizerBias.compareRuns': '$(diff)',
+};
+
+export const viewsContainers = {
+  activitybar: [{ id: 'optimizerBias', title: '%category%', icon: 'media/view.svg' }],
+};
+
+export const views = {
+  optimizerBias: [
+    { id: 'optimizerBias.runs', name: '%view.runs%', icon: 'media/view.svg', contextualTitle: '%category%' },
+  ],
+};
+
+export const viewsWelcome = [
+  { view: 'optimizerBias.runs', contents: '%welcome.runs%', when: trusted },
+  { view: 'optimizerBias.runs', contents: '%welcome.untrusted%', when: `!${trusted}` },
+];
+
+export const customEditors = [
+  {
+    viewType: 'optimizerBias.model',
+    displayName: '%editor.model%',
+    selector: [{ filenamePattern: '*.onnx' }],
+    priority: 'default',
+  },
+];
+
+const step = (id: string, completion: readonly string[], media: object) => ({
+  id,
+  title: `%walkthrough.${id}.title%`,
+  description: `%walkthrough.${id}.description%`,
+  media,
+  completionEvents: completion,
+});
+const picture = (name: string) => ({ svg: `media/walkthrough/${name}.svg`, altText: `%walkthrough.${name}.picture%` });
+
+export const walkthroughs = [
+  {
+    id: 'start',
+    title: '%walkthrough.title%',
+    description: '%walkthrough.description%',
+    steps: [
+      step('hover', ['onCommand:optimizerBias.explain', 'onCommand:optimizerBias.goToOptimizer'], picture('hover')),
+      step('sample', ['onCommand:optimizerBias.trySample'], picture('sample')),
+      step('inspect', ['onCommand:optimizerBias.inspect'], picture('inspect')),
+      step('compare', ['onCommand:optimizerBias.compareRuns'], picture('compare')),
+      step('export', ['onCommand:optimizerBias.openDocumentation'], picture('export')),
+    ],
+  },
+];

@@ -1,0 +1,60 @@
+import { existsSync, readdirSync, readFileSync, renameSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { InspectorError, quoteName } from '../shared/errors.ts';
+import type { RunHeader } from '../shared/protocol.ts';
+import { isAlive } from './store.ts';
+
+/** A run as lists show it: without its steps. */
+export interface RunEntry {
+  readonly folder: string;
+  readonly name: string;
+  readonly header: RunHeader;
+  readonly interrupted: boolean;
+}
+
+/** A larger run.json is not one of ours. */
+const largestHeader = 16 * 2 ** 20;
+
+/** The runs below `runs/` of a folder, the latest first. What is no run, or cannot be read, is left out. */
+export function listRuns(directory: string): RunEntry[] {
+  const parent = join(directory, 'runs');
+  if (!existsSync(parent)) return [];
+  return readdirSync(parent, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .flatMap(({ name }) => readEntry(join(parent, name)) ?? [])
+    .sort((a, b) => b.header.started.localeCompare(a.header.started));
+}
+
+function readEntry(folder: string): RunEntry | undefined {
+  try {
+    const path = join(folder, 'run.json');
+    if (statSync(path).size > largestHeader) return undefined;
+    const header = JSON.parse(readFileSync(path, 'utf8')) as RunHeader;
+    if (header.format !== 1 || typeof header.started !== 'string' || !header.optimizer || !header.model)
+      return undefined;
+    const interrupted = header.status === 'running' && !isAlive(header.process);
+    return { folder, name: basename(folder), header, interrupted };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Gives a run another name; returns its new folder. Throws an InspectorError where the name is not possible or taken. */
+export function renameRun(folder: string, name: string): string {
+  const problem = nameProblem(name);
+  if (problem) throw new InspectorError(problem);
+  const target = join(dirname(folder), name);
+  if (target === folder) return folder;
+  if (existsSync(target))
+    throw new InspectorError(`There is a run ${quoteName(name)} already.`, 'Choose another name.');
+  renameSync(folder, target);
+  return target;
+}
+
+/** Why a text cannot be the name of a run; undefined where it can. */
+export function nameProblem(name: string): string | undefined {
+  if (name.trim() === '') return 'A run needs a name.';
+  if (/[<>:"/\\|?*\u0000-\u001f]/.test(name) || /^\.+$|[. ]$/.test(name))
+    return 'A name is also that of a folder: it has none of < > : " / \\ | ? * and does not end in a dot or a space.';
+  return name.length > 120 ? 'A name has at most 120 characters.' : undefined;
+}
