@@ -1,15 +1,14 @@
 import { join } from 'node:path';
-import { EngineClient } from '../engine/client.ts';
 import { lossNames } from '../engine/loss.ts';
 import type { Framework } from '../optimizers/optimizer.ts';
 import { optimizerNamed, optimizers } from '../optimizers/registry.ts';
 import { scheduleKinds } from '../optimizers/schedules.ts';
 import { readRun } from '../runs/store.ts';
-import { InspectorError } from '../shared/errors.ts';
-import type { EngineEvent, InspectRequest, Progress } from '../shared/protocol.ts';
+import type { InspectRequest, Progress } from '../shared/protocol.ts';
+import { runInEngine } from './engine.ts';
 import { type Command, type Given, type Option, UsageError } from './options.ts';
 import { renderRun } from './report.ts';
-import { bar, duration, number, ProgressLine } from './text.ts';
+import { bar, duration, number } from './text.ts';
 
 const frameworks: readonly Framework[] = ['pytorch', 'keras', 'optax', 'paper'];
 
@@ -128,32 +127,7 @@ export const inspectCommand: Command = {
   async run(given) {
     const request = requestOf(given);
     const json = given.values.has('json');
-    const client = new EngineClient(join(__dirname, 'engineProcess.js'));
-    const line = new ProgressLine(process.stderr);
-    let interrupts = 0;
-    const interrupt = () => {
-      interrupts++;
-      if (interrupts > 1) client.dispose();
-      else client.cancel();
-    };
-    process.on('SIGINT', interrupt);
-    process.on('SIGTERM', interrupt);
-    let last: EngineEvent;
-    try {
-      last = await client.inspect(request, (event) => {
-        if (event.type === 'progress') line.update(progressText(event.progress));
-      });
-    } finally {
-      line.clear();
-      client.dispose();
-      process.off('SIGINT', interrupt);
-      process.off('SIGTERM', interrupt);
-    }
-    if (last.type === 'failed') {
-      const kept = last.folder ? `\nThe run so far: ${last.folder}` : '';
-      throw new InspectorError(`${last.message}${kept}`, undefined, { cause: last.stack });
-    }
-    if (last.type !== 'finished') throw new Error(`unexpected event ${last.type}`);
+    const last = await runInEngine({ type: 'inspect', request }, progressText);
     const run = readRun(last.folder);
     process.stdout.write(
       json ? `${JSON.stringify({ folder: run.folder, run: run.header, steps: run.steps })}\n` : renderRun(run),

@@ -1,7 +1,7 @@
 import type { Run } from '../runs/store.ts';
 import type { StepLine, TensorLine } from '../shared/protocol.ts';
 import { capitalised, doubt, isBelievable, sentence, strength } from '../shared/verdict.ts';
-import { number, percent, shorten, styles, table, thousands } from './text.ts';
+import { number, percent, setting, shorten, styles, table, thousands } from './text.ts';
 
 /** Most rows of the table; the rest is summed up in a line. */
 const mostRows = 60;
@@ -16,7 +16,7 @@ export function renderRun(run: Run): string {
   const lines: string[] = [];
   const { name, title, hyper } = header.optimizer;
   const settings = Object.entries(hyper)
-    .map(([key, value]) => `${key} ${value}`)
+    .map(([key, value]) => `${key} ${setting(value)}`)
     .join(', ');
   const model = header.model.path.split(/[/\\]/).at(-1) ?? '';
   lines.push(

@@ -1,25 +1,4 @@
-/** Three significant digits, with a real minus sign; an en dash where there is no value. */
-export function number(value: number | null | undefined, sign = false): string {
-  if (value === null || value === undefined || Number.isNaN(value)) return '–';
-  if (!Number.isFinite(value)) return value > 0 ? '∞' : '−∞';
-  const size = Math.abs(value);
-  const text =
-    size === 0
-      ? '0'
-      : size >= 1e5 || size < 1e-3
-        ? size.toExponential(2).replace('e+', 'e').replace('-', '−')
-        : size >= 1000
-          ? thousands(Math.round(size))
-          : size.toPrecision(3);
-  return `${value < 0 ? '−' : sign ? '+' : ''}${text}`;
-}
-
-/** 12,345. */
-export const thousands = (value: number): string => value.toLocaleString('en-US');
-
-/** 64 %. */
-export const percent = (share: number | null | undefined): string =>
-  share === null || share === undefined ? '–' : `${Math.round(share * 100)} %`;
+export { duration, number, percent, setting, shorten, thousands } from '../shared/format.ts';
 
 /** Columns of text: the first left-aligned, the others right-aligned. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[], indent = '  '): string {
@@ -35,14 +14,6 @@ export function table(header: readonly string[], rows: readonly (readonly string
 }
 
 const width = (text: string): number => [...text].length;
-
-/** A name with control characters made visible and its middle left out where it is long. */
-export function shorten(name: string, limit = 40): string {
-  const visible = name.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '�');
-  return visible.length <= limit
-    ? visible
-    : `${visible.slice(0, limit / 2 - 1)}…${visible.slice(visible.length - limit / 2)}`;
-}
 
 /** Bold, dim and the like, only on a terminal that wants it. */
 export function styles(stream: NodeJS.WriteStream): { bold(text: string): string; dim(text: string): string } {
@@ -71,7 +42,3 @@ export class ProgressLine {
 
 /** ████░░░░ of a given share. */
 export const bar = (share: number, cells = 20): string => '█'.repeat(Math.round(share * cells)).padEnd(cells, '░');
-
-/** 12 s, 3 min. */
-export const duration = (seconds: number): string =>
-  seconds < 90 ? `${Math.max(0, Math.round(seconds))} s` : `${Math.round(seconds / 60)} min`;
