@@ -1,6 +1,7 @@
 import { lower } from '../autodiff/lowering/index.ts';
 import { graphArithmetic } from '../engine/arithmetic.ts';
 import type { Chunks } from '../engine/chunks.ts';
+import { blockSize } from '../engine/layout.ts';
 import { dataTensors, Objective } from '../engine/objective.ts';
 import type { Problem } from '../engine/problem.ts';
 import { Session } from '../engine/session.ts';
@@ -8,6 +9,7 @@ import { GraphBuilder } from '../onnx/builder.ts';
 import type { Graph, Value } from '../onnx/graph.ts';
 import { allocate, type Tensor } from '../onnx/tensor.ts';
 import { encodeModel } from '../onnx/write.ts';
+import { VALID_EXPANSION } from '../optimizers/measures.ts';
 import type { Hyperparameters, Optimizer } from '../optimizers/optimizer.ts';
 
 /** Most steps of one call. */
@@ -24,6 +26,8 @@ export interface ClosenessRecord {
   /** ‖θ − θ₁‖∞ and ‖θ − θ₂‖∞. */
   readonly first: number;
   readonly second: number;
+  /** Share of the parameters where the expansion holds (ν < 0.3) at θ₂. */
+  readonly valid: number;
 }
 
 /**
@@ -81,8 +85,14 @@ export class ClosenessProgram {
       const results = await this.session.run(feeds);
       milliseconds = (performance.now() - started) / turns;
       const column = (name: string) => results.get(`statistics/${name}`)!.data as Float64Array;
-      const [loss, first, second] = [column('loss'), column('first'), column('second')];
-      yield Array.from(loss, (value, i) => ({ step: step + i, loss: value, first: first[i], second: second[i] }));
+      const [loss, first, second, valid] = ['loss', 'first', 'second', 'valid'].map(column);
+      yield Array.from(loss, (value, i) => ({
+        step: step + i,
+        loss: value,
+        first: first[i],
+        second: second[i],
+        valid: valid[i],
+      }));
       if (loss.length < turns || !Number.isFinite(loss[loss.length - 1])) return;
       position = new Map(carried.map((name) => [name, results.get(`next/${name}`)!]));
       step += turns;
@@ -138,7 +148,7 @@ export class ClosenessProgram {
       },
       mostSteps,
     );
-    const statistics = ['loss', 'first', 'second'];
+    const statistics = ['loss', 'first', 'second', 'valid'];
     return {
       scope: b,
       inputs: b.inputs,
@@ -189,8 +199,16 @@ export class ClosenessProgram {
         step(first, direction),
         step(second, b.add(terms.direction, terms.memoryCorrection)),
       ],
-      stacked: [own.loss, distance(first), distance(second)],
+      stacked: [own.loss, distance(first), distance(second), this.validShare(b, terms.expansion)],
       proceed: b.equal(b.sub(own.loss, own.loss), b.scalar('float64', 0)),
     };
+  }
+
+  /** Counts in blocks, since float32 sums of ones saturate; the fillers between the tensors always hold. */
+  private validShare(b: GraphBuilder, expansion: Value): Value {
+    const { length, count } = this.problem.layout;
+    const valid = b.indicator(b.less(expansion, b.number(VALID_EXPANSION, expansion)), expansion);
+    const blocks = b.reduceSum(b.reshape(valid, [length / blockSize, blockSize]), [1]);
+    return b.affine(b.reduceSum(b.cast(blocks, 'float64')), 1 / count, -(length - count) / count);
   }
 }

@@ -37,11 +37,26 @@ interface SubjectValues {
   readonly dtype: string;
 }
 
-/** Model and data of an experiment brought together; `described` says in a few words what they are. */
+/** Operators with kinks or jumps in their first derivative: with them E is only piecewise smooth. */
+const kinked: ReadonlySet<string> = new Set([
+  ...['Relu', 'LeakyRelu', 'PRelu', 'ThresholdedRelu', 'HardSigmoid', 'HardSwish', 'Clip', 'Shrink'],
+  ...['Abs', 'Max', 'Min', 'MaxPool', 'GlobalMaxPool', 'ReduceMax', 'ReduceMin', 'Sign', 'Round', 'Floor', 'Ceil'],
+]);
+
+/** Model and data of an experiment. */
+export interface NetworkSubject {
+  readonly problem: Problem;
+  /** What they are, in a few words. */
+  readonly described: string;
+  /** Operators of the model that keep E from being smooth, which the theory assumes. */
+  readonly kinks: readonly string[];
+}
+
+/** Brings model and data together. Throws InspectorErrors for what does not fit. */
 export async function loadSubject(
   values: SubjectValues,
   { directory, samples }: Surroundings,
-): Promise<{ problem: Problem; described: string }> {
+): Promise<NetworkSubject> {
   const at = (path: string | undefined) => path && resolve(directory, path);
   const own = values.data !== undefined || values.x !== undefined;
   if (values.model !== undefined && !own)
@@ -63,6 +78,7 @@ export async function loadSubject(
   const sizes = values.model === undefined ? sizesFor(dataset, values.width).join('-') : undefined;
   return {
     problem,
+    kinks: [...new Set(model.graph.nodes.map(({ opType }) => opType))].filter((opType) => kinked.has(opType)),
     described: `${sizes ? `GELU network ${sizes}` : 'the model'} (${problem.layout.count.toLocaleString('en-US')} parameters) on ${problem.samples.toLocaleString('en-US')} samples`,
   };
 }

@@ -72,9 +72,9 @@ export function renderSvg(chart: Chart): string {
     `<text x="${margin.left + inner.width / 2}" y="${height - 12}" text-anchor="middle">${escaped(chart.x.label)}</text>`,
     `<text transform="translate(16 ${margin.top + inner.height / 2}) rotate(-90)" text-anchor="middle">${escaped(chart.y.label)}</text>`,
     '<g clip-path="url(#area)">',
-    ...visible.map((series) => drawSeries(series, colorOf(series, chart.series), left, top)),
+    ...visible.map((series) => drawSeries(series, strokeOf(series, chart.series), left, top)),
     '</g>',
-    ...entries.map((series, i) => legendEntry(series, colorOf(series, chart.series), i)),
+    ...entries.map((series, i) => legendEntry(series, strokeOf(series, chart.series), i)),
     '</svg>',
   );
   return `${parts.join('\n')}\n`;
@@ -83,15 +83,22 @@ export function renderSvg(chart: Chart): string {
 const position = (share: number | undefined, start: number, length: number) =>
   share === undefined ? undefined : start + share * length;
 
-const colorOf = (series: Series, all: readonly Series[]): string =>
-  palette[
-    (series.color ?? all.filter(({ style: kind }) => kind !== 'reference').indexOf(series) + palette.length) %
-      palette.length
-  ];
+interface Stroke {
+  readonly color: string;
+  readonly dash: string;
+}
+
+/** Colour and pattern of a series; where there are more series than colours, the second round is dotted. */
+function strokeOf(series: Series, all: readonly Series[]): Stroke {
+  const place = all.filter(({ style: kind }) => kind !== 'reference').indexOf(series);
+  const index = Math.max(0, series.color ?? place);
+  const pattern = series.style === 'dashed' ? '6 4' : index >= palette.length ? '2 3' : undefined;
+  return { color: palette[index % palette.length], dash: pattern ? ` stroke-dasharray="${pattern}"` : '' };
+}
 
 type Place = (value: number | null) => number | undefined;
 
-function drawSeries({ x, y, style: kind = 'line' }: Series, color: string, left: Place, top: Place): string {
+function drawSeries({ x, y, style: kind = 'line' }: Series, { color, dash }: Stroke, left: Place, top: Place): string {
   if (kind === 'points') {
     const dots = x.map((value, i) => {
       const [cx, cy] = [left(value), top(y[i])];
@@ -112,16 +119,16 @@ function drawSeries({ x, y, style: kind = 'line' }: Series, color: string, left:
     }
   });
   if (kind === 'reference') return `<path class="reference" d="${path}" fill="none"/>`;
-  return `<path d="${path}" fill="none" stroke="${color}" stroke-width="1.8"${kind === 'dashed' ? ' stroke-dasharray="6 4"' : ''}/>`;
+  return `<path d="${path}" fill="none" stroke="${color}" stroke-width="1.8"${dash}/>`;
 }
 
-function legendEntry({ label, style: kind = 'line' }: Series, color: string, i: number): string {
+function legendEntry({ label, style: kind = 'line' }: Series, { color, dash }: Stroke, i: number): string {
   const x = margin.left + (i % 2) * (inner.width / 2);
   const y = height + Math.floor(i / 2) * 20 + 6;
   const mark =
     kind === 'points'
       ? `<circle cx="${x + 12}" cy="${y - 4}" r="4" fill="${color}"/>`
-      : `<line x1="${x}" x2="${x + 24}" y1="${y - 4}" y2="${y - 4}" stroke="${kind === 'reference' ? '#8a929c' : color}" stroke-width="2"${kind === 'dashed' ? ' stroke-dasharray="6 4"' : ''}/>`;
+      : `<line x1="${x}" x2="${x + 24}" y1="${y - 4}" y2="${y - 4}" stroke="${kind === 'reference' ? '#8a929c' : color}" stroke-width="2"${dash}/>`;
   return `${mark}<text x="${x + 32}" y="${y}">${escaped(label)}</text>`;
 }
 

@@ -159,15 +159,30 @@ const percent = (share: number | null | undefined): string | null =>
 /** For each numeric axis: peak norm, norm at equal loss and test accuracy against it, as in Figures 4 and 5. */
 function scatters(request: SweepRequest, points: readonly SweepPoint[]): Chart[] {
   const measures = [
-    { id: 'peak', label: 'peak of ‖∇E‖₁,ε − p√ε after its initial fall', of: (point: SweepPoint) => point.peakNorm },
-    { id: 'norm', label: '‖∇E‖₁,ε − p√ε at equal loss', of: (point: SweepPoint) => point.normAtEqualLoss },
-    { id: 'accuracy', label: 'best test accuracy', of: (point: SweepPoint) => point.bestAccuracy },
+    {
+      id: 'peak',
+      title: 'Peak norm',
+      label: 'peak of ‖∇E‖₁,ε − p√ε after its initial fall',
+      of: (point: SweepPoint) => point.peakNorm,
+    },
+    {
+      id: 'norm',
+      title: 'Norm at equal loss',
+      label: '‖∇E‖₁,ε − p√ε at equal loss',
+      of: (point: SweepPoint) => point.normAtEqualLoss,
+    },
+    {
+      id: 'accuracy',
+      title: 'Test accuracy',
+      label: 'best test accuracy',
+      of: (point: SweepPoint) => point.bestAccuracy,
+    },
   ];
   return request.axes.flatMap(({ name, values }) => {
     if (!values.every((value) => typeof value === 'number')) return [];
     const positive = values.every((value) => (value as number) > 0);
     const scale = positive && (name === 'lr' || name === 'eps') ? 'log' : 'linear';
-    return measures.flatMap(({ id, label, of }): Chart[] => {
+    return measures.flatMap(({ id, title, label, of }): Chart[] => {
       const known = points.filter((point) => of(point) !== null && of(point) !== undefined);
       if (known.length === 0) return [];
       const groups = new Map<string, SweepPoint[]>();
@@ -186,7 +201,9 @@ function scatters(request: SweepRequest, points: readonly SweepPoint[]): Chart[]
           y: members.map((point) => of(point) ?? null),
         }),
       );
-      return [{ id: `${id}-by-${name}`, title: `By ${name}`, x: { label: name, scale }, y: { label }, series }];
+      return [
+        { id: `${id}-by-${name}`, title: `${title} by ${name}`, x: { label: name, scale }, y: { label }, series },
+      ];
     });
   });
 }

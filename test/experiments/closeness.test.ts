@@ -28,9 +28,9 @@ test('without memory (β = ρ = 0) both iterations are Adam itself', async () =>
 });
 
 test('the verdict follows from the numbers', () => {
-  const outcome = (pairs: [lr: number, first: number, second: number][]) =>
+  const outcome = (pairs: [lr: number, first: number, second: number][], valid = 1) =>
     judge(
-      pairs.map(([lr, first, second]) => ({ lr, first, second })),
+      pairs.map(([lr, first, second]) => ({ lr, first, second, valid })),
       'Adam',
     );
   assert.equal(
@@ -62,4 +62,19 @@ test('the verdict follows from the numbers', () => {
     /4 times farther at h = 1 .*against what the theory says/,
   );
   assert.equal(outcome([[1, 1, 4]]).agreement, 'undecided');
+  const far = outcome(
+    [
+      [1, 1, 4],
+      [2, 1, 2],
+    ],
+    0.9,
+  );
+  assert.equal(far.agreement, 'undecided');
+  assert.match(far.sentence, /holds for only 90 % of the parameters/);
+  assert.equal(outcome([[1, 0, 0]]).agreement, 'undecided');
+  const pair = [
+    { lr: 1, first: 1, second: 4, valid: 1 },
+    { lr: 2, first: 1, second: 2, valid: 1 },
+  ];
+  assert.match(judge(pair, 'Adam', ['Relu']).sentence, /kinks \(Relu\)/);
 });
