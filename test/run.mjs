@@ -16,6 +16,20 @@ if (found.length === 0) {
   console.error(`No test file matches ${patterns.join(' ')}.`);
   process.exit(1);
 }
+// The whole run begins with types and style, which need a moment only.
+if (patterns.length === 0) {
+  for (const [tool, ...args] of [
+    ['tsc', '--noEmit'],
+    ['biome', 'check', '.'],
+  ]) {
+    const { status } = spawnSync(join(root, 'node_modules', '.bin', tool), args, {
+      cwd: root,
+      stdio: 'inherit',
+      shell: process.platform === 'win32',
+    });
+    if (status !== 0) process.exit(status ?? 1);
+  }
+}
 // A folder of its own for each run, so that two runs do not disturb each other.
 const out = join(root, 'dist', 'test', String(process.pid));
 mkdirSync(out, { recursive: true });
