@@ -3,12 +3,17 @@ const MASK_FROM = 40_000;
 /** What is parsed at most, in characters that are not masked. */
 export const PARSE_LIMIT = 1_500_000;
 
-/**
- * Words without which a function or a class has no influence on what is found: optimizers, their arguments, and the
- * statements that other parts can depend on.
- */
-const RELEVANT =
-  /optim|adam|sgd|rmsprop|ada(?:grad|delta|factor)|\blion|lamb\b|FusedL|muon|TrainingArg|(?:SFT|DPO|GRPO|KTO|Reward)Config|\.compile\(|\blr\b|learning_rate|betas?\b|beta_?[12]|\bb[12]\b|eps(?:ilon)?\b|weight_decay|momentum|add_argument|parse_args|parse_known|DEFINE_|ArgumentParser|tyro|\bglobal\b|nonlocal|BASE_LR|hparams|setattr/gi;
+/** Words of optimizers and of statements that any other part can depend on: what holds one has to be read. */
+const STRONG =
+  /optim|adam|sgd|rmsprop|ada(?:grad|delta|factor)|\blion|lamb\b|FusedL|muon|TrainingArg|(?:SFT|DPO|GRPO|KTO|Reward)Config|\.compile\(|add_argument|parse_args|parse_known|DEFINE_|ArgumentParser|tyro|\bglobal\b|nonlocal|BASE_LR|hparams|setattr/gi;
+/** Names of their arguments. Where one is only a local name, what is around it is read only if something asks for it. */
+const WEAK =
+  /\b(?:lr|learning_rate|betas?|beta_?[12]|b[12]|eps(?:ilon)?|weight_decay|momentum)\b|(?:learning_rate|weight_decay|momentum)/gi;
+/** `args.lr =`, `config['lr'] =` right after the name. */
+const STORED = /^\w*['"]?\]?\s*(?:[-+*/]|\/\/|\*\*)?=(?!=)/;
+
+import { logicalLineEnd } from './lines.ts';
+import { slice } from './slice.ts';
 
 interface Block {
   readonly name: string;
@@ -38,6 +43,7 @@ export function mask(text: string): string {
     at = block.to;
   }
   masked += text.slice(at);
+  masked = slice(masked, interesting(masked, blocks));
   return masked.length > PARSE_LIMIT ? masked.slice(0, masked.lastIndexOf('\n', PARSE_LIMIT) + 1) : masked;
 }
 
@@ -50,18 +56,63 @@ function emptyBody(text: string, from: number, to: number): string {
   return filler < 0 ? body : `${body.slice(0, at)}0#${' '.repeat(filler)}\n`;
 }
 
-/** A block is relevant if it holds a relevant word, or if relevant code mentions its name, or if it mentions such a block. */
+/**
+ * A block is relevant if it holds a strong word, or a weak one that can reach an optimizer: in the body of a class, in an
+ * assignment to an attribute or an item, in a class with another relevant part, in a call of a relevant function (it
+ * decides what the parameters are), or in a function that relevant code calls.
+ */
 function markRelevant(text: string, blocks: readonly Block[]): void {
-  const mark = (offset: number) => {
-    for (const block of enclosing(blocks, offset)) block.relevant = true;
+  const mark = (around: readonly Block[]) => {
+    for (const block of around) block.relevant = true;
   };
-  for (const match of text.matchAll(RELEVANT)) mark(match.index);
-  // Calls of functions that hold relevant words decide what their parameters are. Classes are also configurations.
-  const names = new Set(blocks.filter((block) => block.relevant && block.name.length > 2).map((block) => block.name));
-  names.delete('__init__');
-  names.delete('forward');
-  if (names.size === 0 || names.size > 500) return;
-  for (const match of text.matchAll(new RegExp(`\\b(?:${[...names].join('|')})\\s*\\(`, 'g'))) mark(match.index);
+  for (const match of text.matchAll(STRONG)) mark(enclosing(blocks, match.index));
+  const undecided = new Set<Block>();
+  for (const { index, 0: word } of text.matchAll(WEAK)) {
+    const [block, ...outer] = enclosing(blocks, index);
+    if (!block || block.relevant) continue;
+    if (block.isClass || isStored(text, index, word.length)) mark([block, ...outer]);
+    else undecided.add(block);
+  }
+  for (const block of undecided) {
+    const around = enclosing(blocks, block.from);
+    if (around.some(({ isClass, relevant }) => isClass && relevant)) mark(around);
+  }
+  const callers = (names: ReadonlySet<string>, before: string, found: (around: Block[], name: string) => void) => {
+    if (names.size === 0 || names.size > MOST_NAMES) return;
+    for (const match of text.matchAll(new RegExp(`${before}(${[...names].join('|')})\\s*\\(`, 'g')))
+      found(enclosing(blocks, match.index), match[1]);
+  };
+  const long = (list: Iterable<Block>) =>
+    new Set([...list].map(({ name }) => name).filter((name) => name.length > 2 && !SPECIAL.test(name)));
+  callers(long(blocks.filter(({ relevant }) => relevant)), '\\b', mark);
+  const byName = groupByName([...undecided].filter(({ relevant }) => !relevant));
+  callers(long([...byName.values()].flat()), '(?<![\\w.]|def )', (around, name) => {
+    if (around.every(({ relevant }) => relevant))
+      for (const block of byName.get(name) ?? []) mark(enclosing(blocks, block.from));
+  });
+}
+
+/** Offsets of relevant words and of calls of relevant functions, in ascending order. */
+function interesting(masked: string, blocks: readonly Block[]): number[] {
+  const names = new Set(blocks.filter(({ relevant, isClass }) => relevant && !isClass).map(({ name }) => name));
+  for (const name of names) if (SPECIAL.test(name)) names.delete(name);
+  const found = [...masked.matchAll(STRONG), ...masked.matchAll(WEAK)].map(({ index }) => index);
+  if (names.size > 0 && names.size <= MOST_NAMES) {
+    for (const { index } of masked.matchAll(new RegExp(`\\b(?:${[...names].join('|')})\\s*\\(`, 'g')))
+      found.push(index);
+  }
+  return found.sort((a, b) => a - b);
+}
+
+/** Names beyond this number are not looked for. */
+const MOST_NAMES = 500;
+const SPECIAL = /^(__init__|forward)$/;
+
+/** `other.lr = …` and `other['lr'] = …`, not `self.lr = …`, which only matters with the rest of its class. */
+function isStored(text: string, index: number, length: number): boolean {
+  const before = text[index - 1];
+  if (before !== '.' && before !== "'" && before !== '"') return false;
+  return STORED.test(text.slice(index + length, index + length + 24)) && !text.startsWith('self.', index - 5);
 }
 
 /** The blocks around an offset, by binary search for the last that starts before it and its chain of outer blocks. */
@@ -123,44 +174,12 @@ function findBlocks(text: string): Block[] {
   return blocks;
 }
 
-/** The start of the next logical line: strings, brackets and backslashes continue a line. */
-function logicalLineEnd(text: string, from: number): number {
-  let depth = 0;
-  for (let i = from; i < text.length; i++) {
-    const c = text.charCodeAt(i);
-    if (c === 10) {
-      if (depth <= 0) return i + 1;
-    } else if (c === 35) {
-      const newline = text.indexOf('\n', i);
-      if (newline < 0) return text.length;
-      i = newline - 1;
-    } else if (c === 34 || c === 39) i = stringEnd(text, i, c) - 1;
-    else if (c === 40 || c === 91 || c === 123) depth++;
-    else if (c === 41 || c === 93 || c === 125) depth--;
-    else if (c === 92) i++;
+function groupByName(blocks: readonly Block[]): ReadonlyMap<string, readonly Block[]> {
+  const groups = new Map<string, Block[]>();
+  for (const block of blocks) {
+    const group = groups.get(block.name);
+    if (group) group.push(block);
+    else groups.set(block.name, [block]);
   }
-  return text.length;
-}
-
-/** The offset after the string that starts at `from`; a string in single quotes ends with its line. */
-function stringEnd(text: string, from: number, quote: number): number {
-  if (text.charCodeAt(from + 1) === quote && text.charCodeAt(from + 2) === quote) {
-    const closing = text.slice(from, from + 3);
-    let at = text.indexOf(closing, from + 3);
-    while (at > 0 && isEscaped(text, at)) at = text.indexOf(closing, at + 1);
-    return at < 0 ? text.length : at + 3;
-  }
-  for (let i = from + 1; i < text.length; i++) {
-    const c = text.charCodeAt(i);
-    if (c === quote) return i + 1;
-    if (c === 10) return i;
-    if (c === 92) i++;
-  }
-  return text.length;
-}
-
-function isEscaped(text: string, at: number): boolean {
-  let backslashes = 0;
-  while (text.charCodeAt(at - 1 - backslashes) === 92) backslashes++;
-  return backslashes % 2 === 1;
+  return groups;
 }

@@ -1,26 +1,26 @@
 import type { SyntaxNode } from '@lezer/common';
-import type { Binding } from './scopes.ts';
+import { type Binding, isBlock } from './scopes.ts';
 
 /**
- * The bindings that a use of the name in the same scope may see, in the order of the text: the last one that surely ran
- * before it, and those after that one that may have run. Empty where a loop can bring a later binding around.
+ * The bindings that a use of the name in the same scope may see: the last one that surely ran before it, and those after
+ * that one that may have run. Empty where a loop can bring a later binding around.
  */
 export function reaching(list: readonly Binding[], use: SyntaxNode): readonly Binding[] {
-  const blocks = new Set<number>();
-  let top = use;
+  if (list.length === 1) return precedes(list[0], use) ? list : [];
+  const blocks = new Set([0]);
   for (let at: SyntaxNode | null = use; at; at = at.parent) {
     if (isBlock(at)) blocks.add(at.from);
-    if (at.name === 'ForStatement' || at.name === 'WhileStatement') {
+    else if (at.name === 'ForStatement' || at.name === 'WhileStatement') {
       const { from, to } = at;
       if (list.some((binding) => binding.at >= from && binding.at < to && !precedes(binding, use))) return [];
     }
-    top = at;
   }
-  let found: Binding[] = [];
-  for (const binding of list) {
+  const found: Binding[] = [];
+  for (let i = list.length - 1; i >= 0; i--) {
+    const binding = list[i];
     if (!precedes(binding, use)) continue;
-    if (binding.kind === 'parameter' || blocks.has(blockOf(top, binding.at).from)) found = [];
-    found.push(binding);
+    found.unshift(binding);
+    if (binding.kind === 'parameter' || blocks.has(binding.block)) break;
   }
   return found;
 }
@@ -30,15 +30,4 @@ function precedes(binding: Binding, use: SyntaxNode): boolean {
   if (binding.kind === 'parameter') return true;
   if (binding.at >= use.from) return false;
   return binding.kind !== 'value' || use.from < binding.node.from || use.from >= binding.node.to;
-}
-
-function blockOf(top: SyntaxNode, at: number): SyntaxNode {
-  let node = top.resolve(at, 1);
-  while (!isBlock(node) && node.parent) node = node.parent;
-  return node;
-}
-
-/** What runs from its start to its end if it runs: the body of `with` belongs to what is around it. */
-function isBlock({ name, parent }: SyntaxNode): boolean {
-  return name === 'Script' || (name === 'Body' && parent?.name !== 'WithStatement');
 }

@@ -1,13 +1,20 @@
 import type { SyntaxNode, SyntaxNodeRef, Tree } from '@lezer/common';
 
-export type Binding =
-  | { readonly kind: 'import'; readonly name: string; readonly at: number }
+/** What a name is bound to, and where. */
+export type Binding = Bound & {
+  readonly at: number;
+  /** Start of the innermost block that holds the binding: what runs from its start to its end if it runs. */
+  readonly block: number;
+};
+
+type Bound =
+  | { readonly kind: 'import'; readonly name: string }
   /** `item` is the index where a tuple is unpacked. */
-  | { readonly kind: 'value'; readonly node: SyntaxNode; readonly item?: number; readonly at: number }
-  | { readonly kind: 'parameter'; readonly parameter: FunctionParameter; readonly scope: Scope; readonly at: number }
-  | { readonly kind: 'function' | 'class'; readonly scope: Scope; readonly at: number }
+  | { readonly kind: 'value'; readonly node: SyntaxNode; readonly item?: number }
+  | { readonly kind: 'parameter'; readonly parameter: FunctionParameter; readonly scope: Scope }
+  | { readonly kind: 'function' | 'class'; readonly scope: Scope }
   /** Loop variables, context managers, augmented assignments: bound, but to nothing that can be decided. */
-  | { readonly kind: 'opaque'; readonly at: number };
+  | { readonly kind: 'opaque' };
 
 export interface FunctionParameter {
   readonly name: string;
@@ -112,6 +119,8 @@ class Indexer implements Index {
   readonly itemStores = new Map<string, Store[]>();
   readonly stars: string[] = [];
   private scope = this.module;
+  /** Starts of the blocks around the current node. */
+  private readonly blocks = [0];
 
   constructor(text: string) {
     this.text = text;
@@ -120,10 +129,13 @@ class Indexer implements Index {
   enter(ref: SyntaxNodeRef): void {
     const action = ACTIONS.get(ref.name);
     if (action) this[action](ref.node);
+    else if (ref.name === 'Body' && isBlock(ref.node)) this.blocks.push(ref.from);
   }
 
   leave(ref: SyntaxNodeRef): void {
-    if (ACTIONS.get(ref.name)?.startsWith('open')) this.scope = this.scope.parent ?? this.module;
+    if (ref.name === 'Body') {
+      if (this.blocks.at(-1) === ref.from) this.blocks.pop();
+    } else if (ACTIONS.get(ref.name)?.startsWith('open')) this.scope = this.scope.parent ?? this.module;
   }
 
   openExpression(node: SyntaxNode): void {
@@ -151,8 +163,8 @@ class Indexer implements Index {
     return this.text.slice(node.from, node.to);
   }
 
-  private bind(name: string, binding: Binding): void {
-    append((this.scope.outer.get(name) ?? this.scope).bindings, name, binding);
+  private bind(name: string, at: number, bound: Bound, scope = this.scope.outer.get(name) ?? this.scope): void {
+    append(scope.bindings, name, { ...bound, at, block: this.blocks.at(-1) ?? 0 });
   }
 
   import(node: SyntaxNode): void {
@@ -167,7 +179,7 @@ class Indexer implements Index {
         // `import a.b` binds a; `import a.b as c` and `from a import b` bind the whole.
         const whole = prefix === '' ? current : `${prefix}${prefix.endsWith('.') ? '' : '.'}${current}`;
         const bound = alias ?? (inFrom ? current : current.split('.')[0]);
-        this.bind(bound, { kind: 'import', name: alias === undefined && !inFrom ? bound : whole, at });
+        this.bind(bound, at, { kind: 'import', name: alias === undefined && !inFrom ? bound : whole });
       }
       current = '';
       alias = undefined;
@@ -226,7 +238,7 @@ class Indexer implements Index {
     const at = target.from;
     if (target.name === 'VariableName') {
       const index = item === undefined ? {} : { item };
-      this.bind(this.slice(target), value ? { kind: 'value', node: value, at, ...index } : { kind: 'opaque', at });
+      this.bind(this.slice(target), at, value ? { kind: 'value', node: value, ...index } : { kind: 'opaque' });
     } else if (target.name === 'MemberExpression') this.store(target, item === undefined ? value : undefined);
     else if (/^(TupleExpression|ArrayExpression|ParenthesizedExpression)$/.test(target.name)) {
       const targets = elements(target);
@@ -276,7 +288,7 @@ class Indexer implements Index {
     const nameNode = node.getChild('VariableName');
     const name = nameNode ? this.slice(nameNode) : '';
     const scope = newScope(kind, name, this.scope, node.parent?.name === 'DecoratedStatement');
-    if (name) this.bind(name, { kind, scope, at: node.from });
+    if (name) this.bind(name, node.from, { kind, scope });
     this.scope = scope;
     return scope;
   }
@@ -293,7 +305,7 @@ class Indexer implements Index {
       if (child.name === '*' || child.name === '**') {
         position = -1;
         const starred = child.nextSibling;
-        if (starred?.name === 'VariableName') this.bind(this.slice(starred), { kind: 'opaque', at: starred.from });
+        if (starred?.name === 'VariableName') this.bind(this.slice(starred), starred.from, { kind: 'opaque' });
         if (starred?.name === 'VariableName') child = starred;
         continue;
       }
@@ -305,7 +317,7 @@ class Indexer implements Index {
       const name = this.slice(child);
       const parameter = { name, position, ...(defaultNode && { defaultNode }), ...(typeNode && { typeNode }) };
       scope.parameters.push(parameter);
-      append(scope.bindings, name, { kind: 'parameter', parameter, scope, at: child.from });
+      this.bind(name, child.from, { kind: 'parameter', parameter, scope }, scope);
       if (position >= 0) position++;
       if (defaultNode) child = defaultNode;
     }
@@ -331,7 +343,7 @@ class Indexer implements Index {
   }
 
   private bindAllNames(node: SyntaxNode): void {
-    if (node.name === 'VariableName') this.bind(this.slice(node), { kind: 'opaque', at: node.from });
+    if (node.name === 'VariableName') this.bind(this.slice(node), node.from, { kind: 'opaque' });
     else if (node.name === 'MemberExpression') this.store(node, undefined);
     else if (node.name === 'TupleExpression' || node.name === 'ParenthesizedExpression') {
       for (const inner of elements(node)) this.bindAllNames(inner);
@@ -347,6 +359,11 @@ class Indexer implements Index {
     }
     for (const name of node.getChildren('VariableName')) if (outer) this.scope.outer.set(this.slice(name), outer);
   }
+}
+
+/** What runs from its start to its end if it runs: the body of `with` belongs to what is around it. */
+export function isBlock({ name, parent }: SyntaxNode): boolean {
+  return name === 'Body' && parent?.name !== 'WithStatement';
 }
 
 /** The elements of a bracketed expression: its children without brackets and commas. */
