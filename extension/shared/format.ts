@@ -19,11 +19,11 @@ export function number(value: number | null | undefined, sign = false): string {
 /** 12,345. */
 export const thousands = (value: number): string => value.toLocaleString('en-US');
 
-/** 64 % (with a no-break space), with a sign where asked for. */
+/** 64 %, with a sign where asked for. */
 export function percent(share: number | null | undefined, sign = false): string {
   if (share === null || share === undefined || !Number.isFinite(share)) return '–';
   const rounded = Math.round(Math.abs(share) * 100);
-  return `${rounded === 0 ? '' : share < 0 ? '−' : sign ? '+' : ''}${thousands(rounded)}\u00a0%`;
+  return `${rounded === 0 ? '' : share < 0 ? '−' : sign ? '+' : ''}${thousands(rounded)} %`;
 }
 
 /** A setting as users write it: 0.001, 1e-6. */

@@ -75,7 +75,7 @@ export class Overview {
         'p',
         { class: 'big' },
         h('span', { class: 'mark', 'aria-hidden': 'true' }, problem ? '⚠ ' : '✓ '),
-        `Theory valid for ${percent(line.validShare)}`,
+        `Theory valid for ${percent(line.validShare).replace(' ', '\u00a0')}`,
       ),
       h('p', { class: 'caption' }, 'of the parameters ', this.about(validMeasure.id, validMeasure.about)),
       h('p', { class: 'caption' }, `${check} `, this.about(selfCheckMeasure.id, selfCheckMeasure.about)),
