@@ -1,15 +1,10 @@
-import { type Tree, TreeFragment } from '@lezer/common';
-import { parser } from '@lezer/python';
 import type { OptimizerConfig, SourceDocument } from './config.ts';
 import { mapRanges } from './config.ts';
 import { findInData } from './data/find.ts';
 import { parseJson } from './data/json.ts';
-import { parseToml } from './data/toml.ts';
 import type { DataNode } from './data/tree.ts';
-import { parseYaml } from './data/yaml.ts';
 import { joinCells, notebookCells } from './notebook.ts';
-import { findInPython } from './python/find.ts';
-import { mask } from './python/mask.ts';
+import type { Parsed } from './python/analyse.ts';
 
 /** Longer texts are not analysed. */
 export const TEXT_LIMIT = 5 * 1024 * 1024;
@@ -32,17 +27,9 @@ export function analyse(document: SourceDocument): OptimizerConfig[] {
 /** The configurations of the code cells of an open notebook; ranges carry their cell and count within it. */
 export function analyseCells(cells: readonly string[]): OptimizerConfig[] {
   const joined = joinCells(cells);
-  return python(joined.text, undefined).configs.map((config) => {
+  return (python(joined.text, undefined)?.configs ?? []).map((config) => {
     return mapRanges(config, (range) => joined.locate(range), joined.locate(config.range).cell);
   });
-}
-
-interface Parsed {
-  readonly masked: string;
-  /** What the tree was parsed from. */
-  readonly parsed: string;
-  readonly tree: Tree;
-  readonly configs: readonly OptimizerConfig[];
 }
 
 /** Analyses texts that change: keeps the last syntax tree of each, and parses only around what differs. */
@@ -70,33 +57,8 @@ export class Analyser {
   }
 }
 
-const EMPTY: Parsed = { masked: '', parsed: '', tree: parser.parse(''), configs: [] };
-
-function python(text: string, previous: Parsed | undefined): Parsed {
-  if (!PYTHON_HINT.test(text)) return EMPTY;
-  const masked = mask(text);
-  if (previous && previous.masked === masked) return previous;
-  const parsed = withClosedNumbers(masked);
-  const tree = parser.parse(parsed, previous ? unchanged(previous, parsed) : undefined);
-  return { masked, parsed, tree, configs: findInPython(tree, masked) };
-}
-
-/** The grammar takes `30.` and `1.e-3` for attributes of a number; with `_` in place of the point they are one token. */
-function withClosedNumbers(text: string): string {
-  return text.replace(/(?<![\w.])(\d[\d_]*)\.(?![\w.])|(?<![\w.])(\d[\d_]*)\.(?=[eE][-+]?\d)/g, '$1$2_');
-}
-
-/** The parts of the last tree that still hold: everything outside the one stretch in which the texts differ. */
-function unchanged(previous: Parsed, text: string): readonly TreeFragment[] {
-  const old = previous.parsed;
-  const shorter = Math.min(old.length, text.length);
-  let start = 0;
-  while (start < shorter && old.charCodeAt(start) === text.charCodeAt(start)) start++;
-  let end = 0;
-  while (end < shorter - start && old.charCodeAt(old.length - 1 - end) === text.charCodeAt(text.length - 1 - end))
-    end++;
-  const change = { fromA: start, toA: old.length - end, fromB: start, toB: text.length - end };
-  return TreeFragment.applyChanges(TreeFragment.addTree(previous.tree), [change]);
+function python(text: string, previous: Parsed | undefined): Parsed | undefined {
+  return PYTHON_HINT.test(text) ? pythonParser().analysePython(text, previous) : undefined;
 }
 
 function otherThanPython({ language, text }: Pick<SourceDocument, 'language' | 'text'>): OptimizerConfig[] {
@@ -110,14 +72,19 @@ function otherThanPython({ language, text }: Pick<SourceDocument, 'language' | '
 }
 
 function parseData(language: 'yaml' | 'json' | 'jsonc' | 'toml', text: string): DataNode[] {
-  if (language === 'toml') return parseToml(text);
-  return language === 'yaml' ? parseYaml(text) : parseJson(text);
+  if (language === 'toml') return toml().parseToml(text);
+  return language === 'yaml' ? yaml().parseYaml(text) : parseJson(text);
 }
+
+/** Parsers are loaded when a file needs them, so that starting does not wait for them. */
+const pythonParser = () => require('./python/analyse.ts') as typeof import('./python/analyse.ts');
+const toml = () => require('./data/toml.ts') as typeof import('./data/toml.ts');
+const yaml = () => require('./data/yaml.ts') as typeof import('./data/yaml.ts');
 
 function notebook(text: string): OptimizerConfig[] {
   const cells = notebookCells(text);
   const joined = joinCells(cells.map((cell) => cell.text));
-  return python(joined.text, undefined).configs.map((config) => {
+  return (python(joined.text, undefined)?.configs ?? []).map((config) => {
     const inFile = (range: { from: number; to: number }) => {
       const { from, to, cell } = joined.locate(range);
       return { from: cells[cell].locate(from), to: cells[cell].locate(to) };

@@ -4,7 +4,6 @@ import { createRequire } from 'node:module';
 import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import * as vscode from 'vscode';
-import { probeInChild } from '../engine/device.ts';
 import { registerCommand } from './typedCommand.ts';
 
 const run = promisify(execFile);
@@ -44,6 +43,8 @@ export function registerSetUpGpu(extension: vscode.Uri, log: vscode.LogOutputCha
 
 async function check(extension: string): Promise<{ cuda: Check[]; webgpu: Check[] }> {
   const engine = join(extension, 'dist', 'engineProcess.js');
+  // The engine's modules are large, and nothing else here needs them.
+  const { probeInChild } = await import('../engine/device.ts');
   const webgpuProblem = await probeInChild(engine, 'webgpu');
   const webgpu: Check[] = [
     {
@@ -85,6 +86,7 @@ async function check(extension: string): Promise<{ cuda: Check[]; webgpu: Check[
     },
   ];
   if (cuda.every(({ found }) => found)) {
+    const { probeInChild } = await import('../engine/device.ts');
     const problem = await probeInChild(engine, 'cuda');
     cuda.push({
       what: 'A computation on CUDA',
