@@ -1,5 +1,15 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, openSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -58,6 +68,8 @@ export interface ServerOptions {
   readonly files: Readonly<Record<string, string>>;
   /** Further files of the workspace: copies of files of the repository. */
   readonly copies?: Readonly<Record<string, string>>;
+  /** A packaged extension to install, in place of the manifest and the bundle as they are. */
+  readonly vsix?: string;
   /** User settings, in addition to the quiet ones. */
   readonly settings?: Readonly<Record<string, unknown>>;
   /** Whether workspaces are trusted without being asked for; default true. */
@@ -70,6 +82,7 @@ export async function startServer({
   copies = {},
   settings = {},
   trusted = true,
+  vsix,
 }: ServerOptions): Promise<Server> {
   const { node, server } = installVsCode();
   const root = mkdtempSync(join(tmpdir(), 'optimizer-bias-e2e-'));
@@ -87,8 +100,10 @@ export async function startServer({
   const userSettings = { ...QUIET, 'security.workspace.trust.enabled': !trusted, ...settings };
   writeFileSync(join(folder('user/User'), 'settings.json'), JSON.stringify(userSettings));
   const extensions = folder('extensions');
-  installExtension(extensions);
+  // What lies there before the first start is taken as installed.
   symlinkSync(join(RIG, 'bridge'), join(extensions, 'e2e.bridge-0.0.1'));
+  if (vsix) installVsix(node, server, vsix, extensions, folder('data'));
+  else installExtension(extensions);
 
   const bridge = join(root, 'bridge.socket');
   const log = join(root, 'server.log');
@@ -116,6 +131,15 @@ export async function startServer({
     await stop();
     throw error;
   }
+}
+
+/** As a user installs it. */
+function installVsix(node: string, server: string, vsix: string, extensions: string, data: string): void {
+  const options = ['--extensions-dir', extensions, '--server-data-dir', data, '--accept-server-license-terms'];
+  execFileSync(node, [server, '--install-extension', vsix, ...options], {
+    env: environment({}),
+    stdio: 'pipe',
+  });
 }
 
 /** Copied, since another build may replace the bundle while the editor runs. */
