@@ -112,11 +112,8 @@ export async function sweep(
     await evaluator?.release();
   }
   const status = points.every((point) => isDone(point.status)) ? 'finished' : 'cancelled';
-  const result = summarise(
-    request,
-    points.flatMap((point) => dataOf(folder, point)),
-    subject.problem.layout.count,
-  );
+  const data = points.flatMap((point) => dataOf(folder, point));
+  const result = summarise(request, data, subject.problem.layout.count, points.length - data.length);
   result.points.forEach((point) => {
     points[point.index] = point;
   });

@@ -21,9 +21,9 @@ export interface PointData {
 /** Most curves of one picture. */
 const mostCurves = 16;
 
-/** The norm's curve above its floor p·√ε, on a logarithmic scale of its own where rounding allows. */
+/** The norm's curve above its floor p·√ε; 0 where rounding puts it below. */
 export function aboveFloor(steps: readonly StepLine[], floor: number): (number | null)[] {
-  return steps.map(({ perturbedNorm }) => (perturbedNorm === null ? null : perturbedNorm - floor));
+  return steps.map(({ perturbedNorm }) => (perturbedNorm === null ? null : Math.max(0, perturbedNorm - floor)));
 }
 
 /**
@@ -59,11 +59,12 @@ export function normAtLoss(
   return null;
 }
 
-/** Everything that a sweep says: numbers of each point, pictures, and one sentence. */
+/** Everything that a sweep says: numbers of each point, pictures, and one sentence; `missing` points have not run. */
 export function summarise(
   request: SweepRequest,
   data: readonly PointData[],
   parameters: number,
+  missing: number,
 ): { points: SweepPoint[]; result: ExperimentResult } {
   const curves = data.map((each) => {
     const eps = each.run.header.optimizer.hyper.eps;
@@ -115,6 +116,7 @@ export function summarise(
       tables: [tableOf(request, points, level)],
       charts: [...scatters(request, points), ...curveCharts(request, curves)],
       notes: [
+        ...(missing > 0 ? [`${missing} of ${points.length + missing} points have not finished.`] : []),
         'Full batch. ‖∇E‖₁,ε is counted above its floor p·√ε, so that different ε compare; small batches can reverse the trends.',
         ...points.flatMap(({ label, status, message }) => (status === 'failed' ? [`${label}: ${message}`] : [])),
       ],
@@ -125,7 +127,7 @@ export function summarise(
 function tableOf(request: SweepRequest, points: readonly SweepPoint[], level: number): ExperimentResult['tables'][0] {
   const tested = request.test !== undefined;
   return {
-    title: `Points; the norm is compared where the loss is ${shown(level)}`,
+    title: Number.isFinite(level) ? `Points; the norm is compared where the loss is ${shown(level)}` : 'Points',
     columns: [
       '',
       'loss',
@@ -266,6 +268,26 @@ function trendOf(points: readonly SweepPoint[], name: string, of: (point: SweepP
     .map(([at, values]) => ({ at, mean: values.reduce((sum, value) => sum + value / values.length, 0) }));
 }
 
+/** Share of the groups of points, equal but for an axis, in which the measure moves the way of the mean. */
+function consistency(
+  points: readonly SweepPoint[],
+  name: string,
+  of: (point: SweepPoint) => number | null | undefined,
+  rises: boolean,
+): number {
+  const groups = new Map<string, SweepPoint[]>();
+  for (const point of points) {
+    const { [name]: _own, ...rest } = point.values;
+    const key = JSON.stringify([rest, point.seed]);
+    groups.set(key, [...(groups.get(key) ?? []), point]);
+  }
+  const moves = [...groups.values()].flatMap((members) => {
+    const trend = trendOf(members, name, of);
+    return trend.length < 2 ? [] : [trend[trend.length - 1].mean - trend[0].mean];
+  });
+  return moves.filter((move) => move > 0 === rises).length / Math.max(1, moves.length);
+}
+
 /**
  * The theory of the paper, for Adam and a full batch: the norm is larger for larger β₂ and smaller for larger β₁. It is
  * read off the peaks where every point has one, and at equal loss otherwise; only where the first-order theory holds is a
@@ -283,14 +305,17 @@ export function judge(
   const what = peaks ? 'the peak of ‖∇E‖₁,ε after its initial fall' : '‖∇E‖₁,ε at equal loss';
   const trends = axes.flatMap(({ name }) => {
     const trend = trendOf(usable, name, of);
-    return trend.length < 2 ? [] : [{ name, trend, rises: trend[trend.length - 1].mean > trend[0].mean }];
+    if (trend.length < 2) return [];
+    const rises = trend[trend.length - 1].mean > trend[0].mean;
+    const steady = trend.every(({ mean }, i) => i === 0 || mean > trend[i - 1].mean === rises);
+    return [{ name, trend, rises, steady, consistent: consistency(usable, name, of, rises) }];
   });
   if (trends.length === 0)
     return { agreement: 'undecided', sentence: `Too few points finished to see a trend${tail}.` };
   const seen = `${what.charAt(0).toUpperCase()}${what.slice(1)} ${listed(
-    trends.map(({ name, trend, rises }) => {
+    trends.map(({ name, trend, rises, steady }) => {
       const [first, last] = [trend[0], trend[trend.length - 1]];
-      return `${rises ? 'rises' : 'falls'} from ${shown(first.mean)} to ${shown(last.mean)} as ${name} grows from ${first.at} to ${last.at}`;
+      return `${rises ? 'rises' : 'falls'}${steady ? '' : ', not steadily,'} from ${shown(first.mean)} to ${shown(last.mean)} as ${name} grows from ${first.at} to ${last.at}`;
     }),
   )}${tail}`;
   const adaptive = ['adam', 'adamw', 'nadam'].includes(base.optimizer);
@@ -305,6 +330,12 @@ export function judge(
   const caveat = trusted
     ? ''
     : '; at these step sizes only its signs can be compared, not its numbers (see "valid" and "self-check")';
+  const mixed = predicted.filter(({ consistent }) => consistent < 0.8);
+  if (mixed.length > 0)
+    return {
+      agreement: 'undecided',
+      sentence: `${seen}; but the sign is not the same for all seeds and other settings with ${listed(mixed.map(({ name }) => name))}, so this does not decide whether it is ${names}, as the theory says.`,
+    };
   if (wrong.length === 0)
     return { agreement: 'agrees', sentence: `${seen}, as the theory says of full-batch training: ${names}${caveat}.` };
   return trusted

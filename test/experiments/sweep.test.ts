@@ -168,6 +168,24 @@ test('a cancelled sweep continues without repeating what is finished', () =>
     await assert.rejects(sweep(other, 'cpu', quiet()), /holds another sweep/);
   }));
 
+test('a sweep that is cancelled at once has no result but says so', () =>
+  inFolder(async (folder) => {
+    const request = requestFor('--sweep', 'beta2=0.9,0.99', '--steps', '3', '--out', folder);
+    assert.equal(
+      (
+        await sweep(
+          request,
+          'cpu',
+          quiet(() => true),
+        )
+      ).status,
+      'cancelled',
+    );
+    const { result } = readExperiment(folder);
+    assert.equal(result!.agreement, 'undecided');
+    assert.match(result!.notes[0], /2 of 2 points have not finished/);
+  }));
+
 test('a killed sweep is resumed: finished points stay, the interrupted one is run again', () =>
   inFolder(async (folder) => {
     const request = requestFor(
@@ -253,6 +271,11 @@ test('the verdict of a sweep follows from its points', () => {
   assert.equal(judge(request, [point(0.9, 4, 1, far), point(0.99, 3, 9, far)]).agreement, 'undecided');
   assert.match(judge(request, [point(0.9, null, 1), point(0.99, 3, 9)]).sentence, /at equal loss rises from 1 to 9/);
   assert.equal(judge(request, [point(0.9, 1, 1)]).agreement, 'undecided');
+  const seeds = [point(0.9, 3, 9), point(0.99, 5, 1), point(0.9, 3, 9, { seed: 1 }), point(0.99, 2.9, 1, { seed: 1 })];
+  assert.equal(judge(request, seeds).agreement, 'undecided');
+  assert.match(judge(request, seeds).sentence, /not the same for all seeds/);
+  const bumpy = [point(0.9, 3, 9), point(0.95, 6, 9), point(0.99, 5, 1)];
+  assert.match(judge(request, bumpy).sentence, /rises, not steadily, from 3 to 5/);
   const sgd = { ...request, base: { ...request.base, optimizer: 'sgd' } };
   assert.equal(judge(sgd, [point(0.9, 3, 9), point(0.99, 4, 1)]).agreement, 'undecided');
 });
