@@ -116,7 +116,7 @@ function place(tensor: Tensor, flat: number): string {
 }
 
 /** Refuses NaN and infinities, with the place of the first and the count of all. */
-export function checkFinite(name: string, tensor: Tensor): void {
+export function checkFinite(name: string, tensor: Tensor, remedy = 'Remove or replace these samples.'): void {
   if (!isFloat(tensor.type)) return;
   const values = numbersOf(tensor);
   let first = -1;
@@ -129,7 +129,7 @@ export function checkFinite(name: string, tensor: Tensor): void {
   const more = count > 1 ? ` and ${count - 1} more such value${count > 2 ? 's' : ''}` : '';
   throw new InspectorError(
     `${quoteName(name)} holds ${values[first]} at ${place(tensor, first)} (counted from 0)${more}.`,
-    'Remove or replace these samples.',
+    remedy,
   );
 }
 

@@ -70,8 +70,9 @@ export function chooseLoss(asked: LossName | undefined, prediction: Shape, label
   if (fits.length === 0)
     throw new InspectorError(
       `No loss fits: ${shapes}.`,
-      !labels ? 'Give labels (an array "y", or another one with --y-key), or a model whose output is its loss.' :
-      'Check the labels; cross-entropy needs one integer per prediction, mse labels of the shape of the predictions.',
+      !labels
+        ? 'Give labels (an array "y", or another one with --y-key), or a model whose output is its loss.'
+        : 'Check the labels; cross-entropy needs one integer per prediction, mse labels of the shape of the predictions.',
     );
   throw new InspectorError(
     `More than one loss fits: ${fits.join(', ')}.`,

@@ -15,6 +15,7 @@ import { ParameterLayout } from './layout.ts';
 import { chooseLoss, emitLoss, type LossName } from './loss.ts';
 import {
   globToRegExp,
+  nameList,
   type ParameterChoice,
   type ParameterFilter,
   parameterCandidates,
@@ -114,7 +115,9 @@ export function createProblem(model: Model, dataset: Dataset, options: ProblemOp
   const loss = chooseLoss(options.loss, prediction.shape, trialLabels);
   const outputNames = model.graph.outputs.map((output) => output.name);
   if (outputNames.length > 1)
-    notes.push(`The model has ${outputNames.length} outputs (${nameList(outputNames)}); the loss looks at ${quoteName(name)}.`);
+    notes.push(
+      `The model has ${outputNames.length} outputs (${nameList(outputNames)}); the loss looks at ${quoteName(name)}.`,
+    );
   const reached = reaching(prediction, trial.variables);
   const trained = candidates.filter(
     (candidate) => reached.has(candidate.name) || isAsked(options.filter, candidate.name),
@@ -125,13 +128,16 @@ export function createProblem(model: Model, dataset: Dataset, options: ProblemOp
       name: candidate,
       shape,
       trained: trained.some((other) => other.name === candidate),
-      reason: trained.some((other) => other.name === candidate) ? 'reaches the loss' : 'does not reach the loss, or only through operators without a derivative',
+      reason: trained.some((other) => other.name === candidate)
+        ? 'reaches the loss'
+        : 'does not reach the loss, or only through operators without a derivative',
     })),
   ];
   if (trained.length === 0) refuseUntrainable(allChoices, model);
   const layout = new ParameterLayout(trained);
   const values = new Map(trained.map((initializer) => [initializer.name, initializer.read()]));
-  for (const [parameter, tensor] of values) checkFinite(parameter, tensor, 'Training has probably diverged; export the model from an earlier checkpoint.');
+  for (const [parameter, tensor] of values)
+    checkFinite(parameter, tensor, 'Training has probably diverged; export the model from an earlier checkpoint.');
   const target = loss === 'output' || !labels ? undefined : prepareLabels(labels, loss, prediction.shape, floatType);
   const feeds: Feed[] = [
     ...inputs.map(({ info, tensor, perSample }) => ({ name: info.name, tensor, perSample })),
@@ -222,10 +228,7 @@ function fitsOtherBatch(
   const { outputs, blockers } = tryBuild(build, inputs, parameters, batch + 1, floatType);
   const other = blockers.length === 0 ? outputs.get(output)?.shape : undefined;
   return (
-    other !== undefined &&
-    own[0] === batch &&
-    other[0] === batch + 1 &&
-    String(own.slice(1)) === String(other.slice(1))
+    other !== undefined && own[0] === batch && other[0] === batch + 1 && String(own.slice(1)) === String(other.slice(1))
   );
 }
 

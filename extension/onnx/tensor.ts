@@ -101,7 +101,7 @@ export function viewBytes<T extends ElementType>(type: T, source: Uint8Array): T
   return new constructors[type](aligned.buffer, aligned.byteOffset, aligned.byteLength / size);
 }
 
-/** A tensor from plain numbers (or bigints). */
+/** A tensor from plain numbers (or bigints). Numbers round 2⁶³ − 1, "to the end" in slices, up; it is taken back. */
 export function tensorOf<T extends ElementType>(type: T, shape: Shape, values: ArrayLike<number | bigint>): Tensor<T> {
   if (values.length !== elementCount(shape)) {
     throw new Error(`${values.length} values for shape [${shape.join(', ')}]`);
@@ -110,7 +110,7 @@ export function tensorOf<T extends ElementType>(type: T, shape: Shape, values: A
   const big = type === 'int64' || type === 'uint64';
   for (let i = 0; i < values.length; i++) {
     (data as unknown as (number | bigint)[])[i] = big
-      ? BigInt(values[i])
+      ? saturated(BigInt(values[i]), type === 'int64' ? 2n ** 63n - 1n : 2n ** 64n - 1n)
       : type === 'bool'
         ? Number(values[i])
           ? 1
@@ -119,6 +119,8 @@ export function tensorOf<T extends ElementType>(type: T, shape: Shape, values: A
   }
   return { type, shape, data };
 }
+
+const saturated = (value: bigint, largest: bigint): bigint => (value > largest ? largest : value);
 
 const scratch = new DataView(new ArrayBuffer(4));
 

@@ -84,7 +84,7 @@ describe('the loss that is chosen where none is asked for', () => {
     );
     assert.equal(
       messageOf(() => chooseLoss(undefined, [6, 3], undefined)),
-      "No loss fits: the model's output has shape [6, 3], and there are no labels.\nCheck the labels; cross-entropy needs one integer per prediction, mse labels of the shape of the predictions.",
+      `No loss fits: the model's output has shape [6, 3], and there are no labels.\nGive labels (an array "y", or another one with --y-key), or a model whose output is its loss.`,
     );
   });
 });

@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Dataset } from '../../extension/datasets/dataset.ts';
+import { createProblem, type Problem, type ProblemOptions } from '../../extension/engine/problem.ts';
+import { decodeModel } from '../../extension/onnx/read.ts';
+import { tensorOf } from '../../extension/onnx/tensor.ts';
+import { describeError, InspectorError } from '../../extension/shared/errors.ts';
+import { DataType, float, type GraphInit, info, Kind, linear, node } from '../onnx/files.ts';
+
+const count = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
+/** Samples of 2 numbers each, and class labels. */
+const data = (samples: number, labels: readonly number[] = [samples]): Dataset => ({
+  arrays: new Map([
+    ['x', tensorOf('float32', [samples, 2], new Array(samples * 2).fill(0.5))],
+    ['y', tensorOf('int64', labels, new Array(count(labels)).fill(0))],
+  ]),
+  files: [],
+  format: 'made',
+});
+const w = float('w', [2, 4], [1, 2, 3, 4, 5, 6, 7, 8]);
+const problem = (graph: GraphInit, samples: number, options: ProblemOptions = {}): Problem =>
+  createProblem(
+    decodeModel(linear({ initializer: [w], output: [info('y', ['N', 4])], ...graph }), 'm.onnx'),
+    data(samples),
+    options,
+  );
+const messageOf = (run: () => unknown): string => {
+  try {
+    run();
+  } catch (error) {
+    assert.ok(error instanceof InspectorError, `${error}`);
+    return describeError(error);
+  }
+  assert.fail('was accepted');
+};
+const integers = (name: string, values: readonly number[]) => ({
+  name,
+  dims: [BigInt(values.length)],
+  dataType: DataType.INT64,
+  rawData: new Uint8Array(BigInt64Array.from(values, BigInt).buffer),
+});
+
+describe('a model exported with a fixed batch', () => {
+  const bound: GraphInit = {
+    node: [node('MatMul(x, w) -> z'), node('Reshape(z, shape) -> y')],
+    initializer: [w, integers('shape', [6, 4])],
+    input: [info('x', [6, 2])],
+  };
+
+  it('whose operators are bound to it takes that many samples, or multiples', () => {
+    assert.equal(problem(bound, 6).fixedBatch, 6);
+    assert.equal(problem(bound, 12).fixedBatch, 6);
+  });
+
+  it('is rebuilt where its operators are not, with a remark only where that matters', () => {
+    const free: GraphInit = { input: [info('x', [6, 2])] };
+    assert.equal(problem(free, 6).fixedBatch, undefined);
+    assert.deepEqual(problem(free, 6).notes, []);
+    assert.equal(problem(free, 4).fixedBatch, undefined);
+    assert.deepEqual(problem(free, 4).notes, [
+      'The model was exported with a fixed batch of 6; it was rebuilt for other batch sizes.',
+    ]);
+  });
+});
+
+describe('what is trained', () => {
+  it('not what reaches the loss only through operators without a derivative', () => {
+    assert.equal(
+      messageOf(() => problem({ node: [node('MatMul(x, w) -> z'), node('Floor(z) -> y')] }, 3)),
+      [
+        'The model has no trainable initializer. It has:',
+        '  "w" [2, 4]: does not reach the loss, or only through operators without a derivative',
+        'Export the model with its weights as initializers, or name some with --trainable.',
+      ].join('\n'),
+    );
+  });
+
+  it('no weight that is not finite', () => {
+    const initializer = [float('w', [2, 4], [1, 2, 3, 4, 5, Number.NaN, 7, 8])];
+    assert.equal(
+      messageOf(() => problem({ initializer }, 3)),
+      '"w" holds NaN at row 1, column 1 (counted from 0).\nTraining has probably diverged; export the model from an earlier checkpoint.',
+    );
+  });
+});
+
+it('says which of several outputs the loss looks at', () => {
+  const graph: GraphInit = {
+    node: [node('MatMul(x, w) -> y'), node('Relu(y) -> hidden')],
+    output: [info('y', ['N', 4]), info('hidden', ['N', 4])],
+  };
+  assert.deepEqual(problem(graph, 3).notes, ['The model has 2 outputs ("y", "hidden"); the loss looks at "y".']);
+});
+
+it('"to the end" in an attribute of 64 bits is beyond the precision of numbers, and stays positive', () => {
+  const end = node('Constant() -> end', {
+    attribute: [{ name: 'value_ints', type: Kind.INTS, ints: [2n ** 63n - 1n] }],
+  });
+  const graph: GraphInit = {
+    node: [end, node('MatMul(x, w) -> z'), node('Slice(z, start, end, axis) -> y')],
+    initializer: [w, integers('start', [1]), integers('axis', [1])],
+    output: [info('y', ['N', 3])],
+  };
+  assert.deepEqual(
+    problem(graph, 3).choices.map(({ name, trained }) => [name, trained]),
+    [['w', true]],
+  );
+});
