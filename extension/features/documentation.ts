@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import { rulesPage } from '../configs/rules.ts';
+import theory from '../optimizers/THEORY.md' with { type: 'text' };
 import { EXPLANATION } from './explanation.ts';
 import { commandUri, registerCommand } from './typedCommand.ts';
 
@@ -10,7 +11,7 @@ const PAGE = vscode.Uri.from({ scheme: SCHEME, path: '/Optimizer Bias.md' });
 export function registerDocumentation(): vscode.Disposable {
   return vscode.Disposable.from(
     vscode.workspace.registerTextDocumentContentProvider(SCHEME, {
-      provideTextDocumentContent: () => `${EXPLANATION}\n${rulesPage()}`,
+      provideTextDocumentContent: () => `${EXPLANATION}\n${rulesPage()}\n${theory}`,
     }),
     registerCommand('optimizerBias.openDocumentation', async (anchor) => {
       const page = typeof anchor === 'string' ? PAGE.with({ fragment: anchor }) : PAGE;
