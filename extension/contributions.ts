@@ -1,5 +1,5 @@
 import { RULES, SEVERITIES } from './configs/rules.ts';
-import { customEditors, icons, menus, views, viewsContainers, viewsWelcome, walkthroughs } from './places.ts';
+import { colors, customEditors, icons, menus, views, viewsContainers, viewsWelcome, walkthroughs } from './places.ts';
 
 /**
  * Everything that the manifest contributes, typed once. `package.json` holds the result of `contributes()` and
@@ -142,6 +142,7 @@ export function contributes() {
     views,
     viewsWelcome,
     customEditors,
+    colors,
     walkthroughs,
     // The editor itself does not know this language.
     languages: [{ id: 'toml', extensions: ['.toml'], aliases: ['TOML'] }],

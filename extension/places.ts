@@ -65,6 +65,25 @@ export const customEditors = [
   },
 ];
 
+const colour = (
+  id: string,
+  description: string,
+  dark: string,
+  light: string,
+  highContrast: string,
+  highContrastLight: string,
+) => ({
+  id: `optimizerBias.${id}`,
+  description,
+  defaults: { dark, light, highContrast, highContrastLight },
+});
+
+/** The two signs of the strength: orange and blue are told apart by nearly everyone, and each has a word or pattern as well. */
+export const colors = [
+  colour('antiRegularizing', '%colour.antiRegularizing%', '#f0a35e', '#a85200', '#ffb56b', '#8a3f00'),
+  colour('regularizing', '%colour.regularizing%', '#6cb6ff', '#0062b1', '#7cc4ff', '#003f7f'),
+];
+
 const step = (id: string, completion: readonly string[], media: object) => ({
   id,
   title: `%walkthrough.${id}.title%`,

@@ -12,7 +12,14 @@ export interface Palette {
   readonly series: readonly string[];
 }
 
-const SERIES = ['blue', 'orange', 'green', 'purple', 'red', 'yellow'];
+const SERIES = [
+  'optimizerBias-regularizing',
+  'optimizerBias-antiRegularizing',
+  'charts-green',
+  'charts-purple',
+  'charts-red',
+  'charts-yellow',
+];
 
 /** Dashes tell runs apart where colours do not. */
 export const dashes: readonly (readonly number[])[] = [[], [8, 4], [2, 3], [10, 4, 2, 4], [5, 5], [1, 5]];
@@ -29,9 +36,9 @@ export function palette(): Palette {
     background: colour('editor-background'),
     focus: colour('focusBorder', 'foreground'),
     font: colour('font-family'),
-    anti: colour('charts-orange', 'foreground'),
-    regularizing: colour('charts-blue', 'foreground'),
-    series: SERIES.map((name) => colour(`charts-${name}`, 'charts-foreground', 'foreground')),
+    anti: colour('optimizerBias-antiRegularizing', 'charts-orange'),
+    regularizing: colour('optimizerBias-regularizing', 'charts-blue'),
+    series: SERIES.map((name) => colour(name, 'charts-foreground', 'foreground')),
   };
 }
 

@@ -10,7 +10,7 @@ import type { SourceRange } from './source.ts';
 export function parameterLines(text: string, tensors: readonly string[]): Map<string, SourceRange> {
   if (text.length > longestText || tensors.length === 0) return new Map();
   const module = new Reader(text).read();
-  const roots = [...module.classes.values(), ...module.variables.values()];
+  const roots = [...module.classes.values(), ...module.made];
   const maps = roots.map((root) => assign(tensors, (name) => resolve(root, name)));
   maps.push(assign(tensors, (name) => kerasLayer(module.kerasLayers, name)));
   // The root that explains most is the model; of equals, the first, since models stand above the code that uses them.
@@ -34,7 +34,8 @@ interface Module {
 
 interface PythonModule {
   readonly classes: Map<string, Module>;
-  readonly variables: Map<string, Module>;
+  /** Containers that are assigned to a variable or returned, anywhere. */
+  readonly made: Module[];
   readonly kerasLayers: Map<string, SourceRange>;
 }
 
@@ -82,7 +83,7 @@ const containers = /^(?:Sequential|ModuleList|ParameterList)$/;
 
 class Reader {
   private readonly tree: Tree;
-  private readonly module: PythonModule = { classes: new Map(), variables: new Map(), kerasLayers: new Map() };
+  private readonly module: PythonModule = { classes: new Map(), made: [], kerasLayers: new Map() };
   private readonly kerasCounts = new Map<string, number>();
   private readonly isKeras: boolean;
 
@@ -92,7 +93,7 @@ class Reader {
   }
 
   read(): PythonModule {
-    this.statements(this.tree.topNode, this.module.variables, undefined);
+    this.statements(this.tree.topNode, new Map(), undefined);
     if (this.isKeras) this.readKeras();
     return this.module;
   }
@@ -116,6 +117,12 @@ class Reader {
           const inner = node.getChild('Body');
           // The names of a function are its own; what it assigns to self belongs to the class.
           if (inner) this.statements(inner, new Map(scope), self);
+          break;
+        }
+        case 'ReturnStatement': {
+          const value = node.lastChild;
+          const module = value && this.expression(value, scope, this.rangeOf(node));
+          if (module) this.module.made.push(module);
           break;
         }
         case 'DecoratedStatement':
@@ -154,7 +161,10 @@ class Reader {
     if (!module) return;
     const attribute = this.selfAttribute(target);
     if (attribute !== undefined) self?.children.set(attribute, module);
-    else if (target.name === 'VariableName') scope.set(this.slice(target), module);
+    else if (target.name === 'VariableName') {
+      scope.set(this.slice(target), module);
+      this.module.made.push(module);
+    }
   }
 
   /** `name` of `self.name`. */

@@ -108,6 +108,15 @@ test('a model in a variable, and names behind wrappers', () => {
   assert.deepEqual(linesOf(text, ['5.weight', 'weight', '']), {});
 });
 
+test('a model that a function returns or keeps', () => {
+  for (const text of [
+    'def make():\n    return nn.Sequential(\n        nn.Linear(64, 32),\n        nn.Tanh(),\n    )\n',
+    'def main():\n    net = nn.Sequential(\n        nn.Linear(64, 32),\n        nn.Tanh(),\n    ).to(device)\n    train(net)\n',
+  ]) {
+    assert.deepEqual(linesOf(text, ['0.weight']), { '0.weight': 'nn.Linear(64, 32),' });
+  }
+});
+
 test('of several classes the one that explains most is the model', () => {
   const text = `class A(nn.Module):
     def __init__(self):

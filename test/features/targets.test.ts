@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { analyse } from '../../extension/configs/analyse.ts';
+import { configuredOptimizer, defaultOptimizer, hyperChanges } from '../../extension/features/inspect/hyper.ts';
+import {
+  forEditor,
+  guess,
+  parseTargets,
+  projectFile,
+  readTargets,
+  remembered,
+  requestOf,
+  targetFor,
+  writeTargets,
+} from '../../extension/features/inspect/targets.ts';
+import { thinned } from '../../extension/features/inspect/thinned.ts';
+import { completeHyperparameters } from '../../extension/optimizers/hyperparameters.ts';
+import type { Framework } from '../../extension/optimizers/optimizer.ts';
+import { optimizerNamed } from '../../extension/optimizers/registry.ts';
+import { run } from '../webview/runs.ts';
+
+test('the project file: what is wrong is named', () => {
+  assert.deepEqual(parseTargets('{"inspections":[{"model":"a.onnx","steps":5}]}'), [{ model: 'a.onnx', steps: 5 }]);
+  for (const [text, message] of [
+    ['{', /is no JSON/],
+    ['[]', /has no list "inspections"/],
+    ['{"inspections":[3]}', /inspections\[0\] is no object/],
+    ['{"inspections":[{}]}', /has no "model"/],
+    ['{"inspections":[{"model":1}]}', /inspections\[0\]\.model must be a text/],
+    ['{"inspections":[{"model":"a"},{"model":"a","steps":"5"}]}', /inspections\[1\]\.steps must be a number/],
+    ['{"inspections":[{"model":"a","__proto__x":1}]}', /unknown key "__proto__x"/],
+    ['{"inspections":[{"model":"a","directory":"/"}]}', /unknown key "directory"/],
+  ] as const)
+    assert.throws(() => parseTargets(text), { name: 'InspectorError', message });
+});
+
+test('written only where it changes, and read again', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'targets-'));
+  try {
+    assert.deepEqual(readTargets(folder), []);
+    writeTargets(folder, [{ model: 'a.onnx', data: 'a.npz' }]);
+    assert.deepEqual(readTargets(folder), [{ model: 'a.onnx', data: 'a.npz' }]);
+    const text = readFileSync(join(folder, projectFile), 'utf8');
+    assert.ok(text.endsWith('}\n'));
+    writeFileSync(join(folder, projectFile), 'broken');
+    assert.throws(() => readTargets(folder), { name: 'InspectorError' });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('the target of a source, of a model, or the last one', () => {
+  const [a, b, c] = [
+    { model: 'a.onnx', source: 'a.py' },
+    { model: 'b.onnx', source: 'b.py' },
+    { model: 'a.onnx', source: 'c.yaml' },
+  ];
+  assert.equal(targetFor([a, b, c], { source: 'b.py' }), b);
+  assert.equal(targetFor([a, b, c], { model: 'b.onnx' }), b);
+  assert.equal(targetFor([a, b, c], { source: 'c.yaml', model: 'a.onnx' }), c);
+  assert.equal(targetFor([a, b, c], { source: 'new.py' }), a);
+  assert.equal(targetFor([a, b, c], { model: 'new.onnx' }), undefined);
+  assert.equal(targetFor([], {}), undefined);
+  assert.deepEqual(remembered([a, b, c], { ...b, steps: 3 }), [{ ...b, steps: 3 }, a, c]);
+});
+
+test('guesses: the same name, else the same folder, else the only one', () => {
+  assert.equal(guess(['a.onnx'], undefined), 'a.onnx');
+  assert.equal(guess(['a.onnx', 'b.onnx'], undefined), undefined);
+  assert.equal(guess(['models/x.onnx', 'train.onnx'], 'train.py'), 'train.onnx');
+  assert.equal(guess(['data/a.npz', 'models/other.npz', 'models/m.npz'], 'models/m.onnx'), 'models/m.npz');
+  assert.equal(guess(['z/a.npz', 'models/b.npz'], 'models/m.onnx'), 'models/b.npz');
+  assert.equal(guess([], 'x'), undefined);
+});
+
+test('a request has what is needed, and messages name the settings of the editor', () => {
+  const request = requestOf('/w', { model: 'a.onnx', source: 'a.py', steps: 7 }, defaultOptimizer);
+  assert.equal(request.steps, 7);
+  assert.equal(request.device, 'auto');
+  assert.ok(!('source' in request));
+  assert.equal(
+    forEditor('Choose another loss with --loss, or a smaller --micro-batch.'),
+    `Choose another loss with "loss", or a smaller "microBatch". The settings are in ${projectFile}.`,
+  );
+  assert.equal(forEditor('Nothing -- here --unknown-option.'), 'Nothing -- here --unknown-option.');
+});
+
+test('configurations of every kind become optimizers that the engine accepts', () => {
+  for (const [text, optimizer] of [
+    ['import torch\no = torch.optim.Adam(p, lr=3e-4, betas=(0.8, 0.99), amsgrad=True)', 'adam'],
+    ['import torch\no = torch.optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True)', 'sgd'],
+    ['import torch\no = torch.optim.RMSprop(p, lr=1e-3, alpha=0.9, centered=True)', 'rmsprop'],
+    ['import torch\no = torch.optim.NAdam(p)', 'nadam'],
+    ['import torch\no = torch.optim.Adagrad(p, lr=0.01)', 'adagrad'],
+    ['from tensorflow import keras\no = keras.optimizers.Adam(learning_rate=1e-3, epsilon=1e-7)', 'adam'],
+    ['import optax\no = optax.adamw(1e-3, b1=0.9, b2=0.95)', 'adamw'],
+    ['from transformers import TrainingArguments\na = TrainingArguments("out", learning_rate=2e-5)', 'adamw'],
+  ] as const) {
+    const [config] = analyse({ path: 'a.py', language: 'python', text });
+    const found = config && configuredOptimizer(config);
+    assert.equal(found?.optimizer, optimizer, text);
+    completeHyperparameters(optimizerNamed(found!.optimizer), found!.framework as Framework, found!.hyper);
+  }
+  const [unknown] = analyse({
+    path: 'a.py',
+    language: 'python',
+    text: 'import torch\no = torch.optim.Adam(p, lr=args.lr)',
+  });
+  assert.deepEqual(configuredOptimizer(unknown)?.unknown, ['lr']);
+  const [lamb] = analyse({ path: 'a.py', language: 'python', text: 'import torch\no = torch.optim.Rprop(p)' });
+  assert.equal(configuredOptimizer(lamb), undefined);
+});
+
+test('what a configuration says other than the run', () => {
+  const then = { optimizer: 'adam', hyper: { lr: 1e-3, beta2: 0.999 } };
+  assert.deepEqual(hyperChanges(then, { ...defaultOptimizer, hyper: { lr: 1e-3, beta2: 0.999 } }), []);
+  assert.deepEqual(hyperChanges(then, { ...defaultOptimizer, hyper: { lr: 3e-4 } }), [
+    'lr is now 3e-4',
+    'beta2 is no longer known',
+  ]);
+  assert.deepEqual(hyperChanges(then, { ...defaultOptimizer, optimizer: 'sgd' }), ['the optimizer is now sgd']);
+  assert.deepEqual(hyperChanges(then, undefined), ['its optimizer configuration is gone']);
+});
+
+test('long runs are thinned: first, last and the last with a correction stay', () => {
+  const tensors = Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`t${i}`, {}]));
+  const { steps } = run({ tensors, steps: 400 });
+  const sparse = steps.map((line, i) => (i % 40 === 0 ? line : { ...line, kappa: undefined }));
+  const kept = thinned(sparse);
+  assert.ok(kept.length < 200, `${kept.length}`);
+  assert.equal(kept[0].step, 0);
+  assert.equal(kept.at(-1)?.step, 400);
+  assert.equal(kept.filter(({ kappa }) => kappa !== undefined).length, 11);
+  assert.equal(thinned(steps.slice(0, 10)).length, 10);
+});
