@@ -12,6 +12,7 @@ export type ExportWarningCode =
   | 'merged-parameters'
   | 'renamed-weights'
   | 'packed-gates'
+  | 'computed-parameters'
   | 'double-activation';
 
 /** A sign that the file is not the model that was trained, and what that does to the numbers. */
@@ -96,6 +97,7 @@ export function exportWarnings(model: Model, loss?: LossName): ExportWarning[] {
     mergedParameters(view),
     renamedWeights(view),
     packedGates(view),
+    computedParameters(view),
     doubleActivation(view, loss),
   ].filter((warning) => warning !== undefined);
 }
@@ -254,6 +256,31 @@ function packedGates(view: View): ExportWarning | undefined {
     title: 'Weights of a recurrent layer are packed and renamed',
     detail: `${nameList([...new Set(names)], 4)} hold the gates of recurrent layers in the order of ONNX, with directions and both biases packed into one tensor. Adam treats every element alike, so each element has the numbers of your model; norms per tensor are those of the packed ones, under these names.${sum}`,
     parameters: [...new Set(names)],
+    remedy: view.remedy,
+  };
+}
+
+/**
+ * Expressions of parameters that the exporter evaluated once, as its notes say: a normalised weight, the used rows of a
+ * position embedding. Transposed weights and packed gates have warnings of their own.
+ */
+function computedParameters(view: View): ExportWarning | undefined {
+  const explained = new Set([renamedWeights(view), packedGates(view)].flatMap((warning) => warning?.parameters ?? []));
+  const computed = [...view.candidates].flatMap((name) => {
+    const { origin } = view.model.graph.initializers.get(name)!;
+    if (origin?.kind !== 'computed' || explained.has(name) || !view.uses.has(name)) return [];
+    const modules = origin.from.filter((source) => source.includes('.'));
+    const sources = modules.length > 0 ? modules : origin.from.filter((source) => !generated(source));
+    return sources.length > 0 ? [{ name, sources }] : [];
+  });
+  if (computed.length === 0) return undefined;
+  const shown = computed.slice(0, 3).map(({ name, sources }) => `${quoteName(name)} from ${nameList(sources, 3)}`);
+  const more = computed.length > 3 ? ` and ${computed.length - 3} more` : '';
+  return {
+    code: 'computed-parameters',
+    title: 'Parameters are replaced by what the exporter computed from them',
+    detail: `${shown.join('; ')}${more}. What is trained here are the results, not the parameters behind them. Unless elements were only moved, Adam is not invariant under this: its steps, and so the correction, are those of another model.`,
+    parameters: computed.map(({ name }) => name),
     remedy: view.remedy,
   };
 }

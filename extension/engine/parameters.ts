@@ -1,6 +1,7 @@
 import { type Initializer, isDefaultDomain, type Model } from '../onnx/model.ts';
 import { elementCount, isFloat } from '../onnx/tensor.ts';
 import { InspectorError, quoteName } from '../shared/errors.ts';
+import { isUniform } from './equalTensors.ts';
 
 /** Why a float initializer is or is not trained. */
 export interface ParameterChoice {
@@ -34,6 +35,30 @@ const fixedInputs: ReadonlyMap<string, { readonly inputs: readonly number[]; rea
 /** Names that exporters give to constants which they folded: `/block/Constant_output_0`, `onnx::Mul_17`, `val_3`, `123`. */
 const generatedName = /(^|\/)Constant(_\d+)?(_output_\d+)?$|^onnx::\w+$|^val_\d+$|^\d+$|^const(ant)?_/i;
 
+/** Names of values in PyTorch's graphs on the way to rotary tables and masks, which exporters compute and store. */
+const tables = /^(cos|sin|tril|triu)(_\d+)?$/;
+
+/**
+ * Why an initializer is no parameter according to the exporter's own notes. A name with a dot is that of a module's
+ * tensor; others are those of tensors of the outermost module, or of values in PyTorch's graph.
+ *
+ * @param notes whether the exporter notes for what it computed that it did so
+ */
+function notedRole({ name, shape, origin, read }: Initializer, notes: boolean): string | undefined {
+  if (!origin) return notes && generatedName.test(name) ? 'constant of the exporter' : undefined;
+  if (origin.kind === 'buffer') return 'buffer of the PyTorch module';
+  if (origin.kind === 'constant') return 'constant in the PyTorch program';
+  if (origin.kind !== 'computed' || name.includes('.')) return undefined;
+  const { from } = origin;
+  const computed = 'computed by the exporter from constants';
+  if (from.some((source) => /(^|[._])(weight|bias)$/.test(source))) return undefined;
+  if (from.some((source) => tables.test(source))) return computed;
+  if (from.some((source) => source.includes('.'))) return undefined;
+  return shape.length === 0 || from.every((source) => generatedName.test(source)) || isUniform(read())
+    ? computed
+    : undefined;
+}
+
 /** A glob in which only `*` is special, and matches anything at all. */
 export function globToRegExp(glob: string): RegExp {
   return new RegExp(
@@ -62,20 +87,24 @@ export function parameterCandidates(
       `The model has ${nameList([...model.graph.initializers.keys()])}.`,
     );
   }
+  // Exporters that note what they computed leave nothing but literal constants without a note.
+  const notes = [...model.graph.initializers.values()].some(({ origin }) => origin?.kind === 'computed');
   const candidates: Initializer[] = [];
   const choices: ParameterChoice[] = [];
   for (const initializer of model.graph.initializers.values()) {
-    const { name, shape, type } = initializer;
+    const { name, shape, type, origin } = initializer;
     if (!type || !isFloat(type)) continue;
     const reject = (reason: string) => choices.push({ name, shape, trained: false, reason });
     const roles = uses.get(name) ?? [];
+    const role = notedRole(initializer, notes);
     const asked = trainable.some((glob) => glob.test(name));
     if (freeze.some((glob) => glob.test(name))) reject('frozen by --freeze');
     else if (asked) candidates.push(initializer);
     else if (trainable.length > 0) reject('not named by --trainable');
     else if (roles.length > 0 && roles.every((role) => role !== undefined)) reject(roles[0]!);
     else if (elementCount(shape) === 0) reject('has no elements');
-    else if (elementCount(shape) === 1 && shape.length === 0 && generatedName.test(name))
+    else if (role !== undefined) reject(role);
+    else if (!origin && shape.length === 0 && generatedName.test(name))
       reject('scalar that the exporter folded from a constant');
     else candidates.push(initializer);
   }

@@ -26,11 +26,18 @@ export interface Initializer {
   readonly type: ElementType | undefined;
   readonly typeName: string;
   readonly shape: readonly number[];
+  /** What the exporter says about where it comes from, if it says so. */
+  readonly origin?: Origin;
   /** Why its data cannot be read, if so: its type (then undefined above) or form is not supported. */
   readonly unsupported?: string;
   /** Throws an InspectorError where it is not supported, or where its file beside the model has changed. */
   read(): Tensor;
 }
+
+/** A parameter, buffer or lifted constant of the exported module, or a value that was computed from others and stored. */
+export type Origin =
+  | { readonly kind: 'parameter' | 'buffer' | 'constant' }
+  | { readonly kind: 'computed'; readonly from: readonly string[] };
 
 export interface ValueInfo {
   readonly name: string;

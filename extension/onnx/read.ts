@@ -14,7 +14,16 @@ import { InspectorError, quoteName } from '../shared/errors.ts';
 import { ExternalData } from './externalData.ts';
 import { looksLikeText, readRegularFile, recogniseOtherFile } from './files.ts';
 import { elementTypeOf, initializerLabel, initializerOf, typeNameOf, unsupported } from './initializer.ts';
-import type { Attribute, Initializer, Model, ModelFunction, ModelGraph, ModelNode, ValueInfo } from './model.ts';
+import type {
+  Attribute,
+  Initializer,
+  Model,
+  ModelFunction,
+  ModelGraph,
+  ModelNode,
+  Origin,
+  ValueInfo,
+} from './model.ts';
 import { validateModel } from './validate.ts';
 import { checkWire } from './wire.ts';
 
@@ -141,13 +150,38 @@ function initializersOf(graph: GraphProto, external: ExternalData): Map<string, 
       throw new InspectorError(`Two initializers are named ${quoteName(initializer.name)}.`, again);
     initializers.set(initializer.name, initializer);
   };
-  for (const tensor of graph.initializer) add(initializerOf(tensor, external, initializerLabel(tensor.name)));
+  const origins = originsOf(graph);
+  for (const tensor of graph.initializer)
+    add({ ...initializerOf(tensor, external, initializerLabel(tensor.name)), origin: origins.get(tensor.name) });
   for (const { values, dims } of graph.sparseInitializer) {
     const name = values?.name ?? '';
     const reason = 'sparse tensors are not supported';
     add(unsupported(name, 'sparse tensor', dims.map(Number), reason, initializerLabel(name)));
   }
   return initializers;
+}
+
+const kinds = new Map([
+  ['PARAMETER', 'parameter'],
+  ['BUFFER', 'buffer'],
+  ['CONSTANT_TENSOR', 'constant'],
+] as const);
+
+/** What PyTorch's exporter notes about values: their kind, or the names of those from which it computed them. */
+function originsOf(graph: GraphProto): Map<string, Origin> {
+  const origins = new Map<string, Origin>();
+  for (const { name, metadataProps } of graph.valueInfo) {
+    const note = (key: string) => metadataProps.find((entry) => entry.key === key)?.value;
+    const kind = kinds.get(note('pkg.torch.export.graph_signature.InputSpec.kind') as 'PARAMETER');
+    const sources = note('pkg.onnxscript.optimizer.folded_from');
+    if (kind) origins.set(name, { kind });
+    else if (sources !== undefined) {
+      // A list as Python writes it: ['a', 'b'].
+      const from = Array.from(sources.matchAll(/'([^']*)'|"([^"]*)"/g), ([, single, double]) => single ?? double);
+      origins.set(name, { kind: 'computed', from });
+    }
+  }
+  return origins;
 }
 
 const nodeOf = (node: NodeProto, external: ExternalData): ModelNode => ({

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { type ExportWarning, exportWarnings } from '../../extension/engine/exportWarnings.ts';
 import type { LossName } from '../../extension/engine/loss.ts';
 import { decodeModel } from '../../extension/onnx/read.ts';
-import { DataType, float, info, linear, type Node, node, type TensorInit } from '../onnx/files.ts';
+import { DataType, float, type GraphInit, info, linear, type Node, node, type TensorInit } from '../onnx/files.ts';
 
 const model = (nodes: Node[], initializer: TensorInit[], producerName = 'pytorch') =>
   decodeModel(linear({ node: nodes, initializer, input: [info('x', ['N', 4, 8, 8])] }, { producerName }), 'm.onnx');
@@ -244,6 +244,38 @@ describe('gates of recurrent layers', () => {
   it('biases that were added up', () => {
     const [warning] = warn(nodes, [w, r, float('onnx::LSTM_3', [1, 16], [...random(8), ...new Array(8).fill(0)])]);
     assert.match(warning.detail, /b_ih and b_hh were added up\. In your model both train/);
+  });
+});
+
+describe('parameters replaced by what was computed from them', () => {
+  const notedModel = (from: string, use: Node) => {
+    const metadataProps = [{ key: 'pkg.onnxscript.optimizer.folded_from', value: from }];
+    const graph: GraphInit = {
+      node: [use],
+      initializer: [fresh('div', [4, 4])],
+      input: [info('x', ['N', 4])],
+      valueInfo: [{ name: 'div', metadataProps }],
+    };
+    return decodeModel(linear(graph, { producerName: 'pytorch' }), 'm.onnx');
+  };
+
+  it('golden text', () => {
+    assert.deepEqual(exportWarnings(notedModel("['fc.weight', 'norm', 'val_3']", node('MatMul(x, div) -> y'))), [
+      {
+        code: 'computed-parameters',
+        title: 'Parameters are replaced by what the exporter computed from them',
+        detail:
+          '"div" from "fc.weight". What is trained here are the results, not the parameters behind them. Unless elements were only moved, Adam is not invariant under this: its steps, and so the correction, are those of another model.',
+        parameters: ['div'],
+        remedy: whole,
+      },
+    ]);
+  });
+
+  it('parameters of the outermost module; not where nothing but constants went in', () => {
+    const [warning] = exportWarnings(notedModel("['val_2', 'w']", node('Add(x, div) -> y')));
+    assert.match(warning.detail, /^"div" from "w"\./);
+    assert.deepEqual(exportWarnings(notedModel("['val_2', 'val_3']", node('Add(x, div) -> y'))), []);
   });
 });
 

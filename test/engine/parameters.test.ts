@@ -103,6 +103,43 @@ describe('which initializers are trained', () => {
     }
   });
 
+  it('what the exporter notes: kinds of tensors, and from what it computed the others', () => {
+    const notes: readonly [name: string, dims: number[], note: string | undefined, trained: boolean][] = [
+      ['fc.weight', [1, 2], 'PARAMETER', true],
+      ['temperature', [], 'PARAMETER', true],
+      ['graph.adjacency', [1, 2], 'BUFFER', false],
+      ['lifted_tensor_0', [1, 2], 'CONSTANT_TENSOR', false],
+      ['conv.weight_bias', [2], undefined, true],
+      ['val_0', [1, 2], "['fc2.weight']", true],
+      ['embedding_1', [1, 2], "['arange', 'val_2', 'wpe.weight']", true],
+      ['val_1', [], "['logit_scale.scale']", true],
+      ['unsqueeze_3', [1, 2], "['arange', 'cos', 'rotary.inv_freq', 'val_3']", false],
+      ['beta_cast', [], "['beta']", false],
+      ['val_5', [1, 2], "['val_3', 'val_4']", false],
+      ['val_6', [1, 2], "['linear', 'val_4']", true],
+      ['val_7', [1, 2], undefined, false],
+      ['t', [1, 2], "['cls']", true],
+    ];
+    const noteOf = (value: string) => ({
+      key: value.startsWith('[')
+        ? 'pkg.onnxscript.optimizer.folded_from'
+        : 'pkg.torch.export.graph_signature.InputSpec.kind',
+      value,
+    });
+    const ones = ['val_8', [1, 2], "['linear', 'val_4']", false] as const;
+    const graph: GraphInit = {
+      node: [node('MatMul(x, fc.weight) -> y')],
+      initializer: [
+        ...notes.map(([name, dims]) => float(name, dims, dims.length === 0 ? [1] : [1, 2])),
+        float(ones[0], ones[1], [1, 1]),
+      ],
+      valueInfo: [...notes, ones].map(([name, , note]) => ({ name, metadataProps: note ? [noteOf(note)] : [] })),
+    };
+    const { candidates } = parameterCandidates(model(graph), {});
+    const taken = new Set(candidates.map(({ name }) => name));
+    for (const [name, , , trained] of [...notes, ones]) assert.equal(taken.has(name), trained, name);
+  });
+
   it('--freeze takes away, --trainable names all, and freezing wins', () => {
     assert.deepEqual(chosen({ freeze: ['conv.*', 'shared'] }), ['bn.weight', 'bn.bias', 'temperature']);
     assert.deepEqual(chosen({ trainable: ['bn.*', 'onnx::*'] }), [

@@ -3,14 +3,14 @@ import { describe, it } from 'node:test';
 import type { Dataset } from '../../extension/datasets/dataset.ts';
 import { createProblem, type Problem, type ProblemOptions } from '../../extension/engine/problem.ts';
 import { decodeModel } from '../../extension/onnx/read.ts';
-import { tensorOf } from '../../extension/onnx/tensor.ts';
+import { type Tensor, tensorOf } from '../../extension/onnx/tensor.ts';
 import { describeError, InspectorError } from '../../extension/shared/errors.ts';
 import { DataType, float, type GraphInit, info, Kind, linear, node } from '../onnx/files.ts';
 
 const count = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
 /** Samples of 2 numbers each, and class labels. */
 const data = (samples: number, labels: readonly number[] = [samples]): Dataset => ({
-  arrays: new Map([
+  arrays: new Map<string, Tensor>([
     ['x', tensorOf('float32', [samples, 2], new Array(samples * 2).fill(0.5))],
     ['y', tensorOf('int64', labels, new Array(count(labels)).fill(0))],
   ]),
