@@ -1,5 +1,5 @@
 import { type HyperparameterValue, isTrue, numberOf, type OptimizerConfig } from './config.ts';
-import { formatNumber, optimizerTitle } from './hover.ts';
+import { formatBeta, formatNumber, optimizerTitle } from './hover.ts';
 import { isIgnored } from './ignore.ts';
 import { RULES, type RuleCode, type Severity } from './rules.ts';
 import type { SourceRange } from './source.ts';
@@ -129,10 +129,6 @@ function* memories(config: OptimizerConfig): Generator<Found> {
       message: `At this learning rate h·κ = ${formatNumber(hKappa).replace('-', '−')} is not small (above ${FAILS_ABOVE} in size), so the first-order theory is out of its range; below about ${formatNumber(Number(largestStepSize.toPrecision(1)))} it can hold.`,
     };
   }
-}
-
-function formatBeta(beta: number): string {
-  return String(Number(beta.toPrecision(8)));
 }
 
 function swap(

@@ -192,7 +192,7 @@ function comparisonTable(config: OptimizerConfig): string | undefined {
 }
 
 /** β close to 1 keeps the digits that distinguish it from 1. */
-function formatBeta(beta: number): string {
+export function formatBeta(beta: number): string {
   return String(Number(beta.toPrecision(8)));
 }
 

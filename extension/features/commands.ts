@@ -25,7 +25,10 @@ export function registerCommands(
       const editor = vscode.window.activeTextEditor;
       const found = editor ? configurations.in(editor.document) : [];
       if (!editor || found.length === 0) return sayNothingFound();
-      const config = found.length === 1 ? found[0] : await pick(editor.document, found);
+      const config =
+        found.length === 1
+          ? found[0]
+          : await pickConfiguration(editor.document, found, vscode.l10n.t('Optimizers in this document'));
       if (config) reveal(editor, config);
     }),
     registerCommand('optimizerBias.showLog', () => log.show()),
@@ -51,9 +54,11 @@ function reveal(editor: vscode.TextEditor, config: OptimizerConfig): void {
   editor.revealRange(new vscode.Range(start, start), vscode.TextEditorRevealType.InCenterIfOutsideViewport);
 }
 
-async function pick(
+/** Asks which of the configurations of a document is meant. */
+export async function pickConfiguration(
   document: vscode.TextDocument,
   found: readonly OptimizerConfig[],
+  placeHolder: string,
 ): Promise<OptimizerConfig | undefined> {
   const items = found.map((config) => ({
     label: optimizerTitle(config.optimizer),
@@ -61,7 +66,6 @@ async function pick(
     detail: codeLensText(config),
     config,
   }));
-  const placeHolder = vscode.l10n.t('Optimizers in this document');
   return (await vscode.window.showQuickPick(items, { placeHolder, matchOnDetail: true }))?.config;
 }
 

@@ -1,12 +1,13 @@
 import { dirname, relative } from 'node:path';
 import * as vscode from 'vscode';
 import type { OptimizerConfig } from '../configs/config.ts';
-import { codeLensText, optimizerTitle } from '../configs/hover.ts';
+import { optimizerTitle } from '../configs/hover.ts';
 import type { Address } from '../contributions.ts';
 import { optimizers } from '../optimizers/registry.ts';
 import { readSource } from '../runs/source.ts';
 import { readRun } from '../runs/store.ts';
 import { describeError } from '../shared/errors.ts';
+import { pickConfiguration } from './commands.ts';
 import { type Configurations, rangeIn, SELECTOR } from './configurations.ts';
 import { Debouncer } from './debouncer.ts';
 import { currentOptimizer } from './inspect/current.ts';
@@ -169,7 +170,11 @@ async function chooseConfiguration(
       line !== undefined && character !== undefined ? new vscode.Position(line, character) : editor?.selection.active;
     const offset = position ? document.offsetAt(position) : 0;
     const at = found.find(({ callRange }) => callRange.from <= offset && offset <= callRange.to);
-    config = at ?? (found.length === 1 ? found[0] : await pickConfiguration(document, found));
+    config =
+      at ??
+      (found.length === 1
+        ? found[0]
+        : await pickConfiguration(document, found, vscode.l10n.t('Which optimizer is to be inspected?')));
     if (!config) return undefined;
   }
   const optimizer = config ? configuredOptimizer(config) : defaultOptimizer;
@@ -203,21 +208,6 @@ async function chooseConfiguration(
 /** The file of a document; of a notebook's cell, the notebook. */
 const fileOf = ({ uri }: vscode.TextDocument): vscode.Uri =>
   uri.scheme === 'vscode-notebook-cell' ? vscode.Uri.file(uri.fsPath) : uri;
-
-async function pickConfiguration(
-  document: vscode.TextDocument,
-  found: readonly OptimizerConfig[],
-): Promise<OptimizerConfig | undefined> {
-  const items = found.map((config) => ({
-    label: optimizerTitle(config.optimizer),
-    description: vscode.l10n.t('line {0}', document.positionAt(config.range.from).line + 1),
-    detail: codeLensText(config),
-    config,
-  }));
-  return (
-    await vscode.window.showQuickPick(items, { placeHolder: vscode.l10n.t('Which optimizer is to be inspected?') })
-  )?.config;
-}
 
 /** The folder that paths are relative to and that keeps the runs. */
 async function folderFor(file: vscode.Uri | undefined): Promise<{ path: string; inWorkspace: boolean } | undefined> {

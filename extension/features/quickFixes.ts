@@ -14,12 +14,19 @@ export function registerQuickFixes(configurations: Configurations, settings: Set
       provideCodeActions(document, range, context, token) {
         if (token.isCancellationRequested || (context.only && !context.only.contains(kind))) return [];
         return problems(document, configurations, settings)
-          .filter(({ diagnostic }) => rangeIn(document, diagnostic.range).intersection(range))
+          .filter((problem) => concerns(problem, range))
           .flatMap((problem) => actions(problem, context.diagnostics));
       },
     },
     { providedCodeActionKinds: [kind] },
   );
+}
+
+/** Whether a problem is at the cursor, or elsewhere in the same call on the cursor's line. */
+function concerns({ document, config, diagnostic }: Problem, range: vscode.Range): boolean {
+  const place = rangeIn(document, diagnostic.range);
+  if (place.intersection(range)) return true;
+  return place.start.line === range.start.line && rangeIn(document, config.callRange).intersection(range) !== undefined;
 }
 
 /** What can be done about one diagnostic, in the order of the menu. */

@@ -105,6 +105,32 @@ describe('optimizer configurations in the editor', { timeout: 300_000 }, () => {
     assert.equal(await hover.locator('a[data-href^="command:"]').count(), 1);
   });
 
+  scenario('the hover ends with what a run with these settings has measured', async () => {
+    await workbench.host((vscode) => {
+      const { mkdirSync, writeFileSync } = process.getBuiltinModule('node:fs');
+      const folder = `${vscode.workspace.workspaceFolders![0].uri.fsPath}/runs/first`;
+      mkdirSync(folder, { recursive: true });
+      const hyper = { lr: 1e-3, beta1: 0.9, beta2: 0.999, eps: 1e-8, eps_placement: 'outside', weight_decay: 0 };
+      const optimizer = { name: 'adam', title: 'Adam', framework: 'pytorch', hyper };
+      const header = { format: 1, started: '2026-03-04T05:06:07Z', model: { path: 'net.onnx' }, optimizer };
+      writeFileSync(`${folder}/run.json`, JSON.stringify(header));
+      const step = { step: 40, hKappa: -0.37, validShare: 0.81, selfCheck: 0.1, belowSwitchShare: 0.02, tensors: {} };
+      writeFileSync(`${folder}/steps.jsonl`, `${JSON.stringify(step)}\n`);
+    });
+    const editor = await workbench.openFile('train.py');
+    await eventually(
+      async () => {
+        const text = await textOf(await workbench.hover(editor, 'Adam(', /Anti-regularizing 0\.99/));
+        await workbench.dismiss();
+        return text;
+      },
+      (text) =>
+        /Measured 2026-03-04 on net\.onnx, step 40: anti-regularizing 0\.37 · theory holds for 81 % of the parameters · 2 % below the switch\.\s*$/.test(
+          text,
+        ),
+    );
+  });
+
   scenario('hover on betas: what they do, and its row', async () => {
     const editor = await workbench.openFile('train.py');
     const hover = await workbench.hover(editor, 'betas=', /Decay of the second moment/);
@@ -161,7 +187,7 @@ describe('optimizer configurations in the editor', { timeout: 300_000 }, () => {
       found.filter(({ code }) => code === 'beta-out-of-range'),
       [{ code: 'beta-out-of-range', severity: 0, line: 2 }],
     );
-    assert.ok(found.some(({ code, severity }) => code === 'memories-reversed' && severity === 1));
+    assert.ok(found.some(({ code, severity }) => code === 'memories-reversed' && severity === 2));
     await workbench.page.keyboard.press('Control+Shift+M');
     const row = workbench.page.locator('.markers-panel .monaco-list-row', { hasText: 'a decay rate must be in' });
     await row.first().waitFor();
@@ -169,6 +195,9 @@ describe('optimizer configurations in the editor', { timeout: 300_000 }, () => {
     await row.first().locator('a.monaco-link').click();
     const page = workbench.webview();
     await page.getByRole('heading', { name: 'beta-out-of-range' }).waitFor();
+    const theory = page.getByRole('heading', { name: 'A3. Full batch' });
+    await theory.scrollIntoViewIfNeeded();
+    await picture(workbench.page, 'theory');
   });
 
   scenario('a quick fix edits the value, and the diagnostic goes', async () => {
