@@ -47,7 +47,14 @@ export async function packageFor(target) {
   const { name, version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const packagePath = join(dist, `${name}-${version}-${target}.vsix`);
   const { createVSIX } = createRequire(import.meta.url)('@vscode/vsce');
-  await createVSIX({ cwd: root, target, packagePath, ignoreFile, allowMissingRepository: true, rewriteRelativeLinks: false });
+  await createVSIX({
+    cwd: root,
+    target,
+    packagePath,
+    ignoreFile,
+    allowMissingRepository: true,
+    rewriteRelativeLinks: false,
+  });
   return packagePath;
 }
 
