@@ -3,12 +3,21 @@ import { bilinear } from './bilinear.ts';
 import { closeness } from './closeness.ts';
 import type { Experiment } from './experiment.ts';
 import { miniBatch } from './miniBatch.ts';
+import { normAndAccuracy } from './normAndAccuracy.ts';
 import { oneDimensional } from './oneDimensional.ts';
 import { separable } from './separable.ts';
 import { table1 } from './table1.ts';
 
 /** Every experiment, in the order in which they are offered. */
-export const experiments: readonly Experiment[] = [oneDimensional, table1, bilinear, closeness, miniBatch, separable];
+export const experiments: readonly Experiment[] = [
+  oneDimensional,
+  table1,
+  bilinear,
+  closeness,
+  normAndAccuracy,
+  miniBatch,
+  separable,
+];
 
 /** The experiment of that name; throws an InspectorError that lists the names. */
 export function experimentNamed(name: string): Experiment {

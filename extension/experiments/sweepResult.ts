@@ -44,7 +44,7 @@ export function peakAfterFall(values: readonly (number | null)[]): number | null
 
 /** The norm where the loss first falls to `level`, between two steps by interpolation. */
 export function normAtLoss(
-  steps: readonly StepLine[],
+  steps: readonly { readonly loss: number | null }[],
   norms: readonly (number | null)[],
   level: number,
 ): number | null {
@@ -100,7 +100,11 @@ export function summarise(
       selfCheck: measured?.selfCheck ?? null,
     };
   });
-  const { agreement, sentence } = judge(request, points);
+  const { agreement, sentence } = judge(
+    request.axes.map(({ name }) => name),
+    request.base.optimizer,
+    points,
+  );
   return {
     points,
     result: {
@@ -255,8 +259,10 @@ function curveCharts(request: SweepRequest, curves: readonly (PointData & { norm
 /** Which way the norm should go as an axis grows, in full-batch training; undefined where the theory does not say. */
 const predictions: Readonly<Record<string, 1 | -1 | undefined>> = { beta2: 1, beta1: -1 };
 
+type Measure = (point: SweepPoint) => number | null | undefined;
+
 /** Average over seeds and other axes of the measure at each value of an axis, in order of the values. */
-function trendOf(points: readonly SweepPoint[], name: string, of: (point: SweepPoint) => number | null | undefined) {
+function meansOf(points: readonly SweepPoint[], name: string, of: Measure) {
   const groups = new Map<number, number[]>();
   for (const point of points) {
     const [at, value] = [point.values[name], of(point)];
@@ -269,12 +275,7 @@ function trendOf(points: readonly SweepPoint[], name: string, of: (point: SweepP
 }
 
 /** Share of the groups of points, equal but for an axis, in which the measure moves the way of the mean. */
-function consistency(
-  points: readonly SweepPoint[],
-  name: string,
-  of: (point: SweepPoint) => number | null | undefined,
-  rises: boolean,
-): number {
+function consistency(points: readonly SweepPoint[], name: string, of: Measure, rises: boolean): number {
   const groups = new Map<string, SweepPoint[]>();
   for (const point of points) {
     const { [name]: _own, ...rest } = point.values;
@@ -282,66 +283,90 @@ function consistency(
     groups.set(key, [...(groups.get(key) ?? []), point]);
   }
   const moves = [...groups.values()].flatMap((members) => {
-    const trend = trendOf(members, name, of);
-    return trend.length < 2 ? [] : [trend[trend.length - 1].mean - trend[0].mean];
+    const means = meansOf(members, name, of);
+    return means.length < 2 ? [] : [means[means.length - 1].mean - means[0].mean];
   });
   return moves.filter((move) => move > 0 === rises).length / Math.max(1, moves.length);
 }
 
+interface Trend {
+  readonly name: string;
+  readonly means: readonly { readonly at: number; readonly mean: number }[];
+  readonly rises: boolean;
+  readonly steady: boolean;
+  /** Share of seeds and other settings that share the sign. */
+  readonly consistent: number;
+}
+
+function trend(points: readonly SweepPoint[], name: string, of: Measure): Trend | undefined {
+  const means = meansOf(points, name, of);
+  if (means.length < 2) return undefined;
+  const rises = means[means.length - 1].mean > means[0].mean;
+  const steady = means.every(({ mean }, i) => i === 0 || mean > means[i - 1].mean === rises);
+  return { name, means, rises, steady, consistent: consistency(points, name, of, rises) };
+}
+
+function trendText({ name, means, rises, steady }: Trend): string {
+  const [first, last] = [means[0], means[means.length - 1]];
+  const move = `${rises ? 'rises' : 'falls'}${steady ? '' : ', not steadily,'}`;
+  return `${move} from ${shown(first.mean)} to ${shown(last.mean)} as ${name} grows from ${first.at} to ${last.at}`;
+}
+
 /**
- * The theory of the paper, for Adam and a full batch: the norm is larger for larger β₂ and smaller for larger β₁. It is
- * read off the peaks where every point has one, and at equal loss otherwise; only where the first-order theory holds is a
- * contrary trend a disagreement.
+ * The theory of the paper, for Adam and a full batch: the norm is larger for larger β₂ and smaller for larger β₁. The
+ * sign is read off at equal loss, where faster or slower training makes no difference; the peaks, where every point has
+ * one, must not say the opposite. Only where the first-order theory holds is a contrary sign a disagreement.
  */
 export function judge(
-  { axes, base }: SweepRequest,
+  axes: readonly string[],
+  optimizer: string,
   points: readonly SweepPoint[],
 ): { agreement: Agreement; sentence: string } {
   const usable = points.filter(({ status }) => status === 'finished');
   const lost = points.length - usable.length;
   const tail = lost > 0 ? ` (${lost} of ${points.length} points diverged)` : '';
-  const peaks = usable.every(({ peakNorm }) => typeof peakNorm === 'number');
-  const of = (point: SweepPoint) => (peaks ? point.peakNorm : point.normAtEqualLoss);
-  const what = peaks ? 'the peak of ‖∇E‖₁,ε after its initial fall' : '‖∇E‖₁,ε at equal loss';
-  const trends = axes.flatMap(({ name }) => {
-    const trend = trendOf(usable, name, of);
-    if (trend.length < 2) return [];
-    const rises = trend[trend.length - 1].mean > trend[0].mean;
-    const steady = trend.every(({ mean }, i) => i === 0 || mean > trend[i - 1].mean === rises);
-    return [{ name, trend, rises, steady, consistent: consistency(usable, name, of, rises) }];
-  });
+  const known = <T>(values: readonly (T | undefined)[]) => values.filter((value) => value !== undefined);
+  const trends = known(axes.map((name) => trend(usable, name, ({ normAtEqualLoss }) => normAtEqualLoss)));
   if (trends.length === 0)
     return { agreement: 'undecided', sentence: `Too few points finished to see a trend${tail}.` };
-  const seen = `${what.charAt(0).toUpperCase()}${what.slice(1)} ${listed(
-    trends.map(({ name, trend, rises, steady }) => {
-      const [first, last] = [trend[0], trend[trend.length - 1]];
-      return `${rises ? 'rises' : 'falls'}${steady ? '' : ', not steadily,'} from ${shown(first.mean)} to ${shown(last.mean)} as ${name} grows from ${first.at} to ${last.at}`;
-    }),
-  )}${tail}`;
-  const adaptive = ['adam', 'adamw', 'nadam'].includes(base.optimizer);
-  const predicted = trends.filter(({ name }) => adaptive && predictions[name] !== undefined);
+  const peaked = usable.every(({ peakNorm }) => typeof peakNorm === 'number');
+  const peaks = peaked ? known(axes.map((name) => trend(usable, name, ({ peakNorm }) => peakNorm))) : [];
+  const peakText =
+    peaks.length > 0
+      ? `; its peak after the initial fall ${listed(peaks.map(trendText))}`
+      : '; it has no peak after its initial fall at every point yet';
+  const seen = `At equal loss ‖∇E‖₁,ε ${listed(trends.map(trendText))}${peakText}${tail}`;
+  const adaptive = ['adam', 'adamw', 'nadam'].includes(optimizer);
+  const sign = (name: string) => (adaptive ? predictions[name] : undefined);
+  const predicted = trends.filter(({ name }) => sign(name) !== undefined);
   if (predicted.length === 0)
-    return { agreement: 'undecided', sentence: `${seen}; the theory names no sign for this.` };
-  const wrong = predicted.filter(({ name, rises }) => rises !== predictions[name]! > 0);
-  const names = listed(
-    predicted.map(({ name }) => `${predictions[name]! > 0 ? 'larger' : 'smaller'} for larger ${name}`),
-  );
-  const trusted = usable.every(isBelievable);
-  const caveat = trusted
-    ? ''
-    : '; at these step sizes only its signs can be compared, not its numbers (see "valid" and "self-check")';
+    return { agreement: 'undecided', sentence: `${seen}. The theory names no sign for this.` };
+  const names = listed(predicted.map(({ name }) => `${sign(name)! > 0 ? 'larger' : 'smaller'} for larger ${name}`));
+  const opposite = (each: Trend) => each.rises !== sign(each.name)! > 0;
   const mixed = predicted.filter(({ consistent }) => consistent < 0.8);
   if (mixed.length > 0)
     return {
       agreement: 'undecided',
-      sentence: `${seen}; but the sign is not the same for all seeds and other settings with ${listed(mixed.map(({ name }) => name))}, so this does not decide whether it is ${names}, as the theory says.`,
+      sentence: `${seen}. The sign is not the same for all seeds and other settings with ${listed(mixed.map(({ name }) => name))}, so this does not decide whether the norm is ${names}, as the theory says.`,
     };
-  if (wrong.length === 0)
-    return { agreement: 'agrees', sentence: `${seen}, as the theory says of full-batch training: ${names}${caveat}.` };
+  const trusted = usable.every(isBelievable);
+  if (!predicted.some(opposite)) {
+    const contrary = peaks.filter((each) => sign(each.name) !== undefined && each.consistent >= 0.8 && opposite(each));
+    if (contrary.length > 0)
+      return {
+        agreement: 'undecided',
+        sentence: `${seen}. The theory says ${names}: so it is at equal loss, but not at the peak.`,
+      };
+    const caveat = trusted ? '' : ', though its numbers do not hold at these step sizes (see "valid" and "self-check")';
+    return {
+      agreement: 'agrees',
+      sentence: `${seen}; the sign at equal loss is the theory's for full batches (${names})${caveat}.`,
+    };
+  }
   return trusted
-    ? { agreement: 'disagrees', sentence: `${seen}; the theory says of full-batch training: ${names}.` }
+    ? { agreement: 'disagrees', sentence: `${seen}. The theory says of full-batch training: ${names}.` }
     : {
         agreement: 'undecided',
-        sentence: `${seen}; the theory says ${names}, but at these step sizes it does not hold at every point (see "valid" and "self-check").`,
+        sentence: `${seen}. The theory says ${names}, but at these step sizes it does not hold at every point (see "valid" and "self-check").`,
       };
 }

@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { parseCommand } from '../../extension/cli/options.ts';
 import { sweepCommand, sweepRequestOf } from '../../extension/cli/sweep.ts';
+import { Session } from '../../extension/engine/session.ts';
 import { inspect } from '../../extension/experiments/inspect.ts';
 import { readExperiment } from '../../extension/experiments/store.ts';
 import { plan, readSweep, sweep } from '../../extension/experiments/sweep.ts';
@@ -63,6 +64,24 @@ for (const [argv, message] of [
     assert.throws(() => plan(requestFor(...argv)), message);
   });
 }
+
+test('points of the same structure share their programs', () =>
+  inFolder(async (folder) => {
+    const create = Session.create;
+    let sessions = 0;
+    Session.create = (...given) => {
+      sessions++;
+      return create.call(Session, ...given);
+    };
+    try {
+      const request = requestFor('--sweep', 'beta2=0.9,0.99,0.999', '--sweep', 'eps-placement=inside,outside');
+      await sweep({ ...request, base: { ...request.base, steps: 4, every: 2 }, out: folder }, 'cpu', quiet());
+    } finally {
+      Session.create = create;
+    }
+    // With and without correction, for each of the two placements of ε.
+    assert.equal(sessions, 4);
+  }));
 
 test('each point is the run that inspecting gives, although they share a program; a test set is evaluated', () =>
   inFolder(async (folder) => {
@@ -250,7 +269,7 @@ test('the hill of a norm and the norm at equal loss', () => {
 });
 
 test('the verdict of a sweep follows from its points', () => {
-  const request = requestFor('--sweep', 'beta2=0.9,0.99');
+  const verdict = (points: SweepPoint[], optimizer = 'adam') => judge(['beta2'], optimizer, points);
   const point = (beta2: number, peakNorm: number | null, normAtEqualLoss: number, rest = {}): SweepPoint => ({
     ...{
       index: 0,
@@ -265,17 +284,20 @@ test('the verdict of a sweep follows from its points', () => {
     ...{ peakNorm, normAtEqualLoss },
     ...rest,
   });
-  assert.equal(judge(request, [point(0.9, 3, 9), point(0.99, 4, 1)]).agreement, 'agrees');
-  assert.equal(judge(request, [point(0.9, 4, 1), point(0.99, 3, 9)]).agreement, 'disagrees');
+  assert.equal(verdict([point(0.9, 3, 1), point(0.99, 4, 2)]).agreement, 'agrees');
+  assert.equal(verdict([point(0.9, null, 1), point(0.99, 3, 2)]).agreement, 'agrees');
+  // The peaks say the opposite.
+  assert.equal(verdict([point(0.9, 4, 1), point(0.99, 3, 2)]).agreement, 'undecided');
+  assert.equal(verdict([point(0.9, 3, 2), point(0.99, 4, 1)]).agreement, 'disagrees');
   const far = { selfCheck: 30 };
-  assert.equal(judge(request, [point(0.9, 4, 1, far), point(0.99, 3, 9, far)]).agreement, 'undecided');
-  assert.match(judge(request, [point(0.9, null, 1), point(0.99, 3, 9)]).sentence, /at equal loss rises from 1 to 9/);
-  assert.equal(judge(request, [point(0.9, 1, 1)]).agreement, 'undecided');
-  const seeds = [point(0.9, 3, 9), point(0.99, 5, 1), point(0.9, 3, 9, { seed: 1 }), point(0.99, 2.9, 1, { seed: 1 })];
-  assert.equal(judge(request, seeds).agreement, 'undecided');
-  assert.match(judge(request, seeds).sentence, /not the same for all seeds/);
-  const bumpy = [point(0.9, 3, 9), point(0.95, 6, 9), point(0.99, 5, 1)];
-  assert.match(judge(request, bumpy).sentence, /rises, not steadily, from 3 to 5/);
-  const sgd = { ...request, base: { ...request.base, optimizer: 'sgd' } };
-  assert.equal(judge(sgd, [point(0.9, 3, 9), point(0.99, 4, 1)]).agreement, 'undecided');
+  assert.equal(verdict([point(0.9, 3, 2, far), point(0.99, 4, 1, far)]).agreement, 'undecided');
+  assert.equal(verdict([point(0.9, 1, 1)]).agreement, 'undecided');
+  assert.match(verdict([point(0.9, 3, 1), point(0.99, 4, 2)]).sentence, /At equal loss .* rises from 1 to 2 as beta2/);
+  const other = { seed: 1 };
+  const seeds = [point(0.9, 3, 3), point(0.99, 5, 5), point(0.9, 3, 3, other), point(0.99, 5, 2.9, other)];
+  assert.equal(verdict(seeds).agreement, 'undecided');
+  assert.match(verdict(seeds).sentence, /not the same for all seeds/);
+  const bumpy = [point(0.9, 3, 3), point(0.95, 6, 6), point(0.99, 5, 5)];
+  assert.match(verdict(bumpy).sentence, /rises, not steadily, from 3 to 5/);
+  assert.equal(verdict([point(0.9, 3, 1), point(0.99, 4, 2)], 'sgd').agreement, 'undecided');
 });
