@@ -22,11 +22,10 @@ export interface Diagnostic {
   readonly anchor: string;
 }
 
-/** What PyTorch, Keras, Optax and most others take where nothing is given; writing it out changes nothing. */
-const USUAL_BETAS = { beta1: 0.9, beta2: 0.999 };
-
 /** Ratios of 1−β from which two memories count as far apart, and as reversed (theory F4: heuristics of ours). */
 const FAR_APART = 30;
+/** That of (0.9, 0.999), which PyTorch, Keras, Optax and most others take where nothing is given. */
+const USUAL_RATIO = 100;
 const REVERSED = 3;
 /** Gradient size at which ε dominates, from which on it is reported (ours). */
 const LARGE_EPS = 1e-3;
@@ -105,11 +104,10 @@ function* memories(config: OptimizerConfig): Generator<Found> {
     // A ratio that is 30 on paper may come out a little above.
     // With β₁ = 0 there is no first memory.
     if (ratio > FAR_APART * (1 + 1e-9) && beta1 > 0) {
-      const isUsual = beta1 === USUAL_BETAS.beta1 && beta2 === USUAL_BETAS.beta2;
       yield {
         code: 'memories-far-apart',
         about: 'beta2',
-        severity: isUsual ? 'hint' : 'information',
+        severity: ratio <= USUAL_RATIO * (1 + 1e-9) ? 'hint' : 'information',
         message: `β₁ and β₂ ${values} are far apart: (1−β₁)/(1−β₂) = ${formatNumber(ratio)} (the common defaults give 100). That is the direction of the spike regime, where in full-batch training smoother convergence is reported for values that are close. ${SMALL_BATCHES}`,
       };
     } else if (1 / ratio > REVERSED * (1 + 1e-9)) {

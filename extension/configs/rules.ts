@@ -52,7 +52,7 @@ export const RULES = {
   'memories-far-apart': {
     title: 'β₁ and β₂ far apart',
     severity: 'information',
-    documentation: `(1−β₁)/(1−β₂) says how much longer the second moment remembers than the first. Far apart is the direction of the spike regime of Ma, Wu & E (2022), who find smoother and faster convergence when the two are close; the first-order theory degrades there too. The threshold of 30 is a heuristic of this tool, there is no published one, and the common defaults (0.9, 0.999), which are only a hint, give 100. ${SMALL_BATCHES}`,
+    documentation: `(1−β₁)/(1−β₂) says how much longer the second moment remembers than the first. Far apart is the direction of the spike regime of Ma, Wu & E (2022), who find smoother and faster convergence when the two are close; the first-order theory degrades there too. The threshold of 30 is a heuristic of this tool, there is no published one, and the common defaults (0.9, 0.999) give 100; up to that it is only a hint. ${SMALL_BATCHES}`,
   },
   'memories-reversed': {
     title: 'β₁ remembers longer than β₂',

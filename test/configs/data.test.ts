@@ -88,6 +88,22 @@ table('YAML', 'yaml', [
     'optimizer: adam\nlr: ???\nbetas: [0.9, 0.99]\neps: 1e-8\n',
     'generic adam lr=? beta2=0.99',
   ],
+  [
+    'Axolotl',
+    'micro_batch_size: 2\noptimizer: adamw_bnb_8bit\nlr_scheduler: cosine\nlearning_rate: 0.0002\n',
+    'huggingface adamw lr=0.0002 beta1=0.9(default) beta2=0.999(default) eps=1e-8(default)',
+  ],
+  [
+    'fairseq',
+    'optimization:\n  max_update: 400\n  lr: [0.0005]\noptimizer:\n  _name: adam\n  adam_betas: (0.9, 0.98)\n  adam_eps: 1e-06\n  weight_decay: 0.01\n',
+    'generic adam lr=0.0005 beta1=0.9 beta2=0.98 eps=0.000001 weight_decay=0.01',
+  ],
+  [
+    'fairseq, groups',
+    'optimization:\n  lr: [0.0]\noptimizer:\n  _name: composite\n  groups:\n    generator:\n      lr: [0.0004]\n      optimizer:\n        _name: adam\n        adam_betas: [0.5, 0.98]\n        adam_eps: 1e-06\n',
+    'generic adam lr=0.0004 beta1=0.5',
+  ],
+  ['several learning rates', 'optimizer: adam\nlr: [0.1, 0.2]\neps: 1\nbeta1: 0.5', 'generic adam lr=? eps=1'],
   ['duplicate key: the last counts', 'optimizer: adam\nlr: 1\nlr: 2\n', 'generic adam lr=2'],
   ['tab and broken end', 'optimizer: adam\nlr: 1e-3\nx: [1, 2\n\ty: {', 'generic adam lr=0.001'],
 ]);

@@ -89,6 +89,31 @@ table('PyTorch', [
     'apex adamw lr=1',
   ],
   [
+    'implementations of one optimizer',
+    'import torch\nimport bitsandbytes as bnb\nif small:\n    kind = bnb.optim.AdamW8bit\nelse:\n    kind = torch.optim.AdamW\nkind(p, lr=1)',
+    'pytorch adamw lr=1',
+  ],
+  [
+    'implementations of one optimizer in an expression',
+    'import torch\nimport bitsandbytes as bnb\nkind = bnb.optim.AdamW8bit if small else torch.optim.AdamW\nkind(p, lr=1)',
+    'pytorch adamw lr=1',
+  ],
+  [
+    'a class chosen again',
+    'import torch\nkind = torch.optim.SGD\nkind = torch.optim.Adam\nkind(p, lr=1)',
+    'pytorch adam lr=1',
+  ],
+  [
+    'lazy call',
+    'import torch\nfrom detectron2.config import LazyCall as L\noptimizer = L(torch.optim.SGD)(params=L(groups)(norm=0.0), lr=0.02)',
+    'pytorch sgd lr=0.02',
+  ],
+  [
+    'builds',
+    'import torch\nfrom hydra_zen import builds\nConfig = builds(torch.optim.Adam, lr=0.02, zen_partial=True)',
+    'pytorch adam lr=0.02',
+  ],
+  [
     'in a class',
     'import torch\nclass Net(nn.Module):\n    def configure_optimizers(self):\n        return torch.optim.Adam(self.parameters(), lr=0.02)',
     'pytorch adam lr=0.02',
@@ -109,6 +134,7 @@ table('not an optimizer of a framework', [
   ['shadowed by a parameter', 'from torch.optim import Adam\ndef f(Adam):\n    return Adam(p, lr=1)'],
   ['shadowed by a loop', 'from torch.optim import Adam\nfor Adam in things:\n    Adam(p)'],
   ['reassigned', 'from torch.optim import Adam\nAdam = wrap(Adam)\nAdam(p)'],
+  ['either of two', 'import torch\nkind = torch.optim.SGD\nif c:\n    kind = torch.optim.Adam\nkind(p, lr=1)'],
   ['getattr with a name from outside', 'import torch\ngetattr(torch.optim, name)(p, lr=1)'],
   ['in a string and a comment', '"""\nimport torch\ntorch.optim.Adam(p)\n"""\n# torch.optim.Adam(p)'],
   ['only a reference', 'import torch\nx = torch.optim.Adam\nisinstance(o, torch.optim.Adam)'],

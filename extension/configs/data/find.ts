@@ -22,15 +22,15 @@ export interface DataOptions {
 /** The optimizer configurations in a data tree. */
 export function findInData(root: DataNode, options: DataOptions = {}): OptimizerConfig[] {
   const found: OptimizerConfig[] = [];
-  const stack: { node: DataNode; key: string; entry?: DataEntry }[] = [{ node: root, key: '' }];
+  const stack: { node: DataNode; key: string; parent?: MapNode }[] = [{ node: root, key: '' }];
   for (let visited = 0; stack.length > 0 && visited < NODE_LIMIT; visited++) {
-    const { node, key } = stack.pop()!;
+    const { node, key, parent } = stack.pop()!;
     if (node.kind === 'list') {
       for (const item of [...node.items].reverse()) stack.push({ node: item, key });
       continue;
     }
     if (node.kind !== 'map') continue;
-    const whole = fromClass(node, key, root) ?? fromType(node, key, root, options);
+    const whole = fromClass(node, key, root) ?? fromType(node, key, root, options, parent);
     if (whole) {
       found.push(whole);
       continue;
@@ -38,7 +38,7 @@ export function findInData(root: DataNode, options: DataOptions = {}): Optimizer
     const part = fromSolver(node, key, root) ?? (options.python ? undefined : fromKeys(node, root));
     if (part) found.push(part.config);
     for (const [name, entry] of [...node.entries].reverse()) {
-      if (entry !== part?.entry) stack.push({ node: entry.value, key: name });
+      if (entry !== part?.entry) stack.push({ node: entry.value, key: name, parent: node });
     }
   }
   return found;
@@ -60,7 +60,13 @@ function fromClass(map: MapNode, key: string, root: DataNode): OptimizerConfig |
 }
 
 /** `optimizer: {type: AdamW, params: {…}}` (DeepSpeed) and `optimizer = dict(type='AdamW', lr=…)` (OpenMMLab and others). */
-function fromType(map: MapNode, key: string, root: DataNode, options: DataOptions): OptimizerConfig | undefined {
+function fromType(
+  map: MapNode,
+  key: string,
+  root: DataNode,
+  options: DataOptions,
+  parent: MapNode | undefined,
+): OptimizerConfig | undefined {
   if (!OPTIMIZER_KEY.test(key)) return undefined;
   for (const nameKey of ['type', 'name', '_name_', '_name', 'optimizer_type', 'class_name', 'optimizer']) {
     const name = textAt(map, nameKey);
@@ -80,7 +86,7 @@ function fromType(map: MapNode, key: string, root: DataNode, options: DataOption
       return make({ ...definition, framework: 'mmengine' }, name, nameEntry, map, values, root);
     }
     const values = nested?.kind === 'map' ? nested : map;
-    const beside = nameKey === '_name' ? sectionOf(root, 'optimization') : undefined;
+    const beside = nameKey === '_name' ? (parent === root ? sectionOf(parent, 'optimization') : parent) : undefined;
     return evidence(values)
       ? generic(optimizer, name, nameEntry.value.range, map.range, values, root, beside)
       : undefined;
@@ -88,9 +94,9 @@ function fromType(map: MapNode, key: string, root: DataNode, options: DataOption
   return undefined;
 }
 
-/** Fairseq writes the optimizer as `optimizer: {_name: adam}` and its learning rate under `optimization`. */
-function sectionOf(root: DataNode, key: string): MapNode | undefined {
-  const node = root.kind === 'map' ? root.entries.get(key)?.value : undefined;
+/** Fairseq writes `optimizer: {_name: adam}`, and the learning rate under `optimization` or, in groups, beside it. */
+function sectionOf(root: MapNode, key: string): MapNode | undefined {
+  const node = root.entries.get(key)?.value;
   return node?.kind === 'map' ? node : undefined;
 }
 
