@@ -19,7 +19,8 @@ export function toPng(run: PanelRun, view: View, charts: readonly HTMLCanvasElem
   const chartHeight = 220;
   const canvas = document.createElement('canvas');
   const scale = 2;
-  const height = margin * 2 + 130 + bars.length * rowHeight + Math.ceil(drawn.length / 2) * (chartHeight + 30);
+  const height =
+    margin * 2 + 130 + rowHeight + bars.length * rowHeight + Math.ceil(drawn.length / 2) * (chartHeight + 30);
   canvas.width = width * scale;
   canvas.height = height * scale;
   const c = canvas.getContext('2d');
@@ -61,21 +62,19 @@ export function toPng(run: PanelRun, view: View, charts: readonly HTMLCanvasElem
   const at = (value: number) => left + ((right - left) * (value - low)) / (high - low || 1);
   for (const row of bars) {
     const value = row.value ?? 0;
+    const text = measure.text(row.value);
     write(shorten(row.name, 40), margin, y + 4, 12, colours.text);
     c.fillStyle =
       value < 0 === (measure.id === 'kappa' || measure.id === 'cosine') ? colours.anti : colours.regularizing;
     c.globalAlpha = row.believable ? 1 : 0.35;
     c.fillRect(Math.min(at(0), at(value)), y + 4, Math.abs(at(value) - at(0)), rowHeight - 8);
     c.globalAlpha = 1;
-    write(
-      `${measure.text(row.value)} · valid ${percent(row.valid)}${row.believable ? '' : ' (theory does not hold)'}`,
-      right + 12,
-      y + 4,
-      12,
-      colours.text,
-    );
+    write(`${row.believable ? text : `(${text})`} · valid ${percent(row.valid)}`, right + 12, y + 4, 12, colours.text);
     y += rowHeight;
   }
+  if (bars.some(({ believable }) => !believable))
+    write('Pale and in parentheses: the first-order theory does not hold there.', margin, y + 4, 11, colours.dim);
+  y += rowHeight;
   drawn.forEach((chart, i) => {
     const x = margin + (i % 2) * ((width - 2 * margin) / 2);
     const top = y + 24 + Math.floor(i / 2) * (chartHeight + 30);

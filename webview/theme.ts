@@ -12,14 +12,8 @@ export interface Palette {
   readonly series: readonly string[];
 }
 
-const SERIES = [
-  'optimizerBias-regularizing',
-  'optimizerBias-antiRegularizing',
-  'charts-green',
-  'charts-purple',
-  'charts-red',
-  'charts-yellow',
-];
+/** The colours of runs after the first two. */
+const SERIES = ['green', 'purple', 'red', 'yellow'];
 
 /** Dashes tell runs apart where colours do not. */
 export const dashes: readonly (readonly number[])[] = [[], [8, 4], [2, 3], [10, 4, 2, 4], [5, 5], [1, 5]];
@@ -29,6 +23,8 @@ export function palette(): Palette {
   const styles = getComputedStyle(document.documentElement);
   const colour = (...names: string[]) =>
     names.map((name) => styles.getPropertyValue(`--vscode-${name}`).trim()).find((value) => value !== '') ?? '';
+  const anti = colour('optimizerBias-antiRegularizing', 'charts-orange', 'foreground');
+  const regularizing = colour('optimizerBias-regularizing', 'charts-blue', 'foreground');
   return {
     text: colour('foreground', 'editor-foreground'),
     dim: colour('descriptionForeground', 'foreground'),
@@ -36,9 +32,9 @@ export function palette(): Palette {
     background: colour('editor-background'),
     focus: colour('focusBorder', 'foreground'),
     font: colour('font-family'),
-    anti: colour('optimizerBias-antiRegularizing', 'charts-orange'),
-    regularizing: colour('optimizerBias-regularizing', 'charts-blue'),
-    series: SERIES.map((name) => colour(name, 'charts-foreground', 'foreground')),
+    anti,
+    regularizing,
+    series: [regularizing, anti, ...SERIES.map((name) => colour(`charts-${name}`, 'foreground'))],
   };
 }
 

@@ -161,7 +161,10 @@ async function chooseConfiguration(
 ): Promise<Chosen | undefined> {
   const uri = where === undefined ? undefined : vscode.Uri.parse(where.toString());
   const model = uri?.path.toLowerCase().endsWith('.onnx') ? uri : undefined;
-  const editor = vscode.window.activeTextEditor;
+  // With the focus in the panel no editor is active; the one beside it is meant.
+  const editor =
+    vscode.window.activeTextEditor ??
+    vscode.window.visibleTextEditors.find(({ document: shown }) => configurations.in(shown).length > 0);
   const document = uri && !model ? await vscode.workspace.openTextDocument(uri) : editor?.document;
   const found = document && !model ? configurations.in(document) : [];
   let config: OptimizerConfig | undefined;

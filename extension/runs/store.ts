@@ -111,7 +111,10 @@ export function isAlive(process_: number): boolean {
   }
 }
 
-/** A folder below `runs/` of `directory` that does not exist yet: date, model and optimizer, numbered where needed. */
+/**
+ * Creates a folder below `runs/` of `directory`: date, model and optimizer, numbered where needed. Two processes never get the
+ * same one. Where nothing can be created, the name alone is returned, and writing the run says why.
+ */
 export function newRunFolder(directory: string, model: string, optimizer: string, now = new Date()): string {
   const day = now.toISOString().slice(0, 10);
   const name =
@@ -119,9 +122,16 @@ export function newRunFolder(directory: string, model: string, optimizer: string
       .replace(/\.onnx$/i, '')
       .replace(/[^\w.-]+/g, '-')
       .slice(0, 60) || 'model';
-  const base = join(directory, 'runs', `${day}-${name}-${optimizer}`);
+  const parent = join(directory, 'runs');
+  const base = join(parent, `${day}-${name}-${optimizer}`);
   for (let i = 1; ; i++) {
     const folder = i === 1 ? base : `${base}-${i}`;
-    if (!existsSync(folder)) return folder;
+    try {
+      mkdirSync(parent, { recursive: true });
+      mkdirSync(folder);
+      return folder;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') return folder;
+    }
   }
 }

@@ -242,4 +242,68 @@ describe('inspecting a model in the editor', { timeout: 300_000 }, () => {
     );
     await picture(page, 'model-and-runs');
   });
+
+  test('runs are renamed, compared and deleted from the side bar', async () => {
+    const { page } = workbench;
+    const rows = page.locator('.pane-body .monaco-list-row', { hasText: 'digits-adam' });
+    const menu = async (row: Locator, entry: string) => {
+      await row.click({ button: 'right' });
+      await page.locator('.context-view .action-label', { hasText: entry }).first().click();
+    };
+    await menu(rows.last(), 'Rename…');
+    await quickPick().locator('input').fill('baseline');
+    await page.keyboard.press('Enter');
+    const baseline = page.locator('.pane-body .monaco-list-row', { hasText: 'baseline' });
+    await baseline.waitFor();
+    assert.ok(runFolders().includes('baseline'));
+    await baseline.click();
+    await webview()
+      .locator('.activity', { hasText: /Finished · 50 steps/ })
+      .waitFor();
+    await menu(rows.first(), 'Compare Runs…');
+    await webview().locator('vscode-panel-tab', { hasText: 'Compare' }).click();
+    await eventually(
+      () => webview().locator('vscode-panel-view:not([hidden]) .grid tbody tr').count(),
+      (count) => count === 2,
+    );
+    await picture(page, 'compare');
+    const before = runFolders();
+    await menu(rows.first(), 'Delete');
+    await page.locator('.monaco-dialog-box .monaco-button', { hasText: 'Move to Trash' }).click();
+    await eventually(
+      async () => runFolders().length,
+      (count) => count === before.length - 1,
+    );
+  });
+});
+
+describe('in a workspace that is not trusted', { timeout: 120_000 }, () => {
+  test('configurations are explained, models are not run', async () => {
+    const server = await startServer({
+      files: { 'train.py': trainScript },
+      copies: { 'digits.onnx': 'media/sample/digits.onnx', 'digits.npz': 'media/sample/digits.npz' },
+      settings: { 'security.workspace.trust.startupPrompt': 'never' },
+      trusted: false,
+    });
+    const browser = await launchBrowser();
+    try {
+      const workbench = await Workbench.open(browser, server);
+      const editor = await workbench.openFile('train.py');
+      await workbench.hover(editor, 'Adam(', /Anti-regularizing 0\.99/);
+      await workbench.dismiss();
+      await workbench.host((vscode) => {
+        void vscode.commands.executeCommand('optimizerBias.inspect');
+      });
+      const toast = workbench.page.locator('.notifications-toasts .notification-toast', {
+        hasText: 'Models are only run in workspaces that you trust',
+      });
+      await toast.waitFor();
+      await toast.locator('.monaco-button', { hasText: 'Manage Trust' }).waitFor();
+      assert.ok(!existsSync(join(server.workspace, 'runs')));
+      assert.ok(!existsSync(join(server.workspace, '.optimizer-bias.json')));
+    } finally {
+      await browser.close();
+      await server.stop();
+    }
+  });
 });

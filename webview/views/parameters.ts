@@ -33,6 +33,8 @@ export class ParametersView implements TabView {
   readonly element: HTMLElement;
   private names: string[] = [];
   private shown: Shown | undefined;
+  /** Ahead of `shown`, since keys may be faster than drawing. */
+  private selected: string | null = null;
 
   constructor(
     private readonly actions: Actions,
@@ -64,6 +66,7 @@ export class ParametersView implements TabView {
 
   update(shown: Shown): void {
     this.shown = shown;
+    this.selected = shown.view.selected;
     const { run, line, view } = shown;
     this.measure.set(view.measure);
     this.sort.set(view.sort);
@@ -161,12 +164,14 @@ export class ParametersView implements TabView {
   }
 
   private key(event: KeyboardEvent): void {
-    const selected = this.shown?.view.selected ?? null;
+    const { selected } = this;
     const at = selected === null ? -1 : this.names.indexOf(selected);
     const last = this.names.length - 1;
     const next = { ArrowDown: Math.min(at + 1, last), ArrowUp: Math.max(at - 1, 0), Home: 0, End: last }[event.key];
-    if (next !== undefined && this.names[next] !== undefined) this.actions.select(this.names[next], false);
-    else if (event.key === 'Enter' && at >= 0) this.actions.select(this.names[at], true);
+    if (next !== undefined && this.names[next] !== undefined) {
+      this.selected = this.names[next];
+      this.actions.select(this.selected, false);
+    } else if (event.key === 'Enter' && at >= 0) this.actions.select(this.names[at], true);
     else if (event.key === 'Escape') this.actions.select(null, false);
     else return;
     event.preventDefault();

@@ -1,0 +1,191 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, before, describe, test } from 'node:test';
+import type { Browser, Page } from 'playwright-core';
+import type { FromPanel, ToPanel } from '../../extension/shared/panel.ts';
+import { launchBrowser } from '../e2e/rig/workbench.ts';
+import { run } from './runs.ts';
+
+const ORIGIN = 'http://panel.test';
+const hostile = '<img src=x onerror="document.title=1">"; alert(1) \u202egpj.exe';
+
+/** The page under the policy that the editor gives it, with an editor that writes down what it is told. */
+async function open(browser: Browser, saved: unknown = undefined): Promise<{ page: Page; problems: string[] }> {
+  const page = await browser.newPage({ viewport: { width: 900, height: 900 } });
+  const problems: string[] = [];
+  page.on('console', (message) => {
+    if (message.type() === 'error' || message.type() === 'warning') problems.push(message.text());
+  });
+  page.on('pageerror', (error) => problems.push(error.message));
+  const body = `<!DOCTYPE html><html lang="en"><head><meta charset="UTF-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'nonce-n'; style-src ${ORIGIN} 'nonce-n'">
+<meta property="csp-nonce" content="n"><link rel="stylesheet" href="panel.css"><title>0</title></head><body>
+<script nonce="n">globalThis.told = []; globalThis.acquireVsCodeApi = () => ({ postMessage: (message) => told.push(message), getState: () => (${JSON.stringify(saved ?? null)}), setState: (state) => { globalThis.saved = state; } });</script>
+<script nonce="n" src="panel.js"></script></body></html>`;
+  await page.route(`${ORIGIN}/**`, (route) => {
+    const { pathname } = new URL(route.request().url());
+    if (pathname === '/') return route.fulfill({ contentType: 'text/html', body });
+    const type = pathname.endsWith('.css') ? 'text/css' : 'text/javascript';
+    return route.fulfill({ contentType: type, body: readFileSync(`dist/webview${pathname}`, 'utf8') });
+  });
+  await page.goto(`${ORIGIN}/`);
+  return { page, problems };
+}
+
+const post = (page: Page, message: ToPanel) =>
+  page.evaluate((data) => (globalThis as unknown as { postMessage(m: unknown): void }).postMessage(data), message);
+const told = (page: Page) =>
+  page.evaluate(() => (globalThis as unknown as { told: unknown[] }).told) as Promise<FromPanel[]>;
+const idle = { kind: 'idle' } as const;
+
+describe('the panel in a browser, under its policy', { timeout: 120_000 }, () => {
+  let browser: Browser;
+  before(async () => {
+    browser = await launchBrowser();
+  });
+  after(() => browser?.close());
+
+  test('names from models stay text, and nothing breaks the policy', async () => {
+    const { page, problems } = await open(browser);
+    await post(page, {
+      type: 'show',
+      runs: [
+        run({
+          folder: `/runs/${hostile}`,
+          tensors: { [hostile]: {}, __proto__: {}, 'fc.weight': {} },
+          header: { model: { path: `/${hostile}`, sha256: '', producer: hostile, parameters: 1 } },
+        }),
+        run(),
+      ],
+      activity: idle,
+      stale: [hostile],
+    });
+    for (const tab of ['Parameters', 'Curves', 'Regimes', 'Compare', 'Table', 'About the numbers']) {
+      await page.locator('vscode-panel-tab', { hasText: tab }).click();
+      await page.locator('vscode-panel-view:not([hidden]) .tab').waitFor();
+    }
+    assert.equal(await page.locator('img').count(), 0);
+    assert.equal(await page.title(), '0');
+    assert.deepEqual(problems, []);
+    await page.close();
+  });
+
+  test('every state: empty, preparing, running, failed, stale', async () => {
+    const { page } = await open(browser);
+    await page.locator('.empty h2', { hasText: 'No run yet' }).waitFor();
+    await page.locator('vscode-button', { hasText: 'Try the Sample' }).click();
+    const progress = { phase: 'running', step: 3, steps: 10, loss: 1.5, secondsLeft: 100 } as const;
+    await post(page, { type: 'activity', activity: { kind: 'running', title: 'm.onnx', progress } });
+    await page.locator('h2', { hasText: 'Preparing the run' }).waitFor();
+    assert.equal(await page.locator('.words').textContent(), 'step 3/10 · loss 1.50 · 2 min left');
+    await page.locator('vscode-button', { hasText: 'Stop' }).click();
+    await post(page, {
+      type: 'activity',
+      activity: { kind: 'failed', message: 'Cause.', remedy: 'Remedy.', retry: 'cpu' },
+    });
+    assert.match((await page.locator('.notice.error').textContent()) ?? '', /^Cause\.Remedy\.Retry on CPUShow Log$/);
+    await page.locator('vscode-button', { hasText: 'Retry on CPU' }).click();
+    await post(page, { type: 'show', runs: [run()], activity: idle, stale: ['lr is now 3'] });
+    await page.locator('.notice.warning', { hasText: 'These numbers are of an earlier state: lr is now 3.' }).waitFor();
+    await page.locator('.notice vscode-button', { hasText: 'Re-run' }).click();
+    assert.deepEqual(
+      (await told(page)).flatMap((message) => (message.type === 'do' ? [message.action] : [])),
+      ['trySample', 'stop', 'retryOnCpu', 'rerun'],
+    );
+    await page.close();
+  });
+
+  test('without a mouse: bars, charts and tabs', async () => {
+    const { page } = await open(browser);
+    await post(page, { type: 'show', runs: [run({ steps: 20 })], activity: idle, stale: [] });
+    await page.locator('.bar-row').first().waitFor();
+    await page.locator('.bars').focus();
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('ArrowDown');
+    await page.locator('.bar-row[aria-selected="true"]', { hasText: 'fc.bias' }).waitFor();
+    await page.keyboard.press('Enter');
+    assert.deepEqual((await told(page)).at(-1), { type: 'reveal', tensor: 'fc.bias' });
+    assert.match(
+      (await page.locator('.bar-row').first().getAttribute('aria-label')) ?? '',
+      /^fc\.weight: anti-regularizing 0\.0100, valid 90 %$/,
+    );
+    await page.locator('vscode-panel-tab', { hasText: 'Parameters' }).focus();
+    await page.keyboard.press('ArrowRight');
+    const canvas = page.locator('.chart', { hasText: 'Loss' }).locator('canvas');
+    await canvas.focus();
+    await page.keyboard.press('End');
+    await page.locator('.chart .spoken', { hasText: /^step 20: a 0$/ }).waitFor();
+    await page.keyboard.press('ArrowLeft');
+    await page.locator('.chart .spoken', { hasText: /^step 19: a 0\.100$/ }).waitFor();
+    assert.match((await canvas.getAttribute('aria-label')) ?? '', /^Loss\. a: 2\.00 at step 0, 0 at step 20$/);
+    await page.locator('.chart summary').first().click();
+    assert.equal(await page.locator('.chart').first().locator('tbody tr').count(), 21);
+    await page.close();
+  });
+
+  test('numbers that the theory does not support are hatched and in parentheses', async () => {
+    const { page } = await open(browser, { folders: [], view: { tab: 'table' } });
+    await post(page, {
+      type: 'show',
+      runs: [run({ tensors: { good: {}, bad: { selfCheck: 4 } } })],
+      activity: idle,
+      stale: [],
+    });
+    const cells = page.locator('.grid tbody tr', { hasText: 'bad' }).locator('td');
+    await cells.first().waitFor();
+    assert.match((await cells.allTextContents()).join(' '), /\(0\.0100\).*90 % 4\.00/);
+    await page.locator('vscode-panel-tab', { hasText: 'Parameters' }).click();
+    await page.locator('.bar-row', { hasText: 'bad' }).locator('.hatched').waitFor();
+    assert.equal(await page.locator('.bar-row', { hasText: 'good' }).locator('.hatched').count(), 0);
+    await page.close();
+  });
+
+  test('exports carry the run; what is looked at survives a reload', async () => {
+    const { page } = await open(browser, { folders: ['/runs/a'], view: { filter: 'bias', measure: 'net' } });
+    assert.deepEqual((await told(page))[0], { type: 'ready', folders: ['/runs/a'] });
+    await post(page, { type: 'show', runs: [run()], activity: idle, stale: [] });
+    await page.locator('.bar-row', { hasText: 'fc.bias' }).waitFor();
+    assert.equal(await page.locator('.bar-row').count(), 1);
+    assert.match((await page.locator('.bar-row').textContent()) ?? '', /\+18 %/);
+    for (const [label, format] of [
+      ['Picture', 'png'],
+      ['Numbers', 'csv'],
+      ['Run', 'json'],
+      ['Summary', 'md'],
+    ] as const) {
+      await page.locator('.menu-button').click();
+      await page.locator('.menu-items vscode-button', { hasText: label }).click();
+      const message = (await told(page)).at(-1);
+      assert.ok(message?.type === 'export' && message.format === format && message.content.length > 100, label);
+      if (format === 'png') assert.equal(Buffer.from(message.content, 'base64').toString('latin1', 1, 4), 'PNG');
+    }
+    const saved = await page.evaluate(() => (globalThis as unknown as { saved: { folders: string[] } }).saved);
+    assert.deepEqual(saved.folders, ['/runs/a']);
+    await page.close();
+  });
+
+  test('hundreds of tensors and thousands of records are drawn quickly', async (t) => {
+    const { page } = await open(browser);
+    const tensors = Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`layer${i}.weight`, {}]));
+    const large = run({ tensors, steps: 10 });
+    const milliseconds = await page.evaluate(
+      async (message) => {
+        const scope = globalThis as unknown as {
+          postMessage(m: unknown): void;
+          document: { querySelectorAll(s: string): { length: number } };
+          performance: { now(): number };
+          setTimeout(f: () => void, ms: number): void;
+        };
+        const start = scope.performance.now();
+        scope.postMessage(message);
+        while (scope.document.querySelectorAll('.bar-row').length < 300)
+          await new Promise<void>((resolve) => scope.setTimeout(resolve, 5));
+        return scope.performance.now() - start;
+      },
+      { type: 'show', runs: [large], activity: idle, stale: [] } satisfies ToPanel,
+    );
+    t.diagnostic(`300 tensors, 11 records: ${milliseconds.toFixed(0)} ms`);
+    assert.ok(milliseconds < 3000, `${milliseconds} ms`);
+    await page.close();
+  });
+});
