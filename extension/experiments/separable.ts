@@ -175,7 +175,9 @@ async function follow(
 export function directionOf(points: Points, { two, inf, fixed }: Targets, w: Float64Array, step: number): Direction {
   const size = w.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   const margin = smallestMargin(points, w);
-  const nearest = inf.unique
+  // Finding the nearest optimum takes a quadratic program each time.
+  const fixedTarget = inf.unique || points.count + 2 * points.dimension > 300;
+  const nearest = fixedTarget
     ? inf.w
     : (nearestOnFace(
         points,
@@ -334,7 +336,9 @@ function notesOf(points: Points, { two, inf, fixed }: Targets, structured: boole
       : 'On general data incremental Adam turns to neither margin; AdamProxy, its limit for β₂ → 1, turns to the dual fixed point if it has a limit.',
     ...(inf.unique
       ? []
-      : ['The l∞ problem has more than one solution here; cosines are to the one nearest to each direction.']),
+      : [
+          `The l∞ problem has more than one solution here; cosines are to ${points.count + 2 * points.dimension > 300 ? 'the shortest one' : 'the one nearest to each direction'}.`,
+        ]),
     'Logistic loss, linear model, ε = 0, start at 0. Step sizes and data are chosen here.',
   ];
 }

@@ -43,6 +43,10 @@ export function isStructured(points: Points): boolean {
   );
 }
 
+/** What the solvers for the margins take in seconds. */
+const mostPoints = 2000;
+const mostFeatures = 200;
+
 /** The user's samples with two classes: x of the second class, −x of the first. */
 export async function loadPoints(path: string, directory: string, limit: number, bias: boolean): Promise<Points> {
   const { arrays } = await loadDataset({ data: resolve(directory, path) });
@@ -63,6 +67,11 @@ export async function loadPoints(path: string, directory: string, limit: number,
   const values = numbersOf(x);
   const features = elementCount(x.shape.slice(1));
   const count = Math.min(limit, x.shape[0]);
+  if (count > mostPoints || features > mostFeatures)
+    throw new InspectorError(
+      `${count} samples with ${features} features are too many for the exact margins.`,
+      `At most ${mostPoints} samples and ${mostFeatures} features are possible; use --limit, or fewer features.`,
+    );
   const rows = Array.from({ length: count }, (_, i) => {
     const sign = labels[i] === classes[1] ? 1 : -1;
     const sample = Array.from(values.subarray(i * features, (i + 1) * features), (value) => sign * value);

@@ -67,7 +67,7 @@ test('a wrong sequence of mini-batches in the terms is noticed', async () => {
     productAt: (theta: Float64Array, batch: number, v: Float64Array) => losses.productAt!(theta, (batch + 1) % 3, v),
   };
   const errors = [];
-  for (const h of [2e-3, 1e-3, 5e-4]) {
+  for (const h of [2e-3, 1e-3]) {
     const sequence = Array.from({ length: Math.round(0.3 / h) }, (_, n) => (n * n) % 3);
     errors.push({ h, ...(await errorsOf(shifted, settings, h, sequence)) });
   }
@@ -80,14 +80,14 @@ test('mini-batches of a network through the engine', async () => {
     problem: 'model',
     data: 'test/experiments/points.csv',
     width: 3,
-    batches: 3,
-    sequence: [0, 2, 1],
+    batches: 2,
+    sequence: [0, 1, 1],
     beta1: 0.5,
     beta2: 0.7,
     eps: 0.1,
     lr: 8e-3,
     halvings: 2,
-    horizon: 0.12,
+    horizon: 0.096,
   });
   assert.equal(agreement, 'agrees', sentence);
   assert.equal(tables[1].rows.length, 8);
