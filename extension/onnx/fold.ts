@@ -61,6 +61,7 @@ const elementwise =
       shape,
       Array.from({ length: elementCount(shape) }, (_, i) => {
         const value = apply(...operands.map((operand) => operand[i]));
+        if (integer && !Number.isFinite(value)) throw new Error('an integer is divided by zero');
         return integer ? Math.trunc(value) : value;
       }),
     );

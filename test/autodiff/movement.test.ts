@@ -236,3 +236,44 @@ describe('what is known without data is folded', () => {
     });
   }
 });
+
+it('what cannot be meant is refused', () => {
+  const refusal = (spec: OperatorSpec): string => {
+    const b = new GraphBuilder();
+    const inputs = spec.inputs.map(
+      (input, i) =>
+        input && ('constant' in input ? b.constant(input.constant) : b.input(`x${i}`, 'float64', input.shape)),
+    );
+    try {
+      applyOperator(b, spec, inputs);
+    } catch (error) {
+      return (error as Error).message;
+    }
+    return 'accepted';
+  };
+  const twice = 'it writes to one place twice, and ONNX leaves open which value stays; export with opset 18 or later';
+  const elements = (indices: Input, axis: number, reduction = 'none'): OperatorSpec => ({
+    op: 'ScatterElements',
+    inputs: [{ shape: [2, 3] }, indices, { shape: [2, 2] }],
+    attributes: { axis, reduction },
+  });
+  assert.equal(refusal(elements(flat('int64', [2, 2], 0, -3, 1, 2), 1)), twice);
+  assert.equal(refusal(elements(flat('int64', [2, 2], 0, -3, 1, 2), 1, 'add')), 'accepted');
+  assert.equal(refusal(elements(flat('int64', [2, 2], 0, 1, 1, 0), 0)), 'accepted');
+  assert.equal(refusal(elements(flat('int64', [2, 2], 0, 1, 0, 0), 0)), twice);
+  const rows = (...indices: number[]): OperatorSpec => ({
+    op: 'ScatterND',
+    inputs: [{ shape: [2, 3] }, flat('int64', [2, 2], ...indices), { shape: [2] }],
+  });
+  assert.equal(refusal(rows(1, 2, 1, -1)), twice);
+  assert.equal(refusal(rows(1, 2, 0, 2)), 'accepted');
+  // Equal whichever stays: a constant that overwrites.
+  assert.equal(
+    refusal({
+      ...rows(1, 2, 1, 2),
+      inputs: [{ shape: [2, 3] }, flat('int64', [2, 2], 1, 2, 1, 2), flat('float64', [2], 0, 0)],
+    }),
+    'accepted',
+  );
+  assert.equal(refusal({ op: 'Div', inputs: [ints(4), ints(0)] }), 'an integer is divided by zero');
+});

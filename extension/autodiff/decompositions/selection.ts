@@ -2,7 +2,7 @@ import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
 import type { Operator, OperatorCall } from '../../onnx/instantiate.ts';
 import { constantInts, normaliseAxis } from '../../onnx/shapes.ts';
-import { elementCount, numbersOf, tensorOf } from '../../onnx/tensor.ts';
+import { elementCount, numbersOf, type Shape, type Tensor, tensorOf } from '../../onnx/tensor.ts';
 import { castTarget } from './elementwise.ts';
 
 /** The k largest or smallest along an axis: k is an attribute in opset 1, an input later. */
@@ -101,9 +101,32 @@ const scatter =
       throw new Error(`scattering with reduction "${reduction}" is not supported; "none" and "add" are`);
     const x = call.input(0);
     const attributes =
-      op === 'ScatterND' ? { reduction } : { axis: normaliseAxis(call.int('axis', 0), x.shape.length), reduction };
-    return b.emit(op, [x, indices64(b, call.input(1)), call.input(2)], attributes);
+      op === 'ScatterND'
+        ? { reduction, axis: undefined }
+        : { axis: normaliseAxis(call.int('axis', 0), x.shape.length), reduction };
+    const [indices, updates] = [call.input(1), call.input(2)];
+    const places = indices.constant && placesOf(indices.constant, x.shape, attributes.axis);
+    if (reduction === 'none' && !updates.constant && places && new Set(places).size < places.length)
+      throw new Error(
+        'it writes to one place twice, and ONNX leaves open which value stays; export with opset 18 or later',
+      );
+    return b.emit(op, [x, indices64(b, indices), updates], attributes);
   };
+
+/** The places in x to which each index (of ScatterElements along an axis, else of ScatterND) leads, as text. */
+function placesOf(indices: Tensor, shape: Shape, axis: number | undefined): string[] {
+  const values = numbersOf(indices);
+  const place = (index: number, along: number) => (index < 0 ? index + shape[along] : index);
+  if (axis === undefined) {
+    const width = indices.shape.at(-1)!;
+    return Array.from({ length: values.length / width }, (_, i) =>
+      String(Array.from(values.subarray(i * width, (i + 1) * width), place)),
+    );
+  }
+  const inner = elementCount(indices.shape.slice(axis + 1));
+  const line = inner * indices.shape[axis];
+  return Array.from(values, (index, i) => `${Math.floor(i / line)},${i % inner},${place(index, axis)}`);
+}
 
 export const selection: Record<string, Operator> = {
   Gather: (b, call) => b.gather(call.input(0), call.input(1), call.int('axis', 0)),
