@@ -33,18 +33,23 @@ export interface FoundCall {
 export function assemble(definition: Constructor, call: FoundCall): OptimizerConfig | undefined {
   const hyperparameters = new Map<string, HyperparameterValue>();
   let optimizer = definition.optimizer;
+  let named = false;
   for (const parameter of definition.parameters) {
     const argument = call.arguments.get(parameter.name);
     if (parameter.name === definition.namedBy) {
-      const named = optimizerArgument(parameter, argument, call.open);
-      if (named === undefined) return undefined;
-      optimizer = named;
+      const chosen = optimizerArgument(parameter, argument, call.open);
+      if (chosen === undefined) return undefined;
+      optimizer = chosen;
+      named = true;
       continue;
     }
     parameter.sets.forEach((name, index) => {
+      if (named && !argument && !applies(name, optimizer)) return;
       const value = argument
         ? part(argument, parameter.name, index, parameter.sets.length)
-        : absent(parameter, index, call.open);
+        : named && !call.open && !parameter.defaults
+          ? defaultByName(parameter, name, optimizer)
+          : absent(parameter, index, call.open);
       if (value) hyperparameters.set(name, value);
     });
   }
@@ -140,6 +145,20 @@ function plain(finding: Finding): Pick<HyperparameterValue, 'value' | 'from' | '
   if (finding.from === 'literal') return { value, from: 'literal', range };
   return { value, from: 'resolved', range, ...(sourceRange && { sourceRange }) };
 }
+
+/** What PyTorch's Adam and AdamW take, which the name stands for. */
+function defaultByName({ name }: Parameter, sets: string, optimizer: string): HyperparameterValue {
+  const value = /^adamw?$/.test(optimizer) ? ADAM_DEFAULTS.get(sets) : undefined;
+  if (value === undefined) return { argument: name, value: null, from: 'unknown' };
+  return { argument: name, value, from: 'default' };
+}
+
+const ADAM_DEFAULTS: ReadonlyMap<string, number> = new Map([
+  ['lr', 1e-3],
+  ['beta1', 0.9],
+  ['beta2', 0.999],
+  ['eps', 1e-8],
+]);
 
 function absent(parameter: Parameter, index: number, open: boolean): HyperparameterValue | undefined {
   const value = parameter.defaults?.[index];

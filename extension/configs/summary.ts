@@ -2,7 +2,7 @@ import { meanAge } from '../optimizers/theory.ts';
 import { isTrue, numberOf, type OptimizerConfig } from './config.ts';
 
 /**
- * |h·κ| up to which the first-order expansion plausibly holds for most parameters, and from which it does not. Our own
+ * |h·κ| up to which the first-order expansion can hold, and from which it does not. Our own
  * heuristic after theory C5: the expansion needs h·age·|q|/D ≪ 1, greys numbers at 0.3, and was measured good around 0.1.
  */
 export const HOLDS_BELOW = 0.1;

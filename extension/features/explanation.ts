@@ -20,7 +20,7 @@ Source: Cattaneo, Klusowski and Shigida, [On the Implicit Bias of Adam](https://
 
 ## Validity
 
-The strength is the first term of an expansion that needs h·κ to be small. Up to 0.1 it plausibly holds for most parameters, above 0.3 it does not; these limits are heuristics of this tool. "Theory out of range" says that the number should not be trusted in size and, for many parameters, in sign. It says nothing against the learning rate.
+The strength is the first term of an expansion that needs h·κ to be small. Up to 0.1 it can hold, and a run shows for which parameters; above 0.3 it does not. These limits are heuristics of this tool. "Theory out of range" says that the number should not be trusted in size and, for many parameters, in sign. It says nothing against the learning rate.
 
 ## Switch
 

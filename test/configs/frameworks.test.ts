@@ -85,7 +85,7 @@ table('other frameworks', [
   [
     'timm',
     "from timm.optim import create_optimizer_v2\ncreate_optimizer_v2(model, opt='adamw', lr=5e-4, weight_decay=0.05)\ncreate_optimizer_v2(model, opt=args.opt)",
-    'timm adamw lr=0.0005 weight_decay=0.05',
+    'timm adamw lr=0.0005 beta2=0.999(default) weight_decay=0.05 momentum=absent',
   ],
   [
     'OpenMMLab',
