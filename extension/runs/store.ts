@@ -9,11 +9,23 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { writeNpzFile } from '../datasets/npz.ts';
 import type { Tensor } from '../onnx/tensor.ts';
 import { InspectorError } from '../shared/errors.ts';
 import type { RunHeader, RunStatus, StepLine } from '../shared/protocol.ts';
+
+/** Level by level: Node's own recursion never ends where a file system that allows no new folders says "not found". */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  makeFolder(dirname(folder));
+  try {
+    mkdirSync(folder);
+  } catch (error) {
+    // Another run may have made it in the meantime.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+}
 
 /**
  * A run on disk: `run.json` (what was run), `steps.jsonl` (one line per step, appended as it happens) and, where asked for,
@@ -35,7 +47,7 @@ export class RunWriter {
   /** Creates the folder where it does not exist. A folder that holds another run's results is overwritten. */
   static create(folder: string, header: RunHeader): RunWriter {
     try {
-      mkdirSync(folder, { recursive: true });
+      makeFolder(resolve(folder));
       return new RunWriter(folder, header);
     } catch (error) {
       throw new InspectorError(
