@@ -52,14 +52,29 @@ function leastSquares(columns: Columns, b: Float64Array): Float64Array {
 
 /**
  * Non-negative least squares: min ‖Σ u_j a_j − b‖₂ over u ≥ 0, by the active-set method of Lawson and Hanson
- * (Solving Least Squares Problems, 1974, chapter 23).
+ * (Solving Least Squares Problems, 1974, chapter 23). `guess` are columns that are probably positive.
  */
-export function nonNegativeLeastSquares(columns: Columns, b: Float64Array): Float64Array {
+export function nonNegativeLeastSquares(
+  columns: Columns,
+  b: Float64Array,
+  guess: readonly number[] = [],
+): Float64Array {
   const n = columns.length;
   const u = new Float64Array(n);
   const passive = new Set<number>();
   const scale = columns.reduce((most, column) => Math.max(most, Math.sqrt(dot(column, column))), 0) || 1;
   const tolerance = 1e-13 * scale * Math.sqrt(dot(b, b));
+  if (guess.length > 0 && guess.length <= b.length) {
+    const c = leastSquares(
+      guess.map((j) => columns[j]),
+      b,
+    );
+    if (c.every((value) => value > 0))
+      guess.forEach((j, k) => {
+        passive.add(j);
+        u[j] = c[k];
+      });
+  }
   const residual = () => {
     const r = Float64Array.from(b);
     for (const j of passive) for (let i = 0; i < r.length; i++) r[i] -= u[j] * columns[j][i];
@@ -115,11 +130,12 @@ export function nonNegativeLeastSquares(columns: Columns, b: Float64Array): Floa
 
 /**
  * Least distance programming: min ‖w‖₂ subject to g_i·w ≥ h_i (Lawson and Hanson, chapter 23.4), with the multipliers of
- * the constraints. Undefined where no w fulfils them.
+ * the constraints. Undefined where no w fulfils them. `guess` are constraints that probably bind.
  */
 export function leastDistance(
   rows: readonly Float64Array[],
   h: readonly number[],
+  guess: readonly number[] = [],
 ): { w: Float64Array; multipliers: Float64Array } | undefined {
   const d = rows[0].length;
   const columns = rows.map((g, i) => {
@@ -130,7 +146,7 @@ export function leastDistance(
   });
   const target = new Float64Array(d + 1);
   target[d] = 1;
-  const u = nonNegativeLeastSquares(columns, target);
+  const u = nonNegativeLeastSquares(columns, target, guess);
   const r = Float64Array.from(target, (value) => -value);
   columns.forEach((column, j) => {
     if (u[j] > 0) for (let i = 0; i <= d; i++) r[i] += u[j] * column[i];
@@ -243,8 +259,9 @@ export function nearestOnFace(points: Points, margin: number, target: Float64Arr
 }
 
 /**
- * max objective·x subject to rows·x ≤ bounds, x ≥ 0, with bounds ≥ 0, by the primal simplex method in a condensed
- * tableau; Bland's rule while the objective does not grow, so it ends. The objective must be bounded.
+ * max objective·x subject to rows·x ≤ bounds, x ≥ 0, with bounds ≥ 0, by the primal simplex method in a condensed tableau.
+ * Choices are made with slightly raised bounds, so that no step is of length 0 and nothing cycles; the solution is that of
+ * the given bounds at the basis which is found. The objective must be bounded.
  */
 export function simplex(
   rows: readonly Float64Array[],
@@ -252,40 +269,36 @@ export function simplex(
   objective: Float64Array,
 ): Float64Array {
   const [m, n] = [rows.length, objective.length];
-  const tableau = [...rows.map((r, i) => Float64Array.of(...r, bounds[i])), Float64Array.of(...objective, 0)];
+  const random = new Random(2);
+  const raised = bounds.map((bound) => bound + 1e-7 * (1 + random.uniform()));
+  // The last two columns are the raised and the given bounds.
+  const tableau = [
+    ...rows.map((r, i) => Float64Array.of(...r, raised[i], bounds[i])),
+    Float64Array.of(...objective, 0, 0),
+  ];
   const basic = Array.from({ length: m }, (_, i) => n + i);
   const free = Array.from({ length: n }, (_, j) => j);
-  let stalled = 0;
-  for (;;) {
+  for (let turn = 0; ; turn++) {
+    if (turn > 100 * (m + n)) throw new Error('The simplex method does not end.');
     const costs = tableau[m];
     let column = -1;
-    for (let j = 0; j < n; j++) {
-      if (costs[j] <= 1e-11) continue;
-      const better = stalled > 20 ? free[j] < free[column] : costs[j] > costs[column];
-      if (column < 0 || better) column = j;
-    }
+    for (let j = 0; j < n; j++) if (costs[j] > (column < 0 ? 1e-10 : costs[column])) column = j;
     if (column < 0) break;
     let pivot = -1;
+    let shortest = Number.POSITIVE_INFINITY;
     for (let i = 0; i < m; i++) {
       const entry = tableau[i][column];
-      if (entry <= 1e-10) continue;
-      if (pivot < 0) {
-        pivot = i;
-        continue;
-      }
-      const [ratio, best] = [tableau[i][n] / entry, tableau[pivot][n] / tableau[pivot][column]];
-      const tie = Math.abs(ratio - best) <= 1e-12;
-      if ((!tie && ratio < best) || (tie && basic[i] < basic[pivot])) pivot = i;
+      if (entry <= 1e-9) continue;
+      const ratio = Math.max(0, tableau[i][n]) / entry;
+      if (ratio < shortest) [pivot, shortest] = [i, ratio];
     }
     if (pivot < 0) throw new Error('The objective of the linear program is unbounded.');
-    const gain = (costs[column] * tableau[pivot][n]) / tableau[pivot][column];
-    stalled = gain > 1e-12 ? 0 : stalled + 1;
     exchange(tableau, pivot, column);
     [basic[pivot], free[column]] = [free[column], basic[pivot]];
   }
   const x = new Float64Array(n);
   basic.forEach((variable, i) => {
-    if (variable < n) x[variable] = tableau[i][n];
+    if (variable < n) x[variable] = tableau[i][n + 1];
   });
   return x;
 }
@@ -321,6 +334,7 @@ export interface FixedPoint {
 export function dualFixedPoint(points: Points): FixedPoint {
   const { count, dimension } = points;
   let c = new Float64Array(count).fill(1 / count);
+  let binding: readonly number[] = [];
   for (let turn = 0; ; turn++) {
     const weights = new Float64Array(dimension);
     for (let i = 0; i < count; i++) {
@@ -332,8 +346,10 @@ export function dualFixedPoint(points: Points): FixedPoint {
     const solution = leastDistance(
       rowsOf(points).map((x) => x.map((value, k) => value * scale[k])),
       new Array(count).fill(1),
+      binding,
     );
     if (!solution) throw notSeparable();
+    binding = Array.from(solution.multipliers.keys()).filter((i) => solution.multipliers[i] > 0);
     const total = solution.multipliers.reduce((sum, value) => sum + value, 0);
     const image = solution.multipliers.map((value) => value / total);
     const residual = image.reduce((most, value, i) => Math.max(most, Math.abs(value - c[i])), 0);

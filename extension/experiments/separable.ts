@@ -247,9 +247,9 @@ export function judge(
       {
         ...claim,
         own,
-        holds: own > 0.95 && own > last[claim.rival],
-        // Turning towards its target still: more steps may decide.
-        turning: own - half[claim.target] > 1e-3,
+        holds: own > 0.95 && own > last[claim.rival] && last.marginTwo > 0,
+        // Turning towards its target still, or not past all points yet: more steps may decide.
+        turning: own - half[claim.target] > 1e-3 || last.marginTwo <= 0,
       },
     ];
   });
@@ -275,7 +275,7 @@ export function judge(
   if (failed.every(({ turning }) => turning))
     return {
       agreement: 'undecided',
-      sentence: `${seen}; ${listed(failed.map(({ label }) => label))} still turns towards its target, so more steps would tell.`,
+      sentence: `${seen}; ${listed(failed.map(({ label }) => label))} still turns towards its target or has not separated the points yet, so more steps would tell.`,
     };
   return {
     agreement: 'disagrees',
