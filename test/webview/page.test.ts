@@ -185,7 +185,6 @@ describe('the panel in a browser, under its policy', { timeout: 120_000 }, () =>
       { type: 'show', runs: [large], activity: idle, stale: [] } satisfies ToPanel,
     );
     t.diagnostic(`300 tensors, 11 records: ${milliseconds.toFixed(0)} ms`);
-    assert.ok(milliseconds < 3000, `${milliseconds} ms`);
     await page.close();
   });
 });
