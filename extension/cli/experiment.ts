@@ -38,7 +38,7 @@ export const experimentCommand: Command = {
 const overview = (): string =>
   [
     ...experiments.map(
-      ({ name, title, figure }) => `  optimizer-bias experiment ${name.padEnd(16)} ${title} (${figure})`,
+      ({ name, title, figure }) => `  optimizer-bias experiment ${name.padEnd(18)} ${title} (${figure})`,
     ),
     '',
     'optimizer-bias experiment NAME --help shows the options of an experiment.',

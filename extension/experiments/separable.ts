@@ -66,7 +66,7 @@ interface Targets {
 export const separable = defineExperiment({
   name: 'separable',
   title: 'Full-batch against incremental Adam on separable data',
-  figure: 'Baek, Song, Yun: the bias of Adam depends on the batch (arXiv 2510.26303)',
+  figure: 'Baek, Song, Yun, arXiv 2510.26303',
   summary: 'the directions to which Adam, incremental Adam, AdamProxy and Signum turn, against the largest margins',
   parameters: {
     set: choice('four-points', sets, 'four points or random ones with coordinates of one magnitude, or Gaussian ones'),
