@@ -160,7 +160,14 @@ const evaluators: Partial<Record<OpType, Evaluator>> = {
   },
   Cast: ([x], _attributes, { type, shape }) => {
     const numbers = numbersOf(x);
-    return tensorOf(type, shape, isFloat(type) || type === 'bool' ? numbers : Array.from(numbers, Math.trunc));
+    if (isFloat(type) || type === 'bool') return tensorOf(type, shape, numbers);
+    // What is no number or infinite becomes the smallest integer, as in the runtime and in PyTorch.
+    const least = type === 'int64' ? -(2 ** 63) : -(2 ** 31);
+    return tensorOf(
+      type,
+      shape,
+      Array.from(numbers, (value) => (Number.isFinite(value) ? Math.trunc(value) : least)),
+    );
   },
   Range: ([start, , delta], _attributes, { type, shape }) => {
     const from = numbersOf(start)[0];

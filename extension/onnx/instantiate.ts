@@ -102,8 +102,22 @@ export class OperatorCall {
   }
 }
 
+type Items = Item | readonly (Item | undefined)[];
 /** Emits an operator in terms of primitives. Throws an Error that says why where this use of it is not supported. */
-export type Operator = (b: GraphBuilder, call: OperatorCall) => Item | readonly (Item | undefined)[];
+export interface Operator {
+  (b: GraphBuilder, call: OperatorCall): Items;
+  /** Why no use of it is supported, where that is so. */
+  readonly refusal?: string;
+}
+/** Why a use of an operator is refused, with outputs of the right shapes, so that what follows can be checked too. */
+export class RefusedUse extends Error {
+  constructor(
+    reason: string,
+    readonly outputs: Items,
+  ) {
+    super(reason);
+  }
+}
 /** Definitions by operator name of the default domain. */
 export type Operators = ReadonlyMap<string, Operator>;
 
@@ -192,14 +206,29 @@ export function instantiate(b: GraphBuilder, model: Model, operators: Operators,
         }
         items.push(item);
       }
+      const local = model.functions.get(`${node.domain}:${node.opType}`);
+      const operator = isDefaultDomain(node.domain) ? operators.get(node.opType) : undefined;
+      const assign = (result: Items) => {
+        const outputs = Array.isArray(result) ? (result as readonly (Item | undefined)[]) : [result as Item];
+        node.outputs.forEach((name, i) => {
+          if (name !== '' && outputs[i]) values.set(name, outputs[i]);
+        });
+      };
+      /** Why no use of it can be built, whatever its inputs are. */
+      const refusal = (): string | undefined => {
+        if (operator) return operator.refusal;
+        if (!isDefaultDomain(node.domain)) return local ? undefined : 'unknown domain';
+        return local || node.opType === 'If' ? undefined : 'operator not supported';
+      };
       if (!reachable) {
+        const reason = refusal();
+        if (reason) block(reason);
         for (const name of node.outputs) if (!values.has(name)) values.set(name, undefined);
         continue;
       }
       try {
         b.origin = label;
-        const local = model.functions.get(`${node.domain}:${node.opType}`);
-        if (local && !(isDefaultDomain(node.domain) && operators.has(node.opType))) {
+        if (local && !operator) {
           if (depth >= deepestNesting) throw new Error('its definition nests too deeply');
           const inner = new Map<string, Item | undefined>();
           const omitted = new Set<string>();
@@ -231,9 +260,8 @@ export function instantiate(b: GraphBuilder, model: Model, operators: Operators,
           });
           continue;
         }
-        const operator = isDefaultDomain(node.domain) ? operators.get(node.opType) : undefined;
         if (!operator) {
-          block(isDefaultDomain(node.domain) ? 'operator not supported' : 'unknown domain');
+          block(refusal()!);
           continue;
         }
         const inputs = items.map((item) => (item instanceof Sequence ? undefined : item));
@@ -242,13 +270,10 @@ export function instantiate(b: GraphBuilder, model: Model, operators: Operators,
         );
         checkAmounts(node, inputs);
         const call = new OperatorCall(node, opset, inputs, bindings.floatType, bindings.options, sequences);
-        const result = operator(b, call);
-        const outputs = Array.isArray(result) ? (result as readonly (Item | undefined)[]) : [result as Item];
-        node.outputs.forEach((name, i) => {
-          if (name !== '' && outputs[i]) values.set(name, outputs[i]);
-        });
+        assign(operator(b, call));
       } catch (error) {
         block((error as Error).message.replace(/\.$/, ''));
+        if (error instanceof RefusedUse) assign(error.outputs);
       }
     }
   };

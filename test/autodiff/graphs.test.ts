@@ -98,6 +98,37 @@ describe('sequences are kept beside the graph', () => {
   });
 });
 
+describe('everything that is refused is found at once', () => {
+  it('operators that are never supported also behind others; dropout lets what follows be checked', () => {
+    const training = {
+      x: tensorOf('float64', [1], [1]),
+      ratio: tensorOf('float64', [], [0.5]),
+      on: tensorOf('bool', [], [1]),
+    };
+    const graph = graphOf(
+      [
+        node('Dropout', ['x', 'ratio', 'on'], ['a']),
+        node('Dropout', ['a', 'ratio', 'on'], ['b']),
+        node('Det', ['b'], ['c']),
+        node('Neg', ['c'], ['d']),
+        node('Loop', ['d'], ['e']),
+        node('Frobnicate', ['e'], ['f']),
+        node('Add', ['f', 'x'], ['y']),
+      ],
+      ['y'],
+      training,
+    );
+    const random = 'dropout in training mode is random; export the model in eval mode';
+    assert.deepEqual(run(graph).blockers, [
+      `a: ${random}`,
+      `b: ${random}`,
+      'c: determinants have no gradient here; write them with products and sums',
+      'e: control flow whose length depends on data; export the model with a fixed number of steps, so that the loop is unrolled',
+      'f: operator not supported',
+    ]);
+  });
+});
+
 describe('If with a constant condition becomes the branch that it takes', () => {
   const branches = (condition: Tensor) =>
     graphOf(

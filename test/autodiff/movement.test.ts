@@ -216,6 +216,15 @@ describe('what is known without data is folded', () => {
     ['NonZero', { op: 'NonZero', inputs: [{ constant: tensorOf('int64', [2, 2], [1, 0, 1, 1]) }] }, [0, 1, 1, 0, 0, 1]],
     ['Mod', { op: 'Mod', inputs: [ints(-7, 7), ints(3, -3)] }, [2, -2]],
     ['Div', { op: 'Div', inputs: [ints(-7, 7), ints(2)] }, [-3, 3]],
+    [
+      'Cast of what is no number',
+      {
+        op: 'Cast',
+        inputs: [flat('float64', [4], 2.9, -2.9, Number.NEGATIVE_INFINITY, Number.NaN)],
+        attributes: { to: 7 },
+      },
+      [2, -2, -(2 ** 63), -(2 ** 63)],
+    ],
     ['CumSum', { op: 'CumSum', inputs: [ints(1, 2, 3), intScalar(0)] }, [1, 3, 6]],
     ['Gather', { op: 'Gather', inputs: [ints(4, 5, 6), intScalar(-1)] }, [6]],
     ['ScatterND', { op: 'ScatterND', inputs: [ints(4, 5, 6), flat('int64', [1, 1], 1), ints(9)] }, [4, 9, 6]],

@@ -1,6 +1,6 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
-import type { Operator } from '../../onnx/instantiate.ts';
+import { type Operator, RefusedUse } from '../../onnx/instantiate.ts';
 import { type PrimitiveOp, unaryOps } from '../../onnx/ops.ts';
 import { isFloat, numbersOf } from '../../onnx/tensor.ts';
 import { guardedSoftmax } from './attention.ts';
@@ -64,17 +64,18 @@ export const elementwise: Record<string, Operator> = {
 
   // Without the training flag, dropout is the identity; its mask, where asked for, keeps everything.
   Dropout: (b, call) => {
+    const outputs = [call.input(0), b.full('bool', call.input(0).shape, 1)];
+    const random = new RefusedUse('dropout in training mode is random; export the model in eval mode', outputs);
     const training = call.inputs[2];
     if (call.opset >= 12 && training) {
       if (!training.constant) throw new Error('whether it is in training mode depends on data');
       const ratio = call.inputs[1];
       const rate = ratio ? (ratio.constant ? numbersOf(ratio.constant)[0] : 1) : 0.5;
-      if (numbersOf(training.constant)[0] && rate > 0)
-        throw new Error('dropout in training mode is random; export the model in eval mode');
+      if (numbersOf(training.constant)[0] && rate > 0) throw random;
     } else if (call.opset < 7 && call.int('is_test', 0) === 0 && call.float('ratio', 0.5) > 0) {
-      throw new Error('dropout in training mode is random; export the model in eval mode');
+      throw random;
     }
-    return [call.input(0), b.full('bool', call.input(0).shape, 1)];
+    return outputs;
   },
 };
 

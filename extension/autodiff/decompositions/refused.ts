@@ -1,12 +1,12 @@
 import type { Operator } from '../../onnx/instantiate.ts';
 
 const because = (reason: string, ...names: readonly string[]): [string, Operator][] =>
-  names.map((name) => [
-    name,
-    () => {
+  names.map((name) => {
+    const refuse = () => {
       throw new Error(reason);
-    },
-  ]);
+    };
+    return [name, Object.assign(refuse, { refusal: reason })];
+  });
 
 /** Operators that are known and cannot be differentiated here, with the reason and the way out. */
 export const refused: Record<string, Operator> = Object.fromEntries([
