@@ -1,3 +1,4 @@
+import { setting } from './format.ts';
 import type { MeasureFields, RunHeader, StepLine } from './protocol.ts';
 
 /** Below this share of valid coordinates, or above this self-check, the first-order theory is not shown as fact (theory C5). */
@@ -43,7 +44,7 @@ export function sentence(run: Pick<RunHeader, 'optimizer' | 'hKappaLimit' | 'not
       ? ''
       : `; at equal loss it ${net >= 0 ? 'raises' : 'lowers'} the norm, by ${share(Math.abs(net / normRateBase))} of its rate of change`;
   const holds = line.largestValidStepSize
-    ? ` Up to a learning rate of about ${short(line.largestValidStepSize)} the expansion would hold for nine tenths of the parameters.`
+    ? ` Up to a learning rate of about ${setting(Number(line.largestValidStepSize.toPrecision(2)))} the expansion would hold for nine tenths of the parameters.`
     : '';
   const measured = problem
     ? `Here this is not reliable: ${problem}.${holds}`
