@@ -37,6 +37,7 @@ describe('inspecting a model in the editor', { timeout: 300_000 }, () => {
   });
   beforeEach(() => workbench.dismiss());
 
+  /** The page of this extension that was opened last: the panel's, but in the test of a model's own page. */
   const webview = (): FrameLocator =>
     workbench.page
       .frameLocator('iframe.webview.ready[src*="optimizer-bias"]')
@@ -241,6 +242,10 @@ describe('inspecting a model in the editor', { timeout: 300_000 }, () => {
         count === runFolders().filter((name) => existsSync(join(server.workspace, 'runs', name, 'run.json'))).length,
     );
     await picture(page, 'model-and-runs');
+    await workbench.host(async (vscode) => {
+      const tabs = vscode.window.tabGroups.all.flatMap((group) => group.tabs);
+      await vscode.window.tabGroups.close(tabs.filter(({ input }) => input instanceof vscode.TabInputCustom));
+    });
   });
 
   test('runs are renamed, compared and deleted from the side bar', async () => {
@@ -248,7 +253,14 @@ describe('inspecting a model in the editor', { timeout: 300_000 }, () => {
     const rows = page.locator('.pane-body .monaco-list-row', { hasText: 'digits-adam' });
     const menu = async (row: Locator, entry: string) => {
       await row.click({ button: 'right' });
-      await page.locator('.context-view .action-label', { hasText: entry }).first().click();
+      // A menu that has just opened does not take a click yet.
+      const label = page.locator('.context-view .action-label', { hasText: entry }).first();
+      for (let attempt = 0; attempt === 0 || (await label.isVisible()); attempt++) {
+        await label.click({ delay: 50, timeout: 5000 }).catch(() => {});
+        await label.waitFor({ state: 'hidden', timeout: 1000 }).catch((error) => {
+          if (attempt === 5) throw error;
+        });
+      }
     };
     await menu(rows.last(), 'Rename…');
     await quickPick().locator('input').fill('baseline');
