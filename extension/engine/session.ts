@@ -30,6 +30,8 @@ export class Session {
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       logSeverityLevel: 3,
+      // It keeps the factors of a product of matrices in single precision, whatever their type.
+      extra: { optimization: { disable_specified_optimizers: 'MatMulScaleFusion' } },
     });
     return new Session(session, ort);
   }
