@@ -23,6 +23,14 @@ const specs: OperatorSpec[] = [
   { op: 'Abs', inputs: [kinked] },
   { op: 'Relu', inputs: [kinked] },
   ...['Add', 'Sub', 'Mul'].map((op) => ({ op, inputs: [{ shape: [3, 1, 4] }, { shape: [2, 1] }] })),
+  { op: 'Sum', inputs: [{ shape: [3, 1, 4] }, { shape: [2, 1] }, { shape: [4] }], oracle: 'float32' },
+  { op: 'Sum', label: 'Sum of one', inputs: [x], oracle: 'float32' },
+  { op: 'Mean', inputs: [{ shape: [3, 1, 4] }, { shape: [2, 1] }, { shape: [4] }], oracle: 'float32' },
+  {
+    op: 'CastLike',
+    inputs: [x, { constant: { type: 'float64', shape: [], data: Float64Array.of(3) } }],
+    oracle: 'float32',
+  },
   { op: 'Div', inputs: [{ shape: [3, 4] }, { shape: [4], range: [0.5, 2] }] },
   { op: 'Pow', inputs: [positive, { shape: [4] }] },
   {
