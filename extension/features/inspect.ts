@@ -8,7 +8,7 @@ import { readSource } from '../runs/source.ts';
 import { readRun } from '../runs/store.ts';
 import { describeError } from '../shared/errors.ts';
 import { pickConfiguration } from './commands.ts';
-import { type Configurations, rangeIn, SELECTOR } from './configurations.ts';
+import { type Configurations, notebookOf, pythonCells, rangeIn, SELECTOR } from './configurations.ts';
 import { Debouncer } from './debouncer.ts';
 import { currentOptimizer } from './inspect/current.ts';
 import { type ConfiguredOptimizer, configuredOptimizer, defaultOptimizer } from './inspect/hyper.ts';
@@ -110,7 +110,7 @@ function actions(
 }
 
 /** Native code runs models; the command may be called where its menu entry is hidden. */
-async function isTrusted(): Promise<boolean> {
+export async function isTrusted(): Promise<boolean> {
   if (vscode.workspace.isTrusted) return true;
   const manage = vscode.l10n.t('Manage Trust');
   const message = vscode.l10n.t(
@@ -144,7 +144,7 @@ async function tellFailure({
 }
 
 /** The optimizer and the model that a command was called for, as far as the call says. */
-interface Chosen {
+export interface Chosen {
   readonly folder: string;
   /** False for a file outside of every workspace folder, for which nothing is remembered. */
   readonly inWorkspace: boolean;
@@ -153,7 +153,7 @@ interface Chosen {
   readonly optimizer: ConfiguredOptimizer;
 }
 
-async function chooseConfiguration(
+export async function chooseConfiguration(
   configurations: Configurations,
   where: Address | undefined,
   line: number | undefined,
@@ -200,12 +200,20 @@ async function chooseConfiguration(
       document && {
         source: {
           path: inFolder(fileOf(document)),
-          index: found.indexOf(config),
+          index: indexOf(config, document, configurations),
           line: document.positionAt(config.range.from).line + 1,
         },
       }),
     optimizer,
   };
+}
+
+/** Which of the configurations of a file it is; a notebook's are counted over all its cells. */
+function indexOf(config: OptimizerConfig, document: vscode.TextDocument, configurations: Configurations): number {
+  const notebook = notebookOf(document);
+  const cells = notebook ? pythonCells(notebook) : [document];
+  const before = cells.slice(0, cells.indexOf(document)).reduce((sum, cell) => sum + configurations.in(cell).length, 0);
+  return before + configurations.in(document).indexOf(config);
 }
 
 /** The file of a document; of a notebook's cell, the notebook. */

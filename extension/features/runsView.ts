@@ -150,7 +150,7 @@ function icon(run: RunEntry): vscode.ThemeIcon {
   const names: Readonly<Record<string, string>> = {
     finished: 'pass',
     running: 'sync~spin',
-    cancelled: 'debug-stop',
+    cancelled: 'circle-slash',
     failed: 'error',
     interrupted: 'warning',
   };

@@ -30,7 +30,9 @@ export function percent(share: number | null | undefined, sign = false): string 
 export function setting(value: unknown): string {
   if (typeof value !== 'number' || value === 0) return String(value);
   const size = Math.abs(value);
-  return size < 1e-3 || size >= 1e6 ? value.toExponential().replace('e+', 'e') : String(value);
+  return size < 1e-3 || (size >= 1e6 && !Number.isInteger(value))
+    ? value.toExponential().replace('e+', 'e')
+    : String(value);
 }
 
 /** 12 s, 3 min. */

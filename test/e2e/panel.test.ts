@@ -18,6 +18,14 @@ model = nn.Sequential(
 optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
 `;
 
+const isAlive = (id: number) => {
+  try {
+    return process.kill(id, 0);
+  } catch {
+    return false;
+  }
+};
+
 describe('inspecting a model in the editor', { timeout: 300_000 }, () => {
   let server: Server;
   let browser: Browser;
@@ -92,7 +100,12 @@ describe('inspecting a model in the editor', { timeout: 300_000 }, () => {
     ]);
     assert.deepEqual(projectFile().inspections, [{ model: 'digits.onnx', data: 'digits.npz', source: 'train.py' }]);
     assert.equal(runFolders().length, 1);
-    assert.equal(runOf(runFolders()[0]).status, 'finished');
+    const { status, process: engine } = runOf(runFolders()[0]);
+    assert.equal(status, 'finished');
+    await eventually(
+      async () => isAlive(engine),
+      (alive) => !alive,
+    );
     await picture(workbench.page, 'panel-dark');
   });
 
@@ -246,6 +259,28 @@ describe('inspecting a model in the editor', { timeout: 300_000 }, () => {
       const tabs = vscode.window.tabGroups.all.flatMap((group) => group.tabs);
       await vscode.window.tabGroups.close(tabs.filter(({ input }) => input instanceof vscode.TabInputCustom));
     });
+  });
+
+  test('a file that is no model says so on its page, and a GPU is checked for', async () => {
+    const path = join(server.workspace, 'broken.onnx');
+    writeFileSync(path, '<!DOCTYPE html><title>404</title>');
+    await workbench.host(
+      async (vscode, file) => vscode.commands.executeCommand('vscode.open', vscode.Uri.file(file)),
+      path,
+    );
+    const notice = webview().locator('.notice.error');
+    await notice.locator('vscode-button', { hasText: 'Try Again' }).waitFor();
+    assert.match(await notice.innerText(), /broken\.onnx/);
+    await workbench.host(async (vscode) => {
+      const tabs = vscode.window.tabGroups.all.flatMap((group) => group.tabs);
+      await vscode.window.tabGroups.close(tabs.filter(({ input }) => input instanceof vscode.TabInputCustom));
+      await vscode.commands.executeCommand('optimizerBias.setUpGpu');
+    });
+    const report = await workbench.host((vscode) => vscode.window.activeTextEditor?.document.getText());
+    assert.match(report ?? '', /^# GPU for Optimizer Bias/);
+    assert.match(report ?? '', /- [✓✗] NVIDIA driver: /);
+    assert.match(report ?? '', /- [✓✗] WebGPU provider: /);
+    await workbench.host((vscode) => vscode.commands.executeCommand('workbench.action.revertAndCloseActiveEditor'));
   });
 
   test('runs are renamed, compared and deleted from the side bar', async () => {
