@@ -14,6 +14,8 @@ import type { Settings } from './settings.ts';
 const delayMilliseconds = 300;
 /** A file that creates fewer of a model's tensors is not where the model is written. */
 const leastShare = 0.5;
+/** Values that differ by less are shown as one. */
+const alike = 0.02;
 /** Most rows of the table in a hover. */
 const mostRows = 20;
 
@@ -178,7 +180,7 @@ function summary(fields: readonly TensorLine[]): string {
   const values = fields.flatMap(({ hKappa }) => (typeof hKappa === 'number' ? [hKappa] : []));
   if (values.length === 0) return 'no correction';
   const [low, high] = [Math.min(...values), Math.max(...values)];
-  const same = number(low) === number(high);
+  const same = high - low <= alike * Math.max(Math.abs(low), Math.abs(high));
   const words = same
     ? strength(low)
     : high <= 0
