@@ -13,6 +13,7 @@ export type ExportWarningCode =
   | 'renamed-weights'
   | 'packed-gates'
   | 'computed-parameters'
+  | 'constant-weights'
   | 'double-activation';
 
 /** A sign that the file is not the model that was trained, and what that does to the numbers. */
@@ -98,6 +99,7 @@ export function exportWarnings(model: Model, loss?: LossName): ExportWarning[] {
     renamedWeights(view),
     packedGates(view),
     computedParameters(view),
+    constantWeights(view),
     doubleActivation(view, loss),
   ].filter((warning) => warning !== undefined);
 }
@@ -282,6 +284,29 @@ function computedParameters(view: View): ExportWarning | undefined {
     detail: `${shown.join('; ')}${more}. What is trained here are the results, not the parameters behind them. Unless elements were only moved, Adam is not invariant under this: its steps, and so the correction, are those of another model.`,
     parameters: computed.map(({ name }) => name),
     remedy: view.remedy,
+  };
+}
+
+/** Weights that some exporters write into Constant nodes, where nothing trains them. */
+function constantWeights(view: View): ExportWarning | undefined {
+  const matrices = new Set(
+    view.nodes.flatMap(({ opType, attributes, outputs }) => {
+      const value = opType === 'Constant' ? attributes.get('value') : undefined;
+      const matrix = value?.kind === 'tensor' && /float/.test(value.value.typeName) && value.value.shape.length >= 2;
+      return matrix ? [outputs[0]] : [];
+    }),
+  );
+  const weights = view.nodes.flatMap(({ opType, inputs }) =>
+    ['Gemm', 'MatMul', 'Conv', 'ConvTranspose'].includes(opType) && matrices.has(inputs[1]) ? [inputs[1]] : [],
+  );
+  if (weights.length === 0) return undefined;
+  return {
+    code: 'constant-weights',
+    title: 'Weights are constants',
+    detail: `Constant nodes, not initializers, hold ${nameList([...new Set(weights)], 4)}, so they do not train here.`,
+    parameters: [],
+    remedy:
+      'If they are parameters, make them initializers: onnxoptimizer.optimize(model, ["extract_constant_to_initializer"]).',
   };
 }
 

@@ -118,7 +118,7 @@ describe('everything that is refused is found at once', () => {
       ['y'],
       training,
     );
-    const random = 'dropout in training mode is random; export the model in eval mode';
+    const random = 'dropout in training mode is random; export the model in eval mode, or with p = 0';
     assert.deepEqual(run(graph).blockers, [
       `a: ${random}`,
       `b: ${random}`,

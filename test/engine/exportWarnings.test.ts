@@ -3,7 +3,17 @@ import { describe, it } from 'node:test';
 import { type ExportWarning, exportWarnings } from '../../extension/engine/exportWarnings.ts';
 import type { LossName } from '../../extension/engine/loss.ts';
 import { decodeModel } from '../../extension/onnx/read.ts';
-import { DataType, float, type GraphInit, info, linear, type Node, node, type TensorInit } from '../onnx/files.ts';
+import {
+  DataType,
+  float,
+  type GraphInit,
+  info,
+  Kind,
+  linear,
+  type Node,
+  node,
+  type TensorInit,
+} from '../onnx/files.ts';
 
 const model = (nodes: Node[], initializer: TensorInit[], producerName = 'pytorch') =>
   decodeModel(linear({ node: nodes, initializer, input: [info('x', ['N', 4, 8, 8])] }, { producerName }), 'm.onnx');
@@ -276,6 +286,30 @@ describe('parameters replaced by what was computed from them', () => {
     const [warning] = exportWarnings(notedModel("['val_2', 'w']", node('Add(x, div) -> y')));
     assert.match(warning.detail, /^"div" from "w"\./);
     assert.deepEqual(exportWarnings(notedModel("['val_2', 'val_3']", node('Add(x, div) -> y'))), []);
+  });
+});
+
+describe('weights in Constant nodes', () => {
+  const constant = (name: string, dims: number[]) =>
+    node(`Constant() -> ${name}`, { attribute: [{ name: 'value', type: Kind.TENSOR, t: fresh('', dims) }] });
+
+  it('golden text', () => {
+    const nodes = [constant('k', [4, 4]), node('MatMul(x, k) -> y')];
+    assert.deepEqual(warn(nodes, []), [
+      {
+        code: 'constant-weights',
+        title: 'Weights are constants',
+        detail: 'Constant nodes, not initializers, hold "k", so they do not train here.',
+        parameters: [],
+        remedy:
+          'If they are parameters, make them initializers: onnxoptimizer.optimize(model, ["extract_constant_to_initializer"]).',
+      },
+    ]);
+  });
+
+  it('not for vectors, nor for constants that are added', () => {
+    assert.deepEqual(warn([constant('k', [4]), node('MatMul(x, k) -> y')], []), []);
+    assert.deepEqual(warn([constant('k', [4, 4]), node('Add(x, k) -> y')], []), []);
   });
 });
 

@@ -65,7 +65,10 @@ export const elementwise: Record<string, Operator> = {
   // Without the training flag, dropout is the identity; its mask, where asked for, keeps everything.
   Dropout: (b, call) => {
     const outputs = [call.input(0), b.full('bool', call.input(0).shape, 1)];
-    const random = new RefusedUse('dropout in training mode is random; export the model in eval mode', outputs);
+    const random = new RefusedUse(
+      'dropout in training mode is random; export the model in eval mode, or with p = 0',
+      outputs,
+    );
     const training = call.inputs[2];
     if (call.opset >= 12 && training) {
       if (!training.constant) throw new Error('whether it is in training mode depends on data');
