@@ -112,6 +112,7 @@ describe('the panel in a browser, under its policy', { timeout: 120_000 }, () =>
     await page.locator('vscode-panel-tab', { hasText: 'Parameters' }).focus();
     await page.keyboard.press('ArrowRight');
     const canvas = page.locator('.chart', { hasText: 'Loss' }).locator('canvas');
+    await canvas.waitFor();
     await canvas.focus();
     await page.keyboard.press('End');
     await page.locator('.chart .spoken', { hasText: /^step 20: a 0$/ }).waitFor();
