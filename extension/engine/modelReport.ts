@@ -67,7 +67,8 @@ export function inspectModel(model: Model, operators: Operators, filter: Paramet
   const counts = new Map<string, { count: number; supported: boolean }>();
   for (const { opType, domain } of model.graph.nodes) {
     const op = isDefaultDomain(domain) ? opType : `${domain}.${opType}`;
-    const supported = model.functions.has(`${domain}:${opType}`) || (isDefaultDomain(domain) && operators.has(opType));
+    const supported =
+      model.functions.has(`${domain}:${opType}`) || (isDefaultDomain(domain) && isSupported(operators, opType));
     counts.set(op, { count: (counts.get(op)?.count ?? 0) + 1, supported });
   }
   const known = blockers.length === 0;
@@ -103,6 +104,9 @@ export function inspectModel(model: Model, operators: Operators, filter: Paramet
     warnings: exportWarnings(model),
   };
 }
+
+const isSupported = (operators: Operators, opType: string): boolean =>
+  opType === 'If' || (operators.has(opType) && operators.get(opType)!.refusal === undefined);
 
 /** What could be minimised, going by the shape of the output alone. */
 function candidateLosses(shape: Shape): string[] {

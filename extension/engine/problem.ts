@@ -6,6 +6,7 @@ import { nodesReaching, type Value } from '../onnx/graph.ts';
 import { type Blocker, instantiate } from '../onnx/instantiate.ts';
 import { isDefaultDomain, type Model } from '../onnx/model.ts';
 import { isDifferentiable } from '../onnx/ops.ts';
+import { pruned } from '../onnx/prune.ts';
 import { showShape } from '../onnx/shapes.ts';
 import { elementCount, type FloatType, isFloat, type Shape, type Tensor, tensorOf } from '../onnx/tensor.ts';
 import { InspectorError, quoteName } from '../shared/errors.ts';
@@ -85,18 +86,32 @@ export function createProblem(model: Model, dataset: Dataset, options: ProblemOp
     );
   }
   const { candidates, choices } = parameterCandidates(model, options.filter ?? {});
-  const build = (b: GraphBuilder, parameters: ReadonlyMap<string, Value>, data: ReadonlyMap<string, Value>) =>
-    instantiate(b, model, operators, {
-      inputs: data,
-      parameters,
-      floatType,
-      options: { batchStatistics: options.batchStatistics },
-    });
+  const buildOf =
+    (source: Model): Build =>
+    (b, parameters, data) =>
+      instantiate(b, source, operators, {
+        inputs: data,
+        parameters,
+        floatType,
+        options: { batchStatistics: options.batchStatistics },
+      });
+  let build = buildOf(model);
 
   // One trial build with the smallest batch tells what the model's output is and which initializers reach it.
   const trialBatch = declared ?? Math.min(samples, 2);
-  const trial = tryBuild(build, inputs, candidates, trialBatch, floatType);
+  let trial = tryBuild(build, inputs, candidates, trialBatch, floatType);
   const name = outputName(model, trial.outputs, options.loss);
+  if (name && trial.blockers.length > 0 && (options.loss === 'output' || name === model.graph.outputs[0].name)) {
+    // What leads to other outputs only, such as post-processing, need not be differentiable.
+    const alone = buildOf(pruned(model, name));
+    const second = tryBuild(alone, inputs, candidates, trialBatch, floatType);
+    if (second.blockers.length === 0) {
+      const left = nameList(trial.blockers.map(({ label }) => label));
+      notes.push(`Nodes that cannot be differentiated but do not lead to ${quoteName(name)} were left out: ${left}.`);
+      build = alone;
+      trial = second;
+    }
+  }
   if (!name || trial.blockers.length > 0)
     throw new InspectorError(
       ...describeBlockers(

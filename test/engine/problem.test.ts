@@ -92,6 +92,48 @@ it('says which of several outputs the loss looks at', () => {
   assert.deepEqual(problem(graph, 3).notes, ['The model has 2 outputs ("y", "hidden"); the loss looks at "y".']);
 });
 
+describe('nodes that cannot be differentiated', () => {
+  const twoOutputs: GraphInit = {
+    node: [
+      node('MatMul(x, w) -> y'),
+      node('Unique(y) -> kinds'),
+      node('If(c) -> side', {
+        attribute: [
+          {
+            name: 'then_branch',
+            type: Kind.GRAPH,
+            g: { name: 't', node: [node('Relu(y) -> a')], output: [{ name: 'a' }] },
+          },
+        ],
+      }),
+    ],
+    initializer: [w, { name: 'c', dims: [], dataType: DataType.BOOL, rawData: Uint8Array.of(1) }],
+  };
+
+  it('are left out, with a remark, where they lead to other outputs', () => {
+    const graph = { ...twoOutputs, output: [info('y', ['N', 4]), { name: 'kinds' }] };
+    assert.deepEqual(problem(graph, 3).notes, [
+      'Nodes that cannot be differentiated but do not lead to "y" were left out: "kinds".',
+      'The model has 2 outputs ("y", "kinds"); the loss looks at "y".',
+    ]);
+  });
+
+  it('are left out beside what a branch takes from around it', () => {
+    const graph = { ...twoOutputs, output: [info('side', ['N', 4])] };
+    assert.deepEqual(problem(graph, 3).notes, [
+      'Nodes that cannot be differentiated but do not lead to "side" were left out: "kinds".',
+    ]);
+  });
+
+  it('stop everything where they lead to the first output', () => {
+    const graph = { ...twoOutputs, output: [{ name: 'kinds' }, info('y', ['N', 4])] };
+    assert.match(
+      messageOf(() => problem(graph, 3)),
+      /^Cannot differentiate 1 node:\n {2}"kinds" \(Unique-17\): the shape of its output depends on data\n/,
+    );
+  });
+});
+
 it('"to the end" in an attribute of 64 bits is beyond the precision of numbers, and stays positive', () => {
   const end = node('Constant() -> end', {
     attribute: [{ name: 'value_ints', type: Kind.INTS, ints: [2n ** 63n - 1n] }],
