@@ -38,12 +38,24 @@ export function fittingLosses(prediction: Shape, labels: Tensor | undefined): Lo
     if (binary) fits.push('bce-with-logits');
     if (isFloat(labels.type)) fits.push('mse');
   }
-  return fits;
+  // A number for the whole batch is a loss already, which needs no labels.
+  return fits.length === 0 && prediction.length === 0 ? ['output'] : fits;
 }
 
-/** The loss to use: the one asked for, or the only one that fits. Throws an InspectorError that says what does fit. */
-export function chooseLoss(asked: LossName | undefined, prediction: Shape, labels: Tensor | undefined): LossName {
-  const shapes = `the model's output has shape ${showShape(prediction)}${labels ? `, the labels ${showShape(labels.shape)} (${labels.type})` : ', and there are no labels'}`;
+/**
+ * The loss to use: the one asked for, or the only one that fits. Throws an InspectorError that says what does fit.
+ *
+ * @param batch size of first axes that messages call N
+ */
+export function chooseLoss(
+  asked: LossName | undefined,
+  prediction: Shape,
+  labels: Tensor | undefined,
+  batch?: number,
+): LossName {
+  const show = (shape: Shape) =>
+    showShape(shape[0] === batch && batch !== undefined ? ['N', ...shape.slice(1)] : shape);
+  const shapes = `the model's output has shape ${show(prediction)}${labels ? `, the labels ${show(labels.shape)} (${labels.type})` : ', and there are no labels'}`;
   if (asked) {
     const scalar = elementCount(prediction) === 1;
     const possible =

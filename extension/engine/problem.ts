@@ -127,7 +127,7 @@ export function createProblem(model: Model, dataset: Dataset, options: ProblemOp
       'A loss needs a floating-point output.',
     );
   const trialLabels = labels && { ...labels, shape: [trialBatch, ...labels.shape.slice(1)], data: labels.data };
-  const loss = chooseLoss(options.loss, prediction.shape, trialLabels);
+  const loss = chooseLoss(options.loss, prediction.shape, trialLabels, trialBatch);
   const outputNames = model.graph.outputs.map((output) => output.name);
   if (outputNames.length > 1)
     notes.push(

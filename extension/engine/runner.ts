@@ -255,9 +255,11 @@ function runtimeFailure(what: string, device: Device, error: unknown): Inspector
   const memory = /alloc|memory/i.test(reason);
   const remedy = memory
     ? 'Try a smaller --micro-batch.'
-    : device === 'cpu'
-      ? 'This should not happen; please report it with the model.'
-      : 'Try again with --device cpu.';
+    : /out of (data )?bounds|out of range/i.test(reason)
+      ? 'An index in the data, such as that of a token, lies outside the table that it points into; check the inputs.'
+      : device === 'cpu'
+        ? 'This should not happen; please report it with the model.'
+        : 'Try again with --device cpu.';
   return new InspectorError(`ONNX Runtime could not ${what} on ${device.toUpperCase()}: ${reason}`, remedy, {
     cause: error,
   });

@@ -79,6 +79,9 @@ export async function runtimeVersion(): Promise<string> {
 /** The runtime's message without the place in its source code. */
 export function plainReason(message: string): string {
   const [line] = message.split('\n');
-  const told = line.replace(/^.*\.(cc|h|cpp):\d+ .*? was false\. /, '');
+  const told = line
+    .replace(/^.*Status Message: /, '')
+    .replace(/^.*\.(cc|h|cpp):\d+ .*? was false\. /, '')
+    .replace(/^\S*\.(cc|h|cpp):\d+ .*?\) (?=[A-Z])/, '');
   return told.endsWith('.') ? told : `${told}.`;
 }

@@ -180,6 +180,8 @@ function checkFinite(advance: Advance, problem: Problem): void {
       : `The loss is no longer finite${gradient === undefined ? '' : `; its gradient is lost first in ${quoteName(gradient)}`}`;
   throw new InspectorError(
     `${what} at step ${last.step}.`,
-    'What was measured until then is kept. A smaller learning rate, or --dtype float64 to tell overflow from divergence, may help.',
+    last.step === 0
+      ? 'It is so before any step: check the data and its scale (--scale, --mean, --std), and the weights; --dtype float64 tells overflow from a division by zero.'
+      : 'What was measured until then is kept. A smaller learning rate, or --dtype float64 to tell overflow from divergence, may help.',
   );
 }

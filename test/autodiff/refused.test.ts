@@ -46,6 +46,14 @@ const cases: [spec: OperatorSpec, reason: string][] = [
     '3 channels cannot form 2 equal groups',
   ],
   [{ op: 'LpNormalization', inputs: [x], attributes: { p: 3 } }, 'a norm of order 3 is not supported; 1 and 2 are'],
+  [
+    {
+      op: 'LSTM',
+      inputs: [{ shape: [2, 1, 3] }, { shape: [1, 20, 3] }, { shape: [1, 20, 4] }],
+      attributes: { hidden_size: 5 },
+    },
+    'recurrent weights [1, 20, 4] do not fit a hidden size of 5; ONNX has no projections (proj_size)',
+  ],
   [{ op: 'Attention', inputs: [x, x, x], opset: 23 }, 'shape [2, 3] does not divide into 0 heads'],
 ];
 

@@ -67,6 +67,17 @@ describe('the loss that is chosen where none is asked for', () => {
       if (fits.length === 1) assert.equal(chooseLoss(undefined, prediction, labels), fits[0]);
     });
 
+  it('a number for the whole batch, whatever labels there are', () => {
+    assert.equal(chooseLoss(undefined, [], targets([6])), 'output');
+  });
+
+  it('messages call the size of the batch N', () => {
+    assert.match(
+      messageOf(() => chooseLoss('mse', [2, 3], targets([2]), 2)),
+      /the model's output has shape \[N, 3\], the labels \[N\] \(float32\)/,
+    );
+  });
+
   it('more than one, none', () => {
     assert.equal(
       messageOf(() =>

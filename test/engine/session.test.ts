@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { Session } from '../../extension/engine/session.ts';
+import { plainReason, Session } from '../../extension/engine/session.ts';
 import { GraphBuilder } from '../../extension/onnx/builder.ts';
 import { tensorOf } from '../../extension/onnx/tensor.ts';
 import { encodeModel } from '../../extension/onnx/write.ts';
@@ -18,4 +18,16 @@ it('factors of products of matrices keep double precision', async () => {
   } finally {
     await session.release();
   }
+});
+
+it('reasons of the runtime without names of its nodes and places in its source', () => {
+  const nested =
+    "Non-zero status code returned while running Loop node. Name:'a' Status Message: Non-zero status code returned while running Gather node. Name:'b' Status Message: indices element out of data bounds, idx=7 must be within the inclusive range [-3,2]";
+  assert.equal(
+    plainReason(nested),
+    'indices element out of data bounds, idx=7 must be within the inclusive range [-3,2].',
+  );
+  const memory =
+    'Status Message: /src/core/framework/bfc_arena.cc:360 void* onnxruntime::BFCArena::AllocateRawInternal(size_t, bool, onnxruntime::Stream*) Failed to allocate memory for requested buffer of size 4000';
+  assert.equal(plainReason(memory), 'Failed to allocate memory for requested buffer of size 4000.');
 });

@@ -1,6 +1,7 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
 import type { Operator, OperatorCall } from '../../onnx/instantiate.ts';
+import { showShape } from '../../onnx/shapes.ts';
 import { numbersOf } from '../../onnx/tensor.ts';
 import { elu, hardSigmoid, leakyRelu, softsign, thresholdedRelu } from './activations.ts';
 
@@ -171,7 +172,11 @@ const recurrent =
     const directions = direction === 'bidirectional' ? 2 : 1;
     if (!['forward', 'reverse', 'bidirectional'].includes(direction))
       throw new Error('its direction is none of "forward", "reverse" and "bidirectional"');
-    const hidden = call.input(2).shape[2];
+    const hidden = call.int('hidden_size', call.input(2).shape[2]);
+    if (String(call.input(2).shape) !== String([directions, gates * hidden, hidden]))
+      throw new Error(
+        `recurrent weights ${showShape(call.input(2).shape)} do not fit a hidden size of ${hidden}; ONNX has no projections (proj_size)`,
+      );
     const activations = activationsOf(b, call, defaults, directions);
     const flat = b.reshape(x, [steps * samples, features]);
     const active = stillRunning(b, call.inputs[4], steps, samples);
