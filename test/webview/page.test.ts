@@ -120,7 +120,9 @@ describe('the panel in a browser, under its policy', { timeout: 120_000 }, () =>
     await page.locator('.chart .spoken', { hasText: /^step 19: a 0\.100$/ }).waitFor();
     assert.match((await canvas.getAttribute('aria-label')) ?? '', /^Loss\. a: 2\.00 at step 0, 0 at step 20$/);
     await page.locator('.chart summary').first().click();
-    assert.equal(await page.locator('.chart').first().locator('tbody tr').count(), 21);
+    const rows = page.locator('.chart').first().locator('tbody tr');
+    await rows.nth(20).waitFor();
+    assert.equal(await rows.count(), 21);
     await page.close();
   });
 
