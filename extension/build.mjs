@@ -39,6 +39,8 @@ export async function bundleWebviews(options = {}) {
       { in: join(root, 'webview/panel.ts'), out: 'panel' },
       { in: join(root, 'webview/panel.css'), out: 'panel' },
       { in: join(root, 'webview/model.ts'), out: 'model' },
+      { in: join(root, 'webview/experiment.ts'), out: 'experiment' },
+      { in: join(root, 'webview/experiment.css'), out: 'experiment' },
     ],
     outdir: join(root, 'dist', 'webview'),
     bundle: true,

@@ -19,6 +19,11 @@ export interface CommandArguments {
   'optimizerBias.rerun': [folder?: string | RunItem];
   'optimizerBias.retryOnCpu': [];
   'optimizerBias.openPanel': [];
+  /** Runs the experiment of that name, or asks which. */
+  'optimizerBias.runExperiment': [name?: string];
+  /** Both take what `optimizerBias.inspect` takes. */
+  'optimizerBias.compareBeta2': [where?: string | Address, line?: number, character?: number];
+  'optimizerBias.sweep': [where?: string | Address, line?: number, character?: number];
   'optimizerBias.trySample': [];
   'optimizerBias.setUpGpu': [];
   'optimizerBias.openRun': [item?: RunItem];
@@ -53,6 +58,9 @@ const COMMANDS: { readonly [K in CommandId]: { readonly when?: string } } = {
   'optimizerBias.rerun': { when: 'optimizerBias.hasRun' },
   'optimizerBias.retryOnCpu': { when: 'optimizerBias.hasRun' },
   'optimizerBias.openPanel': {},
+  'optimizerBias.runExperiment': {},
+  'optimizerBias.compareBeta2': {},
+  'optimizerBias.sweep': {},
   'optimizerBias.trySample': {},
   'optimizerBias.setUpGpu': {},
   'optimizerBias.openRun': {},
@@ -153,6 +161,7 @@ export function contributes() {
 export const activationEvents = (): string[] => [
   ...LANGUAGES.map((language) => `onLanguage:${language}`),
   'onWebviewPanel:optimizerBias.panel',
+  'onWebviewPanel:optimizerBias.experiment',
   'workspaceContains:.optimizer-bias.json',
 ];
 

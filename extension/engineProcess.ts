@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { chooseDevice, probeDevice, probeInChild, probeVariable } from './engine/device.ts';
 import type { Device } from './engine/session.ts';
 import { inspect, type Observer } from './experiments/inspect.ts';
+import { experiments } from './experiments/registry.ts';
 import { runExperiment } from './experiments/run.ts';
 import { sweep } from './experiments/sweep.ts';
 import { describeError, InspectorError } from './shared/errors.ts';
@@ -77,6 +78,8 @@ if (probed) {
   process.on('message', (message) => {
     const request = message as EngineRequest;
     if (request.type === 'cancel') state.cancelled = true;
+    else if (request.type === 'describe')
+      send({ type: 'experiments', experiments: experiments.map(({ run: _run, draws: _draws, ...rest }) => rest) });
     else if (request.type === 'inspect') void answer(() => runInspection(request.request));
     else if (request.type === 'experiment') void answer(() => runAnExperiment(request.request));
     else void answer(() => runSweep(request.request));

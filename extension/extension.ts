@@ -4,6 +4,8 @@ import { registerCommands } from './features/commands.ts';
 import { Configurations } from './features/configurations.ts';
 import { registerDiagnostics } from './features/diagnostics.ts';
 import { registerDocumentation } from './features/documentation.ts';
+import { ResultPages } from './features/experiments/pages.ts';
+import { registerExperiments } from './features/experiments.ts';
 import { registerHover } from './features/hover.ts';
 import { registerInlayHints } from './features/inlayHints.ts';
 import { Inspections } from './features/inspect/inspections.ts';
@@ -17,6 +19,7 @@ import { registerSample } from './features/sample.ts';
 import { Settings } from './features/settings.ts';
 import { registerSetUpGpu } from './features/setUpGpu.ts';
 import { StrengthDecorations } from './features/strengthDecorations.ts';
+import { registerSweep } from './features/sweep.ts';
 
 export function activate(context: vscode.ExtensionContext): void {
   const { subscriptions, extensionUri } = context;
@@ -25,8 +28,10 @@ export function activate(context: vscode.ExtensionContext): void {
   const configurations = new Configurations(log);
   const inspections = new Inspections(extensionUri, log);
   const panel = new Panel(extensionUri, inspections, log);
+  const pages = new ResultPages(extensionUri, log);
   subscriptions.push(
     log,
+    pages,
     settings,
     configurations,
     inspections,
@@ -40,6 +45,8 @@ export function activate(context: vscode.ExtensionContext): void {
     registerQuickFixes(configurations, settings),
     registerLanguageStatus(configurations),
     registerInspect(configurations, inspections, panel, log),
+    registerExperiments(extensionUri, pages, log),
+    registerSweep(configurations, extensionUri, pages, log),
     new StrengthDecorations(panel, configurations, settings),
     registerRunsView(panel, inspections),
     registerModelEditor(extensionUri, log),

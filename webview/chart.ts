@@ -307,7 +307,7 @@ export class LineChart {
 }
 
 /** Numbers of an axis; on a logarithmic one only the powers of ten, so that they do not run into each other. */
-function tick(value: number, logarithmic: boolean): string {
+export function tick(value: number, logarithmic: boolean): string {
   if (logarithmic) {
     const exponent = Math.log10(value);
     if (Math.abs(exponent - Math.round(exponent)) > 1e-6) return '';

@@ -37,7 +37,7 @@ export class EngineClient {
       const receive = (message: unknown) => {
         const event = message as EngineEvent;
         listen(event);
-        if (event.type === 'finished' || event.type === 'failed') {
+        if (event.type === 'finished' || event.type === 'failed' || event.type === 'experiments') {
           done();
           resolve(event);
         }

@@ -26,6 +26,17 @@ function lenses(document: vscode.TextDocument, config: OptimizerConfig): vscode.
     ...(configuredOptimizer(config)
       ? [typedCommand(vscode.l10n.t('Inspect…'), 'optimizerBias.inspect', document.uri.toString(), line, character)]
       : []),
+    ...(configuredOptimizer(config) && config.hyperparameters.has('beta2')
+      ? [
+          typedCommand(
+            vscode.l10n.t('Compare β₂'),
+            'optimizerBias.compareBeta2',
+            document.uri.toString(),
+            line,
+            character,
+          ),
+        ]
+      : []),
   ];
   return commands.map((command) => new vscode.CodeLens(range, command));
 }

@@ -13,7 +13,7 @@ import { Debouncer } from './debouncer.ts';
 import { currentOptimizer } from './inspect/current.ts';
 import { type ConfiguredOptimizer, configuredOptimizer, defaultOptimizer } from './inspect/hyper.ts';
 import type { Inspection, Inspections } from './inspect/inspections.ts';
-import { confirm, type Sheet } from './inspect/sheet.ts';
+import { confirm, type Purpose, type Sheet } from './inspect/sheet.ts';
 import { readTargets, remembered, requestOf, targetFor, writeTargets } from './inspect/targets.ts';
 import type { Panel } from './panel.ts';
 import { registerCommand, typedCommand } from './typedCommand.ts';
@@ -221,7 +221,9 @@ const fileOf = ({ uri }: vscode.TextDocument): vscode.Uri =>
   uri.scheme === 'vscode-notebook-cell' ? vscode.Uri.file(uri.fsPath) : uri;
 
 /** The folder that paths are relative to and that keeps the runs. */
-async function folderFor(file: vscode.Uri | undefined): Promise<{ path: string; inWorkspace: boolean } | undefined> {
+export async function folderFor(
+  file: vscode.Uri | undefined,
+): Promise<{ path: string; inWorkspace: boolean } | undefined> {
   const folders = vscode.workspace.workspaceFolders ?? [];
   const own = file && vscode.workspace.getWorkspaceFolder(file);
   if (own) return { path: own.uri.fsPath, inWorkspace: true };
@@ -241,7 +243,11 @@ async function folderFor(file: vscode.Uri | undefined): Promise<{ path: string; 
 }
 
 /** Asks what is to be inspected with what, with what is remembered or guessed filled in; remembers the answer. */
-async function prepare(chosen: Chosen, log: vscode.LogOutputChannel): Promise<Inspection | undefined> {
+export async function prepare(
+  chosen: Chosen,
+  log: vscode.LogOutputChannel,
+  purpose?: Purpose,
+): Promise<Inspection | undefined> {
   const { folder, source, optimizer, inWorkspace } = chosen;
   let targets: ReturnType<typeof readTargets> = [];
   try {
@@ -257,13 +263,20 @@ async function prepare(chosen: Chosen, log: vscode.LogOutputChannel): Promise<In
     source,
     optimizer,
     known: known !== undefined,
-    target: { ...known, model: chosen.model ?? known?.model, source: source?.path },
+    target: {
+      ...known,
+      model: chosen.model ?? known?.model,
+      source: source?.path,
+      ...(purpose && { steps: known?.steps ?? purpose.steps }),
+    },
+    purpose,
   };
   const target = await confirm(sheet);
   if (!target) return undefined;
   if (inWorkspace) {
     try {
-      writeTargets(folder, remembered(targets, target));
+      // How far other runs go is not how far an inspection goes.
+      writeTargets(folder, remembered(targets, purpose ? { ...target, steps: known?.steps } : target));
     } catch (error) {
       log.warn(`The project file was not written: ${(error as Error).message}`);
     }

@@ -69,6 +69,15 @@ export interface ExperimentResult {
   readonly notes: readonly string[];
 }
 
+/** An experiment without what runs it: what forms are made from. */
+export interface ExperimentDescription {
+  readonly name: string;
+  readonly title: string;
+  readonly figure: string;
+  readonly summary: string;
+  readonly parameters: Readonly<Record<string, ParameterSpec>>;
+}
+
 /** What to run. */
 export interface ExperimentRequest {
   readonly name: string;

@@ -1,6 +1,6 @@
 /** Every message between the processes, as discriminated unions. Plain data only: it crosses process and webview borders. */
 
-import type { ExperimentRequest, SweepRequest } from './experiments.ts';
+import type { ExperimentDescription, ExperimentRequest, SweepRequest } from './experiments.ts';
 
 export type DeviceChoice = 'auto' | 'cpu' | 'cuda' | 'webgpu';
 
@@ -55,6 +55,8 @@ export type EngineRequest =
   | { readonly type: 'inspect'; readonly request: InspectRequest }
   | { readonly type: 'experiment'; readonly request: ExperimentRequest }
   | { readonly type: 'sweep'; readonly request: SweepRequest }
+  /** Asks which experiments there are. */
+  | { readonly type: 'describe' }
   | { readonly type: 'cancel' };
 
 /** Where a run stands. */
@@ -69,6 +71,7 @@ export interface Progress {
 export type EngineEvent =
   | { readonly type: 'started'; readonly folder: string; readonly run: RunHeader }
   | { readonly type: 'opened'; readonly folder: string }
+  | { readonly type: 'experiments'; readonly experiments: readonly ExperimentDescription[] }
   | { readonly type: 'progress'; readonly progress: Progress }
   | { readonly type: 'record'; readonly record: StepLine }
   | { readonly type: 'finished'; readonly folder: string; readonly status: RunStatus }

@@ -17,7 +17,7 @@ export const pageOptions = (extension: vscode.Uri): vscode.WebviewOptions => ({
 export function pageHtml(
   webview: vscode.Webview,
   extension: vscode.Uri,
-  name: 'panel' | 'model',
+  name: 'panel' | 'model' | 'experiment',
   title: string,
 ): string {
   const nonce = randomBytes(16).toString('base64');
@@ -30,7 +30,7 @@ export function pageHtml(
 <meta http-equiv="Content-Security-Policy" content="${policy}">
 <meta property="csp-nonce" content="${nonce}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="stylesheet" href="${address('panel.css')}">
+<link rel="stylesheet" href="${address(name === 'experiment' ? 'experiment.css' : 'panel.css')}">
 <title>${title}</title>
 </head>
 <body>

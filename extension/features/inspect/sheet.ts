@@ -12,6 +12,23 @@ export interface Sheet {
   /** The target was remembered; otherwise it is guessed. */
   readonly known: boolean;
   readonly target: Partial<Target>;
+  /** What the target is for, where it is not an inspection. */
+  readonly purpose?: Purpose;
+}
+
+/** Something else that is done with a model and data, and its own lines of the sheet. */
+export interface Purpose {
+  readonly title: string;
+  /** Steps where none are remembered. */
+  readonly steps: number;
+  /** What the first line says. */
+  action(model: string): string;
+  /** What is added to the description of the first line. */
+  summary(): string;
+  /** Why it cannot start yet. */
+  problem(): string | undefined;
+  lines(): readonly { readonly id: string; readonly label: string; readonly description?: string }[];
+  change(id: string): Promise<void>;
 }
 
 const dataFiles = '**/*.{npz,npy,csv,tsv,parquet,safetensors,bin,gz}';
@@ -32,6 +49,7 @@ const devices: readonly (readonly [DeviceChoice, string])[] = [
   ['webgpu', 'any GPU; experimental'],
 ];
 
+type Line = { readonly line: string };
 type Field = 'run' | 'model' | 'data' | 'loss' | 'steps' | 'device' | 'file';
 
 /**
@@ -44,6 +62,7 @@ export async function confirm({
   optimizer,
   known,
   target: initial,
+  purpose,
 }: Sheet): Promise<Target | undefined> {
   const files = await findFiles(folder);
   const guessed = new Set<Field>();
@@ -59,13 +78,20 @@ export async function confirm({
     target = { ...target, data };
   }
   for (;;) {
-    const field = await choose(target, guessed, { source, optimizer, known });
+    const field = await choose(target, guessed, { source, optimizer, known, purpose });
     if (field === undefined) return undefined;
+    if (typeof field === 'object') {
+      await purpose?.change(field.line);
+      continue;
+    }
     if (field === 'file') {
       await vscode.window.showTextDocument(vscode.Uri.joinPath(vscode.Uri.file(folder), projectFile));
       return undefined;
     }
-    if (field === 'run' && target.model !== undefined) return target as Target;
+    if (field === 'run' && target.model !== undefined) {
+      if (purpose?.problem() === undefined) return target as Target;
+      continue;
+    }
     const change = await ask(field === 'run' ? 'model' : field, folder, target, files);
     if (!change) continue;
     guessed.delete(field);
@@ -76,8 +102,8 @@ export async function confirm({
 async function choose(
   target: Partial<Target>,
   guessed: ReadonlySet<Field>,
-  { source, optimizer, known }: Pick<Sheet, 'source' | 'optimizer' | 'known'>,
-): Promise<Field | undefined> {
+  { source, optimizer, known, purpose }: Pick<Sheet, 'source' | 'optimizer' | 'known' | 'purpose'>,
+): Promise<Field | Line | undefined> {
   const { model, data, x, y, loss, steps = defaultSteps, device = 'auto' } = target;
   const dataText = data ?? (x ? [x, y].filter(Boolean).join(' + ') : undefined);
   const mark = (field: Field) => (guessed.has(field) ? vscode.l10n.t('guessed') : '');
@@ -87,18 +113,29 @@ async function choose(
     optimizer.unknown.length > 0
       ? vscode.l10n.t(' · not known from the text, so the default: {0}', optimizer.unknown.join(', '))
       : '';
-  const items: (vscode.QuickPickItem & { field: Field })[] = [
+  const problem = ready ? purpose?.problem() : undefined;
+  const start = purpose ? purpose.action(model ?? '') : vscode.l10n.t('Inspect {0}', model ?? '');
+  const items: (vscode.QuickPickItem & { field: Field | Line })[] = [
     {
       field: 'run',
       label: ready
-        ? `$(play) ${vscode.l10n.t('Inspect {0}', model)}`
+        ? problem
+          ? `$(warning) ${problem}`
+          : `$(play) ${start}`
         : `$(add) ${vscode.l10n.t('Choose a model (.onnx)…')}`,
       description: ready
-        ? [dataText ?? vscode.l10n.t('without data'), loss, `${steps} steps`].filter(Boolean).join(' · ')
+        ? [dataText ?? vscode.l10n.t('without data'), loss, `${steps} steps`, purpose?.summary()]
+            .filter(Boolean)
+            .join(' · ')
         : '',
       detail: `${describeOptimizer(optimizer)} · ${from}${unknown}`,
     },
     { field: 'run', label: vscode.l10n.t('Change'), kind: vscode.QuickPickItemKind.Separator },
+    ...(purpose?.lines() ?? []).map(({ id, label, description = '' }) => ({
+      field: { line: id },
+      label: `$(list-ordered) ${label}`,
+      description,
+    })),
     { field: 'model', label: `$(symbol-misc) ${vscode.l10n.t('Model')}: ${model ?? '–'}`, description: mark('model') },
     { field: 'data', label: `$(database) ${vscode.l10n.t('Data')}: ${dataText ?? '–'}`, description: mark('data') },
     { field: 'loss', label: `$(target) ${vscode.l10n.t('Loss')}: ${loss ?? vscode.l10n.t('automatic')}` },
@@ -107,7 +144,7 @@ async function choose(
     ...(known ? [{ field: 'file' as const, label: `$(json) ${vscode.l10n.t('All settings')}: ${projectFile}` }] : []),
   ];
   const chosen = await vscode.window.showQuickPick(items, {
-    title: vscode.l10n.t('Inspect'),
+    title: purpose?.title ?? vscode.l10n.t('Inspect'),
     placeHolder: ready
       ? vscode.l10n.t('Press Enter to start, or choose what to change')
       : vscode.l10n.t('Which model?'),
@@ -122,7 +159,7 @@ interface Files {
   readonly data: readonly string[];
 }
 
-async function findFiles(folder: string): Promise<Files> {
+export async function findFiles(folder: string): Promise<Files> {
   const find = async (pattern: string) => {
     const found = await vscode.workspace.findFiles(new vscode.RelativePattern(folder, pattern), skipped, mostFiles);
     return found.map((uri) => relative(folder, uri.fsPath).replaceAll('\\', '/')).sort();
@@ -185,7 +222,7 @@ async function ask(
   }
 }
 
-async function pickFile(
+export async function pickFile(
   title: string,
   files: readonly string[],
   folder: string,

@@ -1,0 +1,87 @@
+import { join } from 'node:path';
+import * as vscode from 'vscode';
+import { EngineClient } from '../../engine/client.ts';
+import { describeError } from '../../shared/errors.ts';
+import type { ExperimentDescription } from '../../shared/experiments.ts';
+import { duration } from '../../shared/format.ts';
+import type { EngineRequest, Progress } from '../../shared/protocol.ts';
+import { forEditor } from '../inspect/targets.ts';
+
+const clientFor = (extension: vscode.Uri) => new EngineClient(join(extension.fsPath, 'dist', 'engineProcess.js'));
+
+/** The experiments that there are, from the process that has them: the editor's own does not load native code. */
+export async function describeExperiments(extension: vscode.Uri): Promise<readonly ExperimentDescription[]> {
+  const client = clientFor(extension);
+  try {
+    const answer = await client.run({ type: 'describe' }, () => {});
+    if (answer.type !== 'experiments') throw new Error(`unexpected event ${answer.type}`);
+    return answer.experiments;
+  } finally {
+    client.dispose();
+  }
+}
+
+/**
+ * Runs an experiment or a sweep in an engine process of its own, with its progress in a notification that can be cancelled.
+ * Resolves with the folder of what there is in the end, where there is something to see; errors are told here.
+ */
+export async function runWithProgress(
+  extension: vscode.Uri,
+  log: vscode.LogOutputChannel,
+  title: string,
+  request: Extract<EngineRequest, { type: 'experiment' | 'sweep' }>,
+): Promise<string | undefined> {
+  log.info(`${title}: ${JSON.stringify(request)}`);
+  const options = { location: vscode.ProgressLocation.Notification, title, cancellable: true };
+  const outcome = await vscode.window.withProgress(options, async (report, token) => {
+    const client = clientFor(extension);
+    let folder: string | undefined;
+    let shown = 0;
+    token.onCancellationRequested(() => client.cancel());
+    try {
+      const last = await client.run(request, (event) => {
+        if (event.type === 'opened') folder = event.folder;
+        if (event.type !== 'progress' || token.isCancellationRequested) return;
+        const done = (100 * event.progress.step) / Math.max(1, event.progress.steps);
+        report.report({ message: progressText(request.type, event.progress), increment: Math.max(0, done - shown) });
+        shown = Math.max(shown, done);
+      });
+      if (last.type === 'finished') return { folder: last.folder, status: last.status };
+      if (last.type !== 'failed') throw new Error(`unexpected event ${last.type}`);
+      log.error(last.stack ?? last.message);
+      return { folder, failure: last.message };
+    } catch (error) {
+      // One that does not answer is ended.
+      if (token.isCancellationRequested) return { folder, status: 'cancelled' as const };
+      log.error(error as Error);
+      return { folder, failure: describeError(error) };
+    } finally {
+      client.dispose();
+    }
+  });
+  if (outcome.failure !== undefined) {
+    void tellFailure(title, outcome.failure);
+    return undefined;
+  }
+  log.info(`${title}: ${outcome.status}, ${outcome.folder}`);
+  if (outcome.status === 'cancelled' && request.type === 'experiment') {
+    void vscode.window.showInformationMessage(vscode.l10n.t('{0} was stopped.', title));
+    return undefined;
+  }
+  return outcome.folder;
+}
+
+function progressText(type: 'experiment' | 'sweep', { phase, step, steps, secondsLeft }: Progress): string {
+  if (phase !== 'running') return vscode.l10n.t('reading model and data');
+  const left = secondsLeft === undefined ? '' : ` · ${vscode.l10n.t('{0} left', duration(secondsLeft))}`;
+  return type === 'sweep'
+    ? `${vscode.l10n.t('point {0} of {1}', Math.min(steps, Math.floor(step) + 1), steps)}${left}`
+    : `${step} %${left}`;
+}
+
+async function tellFailure(title: string, text: string): Promise<void> {
+  const showLog = vscode.l10n.t('Show Log');
+  const message = `${title}: ${forEditor(text.replaceAll('\n', ' '))}`;
+  if ((await vscode.window.showErrorMessage(message, showLog)) === showLog)
+    await vscode.commands.executeCommand('optimizerBias.showLog');
+}

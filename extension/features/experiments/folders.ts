@@ -1,0 +1,52 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { SweepHeader } from '../../experiments/sweep.ts';
+import { readRun } from '../../runs/store.ts';
+
+/** What a half-finished sweep has left. */
+export interface Unfinished {
+  readonly folder: string;
+  readonly header: SweepHeader;
+  readonly done: number;
+}
+
+/** The sweep in a folder; undefined where there is none that can be read. */
+export function sweepIn(folder: string): SweepHeader | undefined {
+  try {
+    const header = JSON.parse(readFileSync(join(folder, 'sweep.json'), 'utf8')) as SweepHeader;
+    return header.format === 1 && Array.isArray(header.points) && header.request?.base ? header : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const isDone = (status: string) => status === 'finished' || status === 'failed';
+
+/** The sweep of a folder where points are missing and no process works on it; undefined otherwise. */
+export function unfinishedSweep(folder: string): Unfinished | undefined {
+  const header = sweepIn(folder);
+  if (!header) return undefined;
+  const done = header.points.filter(({ status }) => isDone(status)).length;
+  if (done === header.points.length) return undefined;
+  const worked = header.status === 'running' && header.points.some((point) => isAlive(join(folder, point.folder)));
+  return worked ? undefined : { folder, header, done };
+}
+
+/** A process is writing this run. */
+function isAlive(folder: string): boolean {
+  try {
+    const { header, interrupted } = readRun(folder);
+    return header.status === 'running' && !interrupted;
+  } catch {
+    return false;
+  }
+}
+
+/** The half-finished sweeps below `runs/` of a directory, the latest first. */
+export function unfinishedSweeps(directory: string): Unfinished[] {
+  const runs = join(directory, 'runs');
+  if (!existsSync(runs)) return [];
+  return readdirSync(runs)
+    .flatMap((name) => unfinishedSweep(join(runs, name)) ?? [])
+    .sort((a, b) => b.header.started.localeCompare(a.header.started));
+}

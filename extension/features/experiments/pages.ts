@@ -1,0 +1,120 @@
+import { basename, join } from 'node:path';
+import * as vscode from 'vscode';
+import { readExperiment } from '../../experiments/store.ts';
+import { InspectorError } from '../../shared/errors.ts';
+import { type FromExperimentPage, isFromExperimentPage, type ToExperimentPage } from '../../shared/experimentPanel.ts';
+import type { ExperimentHeader } from '../../shared/experiments.ts';
+import { pageHtml, pageOptions } from '../inspect/page.ts';
+import { unfinishedSweep } from './folders.ts';
+
+const viewType = 'optimizerBias.experiment';
+
+/** What is to be run for a result that is shown. */
+export interface Repeat {
+  readonly folder: string;
+  readonly header: ExperimentHeader;
+  /** Continue it where it is, instead of beginning anew. */
+  readonly resume: boolean;
+}
+
+/** The pages with results of experiments and sweeps, one for each folder. */
+export class ResultPages implements vscode.Disposable {
+  private readonly panels = new Map<string, vscode.WebviewPanel>();
+  private readonly repeating = new vscode.EventEmitter<Repeat>();
+  readonly onRepeat = this.repeating.event;
+  private readonly serializer: vscode.Disposable;
+
+  constructor(
+    private readonly extension: vscode.Uri,
+    private readonly log: vscode.LogOutputChannel,
+  ) {
+    this.serializer = vscode.window.registerWebviewPanelSerializer(viewType, {
+      deserializeWebviewPanel: async (panel) => this.attach(panel, undefined),
+    });
+  }
+
+  /** Shows what is in a folder now, beside the code. */
+  show(folder: string): void {
+    const shown = this.panels.get(folder);
+    if (shown) {
+      shown.reveal(undefined, true);
+      this.post(shown, folder);
+      return;
+    }
+    const column = { viewColumn: vscode.ViewColumn.Beside, preserveFocus: true };
+    const title = vscode.l10n.t('Experiment');
+    this.attach(vscode.window.createWebviewPanel(viewType, title, column, pageOptions(this.extension)), folder);
+  }
+
+  dispose(): void {
+    this.serializer.dispose();
+    this.repeating.dispose();
+    for (const panel of this.panels.values()) panel.dispose();
+  }
+
+  private attach(panel: vscode.WebviewPanel, folder: string | undefined): void {
+    let shown = folder;
+    if (shown !== undefined) this.panels.set(shown, panel);
+    panel.webview.options = pageOptions(this.extension);
+    panel.onDidDispose(() => {
+      if (shown !== undefined && this.panels.get(shown) === panel) this.panels.delete(shown);
+    });
+    panel.webview.onDidReceiveMessage((message: unknown) => {
+      if (!isFromExperimentPage(message)) return;
+      if (message.type === 'ready') {
+        shown ??= message.folder;
+        if (shown === undefined) return;
+        this.panels.set(shown, panel);
+        this.post(panel, shown);
+      } else if (shown !== undefined) void this.receive(message, shown);
+    });
+    panel.webview.html = pageHtml(panel.webview, this.extension, 'experiment', 'Experiment');
+  }
+
+  private post(panel: vscode.WebviewPanel, folder: string): void {
+    let message: ToExperimentPage;
+    try {
+      const header = readExperiment(folder);
+      panel.title = vscode.l10n.t('Experiment: {0}', header.title);
+      message = { type: 'show', folder, header, resumable: unfinishedSweep(folder) !== undefined };
+    } catch (error) {
+      this.log.error(error as Error);
+      const remedy = error instanceof InspectorError ? error.remedy : undefined;
+      message = { type: 'failed', message: (error as Error).message, ...(remedy && { remedy }) };
+    }
+    void panel.webview.postMessage(message);
+  }
+
+  private async receive(message: Exclude<FromExperimentPage, { type: 'ready' }>, folder: string): Promise<void> {
+    if (message.type === 'picture') return save(folder, 'png', Buffer.from(message.content, 'base64'));
+    const uri = vscode.Uri.file(folder);
+    switch (message.action) {
+      case 'openFolder':
+        // A browser has no file manager; its explorer shows the folder.
+        await vscode.commands
+          .executeCommand('revealFileInOS', uri)
+          .then(undefined, () => vscode.commands.executeCommand('revealInExplorer', uri));
+        return;
+      case 'exportCsv':
+        return save(folder, 'csv', await vscode.workspace.fs.readFile(vscode.Uri.file(join(folder, 'series.csv'))));
+      case 'resume':
+      case 'runAgain':
+        this.repeating.fire({ folder, header: readExperiment(folder), resume: message.action === 'resume' });
+    }
+  }
+}
+
+async function save(folder: string, extension: 'png' | 'csv', content: Uint8Array): Promise<void> {
+  const target = await vscode.window.showSaveDialog({
+    defaultUri: vscode.Uri.file(join(folder, '..', `${basename(folder)}.${extension}`)),
+    filters: extension === 'png' ? { Picture: ['png'] } : { 'Comma-separated values': ['csv'] },
+  });
+  if (!target) return;
+  try {
+    await vscode.workspace.fs.writeFile(target, content);
+  } catch (error) {
+    void vscode.window.showErrorMessage(
+      vscode.l10n.t('Cannot write {0}: {1}', target.fsPath, (error as Error).message),
+    );
+  }
+}

@@ -1,0 +1,46 @@
+import type { Agreement, ExperimentHeader } from './experiments.ts';
+
+/** The messages between the editor and the page of an experiment's result. Plain data: they cross the border as JSON. */
+
+export type ToExperimentPage =
+  | {
+      readonly type: 'show';
+      readonly folder: string;
+      readonly header: ExperimentHeader;
+      /** A sweep of which points are missing. */
+      readonly resumable: boolean;
+    }
+  | { readonly type: 'failed'; readonly message: string; readonly remedy?: string };
+
+export const experimentActions = ['openFolder', 'resume', 'runAgain', 'exportCsv'] as const;
+export type ExperimentAction = (typeof experimentActions)[number];
+
+export type FromExperimentPage =
+  /** With the folder that was shown before a reload. */
+  | { readonly type: 'ready'; readonly folder?: string }
+  | { readonly type: 'do'; readonly action: ExperimentAction }
+  /** Base64. */
+  | { readonly type: 'picture'; readonly content: string };
+
+/** Whether a value that came out of the page is one of its messages. */
+export function isFromExperimentPage(value: unknown): value is FromExperimentPage {
+  if (typeof value !== 'object' || value === null) return false;
+  const { type, folder, action, content } = value as Record<string, unknown>;
+  switch (type) {
+    case 'ready':
+      return folder === undefined || typeof folder === 'string';
+    case 'do':
+      return experimentActions.includes(action as ExperimentAction);
+    case 'picture':
+      return typeof content === 'string';
+    default:
+      return false;
+  }
+}
+
+/** What the numbers say about the theory, in words and with a sign that is not a colour. */
+export const verdicts: Readonly<Record<Agreement, { readonly mark: string; readonly text: string }>> = {
+  agrees: { mark: '✓', text: 'Agrees with the theory' },
+  disagrees: { mark: '✗', text: 'Does not agree with the theory' },
+  undecided: { mark: '?', text: 'These numbers neither confirm nor refute the theory' },
+};

@@ -1,0 +1,206 @@
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, beforeEach, describe, test } from 'node:test';
+import type { Browser, FrameLocator, Locator } from 'playwright-core';
+import { picture } from './pictures.ts';
+import { type Server, startServer } from './rig/server.ts';
+import { eventually, launchBrowser, Workbench } from './rig/workbench.ts';
+
+const themes = [
+  ['Default Light Modern', 'vscode-light'],
+  ['Default High Contrast', 'vscode-high-contrast'],
+  ['Default Dark Modern', 'vscode-dark'],
+] as const;
+
+describe('experiments and sweeps in the editor', { timeout: 300_000 }, () => {
+  let server: Server;
+  let browser: Browser;
+  let workbench: Workbench;
+
+  before(async () => {
+    server = await startServer({
+      files: {},
+      copies: Object.fromEntries(
+        ['train.py', 'digits.onnx', 'digits.npz'].map((name) => [name, `media/sample/${name}`]),
+      ),
+    });
+    browser = await launchBrowser();
+    workbench = await Workbench.open(browser, server);
+  });
+  after(async () => {
+    await browser?.close();
+    await server?.stop();
+  });
+  beforeEach(() => workbench.dismiss());
+
+  const webview = (): FrameLocator =>
+    workbench.page
+      .locator('iframe.webview.ready:visible[src*="optimizer-bias"]')
+      .last()
+      .contentFrame()
+      .locator('iframe#active-frame')
+      .contentFrame();
+  const quickPick = (): Locator => workbench.page.locator('.quick-input-widget:visible');
+  const row = (text: string): Locator => quickPick().locator('.monaco-list-row', { hasText: text }).first();
+  const folders = (part: string) => {
+    const runs = join(server.workspace, 'runs');
+    return existsSync(runs)
+      ? readdirSync(runs)
+          .filter((name) => name.includes(part))
+          .sort()
+          .map((name) => join(runs, name))
+      : [];
+  };
+  const read = (folder: string, file: string) => JSON.parse(readFileSync(join(folder, file), 'utf8'));
+  const closeEditors = () =>
+    workbench.host((vscode) => vscode.commands.executeCommand('workbench.action.closeAllEditors'));
+  const lens = async () => {
+    await workbench.openFile('train.py');
+    await workbench.page.locator('.codelens-decoration a', { hasText: 'Compare β₂' }).first().click();
+  };
+
+  test('an experiment from the palette, with a parameter changed, to its page', async () => {
+    await workbench.command('Run Experiment…');
+    await row('Figure 2 of').click();
+    await row('Run').waitFor();
+    await picture(workbench.page, 'experiment-form');
+    await row('tolerance:').click();
+    const input = quickPick().locator('input');
+    await input.fill('-1');
+    await quickPick()
+      .getByText(/Give a finite number above 0/)
+      .waitFor();
+    await input.fill('0.04');
+    await workbench.page.keyboard.press('Enter');
+    await row('tolerance: 0.04').waitFor();
+    await row('1 changed').click();
+    const frame = webview();
+    await frame.locator('.verdict').waitFor({ timeout: 60_000 });
+    const [folder] = folders('bilinear');
+    const { result, parameters } = read(folder, 'experiment.json');
+    assert.equal(parameters.tolerance, 0.04);
+    assert.equal(await frame.locator('h1').innerText(), result.sentence);
+    await frame.locator('.verdict.agrees', { hasText: 'Agrees with the theory' }).waitFor();
+    assert.equal(await frame.locator('canvas').count(), result.charts.length);
+    assert.equal(await frame.locator('table.grid').count(), result.tables.length);
+    await workbench.page.locator('.tab', { hasText: 'Experiment: Which minimum' }).waitFor();
+    for (const [theme, kind] of themes) {
+      await workbench.configure({ 'workbench.colorTheme': theme });
+      await frame.locator(`body[data-vscode-theme-kind="${kind}"]`).waitFor();
+      await picture(workbench.page, `experiment-${kind}`);
+    }
+  });
+
+  test('the window is reloaded: the page comes back with its result', async () => {
+    await workbench.page.reload({ waitUntil: 'domcontentloaded' });
+    await webview().locator('.verdict.agrees').waitFor({ timeout: 60_000 });
+    await closeEditors();
+  });
+
+  test('Compare β₂ from the CodeLens: cancelled in the middle, resumed, and its page', async () => {
+    const { page } = workbench;
+    await lens();
+    await row('Compare β₂ on digits.onnx').waitFor();
+    await row('β₂: 0.9, 0.95, 0.99, 0.999').waitFor();
+    await row('Steps: 200').click();
+    await quickPick().locator('input').fill('2000');
+    await page.keyboard.press('Enter');
+    await row('2000 steps · 4 points').click();
+    const toast = page.locator('.notification-toast', { hasText: 'Compare β₂ on digits.onnx' });
+    await toast.filter({ hasText: /point 2 of 4/ }).waitFor({ timeout: 120_000 });
+    await picture(page, 'sweep-running');
+    await toast.locator('.monaco-button', { hasText: 'Cancel' }).click();
+    const frame = webview();
+    await frame.locator('.notice', { hasText: 'Some points of this sweep have not been run yet' }).waitFor();
+    const [folder] = folders('sweep-beta2');
+    const done = () =>
+      read(folder, 'sweep.json').points.filter(({ status }: { status: string }) => status === 'finished').length;
+    assert.equal(done(), 1);
+    const first = read(folder, 'sweep.json').points[0].folder;
+    const { started } = read(join(folder, first), 'run.json');
+    // What is half-finished is offered again, beside a new one.
+    await lens();
+    await row('New sweep').waitFor();
+    await picture(page, 'sweep-resume');
+    await row('Resume').click();
+    await eventually(
+      async () => done(),
+      (count) => count === 4,
+      120_000,
+    );
+    await frame.locator('.notice').waitFor({ state: 'detached' });
+    assert.equal(read(join(folder, first), 'run.json').started, started, 'finished points are not run again');
+    assert.equal(await frame.locator('h1').innerText(), read(folder, 'experiment.json').result.sentence);
+    assert.equal(await frame.locator('table.grid tbody tr').count(), 4);
+    assert.match(await frame.locator('table.grid thead').innerText(), /peak norm.*κ_eff.*valid/);
+    for (const title of ['Training loss', 'Perturbed one-norm'])
+      await frame.locator('figure', { hasText: title }).locator('canvas').waitFor();
+    assert.equal(folders('sweep-beta2').length, 1);
+    // How far a sweep goes is not remembered for inspections.
+    assert.deepEqual(read(server.workspace, '.optimizer-bias.json').inspections, [
+      { model: 'digits.onnx', data: 'digits.npz', source: 'train.py' },
+    ]);
+    for (const [theme, kind] of themes) {
+      await workbench.configure({ 'workbench.colorTheme': theme });
+      await frame.locator(`body[data-vscode-theme-kind="${kind}"]`).waitFor();
+      await picture(page, `sweep-${kind}`);
+    }
+    await closeEditors();
+  });
+
+  test('Sweep… from the palette: any hyper-parameters; it starts only where something is swept', async () => {
+    const { page } = workbench;
+    await workbench.openFile('train.py');
+    await workbench.command('Sweep…');
+    await row('Give a hyper-parameter several values').waitFor();
+    for (const [name, text] of [
+      ['lr:', '1e-4, 1e-3'],
+      ['β₁:', '0.5, 0.9'],
+    ]) {
+      await row(name).click();
+      await quickPick().locator('input').fill(text);
+      await page.keyboard.press('Enter');
+    }
+    await row('Steps:').click();
+    await quickPick().locator('input').fill('10');
+    await page.keyboard.press('Enter');
+    await picture(page, 'sweep-form');
+    await row('10 steps · 4 points').click();
+    await webview().locator('table.grid tbody tr').nth(3).waitFor({ timeout: 60_000 });
+    const [folder] = folders('sweep-lr-beta1');
+    assert.deepEqual(
+      read(folder, 'sweep.json').points.map(({ label }: { label: string }) => label),
+      ['lr=0.0001 beta1=0.5', 'lr=0.0001 beta1=0.9', 'lr=0.001 beta1=0.5', 'lr=0.001 beta1=0.9'],
+    );
+  });
+});
+
+describe('in a workspace that is not trusted', { timeout: 120_000 }, () => {
+  test('neither experiments nor sweeps are run', async () => {
+    const server = await startServer({
+      files: {},
+      copies: { 'train.py': 'media/sample/train.py' },
+      settings: { 'security.workspace.trust.startupPrompt': 'never' },
+      trusted: false,
+    });
+    const browser = await launchBrowser();
+    try {
+      const workbench = await Workbench.open(browser, server);
+      for (const command of ['runExperiment', 'compareBeta2', 'sweep']) {
+        await workbench.host((vscode, name) => {
+          void vscode.commands.executeCommand(`optimizerBias.${name}`);
+        }, command);
+        const toast = workbench.page.locator('.notification-toast', { hasText: 'Models are only run in workspaces' });
+        await toast.waitFor();
+        await workbench.host((vscode) => vscode.commands.executeCommand('notifications.clearAll'));
+        await toast.waitFor({ state: 'detached' });
+      }
+      assert.equal(await workbench.page.locator('.quick-input-widget:visible').count(), 0);
+      assert.ok(!existsSync(join(server.workspace, 'runs')));
+    } finally {
+      await browser.close();
+      await server.stop();
+    }
+  });
+});

@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { choice, count, decay, file, numbers, switched } from '../../extension/experiments/experiment.ts';
+import { experiments } from '../../extension/experiments/registry.ts';
+import { unfinishedSweep, unfinishedSweeps } from '../../extension/features/experiments/folders.ts';
+import {
+  changedValues,
+  formLines,
+  readAxis,
+  readParameter,
+  readSeeds,
+  valueText,
+} from '../../extension/features/experiments/form.ts';
+import { specs } from '../../extension/optimizers/hyperparameters.ts';
+import { isFromExperimentPage } from '../../extension/shared/experimentPanel.ts';
+
+const experiment = {
+  name: 'e',
+  title: 'E',
+  figure: 'Figure 1',
+  summary: 's',
+  parameters: {
+    steps: count(200, 'how many, see --eps-placement'),
+    beta2: numbers([0.9, 0.99], 'values of β₂', decay),
+    epsPlacement: choice('inside', ['inside', 'outside'], 'where ε is'),
+    exact: switched('exactly'),
+    data: file('your own'),
+  },
+};
+
+describe('forms of experiments', () => {
+  test('a line for each parameter, with its value and whether it was changed', () => {
+    const lines = formLines(experiment, { steps: 10, exact: true });
+    assert.deepEqual(
+      lines.map(({ label, changed }) => [label, changed]),
+      [
+        ['steps: 10', true],
+        ['beta2: 0.9, 0.99', false],
+        ['eps placement: inside', false],
+        ['exact: true', true],
+        ['data: –', false],
+      ],
+    );
+    assert.equal(lines[0].help, 'how many, see “eps placement”');
+  });
+
+  test('what does not fit says what does', () => {
+    assert.deepEqual(readParameter(experiment, 'beta2', ' 0.5,0.999 '), { value: [0.5, 0.999] });
+    assert.deepEqual(readParameter(experiment, 'beta2', ''), { value: undefined });
+    for (const text of ['1', '0.5,', 'x', '-0.1', '0.5 0.6'])
+      assert.deepEqual(readParameter(experiment, 'beta2', text), {
+        problem: 'Give a finite number of at least 0 and below 1.',
+      });
+    assert.deepEqual(readParameter(experiment, 'steps', '1e3'), { value: 1000 });
+    for (const text of ['0', '2.5', 'Infinity'])
+      assert.deepEqual(readParameter(experiment, 'steps', text), { problem: 'Give a whole number of at least 1.' });
+  });
+
+  test('going back to the default is no change', () => {
+    const once = changedValues(experiment, {}, 'steps', 10);
+    assert.deepEqual(once, { steps: 10 });
+    assert.deepEqual(changedValues(experiment, once, 'steps', 200), {});
+    assert.deepEqual(changedValues(experiment, once, 'steps', undefined), {});
+    assert.deepEqual(changedValues(experiment, once, 'beta2', [0.9, 0.99]), once);
+  });
+
+  test('what a form shows of a default is read as the default, for every experiment', () => {
+    for (const each of experiments)
+      for (const [key, { default: standard, kind }] of Object.entries(each.parameters)) {
+        if (standard === undefined) continue;
+        assert.deepEqual(readParameter(each, key, valueText(standard)), { value: standard }, `${each.name} ${key}`);
+        assert.ok(['number', 'count', 'numbers', 'choice', 'switch', 'file', 'text'].includes(kind));
+      }
+  });
+});
+
+describe('lists of a sweep', () => {
+  test('numbers within the range, none twice', () => {
+    assert.deepEqual(readAxis(specs.beta2, '0.9, 0.99,'), { values: [0.9, 0.99] });
+    assert.deepEqual(readAxis(specs.beta2, ' '), { values: [] });
+    assert.deepEqual(readAxis(specs.beta2, '0.9, 1'), { problem: 'beta2 cannot be 1.' });
+    assert.deepEqual(readAxis(specs.lr, '1e-3, -1'), { problem: 'lr cannot be -1.' });
+    assert.deepEqual(readAxis(specs.lr, '1e-3, 0.001'), { problem: '0.001 is given twice.' });
+    assert.ok('problem' in readAxis(specs.lr, 'abc'));
+  });
+
+  test('every list of decay rates that is shown is read back', () => {
+    fc.assert(
+      fc.property(fc.uniqueArray(fc.double({ min: 0, max: 0.9999999, noNaN: true }), { maxLength: 6 }), (values) => {
+        // −0 and 0 are one value.
+        const plain = [...new Set(values.map((value) => value + 0))];
+        assert.deepEqual(readAxis(specs.beta2, valueText(plain)), { values: plain });
+      }),
+    );
+  });
+
+  test('choices and switches', () => {
+    const nesterov = { name: 'n', kind: 'boolean', option: 'nesterov', description: '' } as const;
+    assert.deepEqual(readAxis(nesterov, 'true, false'), { values: [true, false] });
+    assert.deepEqual(readAxis(nesterov, 'yes'), { problem: 'nesterov is one of true, false.' });
+  });
+
+  test('seeds', () => {
+    assert.deepEqual(readSeeds('0, 1,2'), { values: [0, 1, 2] });
+    for (const text of ['', '1,1', '-1', '0.5']) assert.ok('problem' in readSeeds(text), text);
+  });
+});
+
+test('half-finished sweeps are found; finished ones and ones that are being worked on are not', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'optimizer-bias-'));
+  try {
+    const write = (name: string, started: string, statuses: readonly string[], process?: number) => {
+      const folder = join(directory, 'runs', name);
+      const points = statuses.map((status, index) => ({ index, status, folder: `points/${index}` }));
+      for (const point of points) {
+        mkdirSync(join(folder, point.folder), { recursive: true });
+        const header = { format: 1, status: point.status, process, tensors: [] };
+        writeFileSync(join(folder, point.folder, 'run.json'), JSON.stringify(header));
+        writeFileSync(join(folder, point.folder, 'steps.jsonl'), '');
+      }
+      const header = { format: 1, status: 'running', started, request: { base: {}, axes: [] }, points };
+      writeFileSync(join(folder, 'sweep.json'), JSON.stringify(header));
+      return folder;
+    };
+    const older = write('older', '2026-01-01', ['finished', 'waiting']);
+    const newer = write('newer', '2026-01-02', ['failed', 'running', 'waiting'], 2 ** 30);
+    const done = write('done', '2026-01-03', ['finished', 'failed']);
+    write('working', '2026-01-04', ['finished', 'running'], process.pid);
+    mkdirSync(join(directory, 'runs', 'other'));
+    assert.deepEqual(
+      unfinishedSweeps(directory).map(({ folder, done: points }) => [folder, points]),
+      [
+        [newer, 1],
+        [older, 1],
+      ],
+    );
+    assert.equal(unfinishedSweep(done), undefined);
+    assert.deepEqual(unfinishedSweeps(join(directory, 'nowhere')), []);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
+
+test('only its own messages are taken from the page', () => {
+  assert.ok(isFromExperimentPage({ type: 'ready' }));
+  assert.ok(isFromExperimentPage({ type: 'do', action: 'resume' }));
+  for (const value of [null, 'x', {}, { type: 'ready', folder: 3 }, { type: 'do', action: 'rm' }, { type: 'picture' }])
+    assert.ok(!isFromExperimentPage(value), JSON.stringify(value));
+});

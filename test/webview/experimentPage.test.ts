@@ -1,0 +1,210 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, before, describe, test } from 'node:test';
+import type { Browser, Page } from 'playwright-core';
+import type { FromExperimentPage, ToExperimentPage } from '../../extension/shared/experimentPanel.ts';
+import type { Agreement, ExperimentHeader, ExperimentResult } from '../../extension/shared/experiments.ts';
+import { launchBrowser } from '../e2e/rig/workbench.ts';
+
+const ORIGIN = 'http://panel.test';
+const hostile = '<img src=x onerror="document.title=1">\u202egpj.exe';
+
+const result = (more: Partial<ExperimentResult> = {}): ExperimentResult => ({
+  sentence: 'The norm rises from 1 to 2.',
+  agreement: 'agrees',
+  numbers: {},
+  tables: [
+    {
+      title: 'Points',
+      columns: ['', 'loss', 'valid'],
+      rows: [
+        ['beta2=0.9', 0.25, '90.0 %'],
+        ['beta2=0.99', null, '–'],
+      ],
+    },
+  ],
+  charts: [
+    {
+      id: 'loss',
+      title: 'Loss',
+      x: { label: 'step' },
+      y: { label: 'loss', scale: 'log' },
+      series: [
+        { label: 'beta2=0.9', x: [0, 1, 2], y: [1, 0.5, 0] },
+        { label: 'beta2=0.99', x: [0, 1, 2], y: [1, null, 0.1] },
+        { label: '', style: 'reference', x: [0, 2], y: [1, 1] },
+      ],
+    },
+  ],
+  notes: ['Full batch.'],
+  ...more,
+});
+
+const header = (more: Partial<ExperimentHeader> = {}): ExperimentHeader => ({
+  format: 1,
+  status: 'finished',
+  started: '2026-01-02T03:04:05Z',
+  process: 1,
+  tool: 'tool 1',
+  name: 'sweep',
+  title: 'Sweep over beta2',
+  figure: 'Figure 6',
+  parameters: { beta2: '0.9,0.99', start: [1, 2] },
+  result: result(),
+  ...more,
+});
+
+const message = (more: Partial<ExperimentHeader> = {}, resumable = false): ToExperimentPage => ({
+  type: 'show',
+  folder: '/runs/a',
+  header: header(more),
+  resumable,
+});
+
+/** The page under the policy that the editor gives it. */
+async function open(browser: Browser, saved: unknown = null): Promise<{ page: Page; problems: string[] }> {
+  const page = await browser.newPage({ viewport: { width: 1000, height: 900 } });
+  const problems: string[] = [];
+  page.on('console', (line) => {
+    if (line.type() === 'error' || line.type() === 'warning') problems.push(line.text());
+  });
+  page.on('pageerror', (error) => problems.push(error.message));
+  const body = `<!DOCTYPE html><html lang="en"><head><meta charset="UTF-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'nonce-n'; style-src ${ORIGIN} 'nonce-n'">
+<meta property="csp-nonce" content="n"><link rel="stylesheet" href="experiment.css"><title>0</title></head><body>
+<script nonce="n">globalThis.told = []; globalThis.acquireVsCodeApi = () => ({ postMessage: (message) => told.push(message), getState: () => (${JSON.stringify(saved)}), setState: (state) => { globalThis.saved = state; } });</script>
+<script nonce="n" src="experiment.js"></script></body></html>`;
+  await page.route(`${ORIGIN}/**`, (route) => {
+    const { pathname } = new URL(route.request().url());
+    if (pathname === '/') return route.fulfill({ contentType: 'text/html', body });
+    const type = pathname.endsWith('.css') ? 'text/css' : 'text/javascript';
+    return route.fulfill({ contentType: type, body: readFileSync(`dist/webview${pathname}`, 'utf8') });
+  });
+  await page.goto(`${ORIGIN}/`);
+  return { page, problems };
+}
+
+const post = (page: Page, data: ToExperimentPage) =>
+  page.evaluate((value) => (globalThis as unknown as { postMessage(m: unknown): void }).postMessage(value), data);
+const told = (page: Page) =>
+  page.evaluate(() => (globalThis as unknown as { told: unknown[] }).told) as Promise<FromExperimentPage[]>;
+
+describe('the page of a result in a browser, under its policy', { timeout: 120_000 }, () => {
+  let browser: Browser;
+  before(async () => {
+    browser = await launchBrowser();
+  });
+  after(() => browser?.close());
+
+  test('the sentence comes first, then the verdict, in words and with a mark', async () => {
+    const { page, problems } = await open(browser);
+    for (const [agreement, text] of [
+      ['agrees', '✓ Agrees with the theory.'],
+      ['disagrees', '✗ Does not agree with the theory.'],
+      ['undecided', '? These numbers neither confirm nor refute the theory.'],
+    ] as [Agreement, string][]) {
+      await post(page, message({ result: result({ agreement }) }));
+      await page.locator(`.verdict.${agreement}`).waitFor();
+      assert.equal(await page.locator('.verdict').textContent(), text);
+    }
+    const first = await page.locator('main').evaluate((main) => {
+      const { firstElementChild } = main as unknown as { firstElementChild: { textContent: string } };
+      return firstElementChild.textContent;
+    });
+    assert.match(first, /^The norm rises from 1 to 2\./);
+    assert.deepEqual(problems, []);
+    await page.close();
+  });
+
+  test('names from files stay text', async () => {
+    const { page, problems } = await open(browser);
+    const [chart] = result().charts;
+    await post(page, {
+      ...message({
+        title: hostile,
+        parameters: { [hostile]: hostile },
+        result: result({
+          sentence: hostile,
+          tables: [{ title: hostile, columns: [hostile], rows: [[hostile]] }],
+          charts: [{ ...chart, title: hostile, series: [{ label: hostile, x: [1], y: [1] }] }],
+          notes: [hostile],
+        }),
+      }),
+      folder: `/runs/${hostile}`,
+    } as ToExperimentPage);
+    await page.locator('.notes').waitFor();
+    await page.locator('summary', { hasText: 'Values as a table' }).click();
+    assert.equal(await page.locator('img').count(), 0);
+    assert.equal(await page.title(), '0');
+    assert.deepEqual(problems, []);
+    await page.close();
+  });
+
+  test('tables have heads of rows and columns; numbers are aligned; gaps are dashes', async () => {
+    const { page } = await open(browser);
+    await post(page, message());
+    const table = page.locator('table.grid');
+    assert.deepEqual(await table.locator('thead th[scope="col"]').allTextContents(), ['', 'loss', 'valid']);
+    assert.deepEqual(await table.locator('tbody th[scope="row"]').allTextContents(), ['beta2=0.9', 'beta2=0.99']);
+    assert.deepEqual(await table.locator('tbody td.numeric').allTextContents(), ['0.250', '90.0 %', '–', '–']);
+    assert.equal(await table.locator('caption').textContent(), 'Points');
+    await page.close();
+  });
+
+  test('a chart is read with the keyboard and as a table; zero has no place on a logarithmic axis', async () => {
+    const { page } = await open(browser);
+    await post(page, message());
+    const canvas = page.locator('.chart canvas');
+    assert.equal(
+      await canvas.getAttribute('aria-label'),
+      'Loss. loss over step. beta2=0.9: from (0, 1) to (1, 0.500); beta2=0.99: from (0, 1) to (2, 0.100)',
+    );
+    await canvas.focus();
+    const spoken = page.locator('.chart div.spoken');
+    for (const [key, text] of [
+      ['ArrowRight', 'beta2=0.9, step 0: 1'],
+      ['ArrowRight', 'beta2=0.9, step 1: 0.500'],
+      ['ArrowDown', 'beta2=0.99, step 1: –'],
+      ['End', 'beta2=0.99, step 2: 0.100'],
+    ]) {
+      await page.keyboard.press(key);
+      assert.equal(await spoken.textContent(), text);
+    }
+    await page.locator('summary', { hasText: 'Values as a table' }).click();
+    await page.locator('.chart-table tbody tr').nth(5).waitFor();
+    assert.equal(await page.locator('.chart-table tbody tr').count(), 6);
+    assert.deepEqual(await page.locator('.chart-legend li').allTextContents(), ['beta2=0.9', 'beta2=0.99']);
+    await page.close();
+  });
+
+  test('a sweep with missing points can be resumed; pictures and the other buttons', async () => {
+    const { page } = await open(browser, { folder: '/runs/b' });
+    assert.deepEqual(await told(page), [{ type: 'ready', folder: '/runs/b' }]);
+    await post(page, message());
+    await page.locator('.chart').waitFor();
+    assert.equal(await page.locator('vscode-button', { hasText: 'Resume' }).count(), 0);
+    await post(page, message({}, true));
+    for (const label of ['Resume', 'Export CSV…', 'Open Folder', 'Run Again', 'Save Picture…'])
+      await page.locator('vscode-button', { hasText: label }).click();
+    const answers = (await told(page)).slice(1);
+    assert.deepEqual(
+      answers.flatMap((answer) => (answer.type === 'do' ? [answer.action] : [])),
+      ['resume', 'exportCsv', 'openFolder', 'runAgain'],
+    );
+    const picture = answers.at(-1);
+    assert.ok(picture?.type === 'picture');
+    assert.equal(Buffer.from(picture.content, 'base64').toString('latin1', 1, 4), 'PNG');
+    const saved = await page.evaluate(() => (globalThis as unknown as { saved: unknown }).saved);
+    assert.deepEqual(saved, { folder: '/runs/a' });
+    await page.close();
+  });
+
+  test('without a result it says why', async () => {
+    const { page } = await open(browser);
+    await post(page, message({ status: 'failed', message: 'no data', result: undefined }));
+    await page.locator('h1', { hasText: 'The experiment failed: no data' }).waitFor();
+    await post(page, { type: 'failed', message: 'Cause.', remedy: 'Remedy.' });
+    assert.equal(await page.locator('.notice.error').textContent(), 'Cause.Remedy.');
+    await page.close();
+  });
+});

@@ -1,0 +1,163 @@
+import {
+  type ExperimentAction,
+  type FromExperimentPage,
+  type ToExperimentPage,
+  verdicts,
+} from '../extension/shared/experimentPanel.ts';
+import type { ExperimentHeader, ParameterValue, ResultTable } from '../extension/shared/experiments.ts';
+import { baseName, number, setting } from '../extension/shared/format.ts';
+import { h, set } from './dom.ts';
+import { ExperimentChart } from './experimentChart.ts';
+import { experimentPng } from './experimentPicture.ts';
+import { acquireHost } from './host.ts';
+import { onThemeChange } from './theme.ts';
+import { button } from './toolkit.ts';
+
+const host = acquireHost<FromExperimentPage>();
+let charts: readonly ExperimentChart[] = [];
+
+const act = (action: ExperimentAction) => () => host.postMessage({ type: 'do', action });
+
+function show(message: ToExperimentPage): void {
+  for (const chart of charts) chart.destroy();
+  charts = [];
+  if (message.type === 'failed') {
+    set(
+      document.body,
+      h(
+        'div',
+        { class: 'notice error', role: 'alert' },
+        h('div', {}, h('p', { class: 'message' }, message.message), message.remedy && h('p', {}, message.remedy)),
+      ),
+    );
+    return;
+  }
+  host.setState({ folder: message.folder });
+  charts = (message.header.result?.charts ?? []).map((chart) => new ExperimentChart(chart));
+  set(document.body, page(message));
+  for (const chart of charts) chart.draw();
+}
+
+function page({ header, folder, resumable }: Extract<ToExperimentPage, { type: 'show' }>): HTMLElement {
+  const { result, title, figure } = header;
+  const verdict = result && verdicts[result.agreement];
+  return h(
+    'main',
+    { class: 'experiment' },
+    result
+      ? h(
+          'section',
+          { class: 'finding', 'aria-label': 'Finding' },
+          h('h1', {}, result.sentence),
+          verdict &&
+            h(
+              'p',
+              { class: `verdict ${result.agreement}` },
+              h('span', { class: 'mark', 'aria-hidden': 'true' }, verdict.mark),
+              ` ${verdict.text}.`,
+            ),
+        )
+      : h('section', { class: 'finding' }, h('h1', {}, stateText(header))),
+    resumable &&
+      h(
+        'div',
+        { class: 'notice warning' },
+        h('div', {}, h('p', { class: 'message' }, 'Some points of this sweep have not been run yet.')),
+        h('div', { class: 'actions' }, button('Resume', act('resume'), 'primary')),
+      ),
+    h(
+      'div',
+      { class: 'head-row' },
+      h(
+        'div',
+        { class: 'subject' },
+        h('strong', {}, title),
+        h('span', { class: 'dim' }, ` · ${figure} · ${header.started.slice(0, 10)} · ${baseName(folder)}`),
+      ),
+      h(
+        'div',
+        { class: 'actions' },
+        result && charts.length > 0 && button('Save Picture…', () => picture(header)),
+        result && button('Export CSV…', act('exportCsv')),
+        button('Open Folder', act('openFolder')),
+        button('Run Again', act('runAgain')),
+      ),
+    ),
+    h('div', { class: 'charts' }, ...charts.map(({ element }) => element)),
+    ...(result?.tables ?? []).map(tableSection),
+    result && result.notes.length > 0 && h('ul', { class: 'notes' }, ...result.notes.map((note) => h('li', {}, note))),
+    settings(header),
+  );
+}
+
+function stateText({ status, message }: ExperimentHeader): string {
+  if (status === 'failed') return `The experiment failed: ${message ?? 'no reason is known'}`;
+  return status === 'cancelled' ? 'The experiment was stopped before it had a result.' : 'There is no result yet.';
+}
+
+function tableSection({ title, columns, rows }: ResultTable): HTMLElement {
+  const numeric = columns.map((_, i) => i > 0 && rows.every((row) => isNumeric(row[i])));
+  const side = (i: number) => (numeric[i] ? 'numeric' : '');
+  return h(
+    'section',
+    {},
+    h('h2', {}, title),
+    h(
+      'div',
+      { class: 'scroll-x' },
+      h(
+        'table',
+        { class: 'grid fit' },
+        h('caption', { class: 'spoken' }, title),
+        h('thead', {}, h('tr', {}, ...columns.map((text, i) => h('th', { scope: 'col', class: side(i) }, text)))),
+        h(
+          'tbody',
+          {},
+          ...rows.map((row) =>
+            h(
+              'tr',
+              {},
+              ...row.map((cell, i) =>
+                h(
+                  i === 0 ? 'th' : 'td',
+                  { class: side(i), ...(i === 0 && { scope: 'row' }) },
+                  typeof cell === 'string' ? cell : number(cell),
+                ),
+              ),
+            ),
+          ),
+        ),
+      ),
+    ),
+  );
+}
+
+/** A number, a share, or nothing: aligned at the right. */
+const isNumeric = (cell: string | number | null): boolean =>
+  typeof cell !== 'string' || /^[−-]?[\d.,]+(e[−-]?\d+)?( %)?$|^–$/.test(cell);
+
+function settings({ parameters, tool }: ExperimentHeader): HTMLElement {
+  const text = (value: ParameterValue) => (Array.isArray(value) ? value.map(setting).join(', ') : setting(value));
+  const entries = Object.entries(parameters).filter(([, value]) => value !== undefined && value !== null);
+  return h(
+    'details',
+    { class: 'settings' },
+    h('summary', {}, 'Settings'),
+    h('dl', {}, ...entries.flatMap(([name, value]) => [h('dt', {}, name), h('dd', {}, text(value))])),
+    h('p', { class: 'dim' }, tool),
+  );
+}
+
+function picture({ title, result }: ExperimentHeader): void {
+  if (!result) return;
+  const { mark, text } = verdicts[result.agreement];
+  const content = experimentPng(title, result.sentence, `${mark} ${text}.`, charts);
+  host.postMessage({ type: 'picture', content });
+}
+
+window.addEventListener('message', ({ data }: MessageEvent<ToExperimentPage>) => show(data));
+onThemeChange(() => {
+  for (const chart of charts) chart.draw();
+});
+const saved = host.getState() as { readonly folder?: unknown } | undefined;
+host.postMessage({ type: 'ready', ...(typeof saved?.folder === 'string' && { folder: saved.folder }) });
