@@ -21,6 +21,7 @@ export interface CommandArguments {
   'optimizerBias.openPanel': [];
   /** Runs the experiment of that name, or asks which. */
   'optimizerBias.runExperiment': [name?: string];
+  'optimizerBias.openExperiment': [];
   /** Both take what `optimizerBias.inspect` takes. */
   'optimizerBias.compareBeta2': [where?: string | Address, line?: number, character?: number];
   'optimizerBias.sweep': [where?: string | Address, line?: number, character?: number];
@@ -59,6 +60,7 @@ const COMMANDS: { readonly [K in CommandId]: { readonly when?: string } } = {
   'optimizerBias.retryOnCpu': { when: 'optimizerBias.hasRun' },
   'optimizerBias.openPanel': {},
   'optimizerBias.runExperiment': {},
+  'optimizerBias.openExperiment': {},
   'optimizerBias.compareBeta2': {},
   'optimizerBias.sweep': {},
   'optimizerBias.trySample': {},

@@ -38,7 +38,7 @@ function show(message: ToExperimentPage): void {
   for (const chart of charts) chart.draw();
 }
 
-function page({ header, folder, resumable }: Extract<ToExperimentPage, { type: 'show' }>): HTMLElement {
+function page({ header, folder, resumable, runs }: Extract<ToExperimentPage, { type: 'show' }>): HTMLElement {
   const { result, title, figure } = header;
   const verdict = result && verdicts[result.agreement];
   return h(
@@ -77,6 +77,7 @@ function page({ header, folder, resumable }: Extract<ToExperimentPage, { type: '
       h(
         'div',
         { class: 'actions' },
+        runs > 1 && button('Compare Runs', act('compareRuns')),
         result && charts.length > 0 && button('Save Picture…', () => picture(header)),
         result && button('Export CSV…', act('exportCsv')),
         button('Open Folder', act('openFolder')),

@@ -114,6 +114,7 @@ export class ExperimentChart {
         font,
         maxRotation: 0,
         maxTicksLimit: 7,
+        includeBounds: range === undefined,
         callback: (value: number | string) => tick(Number(value), scale === 'log'),
       },
       grid: { color: colours.grid, lineWidth: 0.5, tickLength: 4 },

@@ -1,7 +1,8 @@
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import * as vscode from 'vscode';
 import type { ExperimentDescription, ParameterSpec, ParameterValue } from '../shared/experiments.ts';
 import { describeExperiments, runWithProgress } from './experiments/engineRun.ts';
+import { results } from './experiments/folders.ts';
 import { changedValues, formLines, readParameter, type Values, valueText } from './experiments/form.ts';
 import type { ResultPages } from './experiments/pages.ts';
 import { findFiles, pickFile } from './inspect/sheet.ts';
@@ -41,12 +42,36 @@ export function registerExperiments(
   };
   return vscode.Disposable.from(
     registerCommand('optimizerBias.runExperiment', (name) => start(name)),
+    registerCommand('optimizerBias.openExperiment', () => openResult(pages)),
     pages.onRepeat(({ folder, header }) => {
       if (header.name === 'sweep') return;
       const own = vscode.workspace.getWorkspaceFolder(vscode.Uri.file(folder));
       void start(header.name, header.parameters, own?.uri.fsPath ?? dirname(dirname(folder)));
     }),
   );
+}
+
+/** Shows an earlier result. */
+async function openResult(pages: ResultPages): Promise<void> {
+  const places = (vscode.workspace.workspaceFolders ?? []).filter(({ uri }) => uri.scheme === 'file');
+  const items = places
+    .flatMap(({ uri }) => results(uri.fsPath))
+    .map(({ folder, header }) => ({
+      label: header.title,
+      description: `${header.started.slice(0, 10)} · ${basename(folder)}`,
+      detail: header.result?.sentence ?? header.message ?? header.status,
+      folder,
+    }));
+  if (items.length === 0) {
+    const run = vscode.l10n.t('Run Experiment…');
+    const none = vscode.l10n.t('There are no results of experiments or sweeps in this workspace yet.');
+    if ((await vscode.window.showInformationMessage(none, run)) === run)
+      await vscode.commands.executeCommand('optimizerBias.runExperiment');
+    return;
+  }
+  const options = { title: vscode.l10n.t('Which result?'), matchOnDescription: true, matchOnDetail: true };
+  const chosen = await vscode.window.showQuickPick(items, options);
+  if (chosen) pages.show(chosen.folder);
 }
 
 /** Of the values of an earlier run, those that are not the defaults. */

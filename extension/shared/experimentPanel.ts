@@ -9,10 +9,12 @@ export type ToExperimentPage =
       readonly header: ExperimentHeader;
       /** A sweep of which points are missing. */
       readonly resumable: boolean;
+      /** Points of a sweep whose runs can be laid over each other. */
+      readonly runs: number;
     }
   | { readonly type: 'failed'; readonly message: string; readonly remedy?: string };
 
-export const experimentActions = ['openFolder', 'resume', 'runAgain', 'exportCsv'] as const;
+export const experimentActions = ['openFolder', 'resume', 'runAgain', 'compareRuns', 'exportCsv'] as const;
 export type ExperimentAction = (typeof experimentActions)[number];
 
 export type FromExperimentPage =

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Browser, FrameLocator, Locator } from 'playwright-core';
 import { picture } from './pictures.ts';
 import { type Server, startServer } from './rig/server.ts';
@@ -93,6 +94,8 @@ describe('experiments and sweeps in the editor', { timeout: 300_000 }, () => {
   });
 
   test('the window is reloaded: the page comes back with its result', async () => {
+    // The workbench in a browser writes what is open every five seconds, and cannot when its page goes away.
+    await sleep(6000);
     await workbench.page.reload({ waitUntil: 'domcontentloaded' });
     await webview().locator('.verdict.agrees').waitFor({ timeout: 60_000 });
     await closeEditors();
@@ -165,6 +168,7 @@ describe('experiments and sweeps in the editor', { timeout: 300_000 }, () => {
     await row('Steps:').click();
     await quickPick().locator('input').fill('10');
     await page.keyboard.press('Enter');
+    await row('10 steps · 4 points').waitFor();
     await picture(page, 'sweep-form');
     await row('10 steps · 4 points').click();
     await webview().locator('table.grid tbody tr').nth(3).waitFor({ timeout: 60_000 });
@@ -173,6 +177,22 @@ describe('experiments and sweeps in the editor', { timeout: 300_000 }, () => {
       read(folder, 'sweep.json').points.map(({ label }: { label: string }) => label),
       ['lr=0.0001 beta1=0.5', 'lr=0.0001 beta1=0.9', 'lr=0.001 beta1=0.5', 'lr=0.001 beta1=0.9'],
     );
+    await webview().locator('vscode-button', { hasText: 'Compare Runs' }).click();
+    await page.locator('.tab', { hasText: 'Optimizer Bias' }).waitFor();
+    await webview().locator('vscode-panel-tab', { hasText: 'Compare' }).click();
+    await eventually(
+      () => webview().locator('vscode-panel-view:not([hidden]) .grid tbody tr').count(),
+      (count) => count === 4,
+    );
+    await closeEditors();
+  });
+
+  test('an earlier result is opened again', async () => {
+    await workbench.command('Open Experiment Result…');
+    await row('Sweep over beta2').waitFor();
+    await picture(workbench.page, 'experiment-results');
+    await row('Which minimum Adam reaches').click();
+    await webview().locator('.verdict.agrees').waitFor();
   });
 });
 

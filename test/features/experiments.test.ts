@@ -6,7 +6,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { choice, count, decay, file, numbers, switched } from '../../extension/experiments/experiment.ts';
 import { experiments } from '../../extension/experiments/registry.ts';
-import { unfinishedSweep, unfinishedSweeps } from '../../extension/features/experiments/folders.ts';
+import { resultIn, unfinishedSweep, unfinishedSweeps } from '../../extension/features/experiments/folders.ts';
 import {
   changedValues,
   formLines,
@@ -122,7 +122,13 @@ test('half-finished sweeps are found; finished ones and ones that are being work
         writeFileSync(join(folder, point.folder, 'run.json'), JSON.stringify(header));
         writeFileSync(join(folder, point.folder, 'steps.jsonl'), '');
       }
-      const header = { format: 1, status: 'running', started, request: { base: {}, axes: [] }, points };
+      const header = {
+        format: 1,
+        status: 'running',
+        started,
+        request: { base: { model: 'm.onnx' }, axes: [{ name: 'lr', values: [1, 2] }] },
+        points,
+      };
       writeFileSync(join(folder, 'sweep.json'), JSON.stringify(header));
       return folder;
     };
@@ -139,6 +145,9 @@ test('half-finished sweeps are found; finished ones and ones that are being work
       ],
     );
     assert.equal(unfinishedSweep(done), undefined);
+    const { title, status, result } = resultIn(newer);
+    assert.deepEqual([title, status, result], ['Sweep over lr', 'cancelled', undefined]);
+    assert.throws(() => resultIn(join(directory, 'runs', 'other')), /holds no readable experiment/);
     assert.deepEqual(unfinishedSweeps(join(directory, 'nowhere')), []);
   } finally {
     rmSync(directory, { recursive: true });

@@ -59,6 +59,7 @@ const message = (more: Partial<ExperimentHeader> = {}, resumable = false): ToExp
   folder: '/runs/a',
   header: header(more),
   resumable,
+  runs: 2,
 });
 
 /** The page under the policy that the editor gives it. */
@@ -184,12 +185,12 @@ describe('the page of a result in a browser, under its policy', { timeout: 120_0
     await page.locator('.chart').waitFor();
     assert.equal(await page.locator('vscode-button', { hasText: 'Resume' }).count(), 0);
     await post(page, message({}, true));
-    for (const label of ['Resume', 'Export CSV…', 'Open Folder', 'Run Again', 'Save Picture…'])
+    for (const label of ['Resume', 'Export CSV…', 'Open Folder', 'Run Again', 'Compare Runs', 'Save Picture…'])
       await page.locator('vscode-button', { hasText: label }).click();
     const answers = (await told(page)).slice(1);
     assert.deepEqual(
       answers.flatMap((answer) => (answer.type === 'do' ? [answer.action] : [])),
-      ['resume', 'exportCsv', 'openFolder', 'runAgain'],
+      ['resume', 'exportCsv', 'openFolder', 'runAgain', 'compareRuns'],
     );
     const picture = answers.at(-1);
     assert.ok(picture?.type === 'picture');

@@ -1,7 +1,9 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readExperiment } from '../../experiments/store.ts';
 import type { SweepHeader } from '../../experiments/sweep.ts';
 import { readRun } from '../../runs/store.ts';
+import type { ExperimentHeader } from '../../shared/experiments.ts';
 
 /** What a half-finished sweep has left. */
 export interface Unfinished {
@@ -48,5 +50,49 @@ export function unfinishedSweeps(directory: string): Unfinished[] {
   if (!existsSync(runs)) return [];
   return readdirSync(runs)
     .flatMap((name) => unfinishedSweep(join(runs, name)) ?? [])
+    .sort((a, b) => b.header.started.localeCompare(a.header.started));
+}
+
+/**
+ * What an experiment or a sweep came to; of a sweep whose process ended before it could say so, what it was. Throws an
+ * InspectorError where the folder holds neither.
+ */
+export function resultIn(folder: string): ExperimentHeader {
+  const sweep = sweepIn(folder);
+  if (!sweep || existsSync(join(folder, 'experiment.json'))) return readExperiment(folder);
+  const { axes } = sweep.request;
+  return {
+    format: 1,
+    status: 'cancelled',
+    started: sweep.started,
+    process: 0,
+    tool: '',
+    name: 'sweep',
+    title: `Sweep over ${axes.map(({ name }) => name).join(', ')}`,
+    figure: sweep.request.base.model,
+    parameters: Object.fromEntries(axes.map(({ name, values }) => [name, values.join(',')])),
+  };
+}
+
+/** The folders of the runs of a sweep's points that have something to show. */
+export function pointRuns(folder: string): string[] {
+  const points = sweepIn(folder)?.points ?? [];
+  return points.filter(({ status }) => isDone(status)).map((point) => join(folder, point.folder));
+}
+
+/** The results below `runs/` of a directory, the latest first. */
+export function results(directory: string): { readonly folder: string; readonly header: ExperimentHeader }[] {
+  const runs = join(directory, 'runs');
+  if (!existsSync(runs)) return [];
+  return readdirSync(runs)
+    .map((name) => join(runs, name))
+    .filter((folder) => existsSync(join(folder, 'experiment.json')))
+    .flatMap((folder) => {
+      try {
+        return [{ folder, header: readExperiment(folder) }];
+      } catch {
+        return [];
+      }
+    })
     .sort((a, b) => b.header.started.localeCompare(a.header.started));
 }

@@ -1,11 +1,11 @@
 import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
-import { readExperiment } from '../../experiments/store.ts';
 import { InspectorError } from '../../shared/errors.ts';
 import { type FromExperimentPage, isFromExperimentPage, type ToExperimentPage } from '../../shared/experimentPanel.ts';
 import type { ExperimentHeader } from '../../shared/experiments.ts';
 import { pageHtml, pageOptions } from '../inspect/page.ts';
-import { unfinishedSweep } from './folders.ts';
+import { typedCommand } from '../typedCommand.ts';
+import { pointRuns, resultIn, unfinishedSweep } from './folders.ts';
 
 const viewType = 'optimizerBias.experiment';
 
@@ -63,10 +63,19 @@ export class ResultPages implements vscode.Disposable {
       if (!isFromExperimentPage(message)) return;
       if (message.type === 'ready') {
         shown ??= message.folder;
-        if (shown === undefined) return;
+        if (shown === undefined) {
+          const message = vscode.l10n.t('The folder of this result is not known any more.');
+          const remedy = vscode.l10n.t('Open it with “Open Experiment Result…” of the command palette.');
+          void panel.webview.postMessage({ type: 'failed', message, remedy } satisfies ToExperimentPage);
+          return;
+        }
         this.panels.set(shown, panel);
         this.post(panel, shown);
-      } else if (shown !== undefined) void this.receive(message, shown);
+      } else if (shown !== undefined)
+        this.receive(message, shown).catch((error: Error) => {
+          this.log.error(error);
+          void vscode.window.showErrorMessage(error.message);
+        });
     });
     panel.webview.html = pageHtml(panel.webview, this.extension, 'experiment', 'Experiment');
   }
@@ -74,9 +83,10 @@ export class ResultPages implements vscode.Disposable {
   private post(panel: vscode.WebviewPanel, folder: string): void {
     let message: ToExperimentPage;
     try {
-      const header = readExperiment(folder);
+      const header = resultIn(folder);
       panel.title = vscode.l10n.t('Experiment: {0}', header.title);
-      message = { type: 'show', folder, header, resumable: unfinishedSweep(folder) !== undefined };
+      const resumable = unfinishedSweep(folder) !== undefined;
+      message = { type: 'show', folder, header, resumable, runs: pointRuns(folder).length };
     } catch (error) {
       this.log.error(error as Error);
       const remedy = error instanceof InspectorError ? error.remedy : undefined;
@@ -97,9 +107,15 @@ export class ResultPages implements vscode.Disposable {
         return;
       case 'exportCsv':
         return save(folder, 'csv', await vscode.workspace.fs.readFile(vscode.Uri.file(join(folder, 'series.csv'))));
+      case 'compareRuns': {
+        const [first, ...rest] = pointRuns(folder).map((run) => ({ folder: run }));
+        const { command, arguments: given } = typedCommand('', 'optimizerBias.compareRuns', first, [first, ...rest]);
+        await vscode.commands.executeCommand(command, ...(given ?? []));
+        return;
+      }
       case 'resume':
       case 'runAgain':
-        this.repeating.fire({ folder, header: readExperiment(folder), resume: message.action === 'resume' });
+        this.repeating.fire({ folder, header: resultIn(folder), resume: message.action === 'resume' });
     }
   }
 }
