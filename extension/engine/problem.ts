@@ -77,7 +77,7 @@ export function createProblem(model: Model, dataset: Dataset, options: ProblemOp
   const floatType = options.dtype ?? nativeFloat(model);
   const inputs = matchInputs(model, dataset, floatType, options.normalisation ?? {}, notes);
   const samples = sampleCount(inputs);
-  const declared = fixedBatchOf(inputs);
+  let declared = fixedBatchOf(inputs);
   const labels = labelsOf(model, dataset);
   if (labels && labels.shape[0] !== samples) {
     throw new InspectorError(
@@ -98,9 +98,19 @@ export function createProblem(model: Model, dataset: Dataset, options: ProblemOp
   let build = buildOf(model);
 
   // One trial build with the smallest batch tells what the model's output is and which initializers reach it.
-  const trialBatch = declared ?? Math.min(samples, 2);
+  let trialBatch = declared ?? Math.min(samples, 2);
   let trial = tryBuild(build, inputs, candidates, trialBatch, floatType);
-  const name = outputName(model, trial.outputs, options.loss);
+  let name = outputName(model, trial.outputs, options.loss);
+  const size = name === undefined ? undefined : trial.outputs.get(name)!.shape[0];
+  if (declared === undefined && trialBatch !== samples && (trial.blockers.length > 0 || size === samples)) {
+    // Exporters write the size of their example batch into operators and yet call the axis of the input dynamic.
+    const whole = tryBuild(build, inputs, candidates, samples, floatType);
+    if (whole.blockers.length < trial.blockers.length || size === samples) {
+      trial = whole;
+      declared = trialBatch = samples;
+      name = outputName(model, trial.outputs, options.loss);
+    }
+  }
   if (name && trial.blockers.length > 0 && (options.loss === 'output' || name === model.graph.outputs[0].name)) {
     // What leads to other outputs only, such as post-processing, need not be differentiable.
     const alone = buildOf(pruned(model, name));

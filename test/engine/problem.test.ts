@@ -52,6 +52,23 @@ describe('a model exported with a fixed batch', () => {
     assert.equal(problem(bound, 12).fixedBatch, 6);
   });
 
+  it('although its input claims to be free', () => {
+    const claimed = { ...bound, input: [info('x', ['N', 2])] };
+    assert.equal(problem(claimed, 6).fixedBatch, 6);
+    // No operator fails for another size, but the output always has this one.
+    const expanded = [
+      node('MatMul(x, w) -> z'),
+      node('Slice(z, zero, one, zero) -> first'),
+      node('Expand(first, shape) -> y'),
+    ];
+    const initializer = [w, integers('shape', [6, 4]), integers('zero', [0]), integers('one', [1])];
+    assert.equal(problem({ ...claimed, node: expanded, initializer }, 6).fixedBatch, 6);
+    assert.match(
+      messageOf(() => problem(claimed, 5)),
+      /cannot reshape \[2, 4\] to \[6, 4\]/,
+    );
+  });
+
   it('is rebuilt where its operators are not, with a remark only where that matters', () => {
     const free: GraphInit = { input: [info('x', [6, 2])] };
     assert.equal(problem(free, 6).fixedBatch, undefined);
