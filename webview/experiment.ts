@@ -6,6 +6,7 @@ import {
 } from '../extension/shared/experimentPanel.ts';
 import type { ExperimentHeader, ParameterValue, ResultTable } from '../extension/shared/experiments.ts';
 import { baseName, number, setting } from '../extension/shared/format.ts';
+import { isBelievable } from '../extension/shared/verdict.ts';
 import { h, set } from './dom.ts';
 import { ExperimentChart } from './experimentChart.ts';
 import { experimentPng } from './experimentPicture.ts';
@@ -99,6 +100,11 @@ function stateText({ status, message }: ExperimentHeader): string {
 function tableSection({ title, columns, rows }: ResultTable): HTMLElement {
   const numeric = columns.map((_, i) => i > 0 && rows.every((row) => isNumeric(row[i])));
   const side = (i: number) => (numeric[i] ? 'numeric' : '');
+  const doubts = rows.map((row) => isDoubtful(columns, row));
+  const shown = (cell: string | number | null, i: number, doubtful: boolean) => {
+    const text = typeof cell === 'string' ? cell : number(cell);
+    return doubtful && theoretical.has(columns[i]) && text !== '–' ? `(${text})` : text;
+  };
   return h(
     'section',
     {},
@@ -114,15 +120,18 @@ function tableSection({ title, columns, rows }: ResultTable): HTMLElement {
         h(
           'tbody',
           {},
-          ...rows.map((row) =>
+          ...rows.map((row, r) =>
             h(
               'tr',
               {},
               ...row.map((cell, i) =>
                 h(
                   i === 0 ? 'th' : 'td',
-                  { class: side(i), ...(i === 0 && { scope: 'row' }) },
-                  typeof cell === 'string' ? cell : number(cell),
+                  {
+                    class: `${side(i)}${doubts[r] && theoretical.has(columns[i]) ? ' doubtful' : ''}`,
+                    ...(i === 0 && { scope: 'row' }),
+                  },
+                  shown(cell, i, doubts[r]),
                 ),
               ),
             ),
@@ -130,7 +139,19 @@ function tableSection({ title, columns, rows }: ResultTable): HTMLElement {
         ),
       ),
     ),
+    doubts.includes(true) &&
+      h('p', { class: 'dim' }, 'Dim and in parentheses: the first-order theory does not hold there.'),
   );
+}
+
+/** Columns of numbers that mean nothing where the first-order theory does not hold. */
+const theoretical: ReadonlySet<string> = new Set(['κ_eff', 'h·κ']);
+
+/** The row says of itself that the theory does not hold there. */
+function isDoubtful(columns: readonly string[], row: ResultTable['rows'][number]): boolean {
+  const [valid, selfCheck] = ['valid', 'self-check'].map((name) => row[columns.indexOf(name)]);
+  if (typeof valid !== 'string' || typeof selfCheck !== 'number') return false;
+  return !isBelievable({ validShare: Number.parseFloat(valid) / 100, selfCheck });
 }
 
 /** A number, a share, or nothing: aligned at the right. */

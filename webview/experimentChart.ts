@@ -54,6 +54,13 @@ export function drawable({ x, y }: Series, xAxis: Axis, yAxis: Axis): ({ x: numb
   });
 }
 
+/** Powers of ten between the smallest and the largest of positive values. */
+function decades(values: readonly number[]): number {
+  let [low, high] = [Number.POSITIVE_INFINITY, 0];
+  for (const value of values) [low, high] = [Math.min(low, value), Math.max(high, value)];
+  return Math.log10(high / low);
+}
+
 /** A chart of an experiment: series over any axes, with a legend, values by pointer and keyboard, and a table. */
 export class ExperimentChart {
   readonly element: HTMLElement;
@@ -106,7 +113,8 @@ export class ExperimentChart {
     const { chart } = this;
     this.drawn?.destroy();
     const font = { family: colours.font, size: 11 };
-    const axis = ({ label, scale }: Axis, range: readonly [number, number] | undefined) => ({
+    const drawn = chart.series.flatMap((series) => this.points(series).flatMap((point) => point ?? []));
+    const axis = ({ label, scale }: Axis, range: readonly [number, number] | undefined, values: readonly number[]) => ({
       type: scale === 'log' ? ('logarithmic' as const) : ('linear' as const),
       title: { display: true, text: label, color: colours.dim, font },
       ticks: {
@@ -115,7 +123,7 @@ export class ExperimentChart {
         maxRotation: 0,
         maxTicksLimit: 7,
         includeBounds: range === undefined,
-        callback: (value: number | string) => tick(Number(value), scale === 'log'),
+        callback: (value: number | string) => tick(Number(value), scale === 'log' && decades(range ?? values) > 1.5),
       },
       grid: { color: colours.grid, lineWidth: 0.5, tickLength: 4 },
       border: { color: colours.grid },
@@ -128,7 +136,18 @@ export class ExperimentChart {
         responsive: true,
         maintainAspectRatio: false,
         interaction: { mode: 'nearest', intersect: false, axis: 'xy' },
-        scales: { x: axis(chart.x, chart.xRange), y: axis(chart.y, chart.yRange) },
+        scales: {
+          x: axis(
+            chart.x,
+            chart.xRange,
+            drawn.map(({ x }) => x),
+          ),
+          y: axis(
+            chart.y,
+            chart.yRange,
+            drawn.map(({ y }) => y),
+          ),
+        },
         plugins: {
           tooltip: {
             filter: ({ datasetIndex }: TooltipItem<'line'>) => datasetIndex < this.own.length,

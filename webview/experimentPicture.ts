@@ -20,7 +20,7 @@ export function experimentPng(
   const colours = palette();
   const font = (size: number, weight = '') => `${weight} ${size}px ${colours.font || 'sans-serif'}`;
   const column = (width - 3 * margin) / 2;
-  c.font = font(14);
+  c.font = font(14, 'bold');
   const lines = wrap(c, sentence, width - 2 * margin);
   c.font = font(12);
   const legends = charts.map(({ legend }) => wrap(c, legend.map(({ label }) => shorten(label)).join('   '), column));
@@ -69,8 +69,7 @@ function wrap(c: CanvasRenderingContext2D, text: string, most: number): string[]
   const lines: string[] = [''];
   for (const word of text.split(' ')) {
     const longer = lines.at(-1) ? `${lines.at(-1)} ${word}` : word;
-    // Bold letters are wider than those that are measured.
-    if (c.measureText(longer).width * 1.1 > most) lines.push(word);
+    if (c.measureText(longer).width > most) lines.push(word);
     else lines[lines.length - 1] = longer;
   }
   return lines;

@@ -152,6 +152,20 @@ describe('the page of a result in a browser, under its policy', { timeout: 120_0
     await page.close();
   });
 
+  test('numbers of the theory stand in parentheses where a row says that it does not hold', async () => {
+    const { page } = await open(browser);
+    const columns = ['', 'κ_eff', 'valid', 'self-check'];
+    const rows = [
+      ['good', -1, '90.0 %', 0.1],
+      ['bad', -2, '90.0 %', 3],
+    ];
+    await post(page, message({ result: result({ tables: [{ title: 'Points', columns, rows }] }) }));
+    const cells = page.locator('table.grid tbody td:nth-child(2)');
+    assert.deepEqual(await cells.allTextContents(), ['−1.00', '(−2.00)']);
+    await page.locator('p', { hasText: 'the first-order theory does not hold there' }).waitFor();
+    await page.close();
+  });
+
   test('a chart is read with the keyboard and as a table; zero has no place on a logarithmic axis', async () => {
     const { page } = await open(browser);
     await post(page, message());
