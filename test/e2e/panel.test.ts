@@ -121,14 +121,16 @@ describe('inspecting a model in the editor', { timeout: 300_000 }, () => {
       });
     await eventually(text, (content) => /◂ anti-regularizing 0\.016 · valid/.test(content.replaceAll('\u00a0', ' ')));
     const frame = webview();
-    await frame.locator('.bar-row', { hasText: '2.weight' }).dblclick();
+    // A row that is drawn anew between two clicks has not been clicked twice.
     await eventually(
-      () =>
-        workbench.host(
+      async () => {
+        await frame.locator('.bar-row', { hasText: '2.weight' }).dblclick();
+        return workbench.host(
           (vscode) =>
             vscode.window.visibleTextEditors.find(({ document }) => document.fileName.endsWith('train.py'))?.selection
               .active.line,
-        ),
+        );
+      },
       (line) => line === 6,
     );
     const editor = await openScript();
