@@ -24,7 +24,7 @@ const remedies: Record<Exclude<Device, 'cpu'>, string> = {
 function hasCudaLibrary(): boolean {
   if (process.platform !== 'linux' || process.arch !== 'x64') return false;
   try {
-    const root = dirname(createRequire(join(process.cwd(), 'x')).resolve('onnxruntime-node/package.json'));
+    const root = dirname(createRequire(__filename).resolve('onnxruntime-node/package.json'));
     return existsSync(join(root, 'bin', 'napi-v6', 'linux', 'x64', 'libonnxruntime_providers_cuda.so'));
   } catch {
     return false;
