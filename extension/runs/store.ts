@@ -113,11 +113,10 @@ export function readRun(folder: string): Run {
   return { folder, header, steps, interrupted: header.status === 'running' && !isAlive(header.process) };
 }
 
-/** Whether a process of this machine still runs. */
+/** Whether a process of this machine still runs. Numbers that are not positive stand for groups of processes, and name none. */
 export function isAlive(process_: number): boolean {
   try {
-    process.kill(process_, 0);
-    return true;
+    return process_ > 0 && process.kill(process_, 0);
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }

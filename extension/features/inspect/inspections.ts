@@ -31,6 +31,7 @@ export class Inspections implements vscode.Disposable {
   private readonly emitter = new vscode.EventEmitter<InspectionEvent>();
   readonly onEvent = this.emitter.event;
   private running: { readonly client: EngineClient; stopped: boolean } | undefined;
+  private disposed = false;
   private lastInspection: Inspection | undefined;
 
   constructor(
@@ -75,7 +76,7 @@ export class Inspections implements vscode.Disposable {
         failure = failureOf(last.message, request, false);
       }
     } catch (error) {
-      if (!running.stopped) {
+      if (!running.stopped && !this.disposed) {
         this.log.error(error as Error);
         const text =
           error instanceof InspectorError && error.remedy
@@ -88,6 +89,8 @@ export class Inspections implements vscode.Disposable {
       client.dispose();
       this.running = undefined;
     }
+    // The log, and who would listen, are gone.
+    if (this.disposed) return;
     this.log.info(failure ? `Failed: ${failure.message}` : `Finished: ${folder}`);
     this.emitter.fire({ type: 'ended', folder, failure });
   }
@@ -100,6 +103,7 @@ export class Inspections implements vscode.Disposable {
   }
 
   dispose(): void {
+    this.disposed = true;
     this.running?.client.dispose();
     this.emitter.dispose();
   }

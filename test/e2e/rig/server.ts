@@ -59,6 +59,8 @@ export interface Server {
   readonly workspace: string;
   /** The socket of the bridge extension. */
   readonly bridge: string;
+  /** Where the extension under development lies, if it is not installed. */
+  readonly development: string;
   readonly log: () => string;
   stop(): Promise<void>;
 }
@@ -74,6 +76,10 @@ export interface ServerOptions {
   readonly settings?: Readonly<Record<string, unknown>>;
   /** Whether workspaces are trusted without being asked for; default true. */
   readonly trusted?: boolean;
+  /** Lays the extension out for tests inside its extension host, in place of installing it. Notifications are not shown then. */
+  readonly development?: boolean;
+  /** Variables for the extension host, beside those of this process. */
+  readonly variables?: Readonly<Record<string, string>>;
 }
 
 /** Starts VS Code's server on a free port of the loopback interface, in a temporary folder that `stop` removes. */
@@ -82,6 +88,8 @@ export async function startServer({
   copies = {},
   settings = {},
   trusted = true,
+  development = false,
+  variables = {},
   vsix,
 }: ServerOptions): Promise<Server> {
   const { node, server } = installVsCode();
@@ -102,8 +110,9 @@ export async function startServer({
   const extensions = folder('extensions');
   // What lies there before the first start is taken as installed.
   symlinkSync(join(RIG, 'bridge'), join(extensions, 'e2e.bridge-0.0.1'));
+  const developed = join(root, 'development');
   if (vsix) installVsix(node, server, vsix, extensions, folder('data'));
-  else installExtension(extensions);
+  else layOut(development ? developed : join(extensions, installedName()));
 
   const bridge = join(root, 'bridge.socket');
   const log = join(root, 'server.log');
@@ -116,8 +125,9 @@ export async function startServer({
       ...['--telemetry-level', 'off', '--server-data-dir', folder('data'), '--user-data-dir', user],
       ...['--extensions-dir', extensions],
       ...(trusted ? ['--disable-workspace-trust'] : []),
+      ...(development ? ['--enable-smoke-test-driver'] : []),
     ],
-    { stdio: ['ignore', output, output], env: environment({ E2E_BRIDGE: bridge }), detached: true },
+    { stdio: ['ignore', output, output], env: environment({ ...variables, E2E_BRIDGE: bridge }), detached: true },
   );
   const readLog = () => readFileSync(log, 'utf8');
   const stop = async () => {
@@ -126,7 +136,7 @@ export async function startServer({
   };
   try {
     const port = await listeningPort(child, readLog);
-    return { url: `http://127.0.0.1:${port}`, workspace, bridge, log: readLog, stop };
+    return { url: `http://127.0.0.1:${port}`, workspace, bridge, development: developed, log: readLog, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -142,10 +152,13 @@ function installVsix(node: string, server: string, vsix: string, extensions: str
   });
 }
 
-/** Copied, since another build may replace the bundle while the editor runs. */
-function installExtension(extensions: string): void {
+function installedName(): string {
   const { publisher, name, version } = JSON.parse(readFileSync('package.json', 'utf8'));
-  const target = join(extensions, `${publisher}.${name}-${version}`);
+  return `${publisher}.${name}-${version}`;
+}
+
+/** Copied, since another build may replace the bundle while the editor runs. */
+function layOut(target: string): void {
   for (const path of SHIPPED) cpSync(path, join(target, path), { recursive: true });
   // The runtime is large and does not change.
   symlinkSync(realpathSync('node_modules'), join(target, 'node_modules'));

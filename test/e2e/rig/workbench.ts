@@ -32,11 +32,7 @@ export class Workbench {
 
   /** Opens the server's workspace; resolves when the explorer shows it and the extension host answers. */
   static async open(browser: Browser, server: Server): Promise<Workbench> {
-    const context = await browser.newContext({ viewport: { width: 1400, height: 900 } });
-    await context.route(isOutside, (route) => route.abort());
-    await context.addInitScript({ path: join(RIG, 'inPage.js') });
-    const page = await context.newPage();
-    page.setDefaultTimeout(20_000);
+    const { context, page } = await newWindow(browser);
     await page.goto(`${server.url}/?folder=${encodeURIComponent(server.workspace)}`, { waitUntil: 'domcontentloaded' });
     await page.locator('.explorer-folders-view .monaco-list-row').first().waitFor({ timeout: 60_000 });
     const workbench = new Workbench(server, context, page);
@@ -185,6 +181,16 @@ export class Workbench {
     await input.fill(`>${title}`);
     await widget.locator('.monaco-list-row', { hasText: title }).first().click();
   }
+}
+
+/** An empty page that a workbench can be loaded into; it does not reach the network. */
+export async function newWindow(browser: Browser): Promise<{ context: BrowserContext; page: Page }> {
+  const context = await browser.newContext({ viewport: { width: 1400, height: 900 } });
+  await context.route(isOutside, (route) => route.abort());
+  await context.addInitScript({ path: join(RIG, 'inPage.js') });
+  const page = await context.newPage();
+  page.setDefaultTimeout(20_000);
+  return { context, page };
 }
 
 /** What the workbench asks of the network at its start; the addresses of webviews look similar but are served locally. */

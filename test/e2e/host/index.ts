@@ -1,0 +1,7 @@
+// In the order in which they run: waking up comes first, and turning off last.
+import './activation.ts';
+import './languages.ts';
+import './runs.ts';
+import './disposal.ts';
+
+export { run } from './suite.ts';

@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as vscode from 'vscode';
+import { file, processes, witness } from './extension.ts';
+import { eventually, test } from './suite.ts';
+
+const runs = () => file('runs').fsPath;
+
+/** What the Runs view shows: label and description of each entry, those below another indented. */
+export async function shownRuns(parent?: unknown, indent = ''): Promise<string[]> {
+  const provider = witness().trees.get('optimizerBias.runs')!;
+  const lines: string[] = [];
+  for (const entry of (await provider.getChildren(parent)) ?? []) {
+    const item = await provider.getTreeItem(entry);
+    lines.push(`${indent}${item.label}: ${item.description}`);
+    if (item.collapsibleState) lines.push(...(await shownRuns(entry, `${indent}  `)));
+  }
+  return lines;
+}
+
+const request = (steps: number) => ({
+  directory: file('').fsPath,
+  model: 'digits.onnx',
+  data: 'digits.npz',
+  optimizer: 'adam',
+  framework: 'pytorch',
+  hyper: { lr: 1e-4 },
+  steps,
+  every: 1,
+  stage: 'step',
+  device: 'cpu',
+  freeze: [],
+  trainable: [],
+  arrays: false,
+});
+
+/** A run as another program left it: what "Run Again" needs of one. */
+export function writeRun(name: string, steps: number, status = 'finished'): string {
+  const folder = join(runs(), name);
+  mkdirSync(folder, { recursive: true });
+  const header = {
+    format: 1,
+    status,
+    started: '2026-01-02T03:04:05Z',
+    process: 0,
+    request: request(steps),
+    model: { path: 'digits.onnx' },
+    data: { files: [], samples: 3 },
+    optimizer: { name: 'adam', title: 'Adam', hyper: { lr: 1e-4, beta2: 0.999 } },
+    hKappaLimit: -0.099,
+  };
+  writeFileSync(join(folder, 'run.json'), JSON.stringify(header));
+  writeFileSync(join(folder, 'steps.jsonl'), '');
+  return folder;
+}
+
+const headerOf = (name: string) => JSON.parse(readFileSync(join(runs(), name, 'run.json'), 'utf8'));
+
+test('the Runs view lists what is on disk, and nothing else', async () => {
+  assert.deepEqual(await shownRuns(), []);
+  writeRun('baseline', 3);
+  mkdirSync(join(runs(), 'no run'));
+  writeFileSync(join(runs(), 'no run', 'run.json'), '{"format":1');
+  assert.deepEqual(await shownRuns(), ['baseline: anti-regularizing 0.099 · lr 1e-4 · β₂ 0.999']);
+});
+
+test('a run is repeated in a process that ends with it, and appears in the view', async () => {
+  await vscode.commands.executeCommand('optimizerBias.rerun', join(runs(), 'baseline'));
+  const [newest] = await shownRuns();
+  const name = newest.slice(0, newest.indexOf(':'));
+  const header = headerOf(name);
+  assert.deepEqual([header.status, header.request.steps, header.request.hyper], ['finished', 3, { lr: 1e-4 }]);
+  assert.equal(
+    readFileSync(join(runs(), name, 'steps.jsonl'), 'utf8')
+      .trim()
+      .split('\n').length,
+    4,
+  );
+  await eventually(processes, (left) => left.length === 0);
+});
+
+test('a run whose process has gone says so', async () => {
+  writeRun('killed', 3, 'running');
+  const provider = witness().trees.get('optimizerBias.runs')!;
+  const entries = (await provider.getChildren()) ?? [];
+  const items = await Promise.all(entries.map((entry) => provider.getTreeItem(entry)));
+  const killed = items.find(({ label }) => label === 'killed');
+  assert.match(String(killed!.accessibilityInformation?.label), /killed, interrupted/);
+  assert.equal((killed!.iconPath as vscode.ThemeIcon).id, 'warning');
+});
+
+test('Stop ends what runs', async () => {
+  const long = vscode.commands.executeCommand('optimizerBias.rerun', writeRun('long', 1_000_000));
+  const name = await eventually(
+    async () => (await shownRuns()).map((line) => line.split(':')[0]).find((each) => /digits-adam-2$/.test(each)),
+    (found) => found !== undefined,
+  );
+  await eventually(
+    () => readFileSync(join(runs(), name!, 'steps.jsonl'), 'utf8').length,
+    (length) => length > 0,
+  );
+  assert.equal(processes().length, 1);
+  await vscode.commands.executeCommand('optimizerBias.stop');
+  await long;
+  assert.equal(headerOf(name!).status, 'cancelled');
+  await eventually(processes, (left) => left.length === 0);
+  assert.ok(existsSync(join(runs(), name!, 'steps.jsonl')));
+});

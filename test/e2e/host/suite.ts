@@ -1,0 +1,53 @@
+import { appendFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+interface Case {
+  readonly name: string;
+  readonly run: () => void | Promise<void>;
+}
+
+const cases: Case[] = [];
+const limitMilliseconds = 30_000;
+
+/** A test that runs in the extension host, after those that were declared before it. */
+export function test(name: string, run: () => void | Promise<void>): void {
+  cases.push({ name, run });
+}
+
+/** Runs every test, one after the other, and writes how each ended beside this bundle. Throws where one failed. */
+export async function run(): Promise<void> {
+  const path = join(__dirname, process.env.E2E_OUTCOMES!);
+  let failed = 0;
+  for (const each of cases) {
+    const error = await outcome(each);
+    if (error !== undefined) failed++;
+    appendFileSync(path, `${JSON.stringify({ name: each.name, error })}\n`);
+  }
+  if (failed > 0) throw new Error(`${failed} of ${cases.length} tests failed`);
+}
+
+async function outcome({ run: body }: Case): Promise<string | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`not done after ${limitMilliseconds} ms`)), limitMilliseconds);
+  });
+  try {
+    await Promise.race([body(), late]);
+    return undefined;
+  } catch (error) {
+    return (error as Error).stack ?? String(error);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Repeats `read` until `accept` holds, for at most ten seconds; the error shows what was read last. */
+export async function eventually<T>(read: () => T | PromiseLike<T>, accept: (value: T) => boolean): Promise<T> {
+  const until = Date.now() + 10_000;
+  for (;;) {
+    const value = await read();
+    if (accept(value)) return value;
+    if (Date.now() > until) throw new Error(`still not as expected: ${JSON.stringify(value)}`);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+  }
+}
