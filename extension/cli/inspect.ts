@@ -47,7 +47,7 @@ export const problemOptions: readonly Option[] = [
   { flag: 'y-key', value: 'text', placeholder: 'NAME', help: 'array with the labels (default y)' },
   { flag: 'label', value: 'text', placeholder: 'COLUMN', help: 'label column of a table (default: the last)' },
   { flag: 'limit', value: 'count', placeholder: 'N', help: 'use the first N samples only' },
-  { flag: 'scale', value: 'number', placeholder: 'S', help: 'multiply the samples by S' },
+  { flag: 'scale', value: 'number', placeholder: 'S', help: 'multiply the samples by S, such as 1/255' },
   { flag: 'mean', value: 'numbers', placeholder: 'M[,M…]', help: 'subtract M, one number or one per channel' },
   { flag: 'std', value: 'numbers', placeholder: 'S[,S…]', help: 'divide by S, one number or one per channel' },
   { flag: 'loss', value: 'text', choices: lossNames, help: 'what is minimised (default: the only one that fits)' },
@@ -59,6 +59,13 @@ export const problemOptions: readonly Option[] = [
     help: 'initializers that do not train; * matches anything',
   },
   { flag: 'trainable', value: 'text', placeholder: 'GLOB', repeat: true, help: 'the only initializers that train' },
+  {
+    flag: 'batch-axis',
+    value: 'text',
+    placeholder: 'NAME=K',
+    repeat: true,
+    help: 'axis of an input that counts samples, where it is not the first one (0)',
+  },
   { flag: 'batch-statistics', help: 'let BatchNormalization use the statistics of the batch' },
 ];
 
@@ -201,6 +208,7 @@ export function requestOf({ values }: Given): InspectRequest {
     device: (text('device') ?? 'auto') as InspectRequest['device'],
     threads: value('threads') || undefined,
     batchStatistics: values.has('batch-statistics'),
+    batchAxes: values.get('batch-axis') as string[] | undefined,
     freeze: (values.get('freeze') as string[] | undefined) ?? [],
     trainable: (values.get('trainable') as string[] | undefined) ?? [],
     arrays: values.has('arrays'),

@@ -96,9 +96,7 @@ function convert(option: Option, text: string): OptionValue {
   if (choices && !choices.includes(text))
     throw new UsageError(`--${flag} is ${quoteName(text)}.`, `Choose one of ${choices.join(', ')}.`);
   if (option.value === 'text') return text;
-  const numbers = text
-    .split(option.value === 'numbers' ? ',' : '\0')
-    .map((part) => (part.trim() === '' ? Number.NaN : Number(part)));
+  const numbers = text.split(option.value === 'numbers' ? ',' : '\0').map(numberOrFraction);
   if (numbers.some((number) => !Number.isFinite(number)))
     throw new UsageError(
       `--${flag} needs ${option.value === 'numbers' ? 'numbers separated by commas' : 'a number'}, not ${quoteName(text)}.`,
@@ -107,6 +105,12 @@ function convert(option: Option, text: string): OptionValue {
   if (option.value === 'count' && (!Number.isSafeInteger(numbers[0]) || numbers[0] < 0))
     throw new UsageError(`--${flag} needs a whole number of at least 0, not ${quoteName(text)}.`);
   return numbers[0];
+}
+
+/** A number, or a quotient of two such as 1/255; NaN for anything else. */
+function numberOrFraction(text: string): number {
+  const [above, below, ...rest] = text.split('/').map((part) => (part.trim() === '' ? Number.NaN : Number(part)));
+  return rest.length > 0 ? Number.NaN : below === undefined ? above : above / below;
 }
 
 /** The help text of a command. */

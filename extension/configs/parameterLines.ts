@@ -13,6 +13,8 @@ export function parameterLines(text: string, tensors: readonly string[]): Map<st
   const roots = [...module.classes.values(), ...module.made];
   const maps = roots.map((root) => assign(tensors, (name) => resolve(root, name)));
   maps.push(assign(tensors, (name) => kerasLayer(module.kerasLayers, name)));
+  // Keras 3 builds a model once more to export it, so that every scope has another number behind its name.
+  maps.push(assign(tensors, (name) => kerasLayer(module.kerasLayers, name, /_\d+$/)));
   // The root that explains most is the model; of equals, the first, since models stand above the code that uses them.
   return maps.reduce((best, map) => (map.size > best.size ? map : best), new Map<string, SourceRange>());
 }
@@ -379,11 +381,14 @@ function children(node: SyntaxNode): SyntaxNode[] {
   return result;
 }
 
-/** `StatefulPartitionedCall/model/dense_1/MatMul/ReadVariableOp:0` and `dense_1/kernel:0`: the part that is a layer. */
-function kerasLayer(layers: ReadonlyMap<string, SourceRange>, name: string): SourceRange | undefined {
+/**
+ * `StatefulPartitionedCall/model/dense_1/MatMul/ReadVariableOp:0` and `dense_1/kernel:0`: the part that is a layer, without
+ * `ending` where parts have one.
+ */
+function kerasLayer(layers: ReadonlyMap<string, SourceRange>, name: string, ending?: RegExp): SourceRange | undefined {
   if (!name.includes('/')) return undefined;
   for (const part of name.split('/').slice(0, -1).reverse()) {
-    const found = layers.get(part);
+    const found = layers.get(ending ? part.replace(ending, '') : part);
     if (found) return found;
   }
   return undefined;

@@ -11,9 +11,10 @@ function firstRows(tensor: Tensor, count: number): Tensor {
 }
 
 /**
- * Refuses arrays without rows, and x and y of different length. Returns the number of rows.
+ * Refuses arrays without rows, and x that has no axis as long as y. (Models say which axis counts samples; usually the
+ * first one.)
  */
-export function checkLength(x: Tensor, y?: Tensor): number {
+export function checkLength(x: Tensor, y?: Tensor): void {
   for (const [name, tensor] of [
     ['x', x],
     ['y', y],
@@ -28,13 +29,12 @@ export function checkLength(x: Tensor, y?: Tensor): number {
       );
     }
   }
-  if (y && x.shape[0] !== y.shape[0]) {
+  if (y && !x.shape.includes(y.shape[0]) && !y.shape.includes(x.shape[0])) {
     throw new InspectorError(
       `"x" of shape ${shapeText(x)} has ${x.shape[0]} rows, but "y" of shape ${shapeText(y)} has ${y.shape[0]}.`,
       'Every sample needs one label.',
     );
   }
-  return x.shape[0];
 }
 
 /**
@@ -49,6 +49,12 @@ export function limitSamples(dataset: Dataset, count: number): Dataset {
   const common = lengths.size === 1 ? [...lengths][0] : undefined;
   const rows = (dataset.arrays.get('x') ?? dataset.arrays.get('y'))?.shape[0] ?? common;
   if (rows === undefined || rows <= count) return dataset;
+  const y = dataset.arrays.get('y');
+  if (y && y.shape[0] !== rows)
+    throw new InspectorError(
+      `The first ${count} samples were asked for, but "x" of shape ${shapeText(dataset.arrays.get('x')!)} has them on another axis than the first one.`,
+      'Save fewer samples, or save them along the first axis.',
+    );
   const cut = (tensor: Tensor) => (tensor.shape[0] === rows ? firstRows(tensor, count) : tensor);
   return { ...dataset, arrays: new Map([...dataset.arrays].map(([name, tensor]) => [name, cut(tensor)])) };
 }

@@ -1,6 +1,7 @@
 import type { Blocker } from '../onnx/instantiate.ts';
 import { isDefaultDomain, type Model } from '../onnx/model.ts';
 import { quoteName } from '../shared/errors.ts';
+import { isFromTensorFlow } from './roles.ts';
 
 /**
  * One message for everything that stops a model from being differentiated: each node with operator, opset and reason, and
@@ -30,7 +31,27 @@ export function describeBlockers(
   const count = unique.length === 1 ? '1 node' : `${unique.length} nodes`;
   return [
     `Cannot differentiate ${count}:\n${lines.join('\n')}${behind.length > 0 ? `\n${unique.length === 1 ? 'It blocks' : 'They block'} ${blocked}.` : ''}`,
-    'Export the model in eval mode with standard operators (torch.onnx.export(model, args, "model.onnx", dynamo=True, optimize=False)), or replace these operators.',
+    remedies(model, unique).join(' '),
+  ];
+}
+
+/** What to do, by the kinds of what blocks. */
+function remedies(model: Model, blockers: readonly Blocker[]): string[] {
+  const kinds = new Set(blockers.map(({ kind }) => kind));
+  const unknown = isFromTensorFlow(model)
+    ? 'tf2onnx leaves operations that it cannot convert under their TensorFlow names: build the model from other layers, or with Keras on the PyTorch backend, and export it again.'
+    : 'Export the model with standard operators (torch.onnx.export(model, args, "model.onnx", dynamo=True, optimize=False)), or replace these.';
+  return [
+    ...(kinds.has('unknown operator') ? [unknown] : []),
+    ...(kinds.has('unsupported')
+      ? ['Write what is not supported in another way, or leave it out, and export the model again.']
+      : []),
+    ...(kinds.has('misfit')
+      ? [
+          'Check that the data has the shapes that the model expects, and the file with onnx.checker.check_model(path, full_check=True).',
+        ]
+      : []),
+    ...(kinds.has('unreadable') ? ['Export the model again with its weights as plain tensors.'] : []),
   ];
 }
 

@@ -1,9 +1,12 @@
 import { isDefaultDomain, type Model, type ModelNode } from '../onnx/model.ts';
 import { elementCount } from '../onnx/tensor.ts';
 import { quoteName } from '../shared/errors.ts';
+import { suspectedBuffer } from './buffers.ts';
 import { equalGroups, isUniform } from './equalTensors.ts';
 import type { LossName } from './loss.ts';
 import { nameList, parameterCandidates } from './parameters.ts';
+import { isFromTensorFlow } from './roles.ts';
+import type { Warning } from './warning.ts';
 
 export type ExportWarningCode =
   | 'folded-normalisation'
@@ -14,17 +17,12 @@ export type ExportWarningCode =
   | 'packed-gates'
   | 'computed-parameters'
   | 'constant-weights'
-  | 'double-activation';
+  | 'double-activation'
+  | 'possible-buffers';
 
 /** A sign that the file is not the model that was trained, and what that does to the numbers. */
-export interface ExportWarning {
+export interface ExportWarning extends Warning {
   readonly code: ExportWarningCode;
-  readonly title: string;
-  /** What it means for the optimizer's bias. */
-  readonly detail: string;
-  /** Names of the initializers concerned. */
-  readonly parameters: readonly string[];
-  readonly remedy: string;
 }
 
 /** The calls of both PyTorch exporters that keep names, normalisation, tied and separate parameters as they are. */
@@ -101,6 +99,7 @@ export function exportWarnings(model: Model, loss?: LossName): ExportWarning[] {
     computedParameters(view),
     constantWeights(view),
     doubleActivation(view, loss),
+    possibleBuffers(view),
   ].filter((warning) => warning !== undefined);
 }
 
@@ -109,6 +108,7 @@ export function exportWarnings(model: Model, loss?: LossName): ExportWarning[] {
  * `c.weight` and `c.bias`; a bias of any other name was made by the exporter.
  */
 function foldedNormalisation(view: View): ExportWarning | undefined {
+  if (isFromTensorFlow(view.model)) return foldedByTensorFlow(view);
   if (!view.fromPyTorch) return undefined;
   const kept = view.nodes.some(({ opType }) => opType === 'BatchNormalization');
   const folded = view.nodes.filter(
@@ -129,6 +129,21 @@ function foldedNormalisation(view: View): ExportWarning | undefined {
     detail: `The exporter multiplied it into the weights and biases of ${layers}. What is trained here are the products, not the weights, scales and shifts that you train. Adam is not invariant under this: its steps, and so the correction, are those of another model.`,
     parameters: [...new Set(parameters)],
     remedy: view.remedy,
+  };
+}
+
+/** Names that TensorFlow and tf2onnx give to the products of a BatchNormalization with what stands before it. */
+const foldedByName = /\/batchnorm\/(mul|sub|Rsqrt)(_\d+)?(:\d+)?$|\/merged_input(:\d+)?$|_fused_bn(:\d+)?$/;
+
+function foldedByTensorFlow(view: View): ExportWarning | undefined {
+  const parameters = [...view.candidates].filter((name) => foldedByName.test(name));
+  if (parameters.length === 0) return undefined;
+  return {
+    code: 'folded-normalisation',
+    title: 'BatchNormalization is folded into other layers',
+    detail: `${nameList(parameters, 4)} ${parameters.length === 1 ? 'is a product' : 'are products'} of weights, scales and running statistics. What is trained here are the products, not the weights, scales and shifts that you train. Adam is not invariant under this: its steps, and so the correction, are those of another model.`,
+    parameters,
+    remedy: `tf2onnx always folds it. With Keras, export from the PyTorch backend (KERAS_BACKEND=torch), which keeps scales and shifts: ${wholeExport.legacy}.`,
   };
 }
 
@@ -310,6 +325,31 @@ function constantWeights(view: View): ExportWarning | undefined {
   };
 }
 
+/** Buffers train here like parameters unless the file says what they are, which most exporters leave out. */
+function possibleBuffers(view: View): ExportWarning | undefined {
+  const found = [...view.candidates].flatMap((name) => {
+    const initializer = view.model.graph.initializers.get(name)!;
+    const sign = initializer.origin || !view.uses.has(name) ? undefined : suspectedBuffer(initializer);
+    return sign === undefined ? [] : [{ name, sign }];
+  });
+  if (found.length === 0) return undefined;
+  const shown = found.slice(0, 4).map(({ name, sign }) => `${quoteName(name)} (by ${sign})`);
+  const more = found.length > 4 ? ` and ${found.length - 4} more` : '';
+  const globs = found.slice(0, 8).map(({ name }) => `--freeze ${shellWord(name)}`);
+  return {
+    code: 'possible-buffers',
+    title: 'Constants may be trained as parameters',
+    detail: `${shown.join(', ')}${more} look like buffers, which are stored with the model and do not train. The file does not say so; trained here, they change the gradient's norm and the correction of every parameter.`,
+    parameters: found.map(({ name }) => name),
+    remedy:
+      `If they do not train in your program, add ${globs.join(' ')}${found.length > 8 ? ' …' : ''}. ${view.fromPyTorch ? `PyTorch's newer exporter says which are buffers: ${wholeExport.dynamo}.` : ''}`.trim(),
+  };
+}
+
+/** A name as one word of a command line. */
+const shellWord = (name: string): string =>
+  /^[\w./:=-]+$/.test(name) ? name : `'${name.replace(/[\p{Cc}\p{Cf}]/gu, '*').replaceAll("'", "'\\''")}'`;
+
 /** B is [directions, 2 × gates × hidden]: input biases first, then recurrent ones. */
 function lacksRecurrentBias(view: View, name: string): boolean {
   const initializer = view.model.graph.initializers.get(name)!;
@@ -334,13 +374,13 @@ function doubleActivation(view: View, loss: LossName | undefined): ExportWarning
   for (let steps = 0; last && transparent.has(last.opType) && steps < view.nodes.length; steps++)
     last = producer.get(last.inputs[0]);
   const affected = last?.opType === 'Softmax' ? 'cross-entropy' : last?.opType === 'Sigmoid' ? 'bce-with-logits' : '';
-  if (!last || affected === '' || (loss !== undefined && loss !== affected)) return undefined;
+  if (!last || affected === '' || loss !== affected) return undefined;
   const activation = last.opType.toLowerCase();
   return {
     code: 'double-activation',
     title: `The model ends in a ${activation}`,
     detail: `The output ${quoteName(output)} comes from ${last.opType}, and the loss ${affected} applies a ${activation} itself, so that it acts twice: loss, gradients and correction are not those of the usual training.`,
     parameters: [],
-    remedy: `Export the model so that it returns logits, without its last ${last.opType}${loss === undefined ? '; with another loss this does no harm' : ''}.`,
+    remedy: `If your training takes the loss of probabilities, use --loss ${affected === 'cross-entropy' ? 'cross-entropy-on-probabilities' : 'bce'}; otherwise export the model so that it returns logits, without its last ${last.opType}.`,
   };
 }

@@ -4,24 +4,91 @@ import type { Model, ValueInfo } from '../onnx/model.ts';
 import { showShape } from '../onnx/shapes.ts';
 import { elementCount, type FloatType, isFloat, type Shape, type Tensor, tensorOf, toFloat } from '../onnx/tensor.ts';
 import { InspectorError, quoteName } from '../shared/errors.ts';
-import { ignoreIndex, type LossName } from './loss.ts';
+import { axisFirst, knownBatchAxes, parseBatchAxes, placeSamples } from './batchAxes.ts';
+import { unscaledBytes } from './dataWarnings.ts';
+import {
+  classesAlong,
+  ignoreIndex,
+  isBinaryCrossEntropy,
+  isCrossEntropy,
+  type LossName,
+  type Reduction,
+  withoutOneHot,
+} from './loss.ts';
 import { nameList } from './parameters.ts';
+import type { Warning } from './warning.ts';
 
 /** An array of the data set that feeds an input of the model. */
 export interface BoundInput {
   readonly info: ValueInfo;
+  /** With the samples on the first axis, where there are any. */
   readonly tensor: Tensor;
   readonly perSample: boolean;
+  /** The axis that counts samples in the model. */
+  readonly axis: number;
+}
+
+/** Where remarks on how model and data were understood are collected. */
+export interface Remarks {
+  readonly notes: string[];
+  readonly warnings: Warning[];
+}
+
+export interface InputOptions {
+  readonly floatType: FloatType;
+  readonly normalisation: Normalisation;
+  /** `NAME=AXIS` for inputs whose samples do not lie on the first axis. */
+  readonly batchAxes: readonly string[];
 }
 
 /** Finds an array for each input of the model: by name, else `x` for the only input that is left. */
 export function matchInputs(
   model: Model,
   dataset: Dataset,
-  floatType: FloatType,
-  normalisation: Normalisation,
-  notes: string[],
+  options: InputOptions,
+  { notes, warnings }: Remarks,
 ): BoundInput[] {
+  const sources = sourcesOf(model, dataset);
+  const x = dataset.arrays.get('x');
+  const labels = labelsOf(model, dataset)?.shape;
+  const rows = labels?.[0];
+  const axes = new Map([...knownBatchAxes(model), ...parseBatchAxes(model, options.batchAxes)]);
+  return model.graph.inputs.map((info): BoundInput => {
+    const source = sources.get(info)!;
+    if (!info.type)
+      throw new InspectorError(
+        `The model's input ${quoteName(info.name)} is of type ${info.typeName}, which is not supported.`,
+        'Inputs must be numeric tensors.',
+      );
+    checkFinite(info.name, source);
+    const axis = axes.get(info.name) ?? axisByLength(info, source, rows);
+    const placed =
+      axis > 0 ? placeSamples(info, source, axis, labels) : { tensor: fitShape(info, source, notes), axis };
+    if (!placed) misfit(info, source);
+    if (placed.note) notes.push(placed.note);
+    const { tensor } = placed;
+    const whole =
+      info.dims?.length === 0 ||
+      (info.dims &&
+        tensor.shape[0] === info.dims[axis] &&
+        x &&
+        source !== x &&
+        tensor.shape[0] !== (rows ?? x.shape[0]));
+    const normalisation = source === x || sources.size === 1 ? options.normalisation : {};
+    const bytes =
+      isFloat(info.type) && !asksToNormalise(normalisation) ? unscaledBytes(model, info.name, source) : undefined;
+    if (bytes) warnings.push(bytes);
+    return {
+      info,
+      tensor: convertInput(info, whole && axis > 0 ? source : tensor, options.floatType, normalisation),
+      perSample: !whole,
+      axis: whole ? 0 : axis,
+    };
+  });
+}
+
+/** The array for each input. Throws an InspectorError that names the inputs without one. */
+function sourcesOf(model: Model, dataset: Dataset): Map<ValueInfo, Tensor> {
   const named = model.graph.inputs.filter(({ name }) => dataset.arrays.has(name));
   const rest = model.graph.inputs.filter(({ name }) => !dataset.arrays.has(name));
   const sources = new Map(named.map((info) => [info, dataset.arrays.get(info.name)!]));
@@ -39,29 +106,21 @@ export function matchInputs(
       `It has ${nameList([...dataset.arrays.keys()])}; arrays feed the inputs of the same name, and "x" the only input that is left. --x-key and --y-key name others.`,
     );
   }
-  return model.graph.inputs.map((info) => {
-    const source = sources.get(info)!;
-    if (!info.type)
-      throw new InspectorError(
-        `The model's input ${quoteName(info.name)} is of type ${info.typeName}, which is not supported.`,
-        'Inputs must be numeric tensors.',
-      );
-    checkFinite(info.name, source);
-    const shaped = fitShape(info, source, notes);
-    const perSample =
-      info.dims?.length !== 0 &&
-      !(info.dims && shaped.shape[0] === info.dims[0] && x && source !== x && shaped.shape[0] !== x.shape[0]);
-    return {
-      info,
-      tensor: convertInput(info, shaped, floatType, source === x || sources.size === 1 ? normalisation : {}),
-      perSample,
-    };
-  });
+  return sources;
 }
 
+/** The only axis that is as long as there are labels, where the first one is not; the first one otherwise. */
+function axisByLength({ dims }: ValueInfo, { shape }: Tensor, rows: number | undefined): number {
+  if (rows === undefined || shape[0] === rows || shape.length !== dims?.length) return 0;
+  const found = shape.flatMap((dim, i) => (dim === rows ? [i] : []));
+  return found.length === 1 ? found[0] : 0;
+}
+
+const asksToNormalise = ({ scale, mean, std }: Normalisation): boolean =>
+  scale !== undefined || mean !== undefined || std !== undefined;
+
 function convertInput(info: ValueInfo, tensor: Tensor, floatType: FloatType, normalisation: Normalisation): Tensor {
-  const asked =
-    normalisation.scale !== undefined || normalisation.mean !== undefined || normalisation.std !== undefined;
+  const asked = asksToNormalise(normalisation);
   if (isFloat(info.type!)) return asked ? normalise(tensor, normalisation, floatType) : toFloat(tensor, floatType);
   if (asked)
     throw new InspectorError(
@@ -101,8 +160,12 @@ function fitShape(info: ValueInfo, tensor: Tensor, notes: string[]): Tensor {
       return { ...tensor, shape: wanted };
     }
   }
+  misfit(info, tensor);
+}
+
+function misfit({ name, dims }: ValueInfo, { shape }: Tensor): never {
   throw new InspectorError(
-    `The model's input ${quoteName(info.name)} has shape ${showShape(dims)}, but the data has ${showShape(tensor.shape)}.`,
+    `The model's input ${quoteName(name)} has shape ${showShape(dims ?? [])}, but the data has ${showShape(shape)}.`,
     'Check the order of the axes and the size of the samples.',
   );
 }
@@ -116,7 +179,7 @@ export function sampleCount(inputs: readonly BoundInput[]): number {
     if (other.tensor.shape[0] !== first.tensor.shape[0]) {
       throw new InspectorError(
         `The inputs differ in length: ${quoteName(first.info.name)} has ${first.tensor.shape[0]} samples, ${quoteName(other.info.name)} has ${other.tensor.shape[0]}.`,
-        'The first axis of every input counts the samples.',
+        'Every input needs as many samples; --batch-axis NAME=1 names an axis other than the first one that counts them.',
       );
     }
   }
@@ -125,7 +188,7 @@ export function sampleCount(inputs: readonly BoundInput[]): number {
 
 /** The batch size that the model's inputs declare. */
 export function fixedBatchOf(inputs: readonly BoundInput[]): number | undefined {
-  const batches = inputs.filter((input) => input.perSample).map(({ info }) => info.dims?.[0]);
+  const batches = inputs.filter((input) => input.perSample).map(({ info, axis }) => info.dims?.[axis]);
   return batches.find((dim) => typeof dim === 'number');
 }
 
@@ -138,29 +201,46 @@ export function labelsOf(model: Model, dataset: Dataset): Tensor | undefined {
   return taken ? undefined : y;
 }
 
-/** Labels in the type of the loss, and the number of positions that the mean is over. */
+/**
+ * The labels with the samples on the first axis. Throws an InspectorError where they are not as many as the samples.
+ *
+ * @param axis the axis of the model's output that counts samples, which labels of the same layout share
+ */
+export function labelsFor(labels: Tensor, samples: number, axis: number): Tensor {
+  if (axis > 0 && labels.shape[axis] === samples) return axisFirst(labels, axis);
+  if (labels.shape[0] === samples) return labels;
+  throw new InspectorError(
+    `The inputs have ${samples} samples, the labels ${labels.shape[0]} (shape ${showShape(labels.shape)}).`,
+    'Every sample needs one label. If another axis than the first one of an input counts samples, name it with --batch-axis NAME=1.',
+  );
+}
+
+/** Labels as a program takes them, and how the loss over them is reduced. */
+export interface Targets {
+  readonly tensor: Tensor;
+  readonly reduction: Reduction;
+}
+
+/** Labels in the type of the loss. Throws an InspectorError for values that the loss cannot take. */
 export function prepareLabels(
   labels: Tensor,
   loss: Exclude<LossName, 'output'>,
   prediction: Shape,
   floatType: FloatType,
-): { tensor: Tensor; total: number } {
-  if (loss !== 'cross-entropy') {
+): Targets {
+  if (!isCrossEntropy(loss)) {
     checkFinite('y', labels);
-    if (loss === 'bce-with-logits') {
-      const values = toFloat(labels, 'float64').data;
-      const bad = values.findIndex((value) => value < 0 || value > 1);
-      if (bad >= 0)
-        throw new InspectorError(
-          `Label ${values[bad]} at element ${bad} (counted from 0) is not between 0 and 1, as bce-with-logits needs.`,
-          'Choose another loss with --loss, or check the labels.',
-        );
-    }
-    return { tensor: toFloat(labels, floatType), total: elementCount(labels.shape) };
+    if (isBinaryCrossEntropy(loss)) checkBetweenZeroAndOne(labels, loss);
+    return { tensor: toFloat(labels, floatType), reduction: { total: elementCount(labels.shape) } };
   }
-  const rest = elementCount(prediction) / prediction[0];
-  const classes = rest / (elementCount(labels.shape) / labels.shape[0]);
-  const tensor = checkLabels(labels, classes, { ignoreIndex });
+  const whole = [labels.shape[0], ...prediction.slice(1)];
+  const axis = classesAlong(whole, labels)!;
+  const classLabels = withoutOneHot(whole, labels);
+  if (elementCount(classLabels.shape) === elementCount(whole)) {
+    const tensor = toFloat(classLabels, floatType);
+    return { tensor, reduction: { total: elementCount(whole) / whole[axis], axis } };
+  }
+  const tensor = checkLabels(classLabels, whole[axis], { ignoreIndex });
   const total = (tensor.data as BigInt64Array).reduce(
     (count, label) => count + (label === BigInt(ignoreIndex) ? 0 : 1),
     0,
@@ -170,5 +250,15 @@ export function prepareLabels(
       'Every label is −100, which means "not labelled".',
       'Give at least one labelled position.',
     );
-  return { tensor, total };
+  return { tensor, reduction: { total, axis } };
+}
+
+function checkBetweenZeroAndOne(labels: Tensor, loss: LossName): void {
+  const values = toFloat(labels, 'float64').data;
+  const bad = values.findIndex((value) => value < 0 || value > 1);
+  if (bad >= 0)
+    throw new InspectorError(
+      `Label ${values[bad]} at element ${bad} (counted from 0) is not between 0 and 1, as ${loss} needs.`,
+      'Choose another loss with --loss, or check the labels.',
+    );
 }

@@ -1,12 +1,38 @@
 import type { GraphBuilder } from '../onnx/builder.ts';
-import type { Value } from '../onnx/graph.ts';
+import type { Node, Value } from '../onnx/graph.ts';
 import { showShape } from '../onnx/shapes.ts';
-import { elementCount, isFloat, type Shape, type Tensor, tensorOf } from '../onnx/tensor.ts';
+import { elementCount, isFloat, numbersOf, type Shape, type Tensor, tensorOf } from '../onnx/tensor.ts';
 import { InspectorError } from '../shared/errors.ts';
 
-/** What is minimised. `output` is the model's own scalar output. */
-export const lossNames = ['cross-entropy', 'mse', 'bce-with-logits', 'output'] as const;
+/**
+ * What is minimised. `cross-entropy` and `bce-with-logits` take logits; `cross-entropy-on-probabilities` and `bce` take what
+ * a softmax or a sigmoid at the end of the model has made of them. `output` is the model's own scalar output.
+ */
+export const lossNames = [
+  'cross-entropy',
+  'cross-entropy-on-probabilities',
+  'mse',
+  'bce-with-logits',
+  'bce',
+  'output',
+] as const;
 export type LossName = (typeof lossNames)[number];
+
+export const isCrossEntropy = (loss: LossName): boolean =>
+  loss === 'cross-entropy' || loss === 'cross-entropy-on-probabilities';
+export const isBinaryCrossEntropy = (loss: LossName): boolean => loss === 'bce' || loss === 'bce-with-logits';
+
+/** What the model's output is, going by the operator that makes it. */
+export type Ending = 'softmax' | 'sigmoid' | undefined;
+
+/** Operators that move numbers and leave them as they are; the logarithm may as well be taken before them. */
+const moving: ReadonlySet<string> = new Set(['Identity', 'Reshape', 'Transpose', 'Cast']);
+
+export function endingOf(prediction: Value): Ending {
+  let { node } = prediction;
+  while (node && moving.has(node.opType) && node.inputs[0]) node = node.inputs[0].node;
+  return node?.opType === 'Softmax' ? 'softmax' : node?.opType === 'Sigmoid' ? 'sigmoid' : undefined;
+}
 
 /** Label of positions that do not count, as in PyTorch. */
 export const ignoreIndex = -100;
@@ -23,19 +49,57 @@ export function classAxis(prediction: Shape, labels: Shape): number | undefined 
   return undefined;
 }
 
+/** Labels of the shape of the predictions that are a probability for each class, along the axis of the classes. */
+function probabilityAxis(prediction: Shape, labels: Tensor): number | undefined {
+  if (!equal(prediction, labels.shape)) return undefined;
+  const values = numbersOf(labels);
+  return [prediction.length - 1, 1].find((axis) => {
+    if (axis <= 0 || prediction[axis] < 2) return false;
+    const inner = elementCount(prediction.slice(axis + 1));
+    const sums = new Float64Array(values.length / prediction[axis]);
+    for (let i = 0; i < values.length; i++) {
+      if (!(values[i] >= 0)) return false;
+      sums[Math.floor(i / (inner * prediction[axis])) * inner + (i % inner)] += values[i];
+    }
+    return sums.every((sum) => Math.abs(sum - 1) < 1e-4);
+  });
+}
+
+/**
+ * One class label for each position in place of one-hot rows of the shape of the predictions; other labels as they are.
+ */
+export function withoutOneHot(prediction: Shape, labels: Tensor): Tensor {
+  const axis = probabilityAxis(prediction, labels);
+  const values = numbersOf(labels);
+  if (axis === undefined || !values.every((value) => value === 0 || value === 1)) return labels;
+  const classes = prediction[axis];
+  const inner = elementCount(prediction.slice(axis + 1));
+  const shape = prediction.filter((_, i) => i !== axis);
+  const chosen = Array.from({ length: values.length / classes }, (_, position) => {
+    const start = Math.floor(position / inner) * classes * inner + (position % inner);
+    for (let k = 0; k < classes; k++) if (values[start + k * inner] === 1) return k;
+    return 0;
+  });
+  return tensorOf('int64', shape, chosen);
+}
+
 /** The losses that fit a prediction of shape [N, …] and the labels, in order of preference. */
-export function fittingLosses(prediction: Shape, labels: Tensor | undefined): LossName[] {
+export function fittingLosses(prediction: Shape, labels: Tensor | undefined, ending?: Ending): LossName[] {
+  const crossEntropy: LossName = ending === 'softmax' ? 'cross-entropy-on-probabilities' : 'cross-entropy';
   const scalar = elementCount(prediction) === 1 && prediction.length <= 1;
   if (!labels) return scalar ? ['output'] : [];
   const fits: LossName[] = [];
   const sameShape = equal(withoutUnits(prediction), withoutUnits(labels.shape));
   const axis = classAxis(prediction, labels.shape);
   const integers = !isFloat(labels.type) || (labels.data as Float64Array).every(Number.isInteger);
-  if (!isFloat(labels.type) && axis !== undefined && prediction[axis] > 1) return ['cross-entropy'];
-  if (axis !== undefined && prediction[axis] > 1 && integers && !sameShape) fits.push('cross-entropy');
+  if (!isFloat(labels.type) && axis !== undefined && prediction[axis] > 1) return [crossEntropy];
+  if (axis !== undefined && prediction[axis] > 1 && integers && !sameShape) fits.push(crossEntropy);
   if (sameShape) {
     const binary = Array.from(labels.data as ArrayLike<number | bigint>, Number).every((y) => y === 0 || y === 1);
-    if (binary) fits.push('bce-with-logits');
+    const shared = ending === 'sigmoid' ? undefined : probabilityAxis(prediction, labels);
+    if (shared !== undefined && ending === 'softmax') return [crossEntropy];
+    if (shared !== undefined) fits.push(crossEntropy);
+    if (binary && ending !== 'softmax') fits.push(ending === 'sigmoid' ? 'bce' : 'bce-with-logits');
     if (isFloat(labels.type)) fits.push('mse');
   }
   // A number for the whole batch is a loss already, which needs no labels.
@@ -46,12 +110,13 @@ export function fittingLosses(prediction: Shape, labels: Tensor | undefined): Lo
  * The loss to use: the one asked for, or the only one that fits. Throws an InspectorError that says what does fit.
  *
  * @param batch size of first axes that messages call N
+ * @param ending what the model ends in
  */
 export function chooseLoss(
   asked: LossName | undefined,
   prediction: Shape,
   labels: Tensor | undefined,
-  batch?: number,
+  { batch, ending }: { batch?: number; ending?: Ending } = {},
 ): LossName {
   const show = (shape: Shape) =>
     showShape(shape[0] === batch && batch !== undefined ? ['N', ...shape.slice(1)] : shape);
@@ -62,22 +127,22 @@ export function chooseLoss(
       asked === 'output'
         ? scalar
         : labels !== undefined &&
-          (asked === 'cross-entropy'
-            ? classAxis(prediction, labels.shape) !== undefined
+          (isCrossEntropy(asked)
+            ? classesAlong(prediction, labels) !== undefined
             : equal(withoutUnits(prediction), withoutUnits(labels.shape)));
     if (possible) return asked;
-    const needs = {
-      output: 'a scalar output',
-      'cross-entropy': 'predictions [N, C] with labels [N] (or [N, T, C] with [N, T])',
-      mse: 'labels of the shape of the predictions',
-      'bce-with-logits': 'labels of the shape of the predictions',
-    };
+    const needs =
+      asked === 'output'
+        ? 'a scalar output'
+        : isCrossEntropy(asked)
+          ? 'predictions [N, C] with labels [N] (or [N, T, C] with [N, T]), or with one-hot labels [N, C]'
+          : 'labels of the shape of the predictions';
     throw new InspectorError(
-      `The loss ${asked} needs ${needs[asked]}; ${shapes}.`,
+      `The loss ${asked} needs ${needs}; ${shapes}.`,
       'Choose another loss with --loss, or check the data.',
     );
   }
-  const fits = fittingLosses(prediction, labels);
+  const fits = fittingLosses(prediction, labels, ending);
   if (fits.length === 1) return fits[0];
   if (fits.length === 0)
     throw new InspectorError(
@@ -92,40 +157,90 @@ export function chooseLoss(
   );
 }
 
+/** The axis of the classes of a cross-entropy; undefined where the labels fit none. */
+export const classesAlong = (prediction: Shape, labels: Tensor): number | undefined =>
+  classAxis(prediction, labels.shape) ?? probabilityAxis(prediction, labels);
+
+/** How a part of the loss is weighted and laid out. */
+export interface Reduction {
+  /** Number of positions that count over the whole data set (cross-entropy: labelled ones; mse and bce: elements). */
+  readonly total: number;
+  /** The axis of the classes, for cross-entropy. */
+  readonly axis?: number;
+}
+
 /**
  * Emits the part of the loss that a chunk contributes, as a float64 scalar: the sum over its positions divided by the count
  * over the whole data set, so that the parts of all chunks add up to the mean.
- *
- * @param total number of positions that count (cross-entropy: labelled ones; mse and bce: elements)
  */
 export function emitLoss(
   b: GraphBuilder,
   loss: Exclude<LossName, 'output'>,
   prediction: Value,
   labels: Value,
-  total: number,
+  { total, axis = 1 }: Reduction,
 ): Value {
-  const each = emitters[loss](b, prediction, labels);
+  const each = emitters[loss](b, prediction, labels, axis);
   return b.affine(b.reduceSum(b.cast(each, 'float64')), 1 / total);
 }
 
-const emitters: Record<Exclude<LossName, 'output'>, (b: GraphBuilder, prediction: Value, labels: Value) => Value> = {
-  // −log softmax(z)[label]; positions without a label match no class and so contribute 0
-  'cross-entropy': (b, z, labels) => {
-    const axis = classAxis(z.shape, labels.shape)!;
-    const spread = b.reshape(labels, z.shape.with(axis, 1));
-    const classes = tensorOf(
-      labels.type,
-      z.shape.map((dim, i) => (i === axis ? dim : 1)),
-      Array.from({ length: z.shape[axis] }, (_, i) => i),
-    );
-    const chosen = b.where(b.equal(spread, b.constant(classes)), b.logSoftmax(z, axis), b.number(0, z));
-    return b.neg(b.reduceSum(chosen, [axis]));
-  },
+type Emitter = (b: GraphBuilder, prediction: Value, labels: Value, axis: number) => Value;
+
+const emitters: Record<Exclude<LossName, 'output'>, Emitter> = {
+  'cross-entropy': (b, z, labels, axis) => negativeLogLikelihood(b, b.logSoftmax(z, axis), labels, axis),
+  'cross-entropy-on-probabilities': (b, p, labels, axis) =>
+    negativeLogLikelihood(b, beforeMoving(b, p, logOfSoftmax) ?? b.log(p), labels, axis),
   mse: (b, z, labels) => {
     const error = b.sub(z, b.reshape(labels, z.shape));
     return b.mul(error, error);
   },
   // log(1 + e^z) − y·z
   'bce-with-logits': (b, z, labels) => b.sub(b.softplus(z), b.mul(b.reshape(labels, z.shape), z)),
+  // −y·log p − (1 − y)·log(1 − p), where a factor of 0 wins over the logarithm of 0
+  bce: (b, p, labels, axis) => {
+    const z = beforeMoving(b, p, logitOfSigmoid);
+    if (z) return emitters['bce-with-logits'](b, z, labels, axis);
+    const y = b.reshape(labels, p.shape);
+    const weighted = (weight: Value, q: Value) =>
+      b.mul(weight, b.log(b.where(b.equal(weight, b.number(0, weight)), b.number(1, q), q)));
+    return b.neg(b.add(weighted(y, p), weighted(b.oneMinus(y), b.oneMinus(p))));
+  },
 };
+
+/** −Σ y·log p over the classes. Labels of one number for each position choose a class; −100 matches none and gives 0. */
+function negativeLogLikelihood(b: GraphBuilder, logs: Value, labels: Value, axis: number): Value {
+  if (equal(labels.shape, logs.shape)) return b.neg(b.reduceSum(b.mul(labels, logs), [axis]));
+  const spread = b.reshape(labels, logs.shape.with(axis, 1));
+  const classes = tensorOf(
+    labels.type,
+    logs.shape.map((dim, i) => (i === axis ? dim : 1)),
+    Array.from({ length: logs.shape[axis] }, (_, i) => i),
+  );
+  const chosen = b.where(b.equal(spread, b.constant(classes)), logs, b.number(0, logs));
+  return b.neg(b.reduceSum(chosen, [axis]));
+}
+
+// Logarithms of probabilities are taken from the logits behind them, which cannot underflow.
+const logOfSoftmax = (b: GraphBuilder, { opType, inputs: [x], attributes }: Node): Value | undefined =>
+  opType === 'Softmax' ? b.logSoftmax(x!, attributes.axis as number) : undefined;
+const logitOfSigmoid = (_: GraphBuilder, { opType, inputs: [x] }: Node): Value | undefined =>
+  opType === 'Sigmoid' ? x : undefined;
+
+/** What `replace` makes of the node behind `value`, moved as the value has been moved. */
+function beforeMoving(
+  b: GraphBuilder,
+  value: Value,
+  replace: (b: GraphBuilder, node: Node) => Value | undefined,
+): Value | undefined {
+  const moves: Node[] = [];
+  let { node } = value;
+  for (; node && moving.has(node.opType) && node.inputs[0]; node = node.inputs[0].node) moves.push(node);
+  const start = node && replace(b, node);
+  return (
+    start &&
+    moves.reduceRight(
+      (x, move) => b.emit(move.opType as 'Cast', [x, ...move.inputs.slice(1)], move.attributes)[0],
+      start,
+    )
+  );
+}

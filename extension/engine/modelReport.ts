@@ -1,11 +1,14 @@
 import { GraphBuilder } from '../onnx/builder.ts';
-import { type Blocker, instantiate, type Operators } from '../onnx/instantiate.ts';
+import type { Value } from '../onnx/graph.ts';
+import { type Blocker, instantiate, isControlFlow } from '../onnx/instantiate.ts';
 import { isDefaultDomain, type Model } from '../onnx/model.ts';
+import type { Operators } from '../onnx/operator.ts';
 import { elementCount, type Shape } from '../onnx/tensor.ts';
 import { type ExportWarning, exportWarnings } from './exportWarnings.ts';
-import { fittingLosses } from './loss.ts';
+import { withoutSecondBias } from './kerasBias.ts';
+import { endingOf, fittingLosses } from './loss.ts';
 import { type ParameterFilter, parameterCandidates } from './parameters.ts';
-import { nativeFloat, reaching } from './problem.ts';
+import { nativeFloat, reaching } from './trial.ts';
 
 /** What a model is, before any data. */
 export interface ModelReport {
@@ -40,7 +43,8 @@ export interface ModelReport {
 const assumedSize = 2;
 
 /** Builds the model once with small sizes for what is not fixed, and reports what came of it. */
-export function inspectModel(model: Model, operators: Operators, filter: ParameterFilter): ModelReport {
+export function inspectModel(original: Model, operators: Operators, filter: ParameterFilter): ModelReport {
+  const { model } = withoutSecondBias(original);
   const floatType = nativeFloat(model);
   const { candidates, choices } = parameterCandidates(model, filter);
   const b = new GraphBuilder();
@@ -99,19 +103,21 @@ export function inspectModel(model: Model, operators: Operators, filter: Paramet
     operators: [...counts]
       .map(([op, { count, supported }]) => ({ op, count, supported }))
       .sort((x, y) => y.count - x.count),
-    losses: [...new Set([...outputs.values()].flatMap(({ shape }) => candidateLosses(shape)))],
+    losses: [...new Set([...outputs.values()].flatMap(candidateLosses))],
     blockers,
     warnings: exportWarnings(model),
   };
 }
 
 const isSupported = (operators: Operators, opType: string): boolean =>
-  opType === 'If' || (operators.has(opType) && operators.get(opType)!.refusal === undefined);
+  isControlFlow({ opType, domain: '' }) || (operators.has(opType) && operators.get(opType)!.refusal === undefined);
 
-/** What could be minimised, going by the shape of the output alone. */
-function candidateLosses(shape: Shape): string[] {
+/** What could be minimised, going by the output alone. */
+function candidateLosses(output: Value): string[] {
+  const { shape } = output;
   if (fittingLosses(shape, undefined).length > 0) return ['output'];
-  return shape.length >= 2 && shape.at(-1)! > 1
-    ? ['cross-entropy', 'mse', 'bce-with-logits']
-    : ['mse', 'bce-with-logits'];
+  const ending = endingOf(output);
+  const binary = ending === 'sigmoid' ? 'bce' : 'bce-with-logits';
+  const classes = ending === 'softmax' ? 'cross-entropy-on-probabilities' : 'cross-entropy';
+  return shape.length >= 2 && shape.at(-1)! > 1 ? [classes, 'mse', binary] : ['mse', binary];
 }

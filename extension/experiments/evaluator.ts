@@ -1,5 +1,5 @@
 import { lower } from '../autodiff/lowering/index.ts';
-import { classAxis } from '../engine/loss.ts';
+import { classAxis, isBinaryCrossEntropy, isCrossEntropy } from '../engine/loss.ts';
 import { labelFeed, type Problem } from '../engine/problem.ts';
 import { type Device, Session } from '../engine/session.ts';
 import { GraphBuilder } from '../onnx/builder.ts';
@@ -104,12 +104,16 @@ function rightAnswers({ loss }: Problem, prediction: Tensor, labels: Tensor | un
   const none = { right: 0, counted: 0 };
   if (!labels) return none;
   const z = prediction.data as Float64Array;
-  if (loss === 'bce-with-logits') {
+  if (isBinaryCrossEntropy(loss)) {
+    const threshold = loss === 'bce' ? 0.5 : 0;
     const y = labels.data as Float64Array;
-    return { right: z.reduce((sum, value, i) => sum + (value > 0 === y[i] > 0.5 ? 1 : 0), 0), counted: z.length };
+    return {
+      right: z.reduce((sum, value, i) => sum + (value > threshold === y[i] > 0.5 ? 1 : 0), 0),
+      counted: z.length,
+    };
   }
-  if (loss !== 'cross-entropy') return none;
-  const axis = classAxis(prediction.shape, labels.shape)!;
+  const axis = isCrossEntropy(loss) ? classAxis(prediction.shape, labels.shape) : undefined;
+  if (axis === undefined) return none;
   const classes = prediction.shape[axis];
   const inner = elementCount(prediction.shape.slice(axis + 1));
   let right = 0;

@@ -52,6 +52,7 @@ export async function readSubject(request: InspectRequest): Promise<Subject> {
     filter: request,
     normalisation: { scale: request.scale, mean: request.mean, std: request.std },
     batchStatistics: request.batchStatistics,
+    batchAxes: request.batchAxes,
   };
   const problem = createProblem(model, dataset, options);
   return {
@@ -119,7 +120,7 @@ export async function runHeader(
     tensors: problem.layout.segments.map(({ name, shape }) => ({ name, shape })),
     notTrained: problem.choices.filter(({ trained }) => !trained).map(({ name, reason }) => ({ name, reason })),
     notes,
-    warnings: exportWarnings(model, problem.loss),
+    warnings: [...problem.warnings, ...exportWarnings(model, problem.loss)],
   };
 }
 

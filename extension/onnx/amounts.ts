@@ -1,5 +1,6 @@
 import type { Value } from './graph.ts';
 import type { ModelNode } from './model.ts';
+import { RefusedUse } from './refusal.ts';
 
 /** Largest window and padding of one axis. */
 const window = 2 ** 14;
@@ -38,5 +39,5 @@ export function checkAmounts(node: ModelNode, inputs: readonly (Value | undefine
 
 function refuse(amounts: readonly number[], limit: number, what: string): void {
   const large = amounts.find((amount) => !(Math.abs(amount) <= limit));
-  if (large !== undefined) throw new Error(`its ${what} holds ${large}; at most ${limit} is supported`);
+  if (large !== undefined) throw new RefusedUse(`its ${what} holds ${large}; at most ${limit} is supported`);
 }

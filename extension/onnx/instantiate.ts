@@ -2,137 +2,30 @@ import { quoteName } from '../shared/errors.ts';
 import { checkAmounts } from './amounts.ts';
 import type { GraphBuilder } from './builder.ts';
 import type { Value } from './graph.ts';
-import { type Attribute, isDefaultDomain, labelOf, type Model, type ModelGraph, type ModelNode } from './model.ts';
-import { constantInts } from './shapes.ts';
-import type { ElementType, FloatType } from './tensor.ts';
-import { isFloat, type Tensor, toFloat } from './tensor.ts';
+import { Unroller } from './loops.ts';
+import {
+  type Attribute,
+  isDefaultDomain,
+  labelOf,
+  type Model,
+  type ModelFunction,
+  type ModelGraph,
+  type ModelNode,
+} from './model.ts';
+import { type InstanceOptions, type Item, type Items, OperatorCall, type Operators, Sequence } from './operator.ts';
+import { RefusedUse } from './refusal.ts';
+import { type FloatType, isFloat, toFloat } from './tensor.ts';
 import { deepestNesting, inOrder } from './validate.ts';
 
-/** Choices about what a model computes that its file leaves open. */
-export interface InstanceOptions {
-  /** BatchNormalization in inference form takes mean and variance from the batch instead of its running statistics. */
-  readonly batchStatistics?: boolean;
-}
-
-/** A sequence of tensors. Its length is always known, so it is kept beside the graph and never enters it. */
-export class Sequence {
-  constructor(readonly items: readonly Value[]) {}
-}
-type Item = Value | Sequence;
-
-/** One use of an operator in a user's model, with everything an operator's definition needs. */
-export class OperatorCall {
-  constructor(
-    readonly node: ModelNode,
-    /** Version of the operator set of the node's domain. */
-    readonly opset: number,
-    readonly inputs: readonly (Value | undefined)[],
-    /** Type in which floating-point values are computed, whatever the file says. */
-    readonly floatType: FloatType,
-    readonly options: InstanceOptions = {},
-    private readonly sequences: ReadonlyMap<number, Sequence> = new Map(),
-  ) {}
-
-  get opType(): string {
-    return this.node.opType;
-  }
-
-  /** An input that must be there. */
-  input(index: number): Value {
-    const value = this.inputs[index];
-    if (!value) throw new Error(`input ${index} is ${this.sequences.has(index) ? 'a sequence' : 'missing'}`);
-    return value;
-  }
-
-  /** The tensors of an input that is a sequence. */
-  sequence(index: number): readonly Value[] {
-    const found = this.sequences.get(index);
-    if (!found) throw new Error(`input ${index} is no sequence`);
-    return found.items;
-  }
-
-  has(name: string): boolean {
-    return this.node.attributes.has(name);
-  }
-
-  int(name: string, fallback?: number): number {
-    return this.attribute(name, 'int', fallback);
-  }
-  float(name: string, fallback?: number): number {
-    const found = this.node.attributes.get(name);
-    return found?.kind === 'int' ? found.value : this.attribute(name, 'float', fallback);
-  }
-  string(name: string, fallback?: string): string {
-    return this.attribute(name, 'string', fallback);
-  }
-  ints(name: string, fallback?: readonly number[]): readonly number[] {
-    return this.attribute(name, 'ints', fallback);
-  }
-  floats(name: string, fallback?: readonly number[]): readonly number[] {
-    return this.attribute(name, 'floats', fallback);
-  }
-  strings(name: string, fallback?: readonly string[]): readonly string[] {
-    return this.attribute(name, 'strings', fallback);
-  }
-  tensor(name: string): Tensor {
-    const found = this.node.attributes.get(name);
-    if (found?.kind !== 'tensor') throw new Error(`attribute ${quoteName(name)} is missing`);
-    if (found.value.unsupported) throw new Error(`attribute ${quoteName(name)}: ${found.value.unsupported}`);
-    return found.value.read();
-  }
-
-  /** The integers of an input that must not depend on data. */
-  constantInts(index: number): number[] {
-    return constantInts(this.inputs[index], `input ${index} (${quoteName(this.node.inputs[index] ?? '')})`);
-  }
-
-  /** The type that a value of a file's type has here. */
-  localType(type: ElementType): ElementType {
-    return isFloat(type) ? this.floatType : type;
-  }
-
-  private attribute<K extends Attribute['kind'], T>(name: string, kind: K, fallback: T | undefined): T {
-    const found = this.node.attributes.get(name);
-    if (!found) {
-      if (fallback === undefined) throw new Error(`attribute ${quoteName(name)} is missing`);
-      return fallback;
-    }
-    if (found.kind !== kind) throw new Error(`attribute ${quoteName(name)} is a ${found.kind}, not a ${kind}`);
-    return found.value as T;
-  }
-}
-
-type Items = Item | readonly (Item | undefined)[];
-/** Emits an operator in terms of primitives. Throws an Error that says why where this use of it is not supported. */
-export interface Operator {
-  (b: GraphBuilder, call: OperatorCall): Items;
-  /** Why no use of it is supported, where that is so. */
-  readonly refusal?: string;
-}
-/** Why a use of an operator is refused, with outputs of the right shapes, so that what follows can be checked too. */
-export class RefusedUse extends Error {
-  constructor(
-    reason: string,
-    readonly outputs: Items,
-  ) {
-    super(reason);
-  }
-}
-/** Definitions by operator name of the default domain. */
-export type Operators = ReadonlyMap<string, Operator>;
-
-/** Names that a list of nodes may use without computing them. */
-interface Surroundings {
-  get(name: string): Item | undefined;
-  /** Why `get` gives nothing; undefined where that has been reported already. */
-  lacking(name: string): string | undefined;
-}
-
-const nothing: Surroundings = { get: () => undefined, lacking: () => 'it is computed nowhere' };
-const blocked: Surroundings = { get: () => undefined, lacking: () => undefined };
+/**
+ * Why a node cannot be built: its operator is not known, the operator or this use of it is not supported, the data of one
+ * of its inputs cannot be read, or the node and its inputs do not fit each other.
+ */
+export type BlockerKind = 'unknown operator' | 'unsupported' | 'unreadable' | 'misfit';
 
 /** A node that cannot be built. */
 export interface Blocker {
+  readonly kind: BlockerKind;
   readonly label: string;
   readonly opType: string;
   readonly domain: string;
@@ -155,15 +48,69 @@ export interface Instance {
   readonly blockers: readonly Blocker[];
 }
 
+/** Operators with bodies, which are written out. */
+const controlFlow: ReadonlySet<string> = new Set(['If', 'Loop', 'Scan']);
+export const isControlFlow = ({ domain, opType }: Pick<ModelNode, 'domain' | 'opType'>): boolean =>
+  isDefaultDomain(domain) && controlFlow.has(opType);
+
 /**
  * Builds a model's graph into `b`, each node through its definition in `operators`. Nodes that cannot be built are
  * collected, and what depends on them is left out, so that one pass finds them all.
  */
 export function instantiate(b: GraphBuilder, model: Model, operators: Operators, bindings: Bindings): Instance {
-  const blockers: Blocker[] = [];
-  const scope = new Map<string, Item | undefined>([...bindings.inputs, ...bindings.parameters]);
+  const instantiation = new Instantiation(b, model, operators, bindings);
+  const outputs = instantiation.run();
+  b.origin = undefined;
+  return { outputs, blockers: instantiation.blockers };
+}
+
+/** Names that a list of nodes may use without computing them. */
+interface Surroundings {
+  get(name: string): Item | undefined;
+  /** Why `get` gives nothing; undefined where that has been reported already. */
+  lacking(name: string): string | undefined;
+}
+
+const nothing: Surroundings = { get: () => undefined, lacking: () => 'it is computed nowhere' };
+const blocked: Surroundings = { get: () => undefined, lacking: () => undefined };
+
+/** Where a list of nodes is built. */
+interface Frame {
+  /** What has been computed; undefined stands for what a blocked node would have. */
+  readonly values: Map<string, Item | undefined>;
+  readonly outer: Surroundings;
+  readonly opsets: ReadonlyMap<string, number>;
+  /** Labels of the nodes around, for messages. */
+  readonly path: string;
+  readonly depth: number;
+}
+
+class Instantiation {
+  readonly blockers: Blocker[] = [];
+  private readonly unroller = new Unroller();
+
+  constructor(
+    private readonly b: GraphBuilder,
+    private readonly model: Model,
+    private readonly operators: Operators,
+    private readonly bindings: Bindings,
+  ) {}
+
+  run(): Map<string, Value> {
+    const { graph, opsets } = this.model;
+    const values = new Map<string, Item | undefined>([...this.bindings.inputs, ...this.bindings.parameters]);
+    const outer = this.initializersOf(graph);
+    this.build(graph.nodes, { values, outer, opsets, path: '', depth: 0 });
+    const outputs = new Map<string, Value>();
+    for (const { name } of graph.outputs) {
+      const item = values.has(name) ? values.get(name) : outer.get(name);
+      if (item && !(item instanceof Sequence)) outputs.set(name, item);
+    }
+    return outputs;
+  }
+
   /** The initializers of a graph as constants, each made when it is first used. */
-  const initializersOf = ({ initializers }: ModelGraph): Surroundings => {
+  private initializersOf({ initializers }: ModelGraph): Surroundings {
     const constants = new Map<string, Value>();
     return {
       lacking: (name) => (initializers.has(name) ? initializers.get(name)!.unsupported : 'it is computed nowhere'),
@@ -171,126 +118,154 @@ export function instantiate(b: GraphBuilder, model: Model, operators: Operators,
         const source = initializers.get(name);
         if (!source || source.unsupported || constants.has(name)) return constants.get(name);
         const tensor = source.read();
-        const value = b.constant(isFloat(tensor.type) ? toFloat(tensor, bindings.floatType) : tensor);
+        const value = this.b.constant(isFloat(tensor.type) ? toFloat(tensor, this.bindings.floatType) : tensor);
         constants.set(name, value);
         return value;
       },
     };
-  };
-  const own = initializersOf(model.graph);
-
-  const run = (
-    nodes: readonly ModelNode[],
-    values: Map<string, Item | undefined>,
-    outer: Surroundings,
-    opsets: ReadonlyMap<string, number>,
-    path: string,
-    depth: number,
-  ): void => {
-    for (const node of inOrder(nodes)) {
-      const label = path + labelOf(node);
-      const opset = opsets.get(node.domain) ?? (isDefaultDomain(node.domain) ? (model.opsets.get('') ?? 0) : 0);
-      const block = (reason: string) => {
-        blockers.push({ label, opType: node.opType, domain: node.domain, opset, reason });
-        for (const name of node.outputs) values.set(name, undefined);
-      };
-      const items: (Item | undefined)[] = [];
-      let reachable = true;
-      for (const name of node.inputs) {
-        const item = name === '' ? undefined : values.has(name) ? values.get(name) : outer.get(name);
-        if (name !== '' && !item) {
-          const reason = values.has(name) ? undefined : outer.lacking(name);
-          if (reason) block(`its input ${quoteName(name)}: ${reason}`);
-          reachable = false;
-          break;
-        }
-        items.push(item);
-      }
-      const local = model.functions.get(`${node.domain}:${node.opType}`);
-      const operator = isDefaultDomain(node.domain) ? operators.get(node.opType) : undefined;
-      const assign = (result: Items) => {
-        const outputs = Array.isArray(result) ? (result as readonly (Item | undefined)[]) : [result as Item];
-        node.outputs.forEach((name, i) => {
-          if (name !== '' && outputs[i]) values.set(name, outputs[i]);
-        });
-      };
-      /** Why no use of it can be built, whatever its inputs are. */
-      const refusal = (): string | undefined => {
-        if (operator) return operator.refusal;
-        if (!isDefaultDomain(node.domain)) return local ? undefined : 'unknown domain';
-        return local || node.opType === 'If' ? undefined : 'operator not supported';
-      };
-      if (!reachable) {
-        const reason = refusal();
-        if (reason) block(reason);
-        for (const name of node.outputs) if (!values.has(name)) values.set(name, undefined);
-        continue;
-      }
-      try {
-        b.origin = label;
-        if (local && !operator) {
-          if (depth >= deepestNesting) throw new Error('its definition nests too deeply');
-          const inner = new Map<string, Item | undefined>();
-          const omitted = new Set<string>();
-          local.inputs.forEach((name, i) => {
-            if (items[i]) inner.set(name, items[i]);
-            else omitted.add(name);
-          });
-          const body = local.nodes.map((member) => bodyNode(member, node, local.defaults, omitted));
-          run(body, inner, nothing, local.opsets, `${label}/`, depth + 1);
-          node.outputs.forEach((name, i) => {
-            values.set(name, inner.get(local.outputs[i]));
-          });
-          continue;
-        }
-        if (isDefaultDomain(node.domain) && node.opType === 'If') {
-          if (depth >= deepestNesting) throw new Error('its branches nest too deeply');
-          const branch = takenBranch(node, items[0]);
-          const inner = new Map<string, Item | undefined>();
-          const local = initializersOf(branch);
-          const around: Surroundings = {
-            lacking: (name) =>
-              (branch.initializers.has(name) ? local : values.has(name) ? blocked : outer).lacking(name),
-            get: (name) => (branch.initializers.has(name) ? local : values.has(name) ? values : outer).get(name),
-          };
-          run(branch.nodes, inner, around, opsets, `${label}/`, depth + 1);
-          node.outputs.forEach((name, i) => {
-            const source = branch.outputs[i]?.name ?? '';
-            values.set(name, inner.has(source) ? inner.get(source) : around.get(source));
-          });
-          continue;
-        }
-        if (!operator) {
-          block(refusal()!);
-          continue;
-        }
-        const inputs = items.map((item) => (item instanceof Sequence ? undefined : item));
-        const sequences = new Map(
-          items.flatMap((item, i): [number, Sequence][] => (item instanceof Sequence ? [[i, item]] : [])),
-        );
-        checkAmounts(node, inputs);
-        const call = new OperatorCall(node, opset, inputs, bindings.floatType, bindings.options, sequences);
-        assign(operator(b, call));
-      } catch (error) {
-        block((error as Error).message.replace(/\.$/, ''));
-        if (error instanceof RefusedUse) assign(error.outputs);
-      }
-    }
-  };
-  run(model.graph.nodes, scope, own, model.opsets, '', 0);
-  b.origin = undefined;
-  const outputs = new Map<string, Value>();
-  for (const { name } of model.graph.outputs) {
-    const item = scope.has(name) ? scope.get(name) : own.get(name);
-    if (item && !(item instanceof Sequence)) outputs.set(name, item);
   }
-  return { outputs, blockers };
+
+  private build(nodes: readonly ModelNode[], frame: Frame): void {
+    for (const node of inOrder(nodes)) this.buildNode(node, frame);
+  }
+
+  private buildNode(node: ModelNode, frame: Frame): void {
+    const items = this.inputsOf(node, frame);
+    if (!items) {
+      const refused = this.refusalOf(node);
+      if (refused) this.block(node, frame, ...refused);
+      for (const name of node.outputs) if (!frame.values.has(name)) frame.values.set(name, undefined);
+      return;
+    }
+    try {
+      this.b.origin = frame.path + labelOf(node);
+      assign(node, frame, this.outputsOf(node, items, frame));
+    } catch (error) {
+      const refused = this.refusalOf(node) !== undefined || error instanceof RefusedUse;
+      this.block(node, frame, refused ? 'unsupported' : 'misfit', (error as Error).message.replace(/\.$/, ''));
+      if (error instanceof RefusedUse && error.outputs !== undefined) assign(node, frame, error.outputs as Items);
+    }
+  }
+
+  /** The inputs of a node; undefined where one of them is missing, which is reported unless it was before. */
+  private inputsOf(node: ModelNode, frame: Frame): (Item | undefined)[] | undefined {
+    const items: (Item | undefined)[] = [];
+    for (const name of node.inputs) {
+      const item = name === '' ? undefined : frame.values.has(name) ? frame.values.get(name) : frame.outer.get(name);
+      if (name !== '' && !item) {
+        const reason = frame.values.has(name) ? undefined : frame.outer.lacking(name);
+        if (reason) this.block(node, frame, 'unreadable', `its input ${quoteName(name)}: ${reason}`);
+        return undefined;
+      }
+      items.push(item);
+    }
+    return items;
+  }
+
+  private functionOf = ({ domain, opType }: ModelNode): ModelFunction | undefined =>
+    this.model.functions.get(`${domain}:${opType}`);
+
+  /** Why no use of a node's operator can be built, whatever its inputs are. */
+  private refusalOf(node: ModelNode): [BlockerKind, string] | undefined {
+    const operator = isDefaultDomain(node.domain) ? this.operators.get(node.opType) : undefined;
+    if (operator) return operator.refusal === undefined ? undefined : ['unsupported', operator.refusal];
+    if (this.functionOf(node) || isControlFlow(node)) return undefined;
+    return ['unknown operator', isDefaultDomain(node.domain) ? 'operator not supported' : 'unknown domain'];
+  }
+
+  private block(node: ModelNode, frame: Frame, kind: BlockerKind, reason: string): void {
+    const { opType, domain } = node;
+    this.blockers.push({
+      kind,
+      label: frame.path + labelOf(node),
+      opType,
+      domain,
+      opset: this.opsetOf(node, frame),
+      reason,
+    });
+    for (const name of node.outputs) frame.values.set(name, undefined);
+  }
+
+  private opsetOf({ domain }: ModelNode, { opsets }: Frame): number {
+    return opsets.get(domain) ?? (isDefaultDomain(domain) ? (this.model.opsets.get('') ?? 0) : 0);
+  }
+
+  private outputsOf(node: ModelNode, items: readonly (Item | undefined)[], frame: Frame): Items {
+    const operator = isDefaultDomain(node.domain) ? this.operators.get(node.opType) : undefined;
+    const inputs = items.map((item) => (item instanceof Sequence ? undefined : item));
+    if (operator) {
+      const sequences = new Map(
+        items.flatMap((item, i): [number, Sequence][] => (item instanceof Sequence ? [[i, item]] : [])),
+      );
+      checkAmounts(node, inputs);
+      const { floatType, options } = this.bindings;
+      return operator(this.b, new OperatorCall(node, this.opsetOf(node, frame), inputs, floatType, options, sequences));
+    }
+    const called = this.functionOf(node);
+    if (called) return this.call(called, node, items, frame);
+    if (!isControlFlow(node)) {
+      const [kind, reason] = this.refusalOf(node)!;
+      this.block(node, frame, kind, reason);
+      return [];
+    }
+    const runBody = (body: ModelGraph, bound: ReadonlyMap<string, Item | undefined>) =>
+      this.runBody(body, bound, node, frame);
+    if (node.opType === 'If') return runBody(takenBranch(node, items[0]), new Map());
+    return node.opType === 'Loop'
+      ? this.unroller.loop(this.b, node, items, runBody)
+      : this.unroller.scan(this.b, node, this.opsetOf(node, frame), inputs, runBody);
+  }
+
+  /** The body of a local function with a call's inputs and attributes. */
+  private call(called: ModelFunction, node: ModelNode, items: readonly (Item | undefined)[], frame: Frame): Items {
+    if (frame.depth >= deepestNesting) throw new RefusedUse('its definition nests too deeply');
+    const values = new Map<string, Item | undefined>();
+    const omitted = new Set<string>();
+    called.inputs.forEach((name, i) => {
+      if (items[i]) values.set(name, items[i]);
+      else omitted.add(name);
+    });
+    this.build(
+      called.nodes.map((member) => bodyNode(member, node, called.defaults, omitted)),
+      { values, outer: nothing, opsets: called.opsets, path: `${frame.path + labelOf(node)}/`, depth: frame.depth + 1 },
+    );
+    return called.outputs.map((name) => values.get(name));
+  }
+
+  /** The outputs of a subgraph, which sees what is around its node. */
+  private runBody(
+    body: ModelGraph,
+    bound: ReadonlyMap<string, Item | undefined>,
+    node: ModelNode,
+    frame: Frame,
+  ): (Item | undefined)[] {
+    if (frame.depth >= deepestNesting) throw new RefusedUse('its branches nest too deeply');
+    const own = this.initializersOf(body);
+    const { values: around, outer } = frame;
+    const place = (name: string) => (body.initializers.has(name) ? own : around.has(name) ? around : outer);
+    const surroundings: Surroundings = {
+      get: (name) => place(name).get(name),
+      lacking: (name) => (body.initializers.has(name) ? own : around.has(name) ? blocked : outer).lacking(name),
+    };
+    const values = new Map(bound);
+    const path = `${frame.path + labelOf(node)}/`;
+    this.build(body.nodes, { values, outer: surroundings, opsets: frame.opsets, path, depth: frame.depth + 1 });
+    return body.outputs.map(({ name }) => (values.has(name) ? values.get(name) : surroundings.get(name)));
+  }
+}
+
+function assign(node: ModelNode, { values }: Frame, result: Items): void {
+  const outputs = Array.isArray(result) ? (result as readonly (Item | undefined)[]) : [result as Item];
+  node.outputs.forEach((name, i) => {
+    if (name !== '' && outputs[i]) values.set(name, outputs[i]);
+    else if (name !== '' && !values.has(name)) values.set(name, undefined);
+  });
 }
 
 /** The branch that a constant condition chooses. */
 function takenBranch(node: ModelNode, condition: Item | undefined): ModelGraph {
   const constant = condition instanceof Sequence ? undefined : condition?.constant;
-  if (!constant) throw new Error('which branch runs depends on data; export the model with a fixed condition');
+  if (!constant) throw new RefusedUse('which branch runs depends on data; export the model with a fixed condition');
   const branch = node.attributes.get(constant.data[0] ? 'then_branch' : 'else_branch');
   if (branch?.kind !== 'graph') throw new Error('the branch that is to run is missing');
   return branch.value;

@@ -1,6 +1,7 @@
 import type { Attributes, Value } from './graph.ts';
 import type { BinaryOp, PrimitiveOp, UnaryOp } from './ops.ts';
 import { binaryOps, unaryOps } from './ops.ts';
+import { RefusedUse } from './refusal.ts';
 import type { ElementType, Shape } from './tensor.ts';
 import { elementCount } from './tensor.ts';
 
@@ -36,7 +37,7 @@ export function normaliseAxis(axis: number, rank: number): number {
 
 /** The integers of a constant input; the operators' shape arguments must be constants. */
 export function constantInts(value: Value | undefined, what: string): number[] {
-  if (!value?.constant) throw new Error(`${what} depends on data`);
+  if (!value?.constant) throw new RefusedUse(`${what} depends on data`);
   return Array.from(value.constant.data as ArrayLike<number | bigint>, Number);
 }
 

@@ -44,6 +44,8 @@ export interface InspectRequest {
   readonly device: DeviceChoice;
   readonly threads?: number;
   readonly batchStatistics?: boolean;
+  /** `NAME=AXIS` for inputs of the model whose samples do not lie on the first axis. */
+  readonly batchAxes?: readonly string[];
   readonly freeze: readonly string[];
   readonly trainable: readonly string[];
   readonly arrays: boolean;

@@ -156,6 +156,13 @@ const extremes: Extreme[] = [
   { op: 'Log', at: [row(1e-100)], value: [Math.log(1e-100)], gradient: [1e100], product: [-1e200] },
   { op: 'Sqrt', at: [row(1e-100, 0.25)], value: [1e-50, 0.5], gradient: [5e49, 1], product: [-2.5e149, -2] },
   { op: 'Erf', at: [row(30, -30)], value: [1, -1], gradient: [0, 0], product: [0, 0] },
+  {
+    op: 'Erfc',
+    at: [row(0, 1, 30)],
+    value: [1, 0.15729920705028513, 0],
+    gradient: [-1.1283791670955126, -0.41510749742059466, 0],
+    product: [0, 0.8302149948411893, 0],
+  },
   { op: 'Gelu', opset: 20, at: [row(60, -60)], value: [60, 0], gradient: [1, 0], product: [0, 0] },
   { op: 'Mish', at: [row(300, -900)], value: [300, 0], gradient: [1, 0], product: [0, 0] },
   { op: 'Swish', at: [row(300, -900)], value: [300, 0], gradient: [1, 0], product: [0, 0] },

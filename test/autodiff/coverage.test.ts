@@ -8,7 +8,7 @@ import { onnxOperators } from './onnxOperators.ts';
 const target = 'extension/autodiff/COVERAGE.md';
 
 /** Operators that other modules than the table define. */
-const elsewhere = ['If'];
+const elsewhere = ['If', 'Loop', 'Scan'];
 /** Composite operators through which nothing flows back. */
 const discrete = new Set<string>([...discreteOps.filter((op) => op !== 'Range'), 'Hardmax']);
 /** Operators whose results do not depend on the values of floating-point inputs: they are gone when a graph is built. */
@@ -26,11 +26,13 @@ const conditions: Readonly<Record<string, string>> = {
   Compress: 'with a constant condition',
   Dropout: 'in inference mode, where it is the identity',
   If: 'with a constant condition: the branch that it takes',
+  Loop: 'with a constant number of steps, which are written out',
   LpNormalization: 'of order 1 or 2',
   MaxPool: 'indices in row-major order',
   NonZero: 'of a constant',
   OneHot: 'with a constant depth',
   ReverseSequence: 'with constant lengths',
+  Scan: 'its steps are written out',
   Scatter: 'reductions none and add',
   ScatterElements: 'reductions none and add',
   ScatterND: 'reductions none and add',

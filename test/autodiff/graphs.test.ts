@@ -123,9 +123,86 @@ describe('everything that is refused is found at once', () => {
       `a: ${random}`,
       `b: ${random}`,
       'c: determinants have no gradient here; write them with products and sums',
-      'e: control flow whose length depends on data; export the model with a fixed number of steps, so that the loop is unrolled',
       'f: operator not supported',
     ]);
+  });
+});
+
+describe('loops of known length are written out', () => {
+  const info = (name: string) => ({ name, type: undefined, typeName: '', dims: undefined });
+  const withInputs = (graph: ModelGraph, ...names: string[]): Attribute => ({
+    kind: 'graph',
+    value: { ...graph, inputs: names.map(info) },
+  });
+  // Fibonacci numbers, each put out, until one is above a limit.
+  const body = withInputs(
+    graphOf(
+      [
+        node('Add', ['a', 'b'], ['sum']),
+        node('Less', ['sum', 'limit'], ['on']),
+        node('Identity', ['on'], ['again']),
+        node('Add', ['sum', 't'], ['shown']),
+      ],
+      ['again', 'b', 'sum', 'shown'],
+      { limit: scalar(20) },
+    ),
+    ...['t', 'cond', 'a', 'b'],
+  );
+  const loop = (count: string, initializers: Readonly<Record<string, Tensor>> = {}) =>
+    run(
+      graphOf([node('Loop', [count, '', 'one', 'one'], ['p', 'q', 'all'], { body })], ['p', 'q', 'all'], {
+        one: scalar(1),
+        ...initializers,
+      }),
+    );
+
+  it('Loop, by its trip count or its condition', () => {
+    assert.deepEqual(Object.fromEntries(loop('n', { n: scalar(3) }).values), { p: [3], q: [5], all: [2, 4, 7] });
+    assert.deepEqual(Object.fromEntries(loop('').values), { p: [13], q: [21], all: [2, 4, 7, 11, 17, 26] });
+    assert.deepEqual(loop('n', { n: scalar(0) }).blockers, [
+      'p: it takes no step, so that what it puts out has no shape',
+    ]);
+  });
+
+  it('Loop without end is refused', () => {
+    const forever = withInputs(graphOf([node('Add', ['a', 't'], ['b'])], ['cond', 'b']), 't', 'cond', 'a');
+    const { blockers } = run(
+      graphOf([node('Loop', ['', '', 'one'], ['y'], { body: forever })], ['y'], { one: scalar(1) }),
+    );
+    assert.deepEqual(blockers, ['y: written out, its steps have more than 200000 nodes, which is not supported']);
+  });
+
+  it('what a body cannot do is said once', () => {
+    const random = withInputs(graphOf([node('RandomNormalLike', ['a'], ['b'])], ['cond', 'b']), 't', 'cond', 'a');
+    const { blockers } = run(
+      graphOf([node('Loop', ['n', '', 'one'], ['y'], { body: random })], ['y'], { n: scalar(9), one: scalar(1) }),
+    );
+    assert.deepEqual(blockers, [
+      'y/b: draws random numbers; export the model in evaluation mode, or give the numbers as an input',
+    ]);
+  });
+
+  it('Scan over other axes and backwards', () => {
+    const sums = withInputs(graphOf([node('Add', ['s', 'x'], ['sum'])], ['sum', 'sum']), ...['s', 'x']);
+    const scan = (attributes: Readonly<Record<string, Attribute>>) =>
+      run(
+        graphOf(
+          [node('Scan', ['zero', 'm'], ['last', 'all'], { body: sums, num_scan_inputs: int(1), ...attributes })],
+          ['last', 'all'],
+          {
+            zero: vector(0, 0),
+            m: tensorOf('int64', [2, 3], [1, 2, 3, 10, 20, 30]),
+          },
+        ),
+      );
+    const ones = (value: number): Attribute => ({ kind: 'ints', value: [value] });
+    const along = { scan_input_axes: ones(1), scan_output_axes: ones(1) };
+    assert.deepEqual(Object.fromEntries(scan(along).values), { last: [6, 60], all: [1, 3, 6, 10, 30, 60] });
+    assert.deepEqual(Object.fromEntries(scan({ ...along, scan_input_directions: ones(1) }).values), {
+      last: [6, 60],
+      all: [3, 5, 6, 30, 50, 60],
+    });
+    assert.deepEqual(scan({ ...along, num_scan_inputs: int(3) }).blockers, ['last: num_scan_inputs is 3 for 2 inputs']);
   });
 });
 

@@ -3,8 +3,8 @@ import { describe, it } from 'node:test';
 import { operators } from '../../extension/autodiff/decompositions/index.ts';
 import { GraphBuilder } from '../../extension/onnx/builder.ts';
 import type { Value } from '../../extension/onnx/graph.ts';
-import { OperatorCall } from '../../extension/onnx/instantiate.ts';
 import type { Attribute } from '../../extension/onnx/model.ts';
+import { OperatorCall } from '../../extension/onnx/operator.ts';
 import { evaluateOperator, row } from './evaluate.ts';
 import { checkOperator, type OperatorSpec } from './harness.ts';
 

@@ -15,10 +15,6 @@ const cases: [spec: OperatorSpec, reason: string][] = [
     'draws random numbers; export the model in evaluation mode, or give the numbers as an input',
   ],
   [
-    { op: 'Loop', inputs: [] },
-    'control flow whose length depends on data; export the model with a fixed number of steps, so that the loop is unrolled',
-  ],
-  [
     { op: 'DequantizeLinear', inputs: [x] },
     'quantised arithmetic has no useful derivative; use the model before quantisation',
   ],

@@ -6,8 +6,8 @@ import { lower } from '../../extension/autodiff/lowering/index.ts';
 import { Session } from '../../extension/engine/session.ts';
 import { GraphBuilder } from '../../extension/onnx/builder.ts';
 import type { Graph, Value } from '../../extension/onnx/graph.ts';
-import { OperatorCall } from '../../extension/onnx/instantiate.ts';
 import type { Attribute } from '../../extension/onnx/model.ts';
+import { OperatorCall } from '../../extension/onnx/operator.ts';
 import { elementCount, type Tensor, tensorOf } from '../../extension/onnx/tensor.ts';
 import { encodeModel } from '../../extension/onnx/write.ts';
 

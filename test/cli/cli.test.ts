@@ -33,6 +33,8 @@ describe('bad usage ends with exit code 2 and says what to do', () => {
       'Unknown option --modle. Did you mean --model?\noptimizer-bias inspect --help shows the options.\n',
     ],
     [['inspect', '--sample', '--lr', 'fast'], '--lr needs a number, not "fast".\n'],
+    [['inspect', '--sample', '--scale', '1/0'], '--scale needs a number, not "1/0".\n'],
+    [['inspect', '--sample', '--scale', '1/2/3'], '--scale needs a number, not "1/2/3".\n'],
     [['inspect', '--sample', '--steps', '-3'], '--steps needs a whole number of at least 0, not "-3".\n'],
     [
       ['inspect', '--sample', '--optimizer', 'adma'],

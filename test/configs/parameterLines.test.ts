@@ -160,6 +160,16 @@ model = keras.Sequential([
   );
 });
 
+test('Keras 3 numbers the scopes of layers once more when it exports', () => {
+  const text =
+    'import keras\nfrom keras import layers as L\nm = keras.Sequential([\n  L.Dense(8),\n  L.Dense(4),\n])\n';
+  const [first, second] = [
+    'sequential_1/dense_1/Cast/ReadVariableOp:0',
+    'sequential_1/dense_1_2/BiasAdd/ReadVariableOp:0',
+  ];
+  assert.deepEqual(linesOf(text, [first, second]), { [first]: 'L.Dense(8),', [second]: 'L.Dense(4),' });
+});
+
 test('a class that contains itself, and names like prototypes, do no harm', () => {
   const text =
     'class Tree(nn.Module):\n    def __init__(self):\n        self.left = Tree()\n        self.w = nn.Linear(1, 1)\n';

@@ -203,9 +203,10 @@ describe('checkLabels', () => {
 });
 
 describe('checkLength', () => {
-  it('returns the number of samples', () => {
-    assert.equal(checkLength(tensorOf('float32', [2, 1], [1, 2]), tensorOf('int64', [2], [0, 1])), 2);
-    assert.equal(checkLength(tensorOf('float32', [3], [1, 2, 3])), 3);
+  it('accepts labels for some axis of the samples', () => {
+    checkLength(tensorOf('float32', [2, 1], [1, 2]), tensorOf('int64', [2], [0, 1]));
+    checkLength(tensorOf('float32', [3, 2], [1, 2, 3, 4, 5, 6]), tensorOf('int64', [2], [0, 1]));
+    checkLength(tensorOf('float32', [3], [1, 2, 3]));
   });
 
   it('refuses different lengths, no rows and single numbers', () => {

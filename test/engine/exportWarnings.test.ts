@@ -325,14 +325,16 @@ describe('a softmax or sigmoid before a loss that has its own', () => {
         detail:
           'The output "y" comes from Softmax, and the loss cross-entropy applies a softmax itself, so that it acts twice: loss, gradients and correction are not those of the usual training.',
         parameters: [],
-        remedy: 'Export the model so that it returns logits, without its last Softmax.',
+        remedy:
+          'If your training takes the loss of probabilities, use --loss cross-entropy-on-probabilities; otherwise export the model so that it returns logits, without its last Softmax.',
       },
     ]);
   });
 
   it('depends on the loss; LogSoftmax does no harm', () => {
     const found = (op: string, loss?: LossName) => codes(warn(ending(op), initializer, { loss }));
-    assert.deepEqual(found('Softmax'), ['double-activation']);
+    assert.deepEqual(found('Softmax'), []);
+    assert.deepEqual(found('Softmax', 'cross-entropy'), ['double-activation']);
     assert.deepEqual(found('Softmax', 'mse'), []);
     assert.deepEqual(found('Sigmoid', 'bce-with-logits'), ['double-activation']);
     assert.deepEqual(found('Sigmoid', 'cross-entropy'), []);

@@ -1,9 +1,17 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { lower } from '../../extension/autodiff/lowering/index.ts';
-import { chooseLoss, classAxis, emitLoss, fittingLosses, type LossName } from '../../extension/engine/loss.ts';
+import {
+  chooseLoss,
+  classAxis,
+  emitLoss,
+  fittingLosses,
+  type LossName,
+  withoutOneHot,
+} from '../../extension/engine/loss.ts';
 import { Session } from '../../extension/engine/session.ts';
 import { GraphBuilder } from '../../extension/onnx/builder.ts';
+import type { Value } from '../../extension/onnx/graph.ts';
 import { type ElementType, type Shape, type Tensor, tensorOf } from '../../extension/onnx/tensor.ts';
 import { encodeModel } from '../../extension/onnx/write.ts';
 import { describeError, InspectorError } from '../../extension/shared/errors.ts';
@@ -67,13 +75,23 @@ describe('the loss that is chosen where none is asked for', () => {
       if (fits.length === 1) assert.equal(chooseLoss(undefined, prediction, labels), fits[0]);
     });
 
+  it('what the model ends in decides between logits and probabilities', () => {
+    const oneHot = filled('float32', [6, 3], (i) => (i % 3 === 1 ? 1 : 0));
+    assert.deepEqual(fittingLosses([6, 3], classes([6]), 'softmax'), ['cross-entropy-on-probabilities']);
+    assert.deepEqual(fittingLosses([6, 3], oneHot, 'softmax'), ['cross-entropy-on-probabilities']);
+    assert.deepEqual(fittingLosses([6, 3], oneHot), ['cross-entropy', 'bce-with-logits', 'mse']);
+    assert.deepEqual(fittingLosses([6, 1], classes([6]), 'sigmoid'), ['bce']);
+    assert.deepEqual(fittingLosses([6, 3], oneHot, 'sigmoid'), ['bce', 'mse']);
+    assert.equal(chooseLoss('cross-entropy', [6, 3], oneHot), 'cross-entropy');
+  });
+
   it('a number for the whole batch, whatever labels there are', () => {
     assert.equal(chooseLoss(undefined, [], targets([6])), 'output');
   });
 
   it('messages call the size of the batch N', () => {
     assert.match(
-      messageOf(() => chooseLoss('mse', [2, 3], targets([2]), 2)),
+      messageOf(() => chooseLoss('mse', [2, 3], targets([2]), { batch: 2 })),
       /the model's output has shape \[N, 3\], the labels \[N\] \(float32\)/,
     );
   });
@@ -113,7 +131,7 @@ describe('a loss that is asked for', () => {
       messageOf(() => chooseLoss(loss, prediction, labels)).split('\n')[0];
     assert.equal(
       refusal('cross-entropy', [6, 3], targets([6, 3])),
-      "The loss cross-entropy needs predictions [N, C] with labels [N] (or [N, T, C] with [N, T]); the model's output has shape [6, 3], the labels [6, 3] (float32).",
+      "The loss cross-entropy needs predictions [N, C] with labels [N] (or [N, T, C] with [N, T]), or with one-hot labels [N, C]; the model's output has shape [6, 3], the labels [6, 3] (float32).",
     );
     assert.equal(
       refusal('mse', [6, 3], classes([6])),
@@ -127,9 +145,18 @@ describe('a loss that is asked for', () => {
 });
 
 /** E of predictions and labels, computed by the runtime. */
-async function evaluate(loss: Exclude<LossName, 'output'>, z: Tensor, y: Tensor, total: number): Promise<number> {
+async function evaluate(
+  loss: Exclude<LossName, 'output'>,
+  z: Tensor,
+  y: Tensor,
+  total: number,
+  ending = (_: GraphBuilder, x: Value): Value => x,
+): Promise<number> {
   const b = new GraphBuilder();
-  const value = emitLoss(b, loss, b.input('z', z.type, z.shape), b.input('y', y.type, y.shape), total);
+  const value = emitLoss(b, loss, ending(b, b.input('z', z.type, z.shape)), b.input('y', y.type, y.shape), {
+    total,
+    axis: classAxis(z.shape, y.shape),
+  });
   const graph = { scope: b, inputs: b.inputs, outputs: [{ name: 'E', value }] };
   const session = await Session.create(encodeModel(lower(graph)), 'cpu', 1);
   try {
@@ -197,6 +224,47 @@ describe('losses by their definition', () => {
       await evaluate('bce-with-logits', tensorOf('float64', [4, 1], logits), tensorOf('float64', [4], y), 4),
       expected,
     );
+  });
+
+  it('of probabilities: that of the logits behind them, moved as they are', async () => {
+    const labels = tensorOf('int64', [4], [2, 1, 0, 0]);
+    const far = { ...z, data: z.data.map((value) => value * 400) };
+    const softmax = (b: GraphBuilder, x: Value) => b.transpose(b.softmax(b.transpose(x, [1, 0]), 0), [1, 0]);
+    close(
+      await evaluate('cross-entropy-on-probabilities', far, labels, 4, softmax),
+      await evaluate('cross-entropy', far, labels, 4),
+    );
+    const binary = tensorOf('float64', [4, 3], [0, 1, 1, 0, 0, 1, 1, 0.25, 0, 0, 1, 0]);
+    close(
+      await evaluate('bce', far, binary, 12, (b, x) => b.sigmoid(x)),
+      await evaluate('bce-with-logits', far, binary, 12),
+    );
+  });
+
+  it('of probabilities from elsewhere', async () => {
+    const p = tensorOf('float64', [2, 2], [0.25, 0.75, 1, 0]);
+    close(await evaluate('cross-entropy-on-probabilities', p, tensorOf('int64', [2], [1, 0]), 2), -Math.log(0.75) / 2);
+    close(
+      await evaluate('bce', p, tensorOf('float64', [2, 2], [0, 0.5, 1, 0]), 4),
+      -(Math.log(0.75) + 0.5 * Math.log(0.75) + 0.5 * Math.log(0.25)) / 4,
+    );
+  });
+
+  it('labels that are probabilities, one-hot or not', async () => {
+    const classLabels = tensorOf('int64', [4], [2, 1, 0, 0]);
+    const oneHot = tensorOf('float64', [4, 3], [0, 0, 1, 0, 1, 0, 1, 0, 0, 1, 0, 0]);
+    assert.deepEqual(withoutOneHot([4, 3], oneHot), classLabels);
+    const smooth = tensorOf('float64', [4, 3], [0.1, 0.2, 0.7, 0, 1, 0, 0.5, 0.5, 0, 1, 0, 0]);
+    assert.equal(withoutOneHot([4, 3], smooth), smooth);
+    const expected = rows.reduce(
+      (sum, row, i) =>
+        sum + row.reduce((all, value, k) => all - Number(smooth.data[i * 3 + k]) * (value - logSumExp(row)), 0),
+      0,
+    );
+    close(await evaluate('cross-entropy', z, smooth, 4), expected / 4);
+    // Classes on axis 1.
+    const turned = tensorOf('int8', [1, 3, 2], [0, 1, 0, 0, 1, 0]);
+    assert.deepEqual(withoutOneHot([1, 3, 2], turned), tensorOf('int64', [1, 2], [2, 0]));
   });
 
   it('parts of the data add up to the whole', async () => {

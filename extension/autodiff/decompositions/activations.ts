@@ -1,6 +1,6 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
-import type { Operator, OperatorCall } from '../../onnx/instantiate.ts';
+import type { Operator, OperatorCall } from '../../onnx/operator.ts';
 
 // Selections are spelled as products with indicators: the runtime's Where takes many times as long as a product, and the
 // derivative of such a product is the indicator. The indicators decide what happens at kinks, as PyTorch has it.

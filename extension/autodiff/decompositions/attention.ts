@@ -1,6 +1,7 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
-import type { Operator, OperatorCall } from '../../onnx/instantiate.ts';
+import type { Operator, OperatorCall } from '../../onnx/operator.ts';
+import { RefusedUse } from '../../onnx/refusal.ts';
 import { showShape } from '../../onnx/shapes.ts';
 import { uniformValue } from '../../onnx/simplify.ts';
 import { isFloat, numbersOf, tensorOf } from '../../onnx/tensor.ts';
@@ -110,7 +111,8 @@ function maskOf(b: GraphBuilder, call: OperatorCall, like: Value, length: number
  * handles without a copy.
  */
 const attention: Operator = (b, call) => {
-  if (call.inputs[6]) throw new Error('the number of keys per sample (nonpad_kv_seqlen) is not supported; use a mask');
+  if (call.inputs[6])
+    throw new RefusedUse('the number of keys per sample (nonpad_kv_seqlen) is not supported; use a mask');
   const flat = call.input(0).shape.length === 3;
   const q = splitHeads(b, call.input(0), flat ? call.int('q_num_heads') : 0);
   const [ownKeys, ownValues] = [1, 2].map((i) => splitHeads(b, call.input(i), flat ? call.int('kv_num_heads') : 0));

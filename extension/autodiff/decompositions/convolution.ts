@@ -1,6 +1,6 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
-import type { Operator, OperatorCall } from '../../onnx/instantiate.ts';
+import type { Operator, OperatorCall } from '../../onnx/operator.ts';
 import { showShape } from '../../onnx/shapes.ts';
 import { distribute, samePadding, windowOf } from './window.ts';
 

@@ -1,6 +1,6 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
-import type { Operator } from '../../onnx/instantiate.ts';
+import type { Operator } from '../../onnx/operator.ts';
 import { elementCount } from '../../onnx/tensor.ts';
 
 /** A tensor whose axes have labels; each label stands once. Labels of an ellipsis are "…0", "…1", counted from the right. */

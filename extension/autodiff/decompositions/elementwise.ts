@@ -1,7 +1,8 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
-import { type Operator, RefusedUse } from '../../onnx/instantiate.ts';
+import type { Operator } from '../../onnx/operator.ts';
 import { type PrimitiveOp, unaryOps } from '../../onnx/ops.ts';
+import { RefusedUse } from '../../onnx/refusal.ts';
 import { isFloat, numbersOf } from '../../onnx/tensor.ts';
 import { guardedSoftmax } from './attention.ts';
 
@@ -56,6 +57,9 @@ export const elementwise: Record<string, Operator> = {
   },
   CastLike: (b, call) => b.cast(call.input(0), call.input(1).type),
 
+  // No operator of ONNX: tf2onnx leaves it in the GELU of Keras under its TensorFlow name. erfc x = 1 − erf x
+  Erfc: (b, call) => b.oneMinus(b.unary('Erf', call.input(0))),
+
   // ----- any number of arguments -----
   Sum: nary((b) => b.add),
   Max: nary((b) => b.max),
@@ -71,7 +75,7 @@ export const elementwise: Record<string, Operator> = {
     );
     const training = call.inputs[2];
     if (call.opset >= 12 && training) {
-      if (!training.constant) throw new Error('whether it is in training mode depends on data');
+      if (!training.constant) throw new RefusedUse('whether it is in training mode depends on data');
       const ratio = call.inputs[1];
       const rate = ratio ? (ratio.constant ? numbersOf(ratio.constant)[0] : 1) : 0.5;
       if (numbersOf(training.constant)[0] && rate > 0) throw random;
@@ -104,6 +108,6 @@ const castTargets: Record<
 /** The type with an ONNX code; the 16-bit floats are computed in the graph's own float type anyway. */
 export function castTarget(code: number) {
   const type = castTargets[code];
-  if (!type) throw new Error(`element type ${code} is not supported`);
+  if (!type) throw new RefusedUse(`element type ${code} is not supported`);
   return type;
 }

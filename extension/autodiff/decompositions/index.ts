@@ -1,4 +1,4 @@
-import type { Operators } from '../../onnx/instantiate.ts';
+import type { Operators } from '../../onnx/operator.ts';
 import { activations } from './activations.ts';
 import { attentions } from './attention.ts';
 import { convolutions } from './convolution.ts';

@@ -1,3 +1,4 @@
+import { RefusedUse } from '../../onnx/refusal.ts';
 /** How one axis is resampled; the names are those of the operator Resize. */
 export interface AxisResampling {
   readonly size: number;
@@ -46,7 +47,7 @@ function coordinate(position: number, axis: AxisResampling): number {
         ? region[0] * (size - 1) + (position * (region[1] - region[0]) * (size - 1)) / (out - 1)
         : 0.5 * (region[0] + region[1]) * (size - 1);
     default:
-      throw new Error(`coordinate_transformation_mode "${axis.coordinates}" is not supported`);
+      throw new RefusedUse(`coordinate_transformation_mode "${axis.coordinates}" is not supported`);
   }
 }
 
@@ -61,7 +62,7 @@ function nearest(at: number, mode: string): number {
     case 'ceil':
       return Math.ceil(at);
     default:
-      throw new Error(`nearest_mode "${mode}" is not supported`);
+      throw new RefusedUse(`nearest_mode "${mode}" is not supported`);
   }
 }
 

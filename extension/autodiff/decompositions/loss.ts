@@ -1,6 +1,6 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
-import type { Operator, OperatorCall } from '../../onnx/instantiate.ts';
+import type { Operator, OperatorCall } from '../../onnx/operator.ts';
 
 /**
  * −w[label]·logp[label] over [N, C, d₁, …], reduced as asked for; the mean divides by the sum of the weights. Labels that

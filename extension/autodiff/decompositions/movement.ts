@@ -1,6 +1,7 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
-import type { Operator, OperatorCall } from '../../onnx/instantiate.ts';
+import type { Operator, OperatorCall } from '../../onnx/operator.ts';
+import { RefusedUse } from '../../onnx/refusal.ts';
 import { broadcastShapes, normaliseAxis, showShape } from '../../onnx/shapes.ts';
 import { elementCount, numbersOf, tensorOf } from '../../onnx/tensor.ts';
 
@@ -195,5 +196,5 @@ function constantOf(b: GraphBuilder, call: OperatorCall): Value {
     const values = call.floats('value_floats');
     return b.constant(tensorOf(call.floatType, [values.length], values));
   }
-  throw new Error('a constant of this kind is not supported');
+  throw new RefusedUse('a constant of this kind is not supported');
 }

@@ -1,6 +1,7 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
-import type { Operator } from '../../onnx/instantiate.ts';
+import type { Operator } from '../../onnx/operator.ts';
+import { RefusedUse } from '../../onnx/refusal.ts';
 import { normaliseAxis } from '../../onnx/shapes.ts';
 import { elementCount } from '../../onnx/tensor.ts';
 import { euclideanNorm, rootOrZero } from './reduction.ts';
@@ -37,7 +38,7 @@ const batchNormalization: Operator = (b, call) => {
   const rank = x.shape.length;
   if (rank < 2) throw new Error('its input has no channel axis');
   if (call.opset < 9 && call.int('spatial', 1) === 0)
-    throw new Error('statistics per position (spatial = 0) are not supported');
+    throw new RefusedUse('statistics per position (spatial = 0) are not supported');
   const [scale, bias, runningMean, runningVariance] = [1, 2, 3, 4].map((i) => call.input(i));
   const epsilon = call.float('epsilon', defaultEpsilon);
   const wantsStatistics = call.node.outputs.slice(1).some((name) => name !== '');
@@ -105,7 +106,7 @@ const lpNormalization: Operator = (b, call) => {
   const x = call.input(0);
   const axes = [call.int('axis', -1)];
   const p = call.int('p', 2);
-  if (p !== 1 && p !== 2) throw new Error(`a norm of order ${p} is not supported; 1 and 2 are`);
+  if (p !== 1 && p !== 2) throw new RefusedUse(`a norm of order ${p} is not supported; 1 and 2 are`);
   const size = p === 1 ? b.reduceSum(b.abs(x), axes, true) : euclideanNorm(b, x, axes, true);
   return b.div(x, b.where(b.greater(size, b.number(0, x)), size, b.number(1, x)));
 };

@@ -1,6 +1,7 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
-import type { Operator, OperatorCall } from '../../onnx/instantiate.ts';
+import type { Operator, OperatorCall } from '../../onnx/operator.ts';
+import { RefusedUse } from '../../onnx/refusal.ts';
 import { windowOutput } from '../../onnx/shapes.ts';
 import { type FloatType, tensorOf } from '../../onnx/tensor.ts';
 import { samePadding, type Window, windowOf } from './window.ts';
@@ -28,7 +29,7 @@ function poolingOf(call: OperatorCall): { given: Pooling; whole: Pooling; ceil: 
 
 const maxPool: Operator = (b, call) => {
   if (call.int('storage_order', 0) !== 0 && call.node.outputs[1])
-    throw new Error('indices in column-major order (storage_order 1) are not supported');
+    throw new RefusedUse('indices in column-major order (storage_order 1) are not supported');
   const x = call.input(0);
   const { given, ceil } = poolingOf(call);
   // Where windows tile the data, the maxima are found again by comparison; else the indices tell what was chosen.

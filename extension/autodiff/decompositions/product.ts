@@ -1,4 +1,4 @@
-import type { Operator } from '../../onnx/instantiate.ts';
+import type { Operator } from '../../onnx/operator.ts';
 
 export const product: Record<string, Operator> = {
   MatMul: (b, call) => b.matMul(call.input(0), call.input(1)),

@@ -1,6 +1,7 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
-import type { Operator, OperatorCall } from '../../onnx/instantiate.ts';
+import type { Operator, OperatorCall } from '../../onnx/operator.ts';
+import { RefusedUse } from '../../onnx/refusal.ts';
 import { showShape } from '../../onnx/shapes.ts';
 import { numbersOf } from '../../onnx/tensor.ts';
 import { elu, hardSigmoid, leakyRelu, softsign, thresholdedRelu } from './activations.ts';
@@ -38,7 +39,7 @@ function activationsOf(b: GraphBuilder, call: OperatorCall, defaults: readonly s
   const limit = call.has('clip') ? call.float('clip') : undefined;
   return names.map((name): Activation => {
     const found = Object.hasOwn(functions, name.toLowerCase()) ? functions[name.toLowerCase()] : undefined;
-    if (!found) throw new Error(`activation "${name}" is not known`);
+    if (!found) throw new RefusedUse(`activation "${name}" is not known`);
     const alpha = found.alpha === undefined ? 0 : (alphas.shift() ?? found.alpha);
     const beta = found.beta === undefined ? 0 : (betas.shift() ?? found.beta);
     return (x) => {

@@ -1,6 +1,6 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
-import type { Operator, OperatorCall } from '../../onnx/instantiate.ts';
+import type { Operator, OperatorCall } from '../../onnx/operator.ts';
 import { normaliseAxis } from '../../onnx/shapes.ts';
 import { elementCount } from '../../onnx/tensor.ts';
 import { oneHotMask } from './selection.ts';

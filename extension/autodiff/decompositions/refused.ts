@@ -1,4 +1,4 @@
-import type { Operator } from '../../onnx/instantiate.ts';
+import type { Operator } from '../../onnx/operator.ts';
 
 const because = (reason: string, ...names: readonly string[]): [string, Operator][] =>
   names.map((name) => {
@@ -18,11 +18,6 @@ export const refused: Record<string, Operator> = Object.fromEntries([
     'RandomNormalLike',
     'RandomUniform',
     'RandomUniformLike',
-  ),
-  ...because(
-    'control flow whose length depends on data; export the model with a fixed number of steps, so that the loop is unrolled',
-    'Loop',
-    'Scan',
   ),
   ...because(
     'quantised arithmetic has no useful derivative; use the model before quantisation',

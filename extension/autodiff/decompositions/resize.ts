@@ -1,6 +1,7 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
-import type { Operator, OperatorCall } from '../../onnx/instantiate.ts';
+import type { Operator, OperatorCall } from '../../onnx/operator.ts';
+import { RefusedUse } from '../../onnx/refusal.ts';
 import { normaliseAxis, showShape } from '../../onnx/shapes.ts';
 import { type FloatType, numbersOf, type Shape, tensorOf } from '../../onnx/tensor.ts';
 import { type AxisResampling, resampling } from './interpolation.ts';
@@ -9,7 +10,7 @@ import { type AxisResampling, resampling } from './interpolation.ts';
 function constantNumbers(call: OperatorCall, index: number, what: string): number[] | undefined {
   const value = call.inputs[index];
   if (!value) return undefined;
-  if (!value.constant) throw new Error(`${what} depends on data`);
+  if (!value.constant) throw new RefusedUse(`${what} depends on data`);
   const numbers = Array.from(numbersOf(value.constant));
   return numbers.length > 0 ? numbers : undefined;
 }
@@ -85,7 +86,7 @@ const resize: Operator = (b, call) => {
   const legacy = call.opType === 'Upsample' || call.opset < 11;
   const mode = call.string('mode', 'nearest');
   if (mode !== 'nearest' && mode !== 'linear' && mode !== 'bilinear' && mode !== 'cubic')
-    throw new Error(`mode "${mode}" is not supported`);
+    throw new RefusedUse(`mode "${mode}" is not supported`);
   const coordinates = legacy ? 'asymmetric' : call.string('coordinate_transformation_mode', 'half_pixel');
   const axis = (i: number): AxisResampling => ({
     size: x.shape[i],
@@ -235,7 +236,7 @@ const pad: Operator = (b, call) => {
   });
   const mode = call.string('mode', 'constant');
   if (mode === 'constant') return padConstant(b, call, x, begin, end);
-  if (mode !== 'reflect' && mode !== 'edge' && mode !== 'wrap') throw new Error(`mode "${mode}" is not supported`);
+  if (mode !== 'reflect' && mode !== 'edge' && mode !== 'wrap') throw new RefusedUse(`mode "${mode}" is not supported`);
   const cut = (amounts: readonly number[]) => amounts.map((amount) => Math.min(amount, 0));
   return x.shape.reduce(
     (value, _, axis) => {

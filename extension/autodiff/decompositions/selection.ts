@@ -1,6 +1,7 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
-import type { Operator, OperatorCall } from '../../onnx/instantiate.ts';
+import type { Operator, OperatorCall } from '../../onnx/operator.ts';
+import { RefusedUse } from '../../onnx/refusal.ts';
 import { constantInts, normaliseAxis } from '../../onnx/shapes.ts';
 import { elementCount, numbersOf, type Shape, type Tensor, tensorOf } from '../../onnx/tensor.ts';
 import { castTarget } from './elementwise.ts';
@@ -20,7 +21,7 @@ const reverseSequence: Operator = (b, call) => {
   const x = call.input(0);
   const batchAxis = call.int('batch_axis', 1);
   const timeAxis = call.int('time_axis', 0);
-  if (batchAxis + timeAxis !== 1) throw new Error('batch_axis and time_axis must be 0 and 1');
+  if (batchAxis + timeAxis !== 1) throw new RefusedUse('batch_axis and time_axis must be 0 and 1');
   const lengths = constantInts(call.inputs[1], 'the sequence lengths');
   const steps = x.shape[timeAxis];
   const [rows, columns] = x.shape;
@@ -37,7 +38,7 @@ const reverseSequence: Operator = (b, call) => {
 /** Keeps what a condition selects; how much that is must be known, so the condition must be constant. */
 const compress: Operator = (b, call) => {
   const condition = call.inputs[1]?.constant;
-  if (!condition) throw new Error('which elements are kept depends on data');
+  if (!condition) throw new RefusedUse('which elements are kept depends on data');
   const kept = Array.from(numbersOf(condition)).flatMap((keep, i) => (keep ? [i] : []));
   const x = call.input(0);
   const [source, axis] = call.has('axis')
@@ -49,7 +50,7 @@ const compress: Operator = (b, call) => {
 /** Coordinates of the elements that are not zero, as columns. */
 function nonZero(b: GraphBuilder, call: OperatorCall): Value {
   const x = call.input(0).constant;
-  if (!x) throw new Error('the number of elements that are not zero depends on data');
+  if (!x) throw new RefusedUse('the number of elements that are not zero depends on data');
   const found = Array.from(numbersOf(x)).flatMap((value, i) => (value ? [i] : []));
   const coordinates = x.shape.map((dim, axis) => {
     const stride = elementCount(x.shape.slice(axis + 1));
@@ -98,7 +99,7 @@ const scatter =
   (b, call) => {
     const reduction = call.string('reduction', 'none');
     if (reduction !== 'none' && reduction !== 'add')
-      throw new Error(`scattering with reduction "${reduction}" is not supported; "none" and "add" are`);
+      throw new RefusedUse(`scattering with reduction "${reduction}" is not supported; "none" and "add" are`);
     const x = call.input(0);
     const attributes =
       op === 'ScatterND'
@@ -107,7 +108,7 @@ const scatter =
     const [indices, updates] = [call.input(1), call.input(2)];
     const places = indices.constant && placesOf(indices.constant, x.shape, attributes.axis);
     if (reduction === 'none' && !updates.constant && places && new Set(places).size < places.length)
-      throw new Error(
+      throw new RefusedUse(
         'it writes to one place twice, and ONNX leaves open which value stays; export with opset 18 or later',
       );
     return b.emit(op, [x, indices64(b, indices), updates], attributes);

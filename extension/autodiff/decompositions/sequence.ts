@@ -1,6 +1,6 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
-import { type Operator, type OperatorCall, Sequence } from '../../onnx/instantiate.ts';
+import { type Operator, type OperatorCall, Sequence } from '../../onnx/operator.ts';
 import { normaliseAxis } from '../../onnx/shapes.ts';
 import { splitParts } from './movement.ts';
 

@@ -1,4 +1,4 @@
-import type { OperatorCall } from '../../onnx/instantiate.ts';
+import type { OperatorCall } from '../../onnx/operator.ts';
 
 /** A sliding window with everything explicit, as the primitives want it. */
 export interface Window {

@@ -38,8 +38,10 @@ const mostFiles = 500;
 const losses: readonly (readonly [string | undefined, string, string])[] = [
   [undefined, 'automatic', 'the only one that fits the output and the labels'],
   ['cross-entropy', 'cross-entropy', 'class labels'],
+  ['cross-entropy-on-probabilities', 'cross-entropy-on-probabilities', 'class labels; the model ends in a softmax'],
   ['mse', 'mse', 'mean squared error'],
   ['bce-with-logits', 'bce-with-logits', 'binary labels'],
+  ['bce', 'bce', 'binary labels; the model ends in a sigmoid'],
   ['output', 'output', 'the model’s output is the loss'],
 ];
 const devices: readonly (readonly [DeviceChoice, string])[] = [

@@ -42,6 +42,7 @@ const kinds: { readonly [K in keyof Required<Target>]: Kind } = {
   device: 'text',
   threads: 'number',
   batchStatistics: 'flag',
+  batchAxes: 'texts',
   freeze: 'texts',
   trainable: 'texts',
   arrays: 'flag',

@@ -1,0 +1,157 @@
+import { operators } from '../autodiff/decompositions/index.ts';
+import { GraphBuilder } from '../onnx/builder.ts';
+import { nodesReaching, type Value } from '../onnx/graph.ts';
+import { type Blocker, instantiate } from '../onnx/instantiate.ts';
+import type { Model } from '../onnx/model.ts';
+import type { InstanceOptions } from '../onnx/operator.ts';
+import { isDifferentiable } from '../onnx/ops.ts';
+import { pruned } from '../onnx/prune.ts';
+import { elementCount, type FloatType, isFloat, type Shape } from '../onnx/tensor.ts';
+import { quoteName } from '../shared/errors.ts';
+import { type BoundInput, fixedBatchOf, sampleCount } from './inputs.ts';
+import type { LossName } from './loss.ts';
+import { nameList } from './parameters.ts';
+
+/** Emits a model's outputs from its parameters and from data whose first axis counts samples. */
+export type Build = (
+  b: GraphBuilder,
+  parameters: ReadonlyMap<string, Value>,
+  data: ReadonlyMap<string, Value>,
+) => { outputs: ReadonlyMap<string, Value>; blockers: readonly Blocker[] };
+
+/** What building a model once, with a small batch, tells about it. */
+export interface Trial {
+  readonly build: Build;
+  /** The output that the loss looks at; undefined where blocked nodes are in the way of all. */
+  readonly output: string | undefined;
+  readonly outputs: ReadonlyMap<string, Value>;
+  readonly blockers: readonly Blocker[];
+  /** The parameters in the trial's graph. */
+  readonly variables: ReadonlyMap<string, Value>;
+  readonly batch: number;
+  /** Batch size to which the model is bound, as far as its inputs declare it or its operators need it. */
+  readonly bound: number | undefined;
+}
+
+/** The model that is tried, and what it is tried with. */
+export interface Candidate {
+  readonly model: Model;
+  readonly inputs: readonly BoundInput[];
+  readonly parameters: readonly { readonly name: string; readonly shape: Shape }[];
+  readonly floatType: FloatType;
+  readonly options: InstanceOptions;
+  readonly loss: LossName | undefined;
+}
+
+/** Builds the model with the smallest batch that will do, and without what leads to other outputs only if that is in the way. */
+export function tryModel(candidate: Candidate, notes: string[]): Trial {
+  const { model, inputs, loss } = candidate;
+  const declared = fixedBatchOf(inputs);
+  const small = tryBatch(candidate, buildOf(candidate, model), declared ?? Math.min(sampleCount(inputs), 2), declared);
+  const trial = declared === undefined ? orWithAllSamples(candidate, small) : small;
+  const { output } = trial;
+  if (!output || trial.blockers.length === 0 || (loss !== 'output' && output !== model.graph.outputs[0].name))
+    return trial;
+  // What leads to other outputs only, such as post-processing, need not be differentiable.
+  const alone = tryBatch(candidate, buildOf(candidate, pruned(model, output)), trial.batch, trial.bound);
+  if (alone.blockers.length > 0) return trial;
+  const left = nameList(trial.blockers.map(({ label }) => label));
+  notes.push(`Nodes that cannot be differentiated but do not lead to ${quoteName(output)} were left out: ${left}.`);
+  return { ...alone, output };
+}
+
+/** Exporters write the size of their example batch into operators and yet call the axis of the input dynamic. */
+function orWithAllSamples(candidate: Candidate, trial: Trial): Trial {
+  const samples = sampleCount(candidate.inputs);
+  const size = trial.output === undefined ? undefined : trial.outputs.get(trial.output)!.shape[0];
+  if (trial.batch === samples || (trial.blockers.length === 0 && size !== samples)) return trial;
+  const whole = tryBatch(candidate, trial.build, samples, samples);
+  return whole.blockers.length < trial.blockers.length || size === samples ? whole : trial;
+}
+
+const buildOf =
+  ({ inputs, floatType, options }: Candidate, model: Model): Build =>
+  (b, parameters, data) => {
+    const laidOut = new Map(data);
+    for (const { info, axis } of inputs)
+      if (axis > 0) laidOut.set(info.name, firstAxisTo(b, data.get(info.name)!, axis));
+    return instantiate(b, model, operators, { inputs: laidOut, parameters, floatType, options });
+  };
+
+/** Builds for a batch size, with parameters and data as inputs of a new graph. */
+function tryBatch(
+  { model, inputs, parameters, floatType, loss }: Candidate,
+  build: Build,
+  batch: number,
+  bound: number | undefined,
+): Trial {
+  const b = new GraphBuilder();
+  const variables = new Map(parameters.map(({ name, shape }) => [name, b.input(name, floatType, shape)]));
+  const data = new Map(
+    inputs.map(({ info, tensor, perSample }) => [
+      info.name,
+      b.input(info.name, tensor.type, perSample ? [batch, ...tensor.shape.slice(1)] : tensor.shape),
+    ]),
+  );
+  const instance = build(b, variables, data);
+  return { build, ...instance, output: outputName(model, instance.outputs, loss), variables, batch, bound };
+}
+
+/** The output that the loss looks at: the only one, else the first (or the first scalar for `output`). */
+function outputName(
+  model: Model,
+  outputs: ReadonlyMap<string, Value>,
+  asked: LossName | undefined,
+): string | undefined {
+  const names = model.graph.outputs.map(({ name }) => name);
+  const scalar = names.find((name) => outputs.has(name) && elementCount(outputs.get(name)!.shape) === 1);
+  return asked === 'output' && scalar ? scalar : names.find((name) => outputs.has(name));
+}
+
+/** How the output changes with the batch. */
+export interface Following {
+  /** The axis of the output that counts samples. */
+  readonly axis: number;
+  /** True where the model can be built for any batch, with an output that is otherwise the same. */
+  readonly free: boolean;
+}
+
+/** Builds for one sample more and looks which axis of the output grows with it. */
+export function followBatch(candidate: Candidate, { build, output, outputs, batch, bound }: Trial): Following {
+  const shifted = candidate.inputs.some(({ axis }) => axis > 0);
+  if (bound === undefined && !shifted) return { axis: 0, free: true };
+  const own = outputs.get(output!)!.shape;
+  const larger = tryBatch(candidate, build, batch + 1, bound);
+  const other = larger.blockers.length === 0 ? larger.outputs.get(output!)?.shape : undefined;
+  const axis = own.findIndex((dim, i) => dim === batch && other?.[i] === batch + 1);
+  const free =
+    other !== undefined &&
+    axis >= 0 &&
+    other.length === own.length &&
+    own.every((dim, i) => i === axis || other[i] === dim);
+  return free && (axis === 0 || shifted) ? { axis, free } : { axis: 0, free: bound === undefined };
+}
+
+/** A value with its first axis at another place. */
+export function firstAxisTo(b: GraphBuilder, value: Value, axis: number): Value {
+  const rest = value.shape.map((_, i) => i).slice(1);
+  return b.transpose(value, rest.toSpliced(axis, 0, 0));
+}
+
+/** A value with one axis moved to the front. */
+export function axisToFirst(b: GraphBuilder, value: Value, axis: number): Value {
+  return b.transpose(value, [axis, ...value.shape.map((_, i) => i).filter((i) => i !== axis)]);
+}
+
+/** float64 where the model's own weights are, else float32. */
+export function nativeFloat(model: Model): FloatType {
+  const types = [...model.graph.initializers.values()].map(({ type }) => type);
+  return types.includes('float64') && !types.includes('float32') ? 'float64' : 'float32';
+}
+
+/** Names of the variables on which a value depends through operators that have a derivative. */
+export function reaching(value: Value, variables: ReadonlyMap<string, Value>): Set<string> {
+  const nodes = nodesReaching([value], ({ type, node }) => isFloat(type) && isDifferentiable(node!.opType));
+  const used = new Set<Value | undefined>([value, ...nodes.flatMap((node) => node.inputs)]);
+  return new Set([...variables].filter(([, variable]) => used.has(variable)).map(([name]) => name));
+}

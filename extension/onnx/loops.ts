@@ -1,0 +1,143 @@
+import type { GraphBuilder } from './builder.ts';
+import type { Value } from './graph.ts';
+import type { ModelGraph, ModelNode } from './model.ts';
+import { type Item, Sequence } from './operator.ts';
+import { RefusedUse } from './refusal.ts';
+import { normaliseAxis } from './shapes.ts';
+import { numbersOf } from './tensor.ts';
+
+/** Builds a body with values for its inputs; undefined stands for what a blocked node would have computed. */
+export type RunBody = (body: ModelGraph, bound: ReadonlyMap<string, Item | undefined>) => readonly (Item | undefined)[];
+
+/** Nodes that all loops of a model may be written out to. */
+const mostNodes = 200_000;
+
+/**
+ * Writes out loops whose number of steps is known: Loop with a constant trip count and a condition that is constant at
+ * every step, and Scan, whose sequences have a known length.
+ */
+export class Unroller {
+  private nodes = 0;
+
+  /** Loop-1 and later: trip count, condition, carried values → carried values and what each step puts out, joined. */
+  loop(b: GraphBuilder, node: ModelNode, items: readonly (Item | undefined)[], runBody: RunBody): (Item | undefined)[] {
+    const body = bodyOf(node);
+    const count = items[0] === undefined ? Number.POSITIVE_INFINITY : constantOf(items[0], 'its number of steps');
+    let goesOn = items[1] === undefined || constantOf(items[1], 'whether it runs') !== 0;
+    let carried = items.slice(2);
+    const steps: (readonly (Item | undefined)[])[] = [];
+    for (let step = 0; step < count && goesOn; step++) {
+      this.account(body);
+      const outputs = runBody(body, bind(body, [b.scalar('int64', step), b.scalar('bool', 1), ...carried]));
+      const [condition] = outputs;
+      if (!condition) return [];
+      goesOn = constantOf(condition, 'whether it goes on') !== 0;
+      carried = outputs.slice(1, 1 + carried.length);
+      steps.push(outputs.slice(1 + carried.length));
+      if (outputs.includes(undefined)) break;
+    }
+    const scanned = body.outputs.length - 1 - carried.length;
+    if (scanned > 0 && steps.length === 0)
+      throw new RefusedUse('it takes no step, so that what it puts out has no shape');
+    return [
+      ...carried,
+      ...Array.from({ length: scanned }, (_, i) =>
+        joined(
+          b,
+          steps.map((outputs) => outputs[i]),
+          0,
+        ),
+      ),
+    ];
+  }
+
+  /** Scan-9 and later: initial states, sequences → final states and sequences. */
+  scan(
+    b: GraphBuilder,
+    node: ModelNode,
+    opset: number,
+    inputs: readonly (Value | undefined)[],
+    runBody: RunBody,
+  ): (Item | undefined)[] {
+    if (opset < 9)
+      throw new RefusedUse('sequences with a batch axis (Scan-8) are not supported; export with opset 9 or later');
+    const body = bodyOf(node);
+    const given = node.attributes.get('num_scan_inputs');
+    const sequences = given?.kind === 'int' ? given.value : 0;
+    const states = inputs.length - sequences;
+    if (sequences < 1 || states < 0) throw new Error(`num_scan_inputs is ${sequences} for ${inputs.length} inputs`);
+    const list = (name: string, i: number): number => {
+      const found = node.attributes.get(name);
+      return found?.kind === 'ints' ? (found.value[i] ?? 0) : 0;
+    };
+    const parts = inputs.slice(states).map((sequence, i) => {
+      if (!sequence) throw new Error('a sequence is missing');
+      const axis = normaliseAxis(list('scan_input_axes', i), sequence.shape.length);
+      const each = partsOf(b, sequence, axis);
+      return list('scan_input_directions', i) === 1 ? each.reverse() : each;
+    });
+    const length = parts[0].length;
+    if (parts.some((part) => part.length !== length)) throw new Error('its sequences differ in length');
+    if (length === 0) throw new RefusedUse('its sequences are empty');
+    let carried: readonly (Item | undefined)[] = inputs.slice(0, states);
+    const steps: (readonly (Item | undefined)[])[] = [];
+    for (let step = 0; step < length; step++) {
+      this.account(body);
+      const outputs = runBody(body, bind(body, [...carried, ...parts.map((part) => part[step])]));
+      carried = outputs.slice(0, states);
+      steps.push(outputs.slice(states));
+      if (outputs.includes(undefined)) break;
+    }
+    const results = steps[0].map((_, i) => {
+      const each = steps.map((outputs) => outputs[i]);
+      return joined(b, list('scan_output_directions', i) === 1 ? each.reverse() : each, list('scan_output_axes', i));
+    });
+    return [...carried, ...results];
+  }
+
+  /** Counts the nodes of one more step. Throws where there are too many. */
+  private account(body: ModelGraph): void {
+    this.nodes += body.nodes.length + 1;
+    if (this.nodes > mostNodes)
+      throw new RefusedUse(`written out, its steps have more than ${mostNodes} nodes, which is not supported`);
+  }
+}
+
+/** What lies at each index of an axis, without that axis. Parts of constants are constants. */
+function partsOf(b: GraphBuilder, sequence: Value, axis: number): Value[] {
+  const length = sequence.shape[axis];
+  const parts = sequence.constant
+    ? Array.from({ length }, (_, i) => b.slice(sequence, { starts: [i], ends: [i + 1], axes: [axis] }))
+    : b.split(sequence, new Array<number>(length).fill(1), axis);
+  return parts.map((part) => b.reshape(part, sequence.shape.toSpliced(axis, 1)));
+}
+
+function bodyOf(node: ModelNode): ModelGraph {
+  const body = node.attributes.get('body');
+  if (body?.kind !== 'graph') throw new Error('its body is missing');
+  return body.value;
+}
+
+function bind(body: ModelGraph, items: readonly (Item | undefined)[]): Map<string, Item | undefined> {
+  if (body.inputs.length !== items.length)
+    throw new Error(`its body takes ${body.inputs.length} inputs, but ${items.length} are given`);
+  return new Map(body.inputs.map(({ name }, i) => [name, items[i]]));
+}
+
+/** The number in a constant of one element. */
+function constantOf(item: Item, what: string): number {
+  const constant = item instanceof Sequence ? undefined : item.constant;
+  if (!constant) throw new RefusedUse(`${what} depends on data; export the model with a fixed number of steps`);
+  return numbersOf(constant)[0];
+}
+
+/** The outputs of all steps along a new axis; undefined where one is missing. */
+function joined(b: GraphBuilder, each: readonly (Item | undefined)[], axis: number): Value | undefined {
+  const values = each.flatMap((item) => (item && !(item instanceof Sequence) ? [item] : []));
+  if (values.length < each.length) return undefined;
+  const at = normaliseAxis(axis, values[0].shape.length + 1);
+  return b.concat(
+    values.map((value) => b.reshape(value, value.shape.toSpliced(at, 0, 1))),
+    at,
+  );
+}
