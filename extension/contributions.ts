@@ -1,5 +1,15 @@
 import { RULES, SEVERITIES } from './configs/rules.ts';
-import { colors, customEditors, icons, menus, views, viewsContainers, viewsWelcome, walkthroughs } from './places.ts';
+import {
+  colors,
+  customEditors,
+  icons,
+  keybindings,
+  menus,
+  views,
+  viewsContainers,
+  viewsWelcome,
+  walkthroughs,
+} from './places.ts';
 
 /**
  * Everything that the manifest contributes, typed once. `package.json` holds the result of `contributes()` and
@@ -21,7 +31,8 @@ export interface CommandArguments {
   'optimizerBias.openPanel': [];
   /** Runs the experiment of that name, or asks which. */
   'optimizerBias.runExperiment': [name?: string];
-  'optimizerBias.openExperiment': [];
+  /** Shows the result in a folder, or asks which. */
+  'optimizerBias.openExperiment': [item?: RunItem];
   /** Both take what `optimizerBias.inspect` takes. */
   'optimizerBias.compareBeta2': [where?: string | Address, line?: number, character?: number];
   'optimizerBias.sweep': [where?: string | Address, line?: number, character?: number];
@@ -32,6 +43,8 @@ export interface CommandArguments {
   'optimizerBias.renameRun': [item?: RunItem];
   'optimizerBias.deleteRun': [item?: RunItem, items?: readonly RunItem[]];
   'optimizerBias.revealRun': [item?: RunItem];
+  /** Runs the points of a sweep that are missing. */
+  'optimizerBias.resumeSweep': [item?: RunItem];
   /** Shows the hover of the configuration at a position of a document, or of the one nearest to the cursor. */
   'optimizerBias.explain': [uri?: string, line?: number, character?: number];
   'optimizerBias.goToOptimizer': [];
@@ -45,7 +58,7 @@ export interface Address {
   toString(): string;
 }
 
-/** An entry of the Runs view. */
+/** An entry of the Runs view: a run, a sweep or an experiment. */
 export interface RunItem {
   readonly folder: string;
 }
@@ -70,6 +83,7 @@ const COMMANDS: { readonly [K in CommandId]: { readonly when?: string } } = {
   'optimizerBias.renameRun': { when: 'false' },
   'optimizerBias.deleteRun': { when: 'false' },
   'optimizerBias.revealRun': { when: 'false' },
+  'optimizerBias.resumeSweep': { when: 'false' },
   'optimizerBias.explain': { when: `editorLangId =~ /^(${LANGUAGES.join('|')})$/` },
   'optimizerBias.goToOptimizer': { when: `editorLangId =~ /^(${LANGUAGES.join('|')})$/` },
   'optimizerBias.openDocumentation': {},
@@ -139,6 +153,7 @@ export function contributes() {
       ...menus,
       commandPalette: commands.flatMap(([command, { when }]) => (when ? [{ command, when }] : [])),
     },
+    keybindings,
     configuration: {
       title: '%category%',
       properties: Object.fromEntries(

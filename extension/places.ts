@@ -2,7 +2,11 @@
 
 const trusted = 'isWorkspaceTrusted';
 const inRuns = 'view == optimizerBias.runs';
-const onRun = `${inRuns} && viewItem =~ /^run/`;
+/** Kinds of entries of the Runs view, as `viewItem` names them. */
+const on = (...kinds: string[]) => `${inRuns} && viewItem =~ /^(${kinds.join('|')})$/`;
+const onRun = on('run', 'point');
+const onResult = on('sweep', 'sweep\\.unfinished', 'experiment');
+const onOwn = on('run', 'sweep', 'sweep\\.unfinished', 'experiment');
 
 const item = (command: string, when: string, group: string) => ({ command, when, group });
 
@@ -20,24 +24,38 @@ export const menus = {
   'view/title': [
     item('optimizerBias.inspect', inRuns, 'navigation@1'),
     item('optimizerBias.compareRuns', inRuns, 'navigation@2'),
+    item('optimizerBias.sweep', `${inRuns} && ${trusted}`, '1_run@1'),
+    item('optimizerBias.runExperiment', `${inRuns} && ${trusted}`, '1_run@2'),
     item('optimizerBias.setUpGpu', inRuns, '2_tools@1'),
     item('optimizerBias.trySample', inRuns, '2_tools@2'),
   ],
   'view/item/context': [
     item('optimizerBias.openRun', onRun, 'inline@1'),
+    item('optimizerBias.openExperiment', onResult, 'inline@1'),
     item('optimizerBias.openRun', onRun, '1_open@1'),
-    item('optimizerBias.compareRuns', onRun, '1_open@2'),
-    item('optimizerBias.rerun', `${onRun} && ${trusted}`, '1_open@3'),
-    item('optimizerBias.revealRun', onRun, '2_file@1'),
-    item('optimizerBias.renameRun', onRun, '7_modification@1'),
-    item('optimizerBias.deleteRun', onRun, '7_modification@2'),
+    item('optimizerBias.openExperiment', onResult, '1_open@1'),
+    item('optimizerBias.compareRuns', on('run', 'point', 'sweep', 'sweep\\.unfinished'), '1_open@2'),
+    item('optimizerBias.resumeSweep', `${on('sweep\\.unfinished')} && ${trusted}`, '1_open@3'),
+    item('optimizerBias.rerun', `${inRuns} && ${trusted}`, '1_open@4'),
+    item('optimizerBias.revealRun', inRuns, '2_file@1'),
+    item('optimizerBias.renameRun', onOwn, '7_modification@1'),
+    item('optimizerBias.deleteRun', onOwn, '7_modification@2'),
   ],
 };
+
+const inList = "focusedView == 'optimizerBias.runs' && listFocus && !inputFocus";
+
+/** The keys that lists of files have. */
+export const keybindings = [
+  { command: 'optimizerBias.renameRun', key: 'F2', when: inList },
+  { command: 'optimizerBias.deleteRun', key: 'Delete', mac: 'Cmd+Backspace', when: inList },
+];
 
 /** Commands of the Runs view's own entries and buttons have icons. */
 export const icons: Readonly<Record<string, string>> = {
   'optimizerBias.inspect': '$(play)',
   'optimizerBias.openRun': '$(open-preview)',
+  'optimizerBias.openExperiment': '$(open-preview)',
   'optimizerBias.compareRuns': '$(diff)',
 };
 

@@ -42,7 +42,7 @@ export function registerExperiments(
   };
   return vscode.Disposable.from(
     registerCommand('optimizerBias.runExperiment', (name) => start(name)),
-    registerCommand('optimizerBias.openExperiment', () => openResult(pages)),
+    registerCommand('optimizerBias.openExperiment', (item) => (item ? pages.show(item.folder) : openResult(pages))),
     pages.onRepeat(({ folder, header }) => {
       if (header.name === 'sweep') return;
       const own = vscode.workspace.getWorkspaceFolder(vscode.Uri.file(folder));

@@ -10,6 +10,8 @@ import { describeError } from '../shared/errors.ts';
 import { pickConfiguration } from './commands.ts';
 import { type Configurations, notebookOf, pythonCells, rangeIn, SELECTOR } from './configurations.ts';
 import { Debouncer } from './debouncer.ts';
+import { isResult } from './experiments/folders.ts';
+import type { ResultPages } from './experiments/pages.ts';
 import { currentOptimizer } from './inspect/current.ts';
 import { type ConfiguredOptimizer, configuredOptimizer, defaultOptimizer } from './inspect/hyper.ts';
 import type { Inspection, Inspections } from './inspect/inspections.ts';
@@ -27,6 +29,7 @@ export function registerInspect(
   configurations: Configurations,
   inspections: Inspections,
   panel: Panel,
+  pages: ResultPages,
   log: vscode.LogOutputChannel,
 ): vscode.Disposable {
   const status = vscode.window.createStatusBarItem(
@@ -80,6 +83,7 @@ export function registerInspect(
     }),
     registerCommand('optimizerBias.rerun', async (folder) => {
       const place = typeof folder === 'object' ? folder.folder : folder;
+      if (place !== undefined && isResult(place)) return pages.repeat(place, false);
       const last = place === undefined ? inspections.last : await inspectionOf(place, configurations, log);
       if (last) await start(last);
       else await vscode.commands.executeCommand('optimizerBias.inspect');

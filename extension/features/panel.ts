@@ -1,5 +1,4 @@
-import { writeFile } from 'node:fs/promises';
-import { basename, dirname } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
 import { readRun } from '../runs/store.ts';
 import { describeError } from '../shared/errors.ts';
@@ -17,18 +16,12 @@ import type { StepLine } from '../shared/protocol.ts';
 import type { InspectionEvent, Inspections } from './inspect/inspections.ts';
 import { pageHtml, pageOptions } from './inspect/page.ts';
 import { thinned } from './inspect/thinned.ts';
+import { revealFolder, saveFile } from './saving.ts';
 import { registerCommand } from './typedCommand.ts';
 
 const viewType = 'optimizerBias.panel';
 /** Records reach the panel in parcels, so that a fast run does not flood it. */
 const parcelMilliseconds = 100;
-
-const exportKinds: Readonly<Record<ExportFormat, readonly [name: string, extension: string]>> = {
-  png: ['Picture', 'png'],
-  csv: ['Comma-separated values', 'csv'],
-  json: ['JSON', 'json'],
-  md: ['Markdown', 'md'],
-};
 
 /** The panel beside the code, and the run that it is about. There is one for each window. */
 export class Panel implements vscode.Disposable {
@@ -198,28 +191,14 @@ export class Panel implements vscode.Disposable {
         await run('optimizerBias.compareRuns');
         return;
       case 'openRunFolder':
-        if (this.run) await run('revealFileInOS', vscode.Uri.file(this.run.folder));
+        if (this.run) await revealFolder(this.run.folder);
     }
   }
 
   private async save(format: ExportFormat, name: string, content: string): Promise<void> {
-    const folder = this.run ? dirname(dirname(this.run.folder)) : undefined;
-    const [kind, extension] = exportKinds[format];
-    const target = await vscode.window.showSaveDialog({
-      defaultUri: vscode.Uri.joinPath(vscode.Uri.file(folder ?? '.'), `${name}.${format}`),
-      filters: { [kind]: [extension] },
-    });
-    if (!target) return;
-    try {
-      const bytes = Buffer.from(content, format === 'png' ? 'base64' : 'utf8');
-      if (target.scheme === 'file') await writeFile(target.fsPath, bytes);
-      else await vscode.workspace.fs.writeFile(target, bytes);
-      if (format !== 'png') await vscode.window.showTextDocument(target, { preview: true, preserveFocus: true });
-    } catch (error) {
-      void vscode.window.showErrorMessage(
-        vscode.l10n.t('Cannot write {0}: {1}', target.fsPath, (error as Error).message),
-      );
-    }
+    const folder = this.run ? dirname(dirname(this.run.folder)) : '.';
+    const suggested = vscode.Uri.file(join(folder, `${name}.${format}`));
+    await saveFile(suggested, format, Buffer.from(content, format === 'png' ? 'base64' : 'utf8'));
   }
 
   private follow(event: InspectionEvent): void {

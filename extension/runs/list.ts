@@ -21,11 +21,12 @@ export function listRuns(directory: string): RunEntry[] {
   if (!existsSync(parent)) return [];
   return readdirSync(parent, { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
-    .flatMap(({ name }) => readEntry(join(parent, name)) ?? [])
+    .flatMap(({ name }) => runIn(join(parent, name)) ?? [])
     .sort((a, b) => b.header.started.localeCompare(a.header.started));
 }
 
-function readEntry(folder: string): RunEntry | undefined {
+/** The run in a folder; undefined where there is none that can be read. */
+export function runIn(folder: string): RunEntry | undefined {
   try {
     const path = join(folder, 'run.json');
     if (statSync(path).size > largestHeader) return undefined;

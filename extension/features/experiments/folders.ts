@@ -74,6 +74,10 @@ export function resultIn(folder: string): ExperimentHeader {
   };
 }
 
+/** Whether a folder holds a sweep or the result of an experiment, other than a run. */
+export const isResult = (folder: string): boolean =>
+  ['sweep.json', 'experiment.json'].some((file) => existsSync(join(folder, file)));
+
 /** The folders of the runs of a sweep's points that have something to show. */
 export function pointRuns(folder: string): string[] {
   const points = sweepIn(folder)?.points ?? [];

@@ -4,6 +4,7 @@ import { InspectorError } from '../../shared/errors.ts';
 import { type FromExperimentPage, isFromExperimentPage, type ToExperimentPage } from '../../shared/experimentPanel.ts';
 import type { ExperimentHeader } from '../../shared/experiments.ts';
 import { pageHtml, pageOptions } from '../inspect/page.ts';
+import { revealFolder, saveFile } from '../saving.ts';
 import { typedCommand } from '../typedCommand.ts';
 import { pointRuns, resultIn, unfinishedSweep } from './folders.ts';
 
@@ -44,6 +45,29 @@ export class ResultPages implements vscode.Disposable {
     const column = { viewColumn: vscode.ViewColumn.Beside, preserveFocus: true };
     const title = vscode.l10n.t('Experiment');
     this.attach(vscode.window.createWebviewPanel(viewType, title, column, pageOptions(this.extension)), folder);
+  }
+
+  /** Runs again what is in a folder, or what is missing of it. Tells why it cannot. */
+  repeat(folder: string, resume: boolean): void {
+    try {
+      this.repeating.fire({ folder, header: resultIn(folder), resume });
+    } catch (error) {
+      this.log.error(error as Error);
+      void vscode.window.showErrorMessage((error as Error).message);
+    }
+  }
+
+  /** The folder has another name now: its page shows what is there. */
+  move(from: string, to: string): void {
+    const panel = this.panels.get(from);
+    if (!panel) return;
+    panel.dispose();
+    this.show(to);
+  }
+
+  /** The folder is gone. */
+  close(folder: string): void {
+    this.panels.get(folder)?.dispose();
   }
 
   dispose(): void {
@@ -97,14 +121,9 @@ export class ResultPages implements vscode.Disposable {
 
   private async receive(message: Exclude<FromExperimentPage, { type: 'ready' }>, folder: string): Promise<void> {
     if (message.type === 'picture') return save(folder, 'png', Buffer.from(message.content, 'base64'));
-    const uri = vscode.Uri.file(folder);
     switch (message.action) {
       case 'openFolder':
-        // A browser has no file manager; its explorer shows the folder.
-        await vscode.commands
-          .executeCommand('revealFileInOS', uri)
-          .then(undefined, () => vscode.commands.executeCommand('revealInExplorer', uri));
-        return;
+        return revealFolder(folder);
       case 'exportCsv':
         return save(folder, 'csv', await vscode.workspace.fs.readFile(vscode.Uri.file(join(folder, 'series.csv'))));
       case 'compareRuns': {
@@ -115,22 +134,10 @@ export class ResultPages implements vscode.Disposable {
       }
       case 'resume':
       case 'runAgain':
-        this.repeating.fire({ folder, header: resultIn(folder), resume: message.action === 'resume' });
+        this.repeat(folder, message.action === 'resume');
     }
   }
 }
 
-async function save(folder: string, extension: 'png' | 'csv', content: Uint8Array): Promise<void> {
-  const target = await vscode.window.showSaveDialog({
-    defaultUri: vscode.Uri.file(join(folder, '..', `${basename(folder)}.${extension}`)),
-    filters: extension === 'png' ? { Picture: ['png'] } : { 'Comma-separated values': ['csv'] },
-  });
-  if (!target) return;
-  try {
-    await vscode.workspace.fs.writeFile(target, content);
-  } catch (error) {
-    void vscode.window.showErrorMessage(
-      vscode.l10n.t('Cannot write {0}: {1}', target.fsPath, (error as Error).message),
-    );
-  }
-}
+const save = (folder: string, extension: 'png' | 'csv', content: Uint8Array): Promise<void> =>
+  saveFile(vscode.Uri.file(join(folder, '..', `${basename(folder)}.${extension}`)), extension, content);

@@ -19,6 +19,11 @@ export async function shownRuns(parent?: unknown, indent = ''): Promise<string[]
   return lines;
 }
 
+async function topItems(): Promise<vscode.TreeItem[]> {
+  const provider = witness().trees.get('optimizerBias.runs')!;
+  return Promise.all(((await provider.getChildren()) ?? []).map((entry) => provider.getTreeItem(entry)));
+}
+
 const request = (steps: number) => ({
   directory: file('').fsPath,
   model: 'digits.onnx',
@@ -65,6 +70,68 @@ test('the Runs view lists what is on disk, and nothing else', async () => {
   assert.deepEqual(await shownRuns(), ['baseline: anti-regularizing 0.099 · lr 1e-4 · β₂ 0.999']);
 });
 
+test('sweeps hold the runs of their points; experiments stand beside them', async () => {
+  const sweep = {
+    format: 1,
+    status: 'cancelled',
+    started: '2026-01-03T00:00:00Z',
+    request: { base: { ...request(3) }, axes: [{ name: 'beta2', values: [0.9, 0.99] }], together: false, seeds: [0] },
+    digests: {},
+    points: [
+      {
+        index: 0,
+        label: 'beta2=0.9',
+        values: { beta2: 0.9 },
+        seed: 0,
+        folder: 'points/0-beta2=0.9',
+        status: 'finished',
+      },
+      {
+        index: 1,
+        label: 'beta2=0.99',
+        values: { beta2: 0.99 },
+        seed: 0,
+        folder: 'points/1-beta2=0.99',
+        status: 'waiting',
+      },
+    ],
+  };
+  writeRun('sweep/points/0-beta2=0.9', 3);
+  writeFileSync(join(runs(), 'sweep', 'sweep.json'), JSON.stringify(sweep));
+  const experiment = {
+    format: 1,
+    status: 'finished',
+    started: '2026-01-04T00:00:00Z',
+    process: 0,
+    title: 'Which minimum Adam reaches',
+    result: { agreement: 'agrees', sentence: 'It reaches it.', charts: [] },
+  };
+  mkdirSync(join(runs(), 'minimum'));
+  writeFileSync(join(runs(), 'minimum', 'experiment.json'), JSON.stringify(experiment));
+  assert.deepEqual(await shownRuns(), [
+    'minimum: Which minimum Adam reaches · agrees',
+    'sweep: beta2 0.9, 0.99 · 1 of 2 points',
+    '  beta2=0.9: anti-regularizing 0.099 · lr 1e-4 · β₂ 0.999',
+    'baseline: anti-regularizing 0.099 · lr 1e-4 · β₂ 0.999',
+  ]);
+  const items = await topItems();
+  assert.deepEqual(
+    items.map(({ contextValue }) => contextValue),
+    ['experiment', 'sweep.unfinished', 'run'],
+  );
+  assert.deepEqual(
+    items.map(({ command }) => command?.command),
+    ['optimizerBias.openExperiment', 'optimizerBias.openExperiment', 'optimizerBias.openRun'],
+  );
+});
+
+test('what a sweep is made of is not renamed or deleted without it', async () => {
+  const folder = join(runs(), 'sweep', 'points', '0-beta2=0.9');
+  await vscode.commands.executeCommand('optimizerBias.renameRun', { folder });
+  await vscode.commands.executeCommand('optimizerBias.deleteRun', { folder });
+  assert.ok(existsSync(join(folder, 'run.json')));
+});
+
 test('a run is repeated in a process that ends with it, and appears in the view', async () => {
   await vscode.commands.executeCommand('optimizerBias.rerun', join(runs(), 'baseline'));
   const [newest] = await shownRuns();
@@ -82,11 +149,8 @@ test('a run is repeated in a process that ends with it, and appears in the view'
 
 test('a run whose process has gone says so', async () => {
   writeRun('killed', 3, 'running');
-  const provider = witness().trees.get('optimizerBias.runs')!;
-  const entries = (await provider.getChildren()) ?? [];
-  const items = await Promise.all(entries.map((entry) => provider.getTreeItem(entry)));
-  const killed = items.find(({ label }) => label === 'killed');
-  assert.match(String(killed!.accessibilityInformation?.label), /killed, interrupted/);
+  const killed = (await topItems()).find(({ label }) => label === 'killed');
+  assert.match(String(killed!.accessibilityInformation?.label), /killed, inspection, interrupted/);
   assert.equal((killed!.iconPath as vscode.ThemeIcon).id, 'warning');
 });
 

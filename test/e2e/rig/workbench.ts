@@ -209,7 +209,8 @@ interface Answer {
 
 function post(socketPath: string, message: unknown): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const call = request({ socketPath, path: '/', method: 'POST' }, async (response) => {
+    // A connection that is kept alive would lead to the extension host of another window, or of one before a reload.
+    const call = request({ socketPath, path: '/', method: 'POST', agent: false }, async (response) => {
       let text = '';
       for await (const part of response) text += part;
       resolve(JSON.parse(text));
