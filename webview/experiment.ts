@@ -1,3 +1,4 @@
+import { inEditor } from '../extension/shared/editorWords.ts';
 import {
   type ExperimentAction,
   type FromExperimentPage,
@@ -87,13 +88,16 @@ function page({ header, folder, resumable, runs }: Extract<ToExperimentPage, { t
     ),
     h('div', { class: 'charts' }, ...charts.map(({ element }) => element)),
     ...(result?.tables ?? []).map(tableSection),
-    result && result.notes.length > 0 && h('ul', { class: 'notes' }, ...result.notes.map((note) => h('li', {}, note))),
+    result &&
+      result.notes.length > 0 &&
+      h('ul', { class: 'notes' }, ...result.notes.map((note) => h('li', {}, inEditor(note, 'experiment')))),
     settings(header),
   );
 }
 
 function stateText({ status, message }: ExperimentHeader): string {
-  if (status === 'failed') return `The experiment failed: ${message ?? 'no reason is known'}`;
+  if (status === 'failed')
+    return `The experiment failed: ${message === undefined ? 'no reason is known' : inEditor(message, 'experiment')}`;
   return status === 'cancelled' ? 'The experiment was stopped before it had a result.' : 'There is no result yet.';
 }
 

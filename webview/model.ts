@@ -1,3 +1,4 @@
+import { inEditor, inEditorBriefly } from '../extension/shared/editorWords.ts';
 import { baseName, shorten, thousands } from '../extension/shared/format.ts';
 import type { FromModelPage, ModelPage, ToModelPage } from '../extension/shared/panel.ts';
 import { type Child, h, set } from './dom.ts';
@@ -73,7 +74,12 @@ function page(model: ModelPage, trusted: boolean): HTMLElement {
       ? h(
           'div',
           { class: 'notice error' },
-          h('div', {}, h('p', { class: 'message' }, blocked.message), blocked.remedy && h('p', {}, blocked.remedy)),
+          h(
+            'div',
+            {},
+            h('p', { class: 'message' }, inEditor(blocked.message)),
+            blocked.remedy && h('p', {}, inEditor(blocked.remedy)),
+          ),
         )
       : h(
           'p',
@@ -85,7 +91,12 @@ function page(model: ModelPage, trusted: boolean): HTMLElement {
       h(
         'div',
         { class: 'notice warning' },
-        h('div', {}, h('p', { class: 'message' }, h('strong', {}, `${title}. `), detail), h('p', {}, remedy)),
+        h(
+          'div',
+          {},
+          h('p', { class: 'message' }, h('strong', {}, `${title}. `), inEditor(detail)),
+          h('p', {}, inEditor(remedy)),
+        ),
       ),
     ),
     h(
@@ -123,7 +134,7 @@ function parameterSection(parameters: ModelPage['parameters']): HTMLElement {
         shorten(name, 60),
         shape,
         thousands(size),
-        trained ? 'yes' : `no: ${reason}`,
+        trained ? 'yes' : `no: ${inEditorBriefly(reason)}`,
       ]);
     set(body, grid('Parameters', ['name', 'shape', 'size', 'trained'], rows, 2));
     note.textContent =

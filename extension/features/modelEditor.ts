@@ -1,10 +1,10 @@
 import { fork } from 'node:child_process';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
+import { inEditor } from '../shared/editorWords.ts';
 import { isFromModelPage, type ToModelPage } from '../shared/panel.ts';
 import { Debouncer } from './debouncer.ts';
 import { pageHtml, pageOptions } from './inspect/page.ts';
-import { forEditor } from './inspect/targets.ts';
 
 /** How long a model may take to be read. */
 const patienceMilliseconds = 120_000;
@@ -96,7 +96,11 @@ function read(extension: vscode.Uri, uri: vscode.Uri, signal: AbortSignal): Prom
         answer.type === 'model'
           ? { ...answer, trusted: vscode.workspace.isTrusted }
           : answer.type === 'failed'
-            ? { ...answer, ...(answer.remedy && { remedy: forEditor(answer.remedy) }) }
+            ? {
+                ...answer,
+                message: inEditor(answer.message),
+                ...(answer.remedy && { remedy: inEditor(answer.remedy) }),
+              }
             : answer;
     });
     child.once('error', (error) => {

@@ -1,7 +1,7 @@
 import { copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
-import { projectFile } from './inspect/targets.ts';
+import { projectFile } from '../shared/target.ts';
 import { registerCommand } from './typedCommand.ts';
 
 const files = ['train.py', 'config.yaml', 'digits.onnx', 'digits.npz', 'README.md', projectFile];

@@ -234,7 +234,7 @@ describe('inspecting a model in the editor', { timeout: 300_000 }, () => {
     await inspect();
     const notice = webview().locator('.notice.error');
     await notice.filter({ hasText: /The loss mse needs labels/ }).waitFor({ timeout: 30_000 });
-    assert.match(await notice.innerText(), /Choose another loss with "loss".*\.optimizer-bias\.json/);
+    assert.match(await notice.innerText(), /Choose another loss with “Loss”.*Change it in “Inspect…”/);
     await notice.locator('vscode-button', { hasText: 'Change Settings…' }).waitFor();
     setSteps(20, { loss: 'cross-entropy' });
   });

@@ -6,10 +6,8 @@ import { test } from 'node:test';
 import { analyse } from '../../extension/configs/analyse.ts';
 import { configuredOptimizer, defaultOptimizer, hyperChanges } from '../../extension/features/inspect/hyper.ts';
 import {
-  forEditor,
   guess,
   parseTargets,
-  projectFile,
   readTargets,
   remembered,
   requestOf,
@@ -20,6 +18,7 @@ import { thinned } from '../../extension/features/inspect/thinned.ts';
 import { completeHyperparameters } from '../../extension/optimizers/hyperparameters.ts';
 import type { Framework } from '../../extension/optimizers/optimizer.ts';
 import { optimizerNamed } from '../../extension/optimizers/registry.ts';
+import { projectFile } from '../../extension/shared/target.ts';
 import { run } from '../webview/runs.ts';
 
 test('the project file: what is wrong is named', () => {
@@ -76,16 +75,11 @@ test('guesses: the same name, else the same folder, else the only one', () => {
   assert.equal(guess([], 'x'), undefined);
 });
 
-test('a request has what is needed, and messages name the settings of the editor', () => {
+test('a request has what is needed', () => {
   const request = requestOf('/w', { model: 'a.onnx', source: 'a.py', steps: 7 }, defaultOptimizer);
   assert.equal(request.steps, 7);
   assert.equal(request.device, 'auto');
   assert.ok(!('source' in request));
-  assert.equal(
-    forEditor('Choose another loss with --loss, or a smaller --micro-batch.'),
-    `Choose another loss with "loss", or a smaller "microBatch". The settings are in ${projectFile}.`,
-  );
-  assert.equal(forEditor('Nothing -- here --unknown-option.'), 'Nothing -- here --unknown-option.');
 });
 
 test('configurations of every kind become optimizers that the engine accepts', () => {

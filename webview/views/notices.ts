@@ -1,7 +1,13 @@
+import { inEditor, inEditorBriefly } from '../../extension/shared/editorWords.ts';
+import { shorten } from '../../extension/shared/format.ts';
+import type { RunHeader } from '../../extension/shared/protocol.ts';
 import { type Child, h, set } from '../dom.ts';
 import type { Model } from '../state.ts';
 import { button } from '../toolkit.ts';
 import type { Actions } from './view.ts';
+
+/** Most names of tensors in a list. */
+const mostNames = 12;
 
 /** What stands between the header and the numbers: errors with their remedy, what is stale, and what to know of the model. */
 export class Notices {
@@ -18,6 +24,7 @@ export class Notices {
       run?.header.status,
       run?.interrupted,
       run?.header.warnings,
+      run?.header.notes,
     ]);
     if (key === this.shown) return;
     this.shown = key;
@@ -33,7 +40,14 @@ export class Notices {
         ]),
       );
     } else if (run?.header.status === 'failed' && run.header.message) {
-      notices.push(this.notice('error', run.header.message, 'What was measured until then is shown.', []));
+      notices.push(
+        this.notice(
+          'error',
+          inEditor(run.header.message.replaceAll('\n', ' ')),
+          'What was measured until then is shown.',
+          [],
+        ),
+      );
     } else if (run?.interrupted) {
       notices.push(
         this.notice(
@@ -62,11 +76,12 @@ export class Notices {
             `${run.header.warnings.length === 1 ? 'A warning' : `${run.header.warnings.length} warnings`} about the model: ${run.header.warnings.map(({ title }) => title).join('; ')}`,
           ),
           ...run.header.warnings.map(({ title, detail, remedy }) =>
-            h('p', {}, h('strong', {}, `${title}. `), `${detail} ${remedy}`),
+            h('p', {}, h('strong', {}, `${title}. `), inEditor(`${detail} ${remedy}`)),
           ),
         ),
       );
     }
+    if (run) notices.push(remarks(run.header));
     set(this.element, ...notices);
   }
 
@@ -83,4 +98,24 @@ export class Notices {
       buttons.length > 0 && h('div', { class: 'actions' }, ...buttons),
     );
   }
+}
+
+/** What was done to model and data, and what of it was not trained; false where there is nothing to say. */
+function remarks({ notes, notTrained }: RunHeader): Child {
+  if (notes.length === 0 && notTrained.length === 0) return false;
+  const shown = notTrained
+    .slice(0, mostNames)
+    .map(({ name, reason }) => `${shorten(name, 60)} (${inEditorBriefly(reason)})`);
+  const more = notTrained.length > mostNames ? ` and ${notTrained.length - mostNames} more` : '';
+  const title = [
+    notes.length > 0 && `${notes.length} ${notes.length === 1 ? 'remark' : 'remarks'} on model and data`,
+    notTrained.length > 0 && `${notTrained.length} ${notTrained.length === 1 ? 'tensor' : 'tensors'} not trained`,
+  ];
+  return h(
+    'details',
+    { class: 'notice note' },
+    h('summary', {}, title.filter(Boolean).join('; ')),
+    ...notes.map((note) => h('p', {}, inEditor(note))),
+    notTrained.length > 0 && h('p', {}, `Not trained: ${shown.join(', ')}${more}.`),
+  );
 }

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import * as vscode from 'vscode';
 import { EngineClient } from '../../engine/client.ts';
+import { inEditor } from '../../shared/editorWords.ts';
 import { describeError } from '../../shared/errors.ts';
 import type { ExperimentDescription } from '../../shared/experiments.ts';
 import { duration } from '../../shared/format.ts';
 import type { EngineRequest, Progress } from '../../shared/protocol.ts';
-import { forEditor } from '../inspect/targets.ts';
 
 const clientFor = (extension: vscode.Uri) => new EngineClient(join(extension.fsPath, 'dist', 'engineProcess.js'));
 
@@ -60,7 +60,7 @@ export async function runWithProgress(
     }
   });
   if (outcome.failure !== undefined) {
-    void tellFailure(title, outcome.failure);
+    void tellFailure(title, inEditor(outcome.failure.replaceAll('\n', ' '), request.type));
     return undefined;
   }
   log.info(`${title}: ${outcome.status}, ${outcome.folder}`);
@@ -81,7 +81,6 @@ function progressText(type: 'experiment' | 'sweep', { phase, step, steps, second
 
 async function tellFailure(title: string, text: string): Promise<void> {
   const showLog = vscode.l10n.t('Show Log');
-  const message = `${title}: ${forEditor(text.replaceAll('\n', ' '))}`;
-  if ((await vscode.window.showErrorMessage(message, showLog)) === showLog)
+  if ((await vscode.window.showErrorMessage(`${title}: ${text}`, showLog)) === showLog)
     await vscode.commands.executeCommand('optimizerBias.showLog');
 }

@@ -1,5 +1,6 @@
 import { completeParameters, type Experiment, optionOf } from '../../experiments/experiment.ts';
 import type { HyperparameterSpec } from '../../optimizers/optimizer.ts';
+import { inEditor } from '../../shared/editorWords.ts';
 import { describeError } from '../../shared/errors.ts';
 import type { ExperimentDescription, ParameterSpec, ParameterValue } from '../../shared/experiments.ts';
 import { setting } from '../../shared/format.ts';
@@ -30,8 +31,7 @@ export function formLines({ parameters }: ExperimentDescription, values: Values)
       key,
       label: `${optionOf(key).replaceAll('-', ' ')}: ${valueText(changed ? values[key] : spec.default)}`,
       changed,
-      // Help texts name other parameters as options of the command line.
-      help: spec.help.replace(/--([a-z][a-z0-9-]*)/g, (_, option: string) => `“${option.replaceAll('-', ' ')}”`),
+      help: inEditor(spec.help, 'experiment'),
     };
   });
 }
@@ -49,7 +49,7 @@ export function readParameter(
     completeParameters(experiment as Experiment, { [key]: value });
     return { value };
   } catch (error) {
-    return { problem: describeError(error).split('\n').at(-1)! };
+    return { problem: inEditor(describeError(error).split('\n').at(-1)!, 'experiment') };
   }
 }
 

@@ -2,9 +2,9 @@ import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
 import { EngineClient } from '../../engine/client.ts';
 import { type RunSource, writeSource } from '../../runs/source.ts';
+import { inEditor } from '../../shared/editorWords.ts';
 import { InspectorError } from '../../shared/errors.ts';
 import type { EngineEvent, InspectRequest, Progress, RunHeader, StepLine } from '../../shared/protocol.ts';
-import { forEditor } from './targets.ts';
 
 /** Something that is inspected, and where its settings come from. */
 export interface Inspection {
@@ -147,8 +147,8 @@ export class Inspections implements vscode.Disposable {
 /** The engine's message: its first line is the cause, the rest the remedy. */
 function failureOf(text: string, request: InspectRequest, died: boolean): Failure {
   const [message, ...rest] = text.split('\n');
-  const remedy = forEditor(rest.join('\n')) || undefined;
+  const remedy = inEditor(rest.join('\n')) || undefined;
   const notHere = /device (cuda|webgpu) cannot be used/.test(message);
   const retry = request.device !== 'cpu' && (died || notHere) ? 'cpu' : died ? 'again' : 'change';
-  return { message: forEditor(message), remedy, retry };
+  return { message: inEditor(message), remedy, retry };
 }

@@ -1,8 +1,9 @@
 import { relative } from 'node:path';
 import * as vscode from 'vscode';
 import type { DeviceChoice } from '../../shared/protocol.ts';
+import { projectFile, type Target } from '../../shared/target.ts';
 import { type ConfiguredOptimizer, describeOptimizer } from './hyper.ts';
-import { defaultSteps, guess, projectFile, type Target } from './targets.ts';
+import { defaultSteps, guess } from './targets.ts';
 
 /** What is to be inspected, before the user has confirmed it. */
 export interface Sheet {

@@ -2,51 +2,7 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { InspectorError, quoteName } from '../../shared/errors.ts';
 import type { InspectRequest } from '../../shared/protocol.ts';
-
-/** The file in which a workspace remembers what is inspected with what; meant to be committed. */
-export const projectFile = '.optimizer-bias.json';
-
-/** What is inspected with what: the part of a request that is remembered. Paths are relative to the workspace folder. */
-export type Target = Partial<
-  Omit<InspectRequest, 'directory' | 'model' | 'optimizer' | 'framework' | 'hyper' | 'out'>
-> & {
-  readonly model: string;
-  /** The file whose optimizer it goes with. */
-  readonly source?: string;
-};
-
-type Kind = 'text' | 'number' | 'flag' | 'numbers' | 'texts' | 'object' | 'stage';
-
-/** Every key of a target and what it holds. */
-const kinds: { readonly [K in keyof Required<Target>]: Kind } = {
-  source: 'text',
-  model: 'text',
-  weights: 'text',
-  data: 'text',
-  x: 'text',
-  y: 'text',
-  xKey: 'text',
-  yKey: 'text',
-  label: 'text',
-  limit: 'number',
-  scale: 'number',
-  mean: 'numbers',
-  std: 'numbers',
-  loss: 'text',
-  schedule: 'object',
-  steps: 'number',
-  every: 'number',
-  stage: 'stage',
-  dtype: 'text',
-  microBatch: 'number',
-  device: 'text',
-  threads: 'number',
-  batchStatistics: 'flag',
-  batchAxes: 'texts',
-  freeze: 'texts',
-  trainable: 'texts',
-  arrays: 'flag',
-};
+import { type Kind, projectFile, type Target, targetKinds } from '../../shared/target.ts';
 
 const isText = (value: unknown) => typeof value === 'string';
 const isNumber = (value: unknown) => typeof value === 'number' && Number.isFinite(value);
@@ -83,8 +39,8 @@ function checkTarget(entry: unknown, where: string): Target {
   };
   if (typeof entry !== 'object' || entry === null) fail(' is no object.');
   for (const [key, value] of Object.entries(entry as object)) {
-    if (!Object.hasOwn(kinds, key)) fail(` has the unknown key ${quoteName(key)}.`);
-    const [test, name] = accepts[kinds[key as keyof Target]];
+    if (!Object.hasOwn(targetKinds, key)) fail(` has the unknown key ${quoteName(key)}.`);
+    const [test, name] = accepts[targetKinds[key as keyof Target]];
     if (!test(value)) fail(`.${key} must be ${name}.`);
   }
   if (!Object.hasOwn(entry as object, 'model')) fail(' has no "model".');
@@ -144,18 +100,6 @@ export function requestOf(
     ...optimizer,
     directory,
   };
-}
-
-/** Options of the command line, as messages of the engine name them, under their names in the project file. */
-export function forEditor(text: string): string {
-  let named = false;
-  const result = text.replace(/--([a-z][a-z-]*)( (?=[a-z0-9]))?/g, (whole, name: string, gap = '') => {
-    const key = name.replace(/-([a-z])/g, (_, c: string) => c.toUpperCase());
-    if (!Object.hasOwn(kinds, key)) return whole;
-    named = true;
-    return `"${key}"${gap}`;
-  });
-  return named ? `${result} The settings are in ${projectFile}.` : result;
 }
 
 /** The candidate that is most likely meant with `near`: of the same name, else in the same folder, else the only one. */
