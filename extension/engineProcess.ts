@@ -38,6 +38,7 @@ const folderObserver = {
     folder = where;
     send({ type: 'opened', folder: where });
   },
+  updated: (where: string) => send({ type: 'updated', folder: where }),
   progress: observer.progress,
   get cancelled() {
     return state.cancelled;

@@ -1,11 +1,7 @@
 import { inEditor } from '../extension/shared/editorWords.ts';
-import {
-  type ExperimentAction,
-  type FromExperimentPage,
-  type ToExperimentPage,
-  verdicts,
-} from '../extension/shared/experimentPanel.ts';
+import type { ExperimentAction, FromExperimentPage, ToExperimentPage } from '../extension/shared/experimentPanel.ts';
 import type { ExperimentHeader, ParameterValue, ResultTable } from '../extension/shared/experiments.ts';
+import { badgeOf } from '../extension/shared/experimentVerdict.ts';
 import { baseName, number, setting } from '../extension/shared/format.ts';
 import { isBelievable } from '../extension/shared/verdict.ts';
 import { h, set } from './dom.ts';
@@ -42,7 +38,7 @@ function show(message: ToExperimentPage): void {
 
 function page({ header, folder, resumable, runs }: Extract<ToExperimentPage, { type: 'show' }>): HTMLElement {
   const { result, title, figure } = header;
-  const verdict = result && verdicts[result.agreement];
+  const verdict = result && badgeOf(result);
   return h(
     'main',
     { class: 'experiment' },
@@ -176,7 +172,7 @@ function settings({ parameters, tool }: ExperimentHeader): HTMLElement {
 
 function picture({ title, result }: ExperimentHeader): void {
   if (!result) return;
-  const { mark, text } = verdicts[result.agreement];
+  const { mark, text } = badgeOf(result);
   const content = experimentPng(title, result.sentence, `${mark} ${text}.`, charts);
   host.postMessage({ type: 'picture', content });
 }

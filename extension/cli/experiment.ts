@@ -1,7 +1,15 @@
+import { resolve } from 'node:path';
 import { type Experiment, optionOf } from '../experiments/experiment.ts';
 import { experimentNamed, experiments } from '../experiments/registry.ts';
 import { readExperiment } from '../experiments/store.ts';
-import type { ExperimentHeader, ParameterSpec, ParameterValue, ResultTable } from '../shared/experiments.ts';
+import type {
+  ExperimentHeader,
+  ExperimentRequest,
+  ParameterSpec,
+  ParameterValue,
+  ResultTable,
+} from '../shared/experiments.ts';
+import { badgeOf } from '../shared/experimentVerdict.ts';
 import { runInEngine } from './engine.ts';
 import { type Command, type Given, type Option, parseCommand, UsageError } from './options.ts';
 import { bar, duration, number, styles, table } from './text.ts';
@@ -17,7 +25,7 @@ const shared: readonly Option[] = [
 export const experimentCommand: Command = {
   name: 'experiment',
   summary: 'reproduce a figure of the papers, on bundled or your own data; without a name: list them',
-  usage: ['optimizer-bias experiment NAME [options]'],
+  usage: ['optimizer-bias experiment NAME [options]', 'optimizer-bias experiment --resume DIR [--json]'],
   async run({ positionals: [name, ...rest] }) {
     if (name === undefined || name === '--help' || name === '-h') {
       process.stdout.write(overview());
@@ -28,10 +36,18 @@ export const experimentCommand: Command = {
       process.stdout.write(`${JSON.stringify(list, undefined, 2)}\n`);
       return 0;
     }
+    if (name === '--resume' || name.startsWith('--resume=')) return run(...resumed([name, ...rest]));
     if (name.startsWith('-')) throw new UsageError(`The name of the experiment comes first.\n\n${overview()}`);
     const experiment = experimentNamed(name);
     const given = parseCommand(commandOf(experiment), rest);
-    return run(experiment, given);
+    const { values } = given;
+    const parameters = Object.fromEntries(
+      Object.keys(experiment.parameters).flatMap((key) =>
+        values.has(optionOf(key)) ? [[key, values.get(optionOf(key)) as ParameterValue]] : [],
+      ),
+    );
+    const out = values.get('out') as string | undefined;
+    return run({ name, directory: process.cwd(), parameters, out }, given);
   },
 };
 
@@ -42,8 +58,26 @@ const overview = (): string =>
     ),
     '',
     'optimizer-bias experiment NAME --help shows the options of an experiment.',
+    'optimizer-bias experiment --resume DIR continues one that was stopped, without repeating what it finished.',
     '',
   ].join('\n');
+
+/** The request that continues what is in a folder. */
+function resumed(argv: readonly string[]): [ExperimentRequest, Given] {
+  const given = parseCommand(
+    {
+      ...experimentCommand,
+      options: [
+        { flag: 'resume', value: 'text', placeholder: 'DIR', help: 'folder of an experiment that was stopped' },
+        ...shared.filter(({ flag }) => flag !== 'out'),
+      ],
+    },
+    argv,
+  );
+  const folder = resolve(given.values.get('resume') as string);
+  const { name, directory = process.cwd(), parameters } = readExperiment(folder);
+  return [{ name, directory, parameters, out: folder }, given];
+}
 
 /** The command line of one experiment. */
 function commandOf(experiment: Experiment): Command {
@@ -83,53 +117,30 @@ function optionFor(key: string, { kind, default: standard, choices, help }: Para
   };
 }
 
-async function run(experiment: Experiment, { values }: Given): Promise<number> {
-  const parameters = Object.fromEntries(
-    Object.keys(experiment.parameters).flatMap((key) =>
-      values.has(optionOf(key)) ? [[key, values.get(optionOf(key)) as ParameterValue]] : [],
-    ),
-  );
+async function run(request: ExperimentRequest, { values }: Given): Promise<number> {
+  const threads = (values.get('threads') as number | undefined) || undefined;
   const last = await runInEngine(
-    {
-      type: 'experiment',
-      request: {
-        name: experiment.name,
-        directory: process.cwd(),
-        parameters,
-        threads: (values.get('threads') as number | undefined) || undefined,
-        out: values.get('out') as string | undefined,
-      },
-    },
+    { type: 'experiment', request: { ...request, threads } },
     ({ step, steps, secondsLeft }) =>
-      `${experiment.name} ${bar(step / steps)} ${step} %${secondsLeft === undefined ? '' : `  ${duration(secondsLeft)} left`}`,
+      `${request.name} ${bar(step / steps)} ${step} %${secondsLeft === undefined ? '' : `  ${duration(secondsLeft)} left`}`,
   );
-  if (last.status === 'cancelled') {
-    process.stderr.write('Cancelled.\n');
-    return 130;
-  }
   const header = readExperiment(last.folder);
-  process.stdout.write(
-    values.has('json')
-      ? `${JSON.stringify({ folder: last.folder, ...header })}\n`
-      : renderExperiment(last.folder, header),
-  );
-  return 0;
+  if (values.has('json')) process.stdout.write(`${JSON.stringify({ folder: last.folder, ...header })}\n`);
+  else if (header.result) process.stdout.write(renderExperiment(last.folder, header));
+  if (last.status !== 'cancelled') return 0;
+  process.stderr.write(`Cancelled. Continue with: optimizer-bias experiment --resume ${last.folder}\n`);
+  return 130;
 }
-
-const verdicts = {
-  agrees: 'Agrees with the theory.',
-  disagrees: 'Does NOT agree with the theory.',
-  undecided: 'These numbers neither confirm nor refute the theory.',
-};
 
 /** The result for people: the sentence, the verdict, the tables, and where the files are. */
 export function renderExperiment(folder: string, { result }: ExperimentHeader): string {
   if (!result) return `No result in ${folder}.\n`;
   const style = styles(process.stdout);
+  const { mark, text } = badgeOf(result);
   const files = ['experiment.json', 'series.csv', ...result.charts.map(({ id }) => `${id}.svg`)];
   return [
     style.bold(result.sentence),
-    verdicts[result.agreement],
+    `${mark} ${text}.`,
     ...result.tables.flatMap((each) => ['', `${each.title}:`, resultTable(each)]),
     ...(result.notes.length > 0 ? [''] : []),
     ...result.notes.map((note) => style.dim(`Note: ${note}`)),

@@ -3,7 +3,8 @@ import { numeric, numericCoefficients } from '../optimizers/numeric.ts';
 import type { Hyperparameters } from '../optimizers/optimizer.ts';
 import { optimizerNamed } from '../optimizers/registry.ts';
 import { InspectorError } from '../shared/errors.ts';
-import type { Agreement, Chart, ChartFrame, ExperimentResult, Series } from '../shared/experiments.ts';
+import type { Chart, ChartFrame, ExperimentResult, Series } from '../shared/experiments.ts';
+import { agreeing, disagreeing, undecided, type Verdict } from '../shared/experimentVerdict.ts';
 import { choice, count, decay, defineExperiment, number, numbers, positive, type Surroundings } from './experiment.ts';
 import { shown } from './format.ts';
 
@@ -78,10 +79,9 @@ export const bilinear = defineExperiment({
       }
       results.push({ name, frame, trajectories });
     }
-    const { agreement, sentence } = judge(results);
+    const verdict = judge(results);
     return {
-      sentence,
-      agreement,
+      ...verdict,
       numbers: Object.fromEntries(
         results.flatMap(({ trajectories }) => trajectories.map((each) => [keyOf(each), each.sum])),
       ),
@@ -232,10 +232,7 @@ interface Trend {
 }
 
 /** Expected: θ₁ + θ₂ falls as β grows, rises as ρ grows; as h grows it rises for ρ > β and falls for β > ρ. */
-export function judge(groups: readonly Pick<Group, 'name' | 'trajectories'>[]): {
-  agreement: Agreement;
-  sentence: string;
-} {
+export function judge(groups: readonly Pick<Group, 'name' | 'trajectories'>[]): Verdict {
   const sortedSums = (trajectories: readonly Trajectory[], by: 'beta1' | 'beta2' | 'lr') =>
     [...trajectories].sort((a, b) => a[by] - b[by]).flatMap(({ sum }) => (sum === null ? [] : [sum]));
   const [beta, rho, h, reversed] = groups.map(({ trajectories }) => trajectories);
@@ -260,14 +257,10 @@ export function judge(groups: readonly Pick<Group, 'name' | 'trajectories'>[]): 
   const rest = missing > 0 ? ` (${missing} of the trajectories did not reach it)` : '';
   const seen = `On the level set θ₁ + θ₂, and with it ‖∇E‖₁, ${usable.map(move).join(', ')}${rest}`;
   if (usable.length === 0)
-    return { agreement: 'undecided', sentence: `Too few trajectories reached the level set to see a trend${rest}.` };
-  if (wrong.length === 0)
-    return {
-      agreement: 'agrees',
-      sentence: `${seen}: β > ρ penalises the norm and ρ > β rewards it, as the theory says.`,
-    };
-  return {
-    agreement: 'disagrees',
-    sentence: `${seen}; against the theory it does not ${wrong.map(({ what, expected }) => `${expected > 0 ? 'rise' : 'fall'} throughout as ${what}`).join(' and not ')}.`,
-  };
+    return undecided(undefined, `too few trajectories reached the level set to see a trend${rest}`);
+  if (wrong.length === 0) return agreeing(seen, ': β > ρ penalises the norm and ρ > β rewards it, as the theory says');
+  return disagreeing(
+    seen,
+    `; against the theory it does not ${wrong.map(({ what, expected }) => `${expected > 0 ? 'rise' : 'fall'} throughout as ${what}`).join(' and not ')}`,
+  );
 }

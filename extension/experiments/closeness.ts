@@ -1,7 +1,8 @@
 import { chooseChunks } from '../engine/chunks.ts';
 import { completeHyperparameters } from '../optimizers/hyperparameters.ts';
 import { optimizerNamed } from '../optimizers/registry.ts';
-import type { Agreement, ExperimentResult, Series } from '../shared/experiments.ts';
+import type { ExperimentResult, Series } from '../shared/experiments.ts';
+import { agreeing, disagreeing, undecided, type Verdict } from '../shared/experimentVerdict.ts';
 import { ClosenessProgram, type ClosenessRecord } from './closenessProgram.ts';
 import { choice, count, decay, defineExperiment, number, numbers, positive } from './experiment.ts';
 import { finite, listed, shown } from './format.ts';
@@ -87,10 +88,9 @@ export const closeness = defineExperiment({
     } finally {
       await program.release();
     }
-    const { agreement, sentence } = judge(runs, optimizer.title, kinks);
+    const verdict = judge(runs, optimizer.title, kinks);
     return {
-      sentence,
-      agreement,
+      ...verdict,
       numbers: Object.fromEntries(
         runs.flatMap(({ lr, first, second }) => [
           [`first ${lr}`, finite(first)],
@@ -140,17 +140,17 @@ export function judge(
   runs: readonly Pick<Closeness, 'lr' | 'first' | 'second' | 'valid'>[],
   title: string,
   kinks: readonly string[] = [],
-): { agreement: Agreement; sentence: string } {
+): Verdict {
   const ratios = runs.map(({ lr, first, second }) => ({ lr, ratio: first / second }));
   const compare = ({ lr, ratio }: { lr: number; ratio: number }) =>
     Math.abs(Math.log(ratio)) < 0.005
       ? `equally close at h = ${lr}`
       : `${shown(Math.max(ratio, 1 / ratio))} times ${ratio > 1 ? 'closer' : 'farther'} at h = ${lr}`;
   if (ratios.some(({ ratio }) => !Number.isFinite(ratio) || ratio === 0))
-    return {
-      agreement: 'undecided',
-      sentence: 'The iterations cannot be compared: a difference is zero or no longer finite at some step size.',
-    };
+    return undecided(
+      undefined,
+      'the iterations cannot be compared: a difference is zero or no longer finite at some step size',
+    );
   const seen = `Measured from ${title}'s own iterates, the iteration with the memory term stays ${listed(ratios.map(compare))}, compared with the one without`;
   const smallest = ratios[0];
   const largest = ratios[ratios.length - 1];
@@ -158,28 +158,27 @@ export function judge(
   const improves = ratios.length === 1 ? undefined : smallest.ratio > largest.ratio;
   if (closer && improves !== false) {
     const trend = improves ? ' and its advantage grows as h falls,' : '';
-    return { agreement: 'agrees', sentence: `${seen};${trend} as the theory says of small step sizes.` };
+    return agreeing(seen, `;${trend} as the theory says of small step sizes`);
   }
   if (kinks.length > 0)
-    return {
-      agreement: 'undecided',
-      sentence: `${seen}; the model has kinks (${listed(kinks)}), and the theory assumes a smooth loss, so this does not contradict it.`,
-    };
+    return undecided(
+      seen,
+      `the model has kinks (${listed(kinks)}), and the theory assumes a smooth loss, so this does not contradict it`,
+    );
   const [{ valid }] = runs;
   if (valid < enoughValid)
-    return {
-      agreement: 'undecided',
-      sentence: `${seen}; even at h = ${smallest.lr} the expansion in h holds for only ${shown(100 * valid)} % of the parameters at every step, so these step sizes are too large to test the theory (or ε too small).`,
-    };
+    return undecided(
+      seen,
+      `even at h = ${smallest.lr} the expansion in h holds for only ${shown(100 * valid)} % of the parameters at every step, so these step sizes are too large to test the theory (or ε too small)`,
+    );
   if (closer || improves)
-    return {
-      agreement: 'undecided',
-      sentence: closer
-        ? `${seen}; its advantage does not grow as h falls, which the theory expects once h is small enough.`
-        : `${seen}; it helps more the smaller h is, but none of these step sizes is small enough for it to win.`,
-    };
-  return {
-    agreement: improves === undefined ? 'undecided' : 'disagrees',
-    sentence: `${seen}, against what the theory says of small step sizes${improves === undefined ? '; a smaller one would tell' : ''}.`,
-  };
+    return undecided(
+      seen,
+      closer
+        ? 'its advantage does not grow as h falls, which the theory expects once h is small enough'
+        : 'it helps more the smaller h is, but none of these step sizes is small enough for it to win',
+    );
+  return improves === undefined
+    ? undecided(seen, 'the theory says otherwise of small step sizes, and a smaller one would tell')
+    : disagreeing(seen, ', against what the theory says of small step sizes');
 }

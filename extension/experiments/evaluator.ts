@@ -3,9 +3,12 @@ import { classAxis, isBinaryCrossEntropy, isCrossEntropy } from '../engine/loss.
 import { labelFeed, type Problem } from '../engine/problem.ts';
 import { type Device, Session } from '../engine/session.ts';
 import { GraphBuilder } from '../onnx/builder.ts';
+import type { Value } from '../onnx/graph.ts';
 import { elementCount, type Tensor } from '../onnx/tensor.ts';
 import { encodeModel } from '../onnx/write.ts';
 import { InspectorError } from '../shared/errors.ts';
+import { rowsOf } from './rows.ts';
+import type { RunningStatistics } from './runningStatistics.ts';
 
 /** Loss on a data set, and the share of right answers where the loss is one of classification. */
 export interface Evaluation {
@@ -27,9 +30,16 @@ export class Evaluator {
     private readonly problem: Problem,
     private readonly parts: readonly Part[],
     private readonly starts: readonly { readonly part: number; readonly from: number }[],
+    private readonly statistics: RunningStatistics | undefined,
   ) {}
 
-  static async load(problem: Problem, device: Device, threads?: number): Promise<Evaluator> {
+  /** `statistics` stand for the running statistics of BatchNormalization; the problem then is that of the inference form. */
+  static async load(
+    problem: Problem,
+    device: Device,
+    threads?: number,
+    statistics?: RunningStatistics,
+  ): Promise<Evaluator> {
     const { samples, fixedBatch, indivisible } = problem;
     const size = fixedBatch ?? (indivisible === undefined ? Math.min(samples, mostRows) : samples);
     if (samples % size !== 0 && fixedBatch !== undefined)
@@ -39,13 +49,15 @@ export class Evaluator {
       );
     const rest = samples % size;
     const parts: Part[] = [];
-    for (const rows of rest === 0 ? [size] : [size, rest])
-      parts.push({ rows, session: await Session.create(encodeModel(lower(graphOf(problem, rows))), device, threads) });
+    for (const rows of rest === 0 ? [size] : [size, rest]) {
+      const bytes = encodeModel(lower(graphOf(problem, rows, statistics?.shapes)));
+      parts.push({ rows, session: await Session.create(bytes, device, threads) });
+    }
     const starts = Array.from({ length: Math.ceil(samples / size) }, (_, i) => ({
       part: (i + 1) * size <= samples ? 0 : 1,
       from: i * size,
     }));
-    return new Evaluator(problem, parts, starts);
+    return new Evaluator(problem, parts, starts, statistics);
   }
 
   async evaluate(theta: Tensor): Promise<Evaluation> {
@@ -53,9 +65,13 @@ export class Evaluator {
     let loss = 0;
     let right = 0;
     let counted = 0;
+    const statistics = [...((await this.statistics?.at(theta)) ?? [])];
     for (const { part, from } of this.starts) {
       const { session, rows } = this.parts[part];
-      const feeds = new Map<string, Tensor>([['theta', theta]]);
+      const feeds = new Map<string, Tensor>([
+        ['theta', theta],
+        ...statistics.map(([name, tensor]): [string, Tensor] => [`statistics/${name}`, tensor]),
+      ]);
       for (const { name, tensor, perSample } of problem.feeds)
         feeds.set(`data/${name}`, perSample ? rowsOf(tensor, from, rows) : tensor);
       const results = await session.run(feeds);
@@ -67,12 +83,14 @@ export class Evaluator {
     return { loss, accuracy: counted === 0 ? null : right / counted };
   }
 
+  /** Ends the statistics, too, once, whoever shares them. */
   async release(): Promise<void> {
+    await this.statistics?.release();
     for (const { session } of this.parts) await session.release();
   }
 }
 
-function graphOf(problem: Problem, rows: number) {
+function graphOf(problem: Problem, rows: number, statistics: ReadonlyMap<string, number> = new Map()) {
   const b = new GraphBuilder();
   const { layout, floatType } = problem;
   const theta = b.input('theta', floatType, [layout.length]);
@@ -82,7 +100,10 @@ function graphOf(problem: Problem, rows: number) {
       b.input(`data/${name}`, tensor.type, perSample ? [rows, ...tensor.shape.slice(1)] : tensor.shape),
     ]),
   );
-  const parameters = layout.split(b, theta);
+  const parameters = new Map([
+    ...layout.split(b, theta),
+    ...[...statistics].map(([name, size]): [string, Value] => [name, b.input(`statistics/${name}`, floatType, [size])]),
+  ]);
   return {
     scope: b,
     inputs: b.inputs,
@@ -91,12 +112,6 @@ function graphOf(problem: Problem, rows: number) {
       { name: 'prediction', value: b.cast(problem.predict(b, parameters, data), 'float64') },
     ],
   };
-}
-
-function rowsOf(tensor: Tensor, from: number, rows: number): Tensor {
-  const shape = [rows, ...tensor.shape.slice(1)];
-  const each = elementCount(shape) / rows;
-  return { ...tensor, shape, data: tensor.data.subarray(from * each, (from + rows) * each) };
 }
 
 /** Right answers among the labelled positions: the largest logit, or the sign of the only one. */

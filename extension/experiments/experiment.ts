@@ -12,7 +12,14 @@ export interface Surroundings {
    * Reports the share that is done and lets other messages in; called often, at least every few hundred milliseconds.
    * Throws a `Cancelled` once the user wants the experiment to stop.
    */
-  progress(share: number, text?: string): Promise<void>;
+  progress(share: number): Promise<void>;
+  /**
+   * The piece of work of that name: as an earlier run of the same experiment in the same folder finished it, else computed
+   * and kept. It must be plain data. What is computed may itself report progress.
+   */
+  part<T>(name: string, compute: () => Promise<T>): Promise<T>;
+  /** Shows what there is so far; cheap enough to be called after every part. */
+  show(result: ExperimentResult): void;
 }
 
 /** Thrown out of an experiment that the user stopped. */

@@ -1,7 +1,8 @@
 import { type MiniBatchTerms, miniBatchTerms } from '../optimizers/miniBatch.ts';
 import { accumulatedWeight } from '../optimizers/theory.ts';
 import { InspectorError } from '../shared/errors.ts';
-import type { Agreement, ExperimentResult, ResultTable } from '../shared/experiments.ts';
+import type { ExperimentResult, ResultTable } from '../shared/experiments.ts';
+import { agreeing, disagreeing, undecided, type Verdict } from '../shared/experimentVerdict.ts';
 import { type BatchLosses, engineLosses, numericLosses } from './batchLosses.ts';
 import { choice, count, decay, defineExperiment, number, numbers, positive, type Surroundings } from './experiment.ts';
 import { finite, listed, shown } from './format.ts';
@@ -74,10 +75,9 @@ export const miniBatch = defineExperiment({
         done += steps[i] ** 2;
       }
       const terms = await termsAt(losses, settings, losses.start, sequenceOf(steps[0]));
-      const { agreement, sentence } = judge(errors, kinks);
+      const verdict = judge(errors, kinks);
       return {
-        sentence,
-        agreement,
+        ...verdict,
         numbers: Object.fromEntries(
           errors.flatMap(({ h, with: corrected, without }) => [
             [`with ${h}`, finite(corrected)],
@@ -248,26 +248,17 @@ function orderOf(errors: readonly Errors[], kind: 'with' | 'without'): number {
  * The theory: error O(h²) with the terms, O(h) without, for h small enough; where the error without them does not shrink
  * like h, these step sizes are not.
  */
-export function judge(
-  errors: readonly Errors[],
-  kinks: readonly string[] = [],
-): { agreement: Agreement; sentence: string } {
+export function judge(errors: readonly Errors[], kinks: readonly string[] = []): Verdict {
   const [corrected, plain] = [orderOf(errors, 'with'), orderOf(errors, 'without')];
   const seen = `As h falls to ${shown(errors[errors.length - 1].h)}, the error of the differential equation shrinks like h^${corrected.toFixed(2)} with the terms of Theorem 3.1 and like h^${plain.toFixed(2)} without`;
   const asymptotic = Math.abs(plain - 1) < 0.2;
   if (asymptotic && corrected > 1.7 && corrected < 2.4)
-    return { agreement: 'agrees', sentence: `${seen}: order 2 and order 1, as the theorem says.` };
+    return agreeing(seen, ': order 2 and order 1, as the theorem says');
   if (kinks.length > 0)
-    return {
-      agreement: 'undecided',
-      sentence: `${seen}; the theorem says 2 and 1 for smooth losses, but the model has kinks (${listed(kinks)}).`,
-    };
+    return undecided(seen, `the theorem says 2 and 1 for smooth losses, but the model has kinks (${listed(kinks)})`);
   if (!asymptotic || corrected > 1.4)
-    return {
-      agreement: 'undecided',
-      sentence: `${seen}; the theorem says 2 and 1 for small h, and these step sizes are too large to show it.`,
-    };
-  return { agreement: 'disagrees', sentence: `${seen}, but the theorem says 2 and 1.` };
+    return undecided(seen, 'the theorem says 2 and 1 for small h, and these step sizes are too large to show it');
+  return disagreeing(seen, ', but the theorem says 2 and 1');
 }
 
 function orderTable(errors: readonly Errors[]): ResultTable {

@@ -1,4 +1,5 @@
-import type { Agreement, ExperimentResult, Series } from '../shared/experiments.ts';
+import type { ExperimentResult, Series } from '../shared/experiments.ts';
+import { agreeing, disagreeing, undecided, type Verdict } from '../shared/experimentVerdict.ts';
 import { adamSteps, adamTerms, refuseOrder } from './adamRun.ts';
 import { choice, count, decay, defineExperiment, number, positive, type Surroundings } from './experiment.ts';
 import { finite, listed, shown } from './format.ts';
@@ -69,11 +70,10 @@ export const oneDimensional = defineExperiment({
       await surroundings.progress(i / settings.length);
       cells.push(await measureCell(cell, values, surroundings, i / settings.length));
     }
-    const { agreement, sentence } = judge(cells);
+    const verdict = judge(cells);
     const largest = Math.abs(losses[values.loss].slope(values.start));
     return {
-      sentence,
-      agreement,
+      ...verdict,
       numbers: Object.fromEntries(
         cells.flatMap(({ label, kappa, selfCheck }) => [
           [`kappa ${label}`, finite(kappa)],
@@ -184,29 +184,23 @@ function measuredSeries({ label, path }: Cell, color: number): Series[] {
 }
 
 /** The theory: the sign of each cell of Table 1, and a self-check below 1, small where the step size is. */
-export function judge(cells: readonly Pick<Cell, 'label' | 'expected' | 'kappa' | 'selfCheck'>[]): {
-  agreement: Agreement;
-  sentence: string;
-} {
+export function judge(cells: readonly Pick<Cell, 'label' | 'expected' | 'kappa' | 'selfCheck'>[]): Verdict {
   const seen = `Along its path Adam's memory penalises the gradient's norm in ${namesOf(cells.filter(({ kappa }) => kappa > 0))} and anti-penalises it in ${namesOf(cells.filter(({ kappa }) => kappa <= 0))}`;
   const wrong = cells.filter(({ kappa, expected }) => !(kappa * expected > 0));
   const worst = Math.max(...cells.map(({ selfCheck }) => selfCheck));
   if (cells.some(({ kappa }) => !Number.isFinite(kappa)))
-    return {
-      agreement: 'undecided',
-      sentence: 'A path ended before the averages had forgotten its start; a smaller step size gives a longer path.',
-    };
+    return undecided(
+      undefined,
+      'a path ended before the averages had forgotten its start; a smaller step size gives a longer path',
+    );
   if (wrong.length === 0 && worst < 0.5)
-    return {
-      agreement: 'agrees',
-      sentence: `${seen}, as the theory says; the prediction misses by ${shown(100 * worst)} % at most.`,
-    };
+    return agreeing(seen, `, as the theory says; the prediction misses by ${shown(100 * worst)} % at most`);
   if (wrong.length === 0)
-    return {
-      agreement: 'undecided',
-      sentence: `${seen}, the signs that the theory says, but in size the prediction misses by up to ${shown(100 * worst)} %: the step size is too large for it.`,
-    };
-  return { agreement: 'disagrees', sentence: `${seen}; the theory says otherwise for ${namesOf(wrong)}.` };
+    return undecided(
+      seen,
+      `these are the signs that the theory says, but in size its prediction misses by up to ${shown(100 * worst)} %: the step size is too large for it`,
+    );
+  return disagreeing(seen, `; the theory says otherwise for ${namesOf(wrong)}`);
 }
 
 const namesOf = (cells: readonly { readonly label: string }[]): string =>

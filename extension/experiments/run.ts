@@ -1,34 +1,43 @@
-import { resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { newRunFolder } from '../runs/store.ts';
 import { InspectorError } from '../shared/errors.ts';
-import type { ExperimentHeader, ExperimentRequest } from '../shared/experiments.ts';
+import type { ExperimentHeader, ExperimentRequest, ExperimentResult, ParameterValue } from '../shared/experiments.ts';
 import type { Progress, RunStatus } from '../shared/protocol.ts';
 import { toolVersion } from '../shared/version.ts';
-import { Cancelled, completeParameters } from './experiment.ts';
+import { Cancelled, completeParameters, type Experiment } from './experiment.ts';
+import { digest, Parts } from './parts.ts';
 import { experimentNamed } from './registry.ts';
-import { writeExperiment } from './store.ts';
+import { readExperiment, writeExperiment } from './store.ts';
 
 export interface ExperimentObserver {
   started(folder: string): void;
   progress(progress: Progress): void;
+  /** What is in the folder has changed while it runs. */
+  updated?(folder: string): void;
   readonly cancelled: boolean;
 }
 
+/** Between two writings of what there is so far. */
+const updateMilliseconds = 1000;
+
 /**
- * Runs an experiment and writes its results to a new folder. Throws an InspectorError for parameters that do not fit, and
- * whatever the experiment throws, after the folder says so. `samples` is the folder of the bundled sample.
+ * Runs an experiment and writes its results to a folder; one that was begun there with the same parameters is continued.
+ * Throws an InspectorError for parameters that do not fit, and whatever the experiment throws, after the folder says so.
+ * `samples` is the folder of the bundled sample.
  */
 export async function runExperiment(
   request: ExperimentRequest,
   observer: ExperimentObserver,
   samples: string,
 ): Promise<{ folder: string; status: RunStatus }> {
+  const { directory } = request;
   const experiment = experimentNamed(request.name);
   const values = completeParameters(experiment, request.parameters);
   const folder =
     request.out === undefined
-      ? newRunFolder(request.directory, 'experiment', experiment.name)
-      : resolve(request.directory, request.out);
+      ? newRunFolder(directory, 'experiment', experiment.name)
+      : resolve(directory, request.out);
   const opened: ExperimentHeader = {
     format: 1,
     status: 'running',
@@ -38,18 +47,33 @@ export async function runExperiment(
     name: experiment.name,
     title: experiment.title,
     figure: experiment.figure,
+    directory,
+    files: await digests(experiment, values, directory),
     parameters: values,
   };
-  writeExperiment(folder, opened);
+  const before = previous(folder, opened);
+  let sofar: ExperimentResult | undefined = before?.result;
+  const write = (rest: Partial<ExperimentHeader> = {}) =>
+    writeExperiment(folder, { ...opened, started: before?.started ?? opened.started, result: sofar, ...rest });
+  write();
   observer.started(folder);
-  const close = (rest: Partial<ExperimentHeader>) =>
-    writeExperiment(folder, { ...opened, finished: new Date().toISOString(), ...rest });
+  const close = (rest: Partial<ExperimentHeader>) => write({ finished: new Date().toISOString(), ...rest });
+  const parts = new Parts(folder);
   const started = performance.now();
+  let updated = 0;
   try {
     const result = await experiment.run(values, {
-      directory: request.directory,
+      directory,
       samples,
       threads: request.threads,
+      part: (name, compute) => parts.get(name, compute),
+      show(result) {
+        sofar = result;
+        if (performance.now() - updated < updateMilliseconds) return;
+        write();
+        updated = performance.now();
+        observer.updated?.(folder);
+      },
       async progress(share) {
         const seconds = (performance.now() - started) / 1000;
         observer.progress({
@@ -72,4 +96,33 @@ export async function runExperiment(
     close({ status: 'failed', message: error instanceof InspectorError ? error.message : String(error) });
     throw error;
   }
+}
+
+/** What is in the files that the parameters name; a file that cannot be read is left to the experiment to refuse. */
+async function digests(
+  { parameters }: Experiment,
+  values: Readonly<Record<string, ParameterValue>>,
+  directory: string,
+): Promise<Readonly<Record<string, string>>> {
+  const named = Object.entries(parameters).flatMap(([key, { kind }]) =>
+    kind === 'file' && typeof values[key] === 'string' ? [[key, resolve(directory, values[key])] as const] : [],
+  );
+  const found = await Promise.all(
+    named.map(async ([key, path]) => [key, await digest([path]).catch(() => '')] as const),
+  );
+  return Object.fromEntries(found);
+}
+
+/** The same experiment that was begun in the folder. Throws an InspectorError where it holds another. */
+function previous(folder: string, opened: ExperimentHeader): ExperimentHeader | undefined {
+  if (!existsSync(join(folder, 'experiment.json'))) return undefined;
+  const header = readExperiment(folder);
+  const identity = ({ tool, name, files, parameters }: ExperimentHeader) =>
+    JSON.stringify([tool, name, Object.entries(files ?? {}).sort(), Object.entries(parameters).sort()]);
+  // What is undefined is not written.
+  if (identity(header) === identity(JSON.parse(JSON.stringify(opened)))) return header;
+  throw new InspectorError(
+    `${folder} holds another experiment: its name, settings, data or version differ.`,
+    'Choose another folder with --out.',
+  );
 }

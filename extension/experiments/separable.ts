@@ -1,4 +1,6 @@
-import type { Agreement, ExperimentResult, Series } from '../shared/experiments.ts';
+import type { ExperimentResult, Series } from '../shared/experiments.ts';
+import { agreeing, disagreeing, undecided, type Verdict } from '../shared/experimentVerdict.ts';
+import { capitalised } from '../shared/verdict.ts';
 import {
   choice,
   count,
@@ -99,10 +101,9 @@ export const separable = defineExperiment({
       );
     const errors = epochErrors(points, values);
     const structured = isStructured(points);
-    const { agreement, sentence } = judge(outcomes, structured, cosine(targets.two.w, targets.inf.w));
+    const verdict = judge(outcomes, structured, cosine(targets.two.w, targets.inf.w));
     return {
-      sentence,
-      agreement,
+      ...verdict,
       numbers: {
         'l2 margin': targets.two.margin,
         'linf margin': targets.inf.margin,
@@ -220,11 +221,7 @@ const targetNames = {
  * The theory: full-batch Adam and Signum with β near 1 turn to the l∞ direction; incremental Adam with β₁ ≤ β₂ turns to the
  * l2 direction on structured data, and AdamProxy, its limit for β₂ → 1, to the dual fixed point on all.
  */
-export function judge(
-  outcomes: readonly Outcome[],
-  structured: boolean,
-  between: number,
-): { agreement: Agreement; sentence: string } {
+export function judge(outcomes: readonly Outcome[], structured: boolean, between: number): Verdict {
   const claims: Claim[] = [
     { label: 'full-batch Adam', target: 'inf', rival: 'two' },
     structured
@@ -257,30 +254,27 @@ export function judge(
     checked.map(({ label, target, own }) => `${label} points at ${targetNames[target]} with cosine ${own.toFixed(4)}`),
   );
   if (checked.length === 0)
-    return {
-      agreement: 'undecided',
-      sentence: 'With these decay rates the theory makes no prediction to compare with.',
-    };
+    return undecided(undefined, 'with these decay rates the theory makes no prediction to compare with');
   if (between > 0.995)
-    return {
-      agreement: 'undecided',
-      sentence: `The l2 and l∞ directions of this data are almost the same (cosine ${between.toFixed(4)}), so it cannot tell them apart; ${seen}.`,
-    };
+    return undecided(
+      capitalised(seen),
+      `the l2 and l∞ directions of this data are almost the same (cosine ${between.toFixed(4)}), so it cannot tell them apart`,
+    );
   const failed = checked.filter(({ holds }) => !holds);
   if (failed.length === 0)
-    return {
-      agreement: 'agrees',
-      sentence: `${seen}, as the theory says (the l2 and l∞ directions have cosine ${between.toFixed(3)}): on one and the same data the batch decides where Adam goes.`,
-    };
+    return agreeing(
+      capitalised(seen),
+      `, as the theory says (the l2 and l∞ directions have cosine ${between.toFixed(3)}): on one and the same data the batch decides where Adam goes`,
+    );
   if (failed.every(({ turning }) => turning))
-    return {
-      agreement: 'undecided',
-      sentence: `${seen}; ${listed(failed.map(({ label }) => label))} still turns towards its target or has not separated the points yet, so more steps would tell.`,
-    };
-  return {
-    agreement: 'disagrees',
-    sentence: `${seen}; the theory expects ${listed(failed.map(({ label, target, rival }) => `${label} to be closest to ${targetNames[target]} and not to ${targetNames[rival]}`))}.`,
-  };
+    return undecided(
+      capitalised(seen),
+      `${listed(failed.map(({ label }) => label))} still turns towards its target or has not separated the points yet, so more steps would tell`,
+    );
+  return disagreeing(
+    capitalised(seen),
+    `; the theory expects ${listed(failed.map(({ label, target, rival }) => `${label} to be closest to ${targetNames[target]} and not to ${targetNames[rival]}`))}`,
+  );
 }
 
 function tablesOf(outcomes: readonly Outcome[], errors: EpochErrors): ExperimentResult['tables'] {

@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { freemem } from 'node:os';
 import { resolve } from 'node:path';
 import { type Dataset, loadDataset } from '../datasets/dataset.ts';
@@ -19,6 +17,7 @@ import { optimizerNamed } from '../optimizers/registry.ts';
 import { type Schedule, stepSizesOf } from '../optimizers/schedules.ts';
 import type { InspectRequest, RunHeader, ScheduleRequest } from '../shared/protocol.ts';
 import { toolVersion } from '../shared/version.ts';
+import { digest } from './parts.ts';
 
 /** Model and data of a request, brought together. */
 export interface Subject {
@@ -156,9 +155,3 @@ export function limitingHKappa(optimizer: Optimizer, hyper: Hyperparameters): nu
 
 /** What one program may take: 1.25 GiB, or half of what is free where that is less. */
 const memoryBudget = (): number => Math.min(1.25 * 2 ** 30, Math.max(2 ** 28, 0.5 * freemem()));
-
-async function digest(paths: readonly string[]): Promise<string> {
-  const hash = createHash('sha256');
-  for (const path of paths) for await (const part of createReadStream(path)) hash.update(part as Buffer);
-  return hash.digest('hex');
-}

@@ -1,14 +1,16 @@
 import { join, resolve } from 'node:path';
 import { type Dataset, loadDataset } from '../datasets/dataset.ts';
-import { limitSamples } from '../datasets/samples.ts';
+import { limitSamples, type Normalisation } from '../datasets/samples.ts';
 import type { LossName } from '../engine/loss.ts';
 import { lossNames } from '../engine/loss.ts';
 import { createProblem, type Problem } from '../engine/problem.ts';
 import { readModel } from '../onnx/read.ts';
 import { elementCount, type FloatType, numbersOf, type Tensor } from '../onnx/tensor.ts';
 import { InspectorError } from '../shared/errors.ts';
+import { drawnAnew } from './drawnAnew.ts';
 import { choice, count, file, type Surroundings, text } from './experiment.ts';
-import { convolutionalNetwork, multilayerPerceptron } from './network.ts';
+import { type NetworkChoice, type NetworkName, networkFor, standardWidth } from './networks/index.ts';
+import { inferenceForm } from './runningStatistics.ts';
 
 /** The parameters of experiments on a network: the user's model and data, or the bundled ones. */
 export const subjectParameters = {
@@ -35,9 +37,16 @@ interface SubjectValues {
   readonly width: number;
   readonly seed: number;
   readonly dtype: string;
-  /** Which network is built where no model is given. */
+  /** Which network is built where no model is given, and its depth. */
   readonly network?: string;
+  readonly depth?: number;
+  /** Given where BatchNormalization is to use the statistics of the training data. */
+  readonly ghostBatch?: number;
+  /** Subtract the mean of the training samples and divide by their deviation. */
+  readonly standardise?: boolean;
   readonly testData?: string;
+  readonly testX?: string;
+  readonly testY?: string;
   /** Share of the samples, the last ones, that is held out as test set where there is no other. */
   readonly testShare?: number;
 }
@@ -51,8 +60,11 @@ const kinked: ReadonlySet<string> = new Set([
 /** Model and data of an experiment. */
 export interface NetworkSubject {
   readonly problem: Problem;
-  /** The same on the test set, where there is one. */
+  /** The same for evaluation: BatchNormalization in inference form, on the training set and the test set. */
+  readonly train: Problem;
   readonly test: Problem | undefined;
+  /** θ for a seed; 0 is that of `problem`. Networks that are built are drawn as they were, given ones tensor by tensor. */
+  weights(seed: number): Tensor;
   /** What they are, in a few words. */
   readonly described: string;
   /** Operators of the model that keep E from being smooth, which the theory assumes. */
@@ -71,25 +83,63 @@ export async function loadSubject(
   const whole = await loadDataset(
     own ? { data: at(values.data), x: at(values.x), y: at(values.y) } : { data: join(samples, 'digits.npz') },
   );
-  const limited = limitSamples(whole, values.limit);
-  const held = values.testData === undefined && values.testShare ? splitSamples(limited, values.testShare) : undefined;
+  const small = !own && (values.network ?? 'mlp') !== 'mlp';
+  const limited = limitSamples(whole, values.limit || (small ? 400 : 10_000));
+  const given =
+    values.testData === undefined && values.testX === undefined
+      ? undefined
+      : await loadDataset({ data: at(values.testData), x: at(values.testX), y: at(values.testY) });
+  const held = given === undefined && values.testShare ? splitSamples(limited, values.testShare) : undefined;
   const dataset = held?.train ?? limited;
+  const testSet = given ?? held?.test;
   const dtype = values.dtype as FloatType;
-  const built = values.model === undefined ? buildNetwork(dataset, values, dtype) : undefined;
-  const model = built?.model ?? (await readModel(at(values.model)!));
+  const built = values.model === undefined ? networkFor(dataset, choiceOf(values)) : undefined;
+  const model = built?.model(values.seed, dtype) ?? (await readModel(at(values.model)!));
+  const scale = scaleOf(values.scale, dataset.arrays.get('x'));
   const options = {
     dtype,
     loss: values.loss === 'auto' ? undefined : (values.loss as LossName),
-    normalisation: { scale: scaleOf(values.scale, dataset.arrays.get('x')) },
+    normalisation: values.standardise ? standardisation(dataset.arrays.get('x'), scale) : { scale },
   };
-  const problem = createProblem(model, dataset, options);
-  const testSet = values.testData === undefined ? held?.test : await loadDataset({ data: at(values.testData) });
+  const problem = createProblem(model, dataset, { ...options, batchStatistics: values.ghostBatch !== undefined });
+  const evaluated = (data: Dataset) => createProblem(inferenceForm(model), data, { ...options, loss: problem.loss });
   return {
     problem,
-    test: testSet && createProblem(model, testSet, { ...options, loss: problem.loss }),
+    train: evaluated(dataset),
+    test: testSet && evaluated(testSet),
+    weights: (seed) => {
+      if (seed === 0) return problem.theta;
+      if (!built) return drawnAnew(problem, seed);
+      const { initializers } = built.model(values.seed + seed, dtype).graph;
+      return problem.layout.pack(dtype, new Map([...initializers].map(([name, { read }]) => [name, read()])));
+    },
     kinks: [...new Set(model.graph.nodes.map(({ opType }) => opType))].filter((opType) => kinked.has(opType)),
     described: `${built?.name ?? 'the model'} (${problem.layout.count.toLocaleString('en-US')} parameters) on ${problem.samples.toLocaleString('en-US')} samples`,
   };
+}
+
+const choiceOf = ({ network = 'mlp', width, depth }: SubjectValues): NetworkChoice => {
+  const name = network as NetworkName;
+  return { network: name, width: width || standardWidth[name], depth: depth || (name === 'mlp' ? 2 : 1) };
+};
+
+/** Mean and deviation of the training samples: of each channel of images, else of all values. */
+function standardisation(x: Tensor | undefined, scale = 1): Normalisation {
+  if (!x) return { scale };
+  const channels = x.shape.length === 4 ? x.shape[1] : 1;
+  const inner = elementCount(x.shape.slice(channels > 1 ? 2 : 1));
+  const values = numbersOf(x);
+  const [sums, squares] = [new Float64Array(channels), new Float64Array(channels)];
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] * scale;
+    const channel = Math.floor(i / inner) % channels;
+    sums[channel] += value;
+    squares[channel] += value * value;
+  }
+  const count = values.length / channels;
+  const mean = Array.from(sums, (sum) => sum / count);
+  const std = Array.from(squares, (square, c) => Math.sqrt(Math.max(0, square / count - mean[c] ** 2)) || 1);
+  return { scale, mean, std };
 }
 
 /** The first samples for training and the last ones for the test. */
@@ -111,48 +161,6 @@ function splitSamples(dataset: Dataset, share: number): { train: Dataset; test: 
       ),
     },
   };
-}
-
-function buildNetwork(dataset: Dataset, { network, width, seed }: SubjectValues, dtype: FloatType) {
-  const sizes = sizesFor(dataset, width);
-  if (network !== 'cnn')
-    return { model: multilayerPerceptron(sizes, 'Gelu', seed, dtype), name: `GELU network ${sizes.join('-')}` };
-  const image = imageShape(dataset.arrays.get('x')!);
-  const model = convolutionalNetwork(image, width, sizes[sizes.length - 1], seed, dtype);
-  return { model, name: `convolutional network of width ${width}` };
-}
-
-/** Channels, height and width: as the data has them, or of square grey or colour images that are stored flat. */
-function imageShape(x: Tensor): [number, number, number] {
-  const sample = x.shape.slice(1);
-  if (sample.length === 3) return [sample[0], sample[1], sample[2]];
-  if (sample.length === 2) return [1, sample[0], sample[1]];
-  for (const channels of [1, 3]) {
-    const side = Math.sqrt(elementCount(sample) / channels);
-    if (Number.isInteger(side)) return [channels, side, side];
-  }
-  throw new InspectorError(
-    `Samples of ${elementCount(sample)} values are no square images.`,
-    'Give images as [N, C, H, W], or take the network mlp.',
-  );
-}
-
-/** Widths of a network for the data: one input per feature, one output per class. */
-function sizesFor({ arrays }: Dataset, width: number): number[] {
-  const [x, y] = [arrays.get('x'), arrays.get('y')];
-  if (!x || !y)
-    throw new InspectorError(
-      'The data has no samples "x" and labels "y".',
-      'Give both, or a model that fits the data.',
-    );
-  let classes = 1;
-  for (const label of numbersOf(y)) classes = Math.max(classes, label + 1);
-  if (!Number.isInteger(classes) || classes < 2 || classes > 10000)
-    throw new InspectorError(
-      'The labels are no classes, for which a network could be built.',
-      'Give a model that fits the data with --model.',
-    );
-  return [elementCount(x.shape.slice(1)), width, width, classes];
 }
 
 function scaleOf(given: string | undefined, x: Tensor | undefined): number | undefined {

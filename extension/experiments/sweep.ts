@@ -1,20 +1,20 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { loadDataset } from '../datasets/dataset.ts';
-import { createProblem, type Problem } from '../engine/problem.ts';
+import { createProblem } from '../engine/problem.ts';
 import { Runner } from '../engine/runner.ts';
 import type { Device } from '../engine/session.ts';
-import { allocate, type FloatType, type Tensor } from '../onnx/tensor.ts';
 import { newRunFolder, type Run, RunWriter, readRun } from '../runs/store.ts';
 import { InspectorError, quoteName } from '../shared/errors.ts';
-import type { ExperimentHeader, SweepPoint, SweepRequest } from '../shared/experiments.ts';
+import type { SweepPoint, SweepRequest } from '../shared/experiments.ts';
 import type { InspectRequest, RunStatus } from '../shared/protocol.ts';
 import { toolVersion } from '../shared/version.ts';
+import { drawnAnew } from './drawnAnew.ts';
 import { Evaluator } from './evaluator.ts';
 import { takeSteps } from './inspect.ts';
-import { Random } from './random.ts';
 import { stepLine } from './records.ts';
 import type { ExperimentObserver } from './run.ts';
+import { inferenceForm, RunningStatistics } from './runningStatistics.ts';
 import { chunksFor, readSubject, runHeader, type Settings, type Subject, settingsOf } from './setup.ts';
 import { writeExperiment } from './store.ts';
 import { type PointData, summarise, type TestLine } from './sweepResult.ts';
@@ -52,15 +52,30 @@ export async function sweep(
   const started = new Date().toISOString();
   const before = previous(folder, request, subject);
   const points = plans.map(({ point }) => before?.points[point.index] ?? point);
-  const write = (status: RunStatus) =>
+  const finished = new Map<number, PointData>();
+  /** Writes what there is: the state of the points, and what the finished ones say together. */
+  const write = (status: RunStatus, ended?: string) => {
+    for (const point of points)
+      if (isDone(point.status) && !finished.has(point.index))
+        for (const data of dataOf(folder, point)) finished.set(point.index, data);
+    const data = points.flatMap(({ index }) => finished.get(index) ?? []);
+    const summary = summarise(request, data, subject.problem.layout.count, points.length - data.length);
+    for (const point of summary.points) points[point.index] = point;
     writeHeader(folder, {
-      format: 1,
-      status,
+      ...{ format: 1, status, request, digests: subject.digests, points },
       started: before?.started ?? started,
-      request,
-      digests: subject.digests,
-      points,
     });
+    writeExperiment(folder, {
+      ...{ format: 1, status, started: before?.started ?? started, process: process.pid, tool: toolVersion },
+      ...(ended && { finished: ended }),
+      name: 'sweep',
+      title: `Sweep over ${request.axes.map(({ name }) => name).join(', ') || 'seeds'}`,
+      figure: 'Figures 4–12 of "On the Implicit Bias of Adam", on other models and data',
+      parameters: Object.fromEntries(request.axes.map(({ name, values }) => [name, values.join(',')])),
+      result: summary.result,
+    });
+    observer.updated?.(folder);
+  };
   write('running');
   observer.started(folder);
   observer.progress({ phase: 'building', step: 0, steps: plans.length });
@@ -112,26 +127,7 @@ export async function sweep(
     await evaluator?.release();
   }
   const status = points.every((point) => isDone(point.status)) ? 'finished' : 'cancelled';
-  const data = points.flatMap((point) => dataOf(folder, point));
-  const result = summarise(request, data, subject.problem.layout.count, points.length - data.length);
-  result.points.forEach((point) => {
-    points[point.index] = point;
-  });
-  write(status);
-  const header: ExperimentHeader = {
-    format: 1,
-    status,
-    started,
-    finished: new Date().toISOString(),
-    process: process.pid,
-    tool: toolVersion,
-    name: 'sweep',
-    title: `Sweep over ${request.axes.map(({ name }) => name).join(', ')}`,
-    figure: 'Figures 4–12 of "On the Implicit Bias of Adam", on other models and data',
-    parameters: Object.fromEntries(request.axes.map(({ name, values }) => [name, values.join(',')])),
-    result: result.result,
-  };
-  writeExperiment(folder, header);
+  write(status, new Date().toISOString());
   return { folder, status };
 }
 
@@ -305,25 +301,6 @@ async function runPoint(
   }
 }
 
-/** Weights of the same scale: uniform with each tensor's own mean and deviation. Constant tensors stay as they are. */
-export function drawnAnew(problem: Problem, seed: number): Tensor<FloatType> {
-  const random = new Random(seed);
-  const { type, shape, data } = problem.theta;
-  const drawn = allocate(type, data.length);
-  drawn.set(data as never);
-  for (const { offset, size } of problem.layout.segments) {
-    const values = data.subarray(offset, offset + size);
-    let mean = 0;
-    for (const value of values) mean += value / size;
-    let variance = 0;
-    for (const value of values) variance += (value - mean) ** 2 / size;
-    if (variance === 0) continue;
-    const half = Math.sqrt(3 * variance);
-    for (let i = 0; i < size; i++) drawn[offset + i] = mean + half * (2 * random.uniform() - 1);
-  }
-  return { type, shape, data: drawn };
-}
-
 async function testEvaluator(
   { base, test }: SweepRequest,
   { model, options, problem }: Subject,
@@ -339,8 +316,13 @@ async function testEvaluator(
     yKey: base.yKey,
     label: base.label,
   });
-  const other = createProblem(model, dataset, { ...options, loss: problem.loss, dtype: problem.floatType });
-  return Evaluator.load(other, device, base.threads);
+  const same = { ...options, loss: problem.loss, dtype: problem.floatType };
+  const { size } = chunksFor(problem, base).plain;
+  const statistics = await RunningStatistics.load(problem, size, device, base.threads);
+  const other = statistics
+    ? createProblem(inferenceForm(model), dataset, { ...same, batchStatistics: false })
+    : createProblem(model, dataset, same);
+  return Evaluator.load(other, device, base.threads, statistics);
 }
 
 /** What a finished point left in its folder. */

@@ -1,8 +1,10 @@
 import type { Run } from '../runs/store.ts';
-import type { Agreement, Chart, ExperimentResult, Series, SweepPoint, SweepRequest } from '../shared/experiments.ts';
-import type { StepLine } from '../shared/protocol.ts';
+import type { Chart, ExperimentResult, Series, SweepPoint, SweepRequest } from '../shared/experiments.ts';
+import { agreeing, disagreeing, undecided, type Verdict } from '../shared/experimentVerdict.ts';
 import { isBelievable } from '../shared/verdict.ts';
 import { finite, listed, shown } from './format.ts';
+import { aboveFloor, hillOf, normAtLoss } from './hills.ts';
+import { type Trend, trend, trendText } from './trends.ts';
 
 /** A line of `test.jsonl`: the test set at θ⁽ⁿ⁾. */
 export interface TestLine {
@@ -20,44 +22,6 @@ export interface PointData {
 
 /** Most curves of one picture. */
 const mostCurves = 16;
-
-/** The norm's curve above its floor p·√ε; 0 where rounding puts it below. */
-export function aboveFloor(steps: readonly StepLine[], floor: number): (number | null)[] {
-  return steps.map(({ perturbedNorm }) => (perturbedNorm === null ? null : Math.max(0, perturbedNorm - floor)));
-}
-
-/**
- * Where a norm has its hill: the largest value after its initial fall, which ends at the first minimum from which it
- * rises by a hundredth. Null where it only falls.
- */
-export function peakAfterFall(values: readonly (number | null)[]): number | null {
-  let least = Number.POSITIVE_INFINITY;
-  let peak: number | null = null;
-  for (const value of values) {
-    if (value === null) continue;
-    if (peak === null && value < least) least = value;
-    else if (peak === null && value > 1.01 * least) peak = value;
-    else if (peak !== null) peak = Math.max(peak, value);
-  }
-  return peak;
-}
-
-/** The norm where the loss first falls to `level`, between two steps by interpolation. */
-export function normAtLoss(
-  steps: readonly { readonly loss: number | null }[],
-  norms: readonly (number | null)[],
-  level: number,
-): number | null {
-  for (let i = 0; i < steps.length; i++) {
-    const { loss } = steps[i];
-    if (loss === null || loss > level) continue;
-    const before = i === 0 ? null : steps[i - 1].loss;
-    const [from, to] = [norms[i - 1], norms[i]];
-    if (before === null || before === loss || from === null || from === undefined || to === null) return norms[i];
-    return to + ((level - loss) / (before - loss)) * (from - to);
-  }
-  return null;
-}
 
 /** Everything that a sweep says: numbers of each point, pictures, and one sentence; `missing` points have not run. */
 export function summarise(
@@ -88,7 +52,7 @@ export function summarise(
     return {
       ...point,
       finalLoss: last?.loss ?? null,
-      peakNorm: peakAfterFall(norms),
+      peakNorm: hillOf(norms)?.peak ?? null,
       finalNorm: norms.at(-1) ?? null,
       normAtEqualLoss: point.status === 'finished' ? normAtLoss(run.steps, norms, level) : null,
       finalAccuracy: tests.at(-1)?.accuracy ?? null,
@@ -100,7 +64,7 @@ export function summarise(
       selfCheck: measured?.selfCheck ?? null,
     };
   });
-  const { agreement, sentence } = judge(
+  const verdict = judge(
     request.axes.map(({ name }) => name),
     request.base.optimizer,
     points,
@@ -108,8 +72,7 @@ export function summarise(
   return {
     points,
     result: {
-      sentence,
-      agreement,
+      ...verdict,
       numbers: Object.fromEntries(
         points.flatMap((point) => [
           [`peak ${point.label}`, point.peakNorm ?? null],
@@ -259,76 +222,18 @@ function curveCharts(request: SweepRequest, curves: readonly (PointData & { norm
 /** Which way the norm should go as an axis grows, in full-batch training; undefined where the theory does not say. */
 const predictions: Readonly<Record<string, 1 | -1 | undefined>> = { beta2: 1, beta1: -1 };
 
-type Measure = (point: SweepPoint) => number | null | undefined;
-
-/** Average over seeds and other axes of the measure at each value of an axis, in order of the values. */
-function meansOf(points: readonly SweepPoint[], name: string, of: Measure) {
-  const groups = new Map<number, number[]>();
-  for (const point of points) {
-    const [at, value] = [point.values[name], of(point)];
-    if (typeof at === 'number' && value !== null && value !== undefined)
-      groups.set(at, [...(groups.get(at) ?? []), value]);
-  }
-  return [...groups]
-    .sort(([a], [b]) => a - b)
-    .map(([at, values]) => ({ at, mean: values.reduce((sum, value) => sum + value / values.length, 0) }));
-}
-
-/** Share of the groups of points, equal but for an axis, in which the measure moves the way of the mean. */
-function consistency(points: readonly SweepPoint[], name: string, of: Measure, rises: boolean): number {
-  const groups = new Map<string, SweepPoint[]>();
-  for (const point of points) {
-    const { [name]: _own, ...rest } = point.values;
-    const key = JSON.stringify([rest, point.seed]);
-    groups.set(key, [...(groups.get(key) ?? []), point]);
-  }
-  const moves = [...groups.values()].flatMap((members) => {
-    const means = meansOf(members, name, of);
-    return means.length < 2 ? [] : [means[means.length - 1].mean - means[0].mean];
-  });
-  return moves.filter((move) => move > 0 === rises).length / Math.max(1, moves.length);
-}
-
-interface Trend {
-  readonly name: string;
-  readonly means: readonly { readonly at: number; readonly mean: number }[];
-  readonly rises: boolean;
-  readonly steady: boolean;
-  /** Share of seeds and other settings that share the sign. */
-  readonly consistent: number;
-}
-
-function trend(points: readonly SweepPoint[], name: string, of: Measure): Trend | undefined {
-  const means = meansOf(points, name, of);
-  if (means.length < 2) return undefined;
-  const rises = means[means.length - 1].mean > means[0].mean;
-  const steady = means.every(({ mean }, i) => i === 0 || mean > means[i - 1].mean === rises);
-  return { name, means, rises, steady, consistent: consistency(points, name, of, rises) };
-}
-
-function trendText({ name, means, rises, steady }: Trend): string {
-  const [first, last] = [means[0], means[means.length - 1]];
-  const move = `${rises ? 'rises' : 'falls'}${steady ? '' : ', not steadily,'}`;
-  return `${move} from ${shown(first.mean)} to ${shown(last.mean)} as ${name} grows from ${first.at} to ${last.at}`;
-}
-
 /**
  * The theory of the paper, for Adam and a full batch: the norm is larger for larger β₂ and smaller for larger β₁. The
  * sign is read off at equal loss, where faster or slower training makes no difference; the peaks, where every point has
  * one, must not say the opposite. Only where the first-order theory holds is a contrary sign a disagreement.
  */
-export function judge(
-  axes: readonly string[],
-  optimizer: string,
-  points: readonly SweepPoint[],
-): { agreement: Agreement; sentence: string } {
+export function judge(axes: readonly string[], optimizer: string, points: readonly SweepPoint[]): Verdict {
   const usable = points.filter(({ status }) => status === 'finished');
   const lost = points.length - usable.length;
   const tail = lost > 0 ? ` (${lost} of ${points.length} points diverged)` : '';
   const known = <T>(values: readonly (T | undefined)[]) => values.filter((value) => value !== undefined);
   const trends = known(axes.map((name) => trend(usable, name, ({ normAtEqualLoss }) => normAtEqualLoss)));
-  if (trends.length === 0)
-    return { agreement: 'undecided', sentence: `Too few points finished to see a trend${tail}.` };
+  if (trends.length === 0) return undecided(undefined, `too few points finished to see a trend${tail}`);
   const peaked = usable.every(({ peakNorm }) => typeof peakNorm === 'number');
   const peaks = peaked ? known(axes.map((name) => trend(usable, name, ({ peakNorm }) => peakNorm))) : [];
   const peakText =
@@ -339,34 +244,23 @@ export function judge(
   const adaptive = ['adam', 'adamw', 'nadam'].includes(optimizer);
   const sign = (name: string) => (adaptive ? predictions[name] : undefined);
   const predicted = trends.filter(({ name }) => sign(name) !== undefined);
-  if (predicted.length === 0)
-    return { agreement: 'undecided', sentence: `${seen}. The theory names no sign for this.` };
+  if (predicted.length === 0) return undecided(seen, 'the theory names no sign for this');
   const names = listed(predicted.map(({ name }) => `${sign(name)! > 0 ? 'larger' : 'smaller'} for larger ${name}`));
   const opposite = (each: Trend) => each.rises !== sign(each.name)! > 0;
   const mixed = predicted.filter(({ consistent }) => consistent < 0.8);
   if (mixed.length > 0)
-    return {
-      agreement: 'undecided',
-      sentence: `${seen}. The sign is not the same for all seeds and other settings with ${listed(mixed.map(({ name }) => name))}, so this does not decide whether the norm is ${names}, as the theory says.`,
-    };
-  const trusted = usable.every(isBelievable);
-  if (!predicted.some(opposite)) {
-    const contrary = peaks.filter((each) => sign(each.name) !== undefined && each.consistent >= 0.8 && opposite(each));
-    if (contrary.length > 0)
-      return {
-        agreement: 'undecided',
-        sentence: `${seen}. The theory says ${names}: so it is at equal loss, but not at the peak.`,
-      };
-    const caveat = trusted ? '' : ', though its numbers do not hold at these step sizes (see "valid" and "self-check")';
-    return {
-      agreement: 'agrees',
-      sentence: `${seen}; the sign at equal loss is the theory's for full batches (${names})${caveat}.`,
-    };
-  }
-  return trusted
-    ? { agreement: 'disagrees', sentence: `${seen}. The theory says of full-batch training: ${names}.` }
-    : {
-        agreement: 'undecided',
-        sentence: `${seen}. The theory says ${names}, but at these step sizes it does not hold at every point (see "valid" and "self-check").`,
-      };
+    return undecided(
+      seen,
+      `the sign is not the same for all seeds and other settings with ${listed(mixed.map(({ name }) => name))}, so this does not decide whether the norm is ${names}, as the theory says`,
+    );
+  const contrary = predicted.filter(opposite);
+  if (!usable.every(isBelievable))
+    return undecided(
+      seen,
+      `the theory's sign (${names}) is ${contrary.length === 0 ? '' : 'not '}seen at equal loss, but its first-order numbers do not hold at these step sizes (see "valid" and "self-check")`,
+    );
+  if (contrary.length > 0) return disagreeing(seen, `; the theory says of full-batch training: ${names}`);
+  if (peaks.some((each) => sign(each.name) !== undefined && each.consistent >= 0.8 && opposite(each)))
+    return undecided(seen, `the theory says ${names}: so it is at equal loss, but not at the peak`);
+  return agreeing(seen, `; the sign at equal loss is the theory's for full batches (${names})`);
 }

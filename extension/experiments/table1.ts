@@ -1,4 +1,5 @@
-import type { Agreement, ExperimentResult } from '../shared/experiments.ts';
+import type { ExperimentResult } from '../shared/experiments.ts';
+import { agreeing, disagreeing, undecided, type Verdict } from '../shared/experimentVerdict.ts';
 import { adamSteps, adamTerms, refuseOrder } from './adamRun.ts';
 import { count, decay, defineExperiment, number, positive, type Surroundings } from './experiment.ts';
 import { finite, listed, shown } from './format.ts';
@@ -50,10 +51,9 @@ export const table1 = defineExperiment({
     const settings = cellsOf(values);
     for (const [i, setting] of settings.entries())
       cells.push(await measureCell(setting, values, surroundings, (part) => (i + part) / settings.length));
-    const { agreement, sentence } = judge(cells);
+    const verdict = judge(cells);
     return {
-      sentence,
-      agreement,
+      ...verdict,
       numbers: Object.fromEntries(
         cells.flatMap((cell) => [
           [`share ${cell.label}`, shareOf(cell)],
@@ -145,24 +145,21 @@ function medianOf(values: readonly number[]): number {
 }
 
 /** Agrees where at least four in five problems have the sign of their cell; disagrees where a cell has it in at most half. */
-export function judge(cells: readonly Cell[]): { agreement: Agreement; sentence: string } {
+export function judge(cells: readonly Cell[]): Verdict {
   const seen = listed(
     cells.map((cell) => {
       const median = medianOf(cell.gaps);
       return `${shown(Math.abs(100 * median))} % ${median > 0 ? 'above' : 'below'} for ${cell.label}`;
     }),
   );
-  const sentence = `Compared with the flow without correction, Adam's gradient norm ends ${seen} (medians over ${cells[0].gaps.length} problems)`;
+  const compared = `Compared with the flow without correction, Adam's gradient norm ends ${seen} (medians over ${cells[0].gaps.length} problems)`;
   if (cells.every((cell) => shareOf(cell) >= 0.8))
-    return { agreement: 'agrees', sentence: `${sentence}: the signs of Table 1 in all four cells.` };
+    return agreeing(compared, ': the signs of Table 1 in all four cells');
   const weak = cells.filter((cell) => shareOf(cell) <= 0.5);
   if (weak.length > 0)
-    return {
-      agreement: 'disagrees',
-      sentence: `${sentence}; the sign of Table 1 is missed in at least half of the problems for ${listed(weak.map(({ label }) => label))}.`,
-    };
-  return {
-    agreement: 'undecided',
-    sentence: `${sentence}; the signs of Table 1 hold for most problems but not clearly enough in every cell.`,
-  };
+    return disagreeing(
+      compared,
+      `; the sign of Table 1 is missed in at least half of the problems for ${listed(weak.map(({ label }) => label))}`,
+    );
+  return undecided(compared, 'the signs of Table 1 hold for most problems but not clearly enough in every cell');
 }

@@ -1,4 +1,4 @@
-import type { Agreement, ExperimentHeader } from './experiments.ts';
+import type { ExperimentHeader } from './experiments.ts';
 
 /** The messages between the editor and the page of an experiment's result. Plain data: they cross the border as JSON. */
 
@@ -39,10 +39,3 @@ export function isFromExperimentPage(value: unknown): value is FromExperimentPag
       return false;
   }
 }
-
-/** What the numbers say about the theory, in words and with a sign that is not a colour. */
-export const verdicts: Readonly<Record<Agreement, { readonly mark: string; readonly text: string }>> = {
-  agrees: { mark: '✓', text: 'Agrees with the theory' },
-  disagrees: { mark: '✗', text: 'Does not agree with the theory' },
-  undecided: { mark: '?', text: 'These numbers neither confirm nor refute the theory' },
-};

@@ -1,5 +1,6 @@
 /** What experiments are and what they give, as plain data: the command line, the palette and the panel are made from it. */
 
+import type { Verdict } from './experimentVerdict.ts';
 import type { InspectRequest } from './protocol.ts';
 
 export type ParameterValue = number | boolean | string | readonly number[] | undefined;
@@ -55,13 +56,7 @@ export interface ResultTable {
   readonly rows: readonly (readonly (string | number | null)[])[];
 }
 
-/** Whether the numbers came out as the theory says; `undecided` where they cannot tell. */
-export type Agreement = 'agrees' | 'disagrees' | 'undecided';
-
-export interface ExperimentResult {
-  /** What was seen, in one sentence that is computed from the numbers. */
-  readonly sentence: string;
-  readonly agreement: Agreement;
+export interface ExperimentResult extends Verdict {
   /** The numbers behind it, by name. */
   readonly numbers: Readonly<Record<string, number | null>>;
   readonly tables: readonly ResultTable[];
@@ -149,6 +144,11 @@ export interface ExperimentHeader {
   readonly name: string;
   readonly title: string;
   readonly figure: string;
+  /** Relative paths among the parameters are relative to it. */
+  readonly directory?: string;
+  /** SHA-256 of the files that the parameters name. */
+  readonly files?: Readonly<Record<string, string>>;
   readonly parameters: Readonly<Record<string, ParameterValue>>;
+  /** What there is so far, while it runs or where it was stopped. */
   readonly result?: ExperimentResult;
 }

@@ -73,6 +73,8 @@ export interface Progress {
 export type EngineEvent =
   | { readonly type: 'started'; readonly folder: string; readonly run: RunHeader }
   | { readonly type: 'opened'; readonly folder: string }
+  /** What is in the folder of an experiment or a sweep has changed. */
+  | { readonly type: 'updated'; readonly folder: string }
   | { readonly type: 'experiments'; readonly experiments: readonly ExperimentDescription[] }
   | { readonly type: 'progress'; readonly progress: Progress }
   | { readonly type: 'record'; readonly record: StepLine }

@@ -6,4 +6,6 @@ export const surroundings: Surroundings = {
   samples: 'media/sample',
   threads: 2,
   progress: async () => {},
+  part: (_name, compute) => compute(),
+  show: () => {},
 };

@@ -7,10 +7,11 @@ import { test } from 'node:test';
 import { parseCommand } from '../../extension/cli/options.ts';
 import { sweepCommand, sweepRequestOf } from '../../extension/cli/sweep.ts';
 import { Session } from '../../extension/engine/session.ts';
+import { hillOf, normAtLoss } from '../../extension/experiments/hills.ts';
 import { inspect } from '../../extension/experiments/inspect.ts';
 import { readExperiment } from '../../extension/experiments/store.ts';
 import { plan, readSweep, sweep } from '../../extension/experiments/sweep.ts';
-import { judge, normAtLoss, peakAfterFall } from '../../extension/experiments/sweepResult.ts';
+import { judge } from '../../extension/experiments/sweepResult.ts';
 import { readRun } from '../../extension/runs/store.ts';
 import type { SweepPoint, SweepRequest } from '../../extension/shared/experiments.ts';
 import type { StepLine } from '../../extension/shared/protocol.ts';
@@ -257,10 +258,10 @@ test('a folder with a damaged sweep.json is named', () =>
   }));
 
 test('the hill of a norm and the norm at equal loss', () => {
-  assert.equal(peakAfterFall([9, 5, 3, 4, 7, 6, 2]), 7);
-  assert.equal(peakAfterFall([9, 5, 3, 3.01, 2, 1]), null);
-  assert.equal(peakAfterFall([9, null, 3, 4]), 4);
-  assert.equal(peakAfterFall([]), null);
+  assert.equal(hillOf([9, 5, 3, 4, 7, 6, 2])?.peak ?? null, 7);
+  assert.equal(hillOf([9, 5, 3, 3.01, 2, 1])?.peak ?? null, null);
+  assert.equal(hillOf([9, null, 3, 4])?.peak ?? null, 4);
+  assert.equal(hillOf([])?.peak ?? null, null);
   const line = (step: number, loss: number | null) => ({ step, loss }) as StepLine;
   const steps = [line(0, 2), line(1, 1.5), line(2, 1), line(3, 0.5)];
   assert.equal(normAtLoss(steps, [8, 6, 4, 2], 1.25), 5);

@@ -3,15 +3,15 @@ import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
 import type { FromExperimentPage, ToExperimentPage } from '../../extension/shared/experimentPanel.ts';
-import type { Agreement, ExperimentHeader, ExperimentResult } from '../../extension/shared/experiments.ts';
+import type { ExperimentHeader, ExperimentResult } from '../../extension/shared/experiments.ts';
+import { agreeing, disagreeing, undecided } from '../../extension/shared/experimentVerdict.ts';
 import { launchBrowser } from '../e2e/rig/workbench.ts';
 
 const ORIGIN = 'http://panel.test';
 const hostile = '<img src=x onerror="document.title=1">\u202egpj.exe';
 
 const result = (more: Partial<ExperimentResult> = {}): ExperimentResult => ({
-  sentence: 'The norm rises from 1 to 2.',
-  agreement: 'agrees',
+  ...agreeing('The norm rises from 1 to 2', ''),
   numbers: {},
   tables: [
     {
@@ -99,13 +99,16 @@ describe('the page of a result in a browser, under its policy', { timeout: 120_0
 
   test('the sentence comes first, then the verdict, in words and with a mark', async () => {
     const { page, problems } = await open(browser);
-    for (const [agreement, text] of [
-      ['agrees', '✓ Agrees with the theory.'],
-      ['disagrees', '✗ Does not agree with the theory.'],
-      ['undecided', '? These numbers neither confirm nor refute the theory.'],
-    ] as [Agreement, string][]) {
-      await post(page, message({ result: result({ agreement }) }));
-      await page.locator(`.verdict.${agreement}`).waitFor();
+    for (const [verdict, text] of [
+      [
+        undecided('The norm rises', 'too few points'),
+        '? Cannot tell whether it agrees with the theory: too few points.',
+      ],
+      [disagreeing('The norm rises', '', 'what the paper saw'), '✗ Does not agree with what the paper saw.'],
+      [agreeing('The norm rises from 1 to 2', ''), '✓ Agrees with the theory.'],
+    ] as const) {
+      await post(page, message({ result: result(verdict) }));
+      await page.locator(`.verdict.${verdict.agreement}`).waitFor();
       assert.equal(await page.locator('.verdict').textContent(), text);
     }
     const first = await page.locator('main').evaluate((main) => {

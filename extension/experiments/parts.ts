@@ -1,0 +1,55 @@
+import { createHash } from 'node:crypto';
+import { createReadStream, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { InspectorError } from '../shared/errors.ts';
+
+/** JSON has no NaN and no infinities. */
+const encode = (_key: string, value: unknown): unknown =>
+  typeof value === 'number' && !Number.isFinite(value) ? { nonFinite: String(value) } : value;
+const decode = (_key: string, value: unknown): unknown =>
+  typeof value === 'object' && value !== null && 'nonFinite' in value ? Number(value.nonFinite) : value;
+
+/**
+ * The finished pieces of an experiment's work, one file each in `parts/` of its folder: an experiment that was stopped, or
+ * whose process ended, continues without repeating them.
+ */
+export class Parts {
+  private readonly folder: string;
+
+  constructor(folder: string) {
+    this.folder = join(folder, 'parts');
+  }
+
+  /** The piece of that name: as it was kept, else computed and kept. It must be plain data. */
+  async get<T>(name: string, compute: () => Promise<T>): Promise<T> {
+    const path = join(this.folder, `${createHash('sha256').update(name).digest('hex').slice(0, 20)}.json`);
+    if (existsSync(path)) {
+      try {
+        const kept = JSON.parse(readFileSync(path, 'utf8'), decode) as { name: string; value: T };
+        if (kept.name === name) return kept.value;
+      } catch {
+        // A file that was damaged is made anew.
+      }
+    }
+    const value = await compute();
+    try {
+      mkdirSync(this.folder, { recursive: true });
+      writeFileSync(`${path}.partial`, JSON.stringify({ name, value }, encode));
+      renameSync(`${path}.partial`, path);
+    } catch (error) {
+      throw new InspectorError(
+        `Cannot keep what was computed in ${this.folder}: ${(error as Error).message}.`,
+        'Choose another folder with --out.',
+        { cause: error },
+      );
+    }
+    return value;
+  }
+}
+
+/** SHA-256 over the content of files. */
+export async function digest(paths: readonly string[]): Promise<string> {
+  const hash = createHash('sha256');
+  for (const path of paths) for await (const part of createReadStream(path)) hash.update(part as Buffer);
+  return hash.digest('hex');
+}

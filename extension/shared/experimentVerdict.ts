@@ -1,0 +1,44 @@
+/** Whether the numbers came out as claimed; `undecided` where they cannot tell. */
+export type Agreement = 'agrees' | 'disagrees' | 'undecided';
+
+/** What numbers are compared with: what a theorem says, or what a paper's own experiments showed. */
+export type Claim = 'the theory' | 'what the paper saw';
+
+/** What was seen and what follows from it. The sentence and the badge above a result are both read off it. */
+export interface Verdict {
+  readonly agreement: Agreement;
+  /** What was seen and whether it agrees, in one sentence that is computed from the numbers. */
+  readonly sentence: string;
+  readonly claim: Claim;
+  /** Why the numbers cannot tell, where they cannot: a clause of the sentence. */
+  readonly reason?: string;
+}
+
+/** The numbers are as claimed, and could have been otherwise. `conclusion` completes the sentence. */
+export const agreeing = (seen: string, conclusion: string, claim: Claim = 'the theory'): Verdict => ({
+  agreement: 'agrees',
+  sentence: `${seen}${conclusion}.`,
+  claim,
+});
+
+/** The numbers contradict the claim, where it should hold. */
+export const disagreeing = (seen: string, conclusion: string, claim: Claim = 'the theory'): Verdict => ({
+  agreement: 'disagrees',
+  sentence: `${seen}${conclusion}.`,
+  claim,
+});
+
+/** The numbers neither confirm nor refute the claim. */
+export const undecided = (seen: string | undefined, reason: string, claim: Claim = 'the theory'): Verdict => ({
+  agreement: 'undecided',
+  sentence: seen === undefined ? `${reason.charAt(0).toUpperCase()}${reason.slice(1)}.` : `${seen}; ${reason}.`,
+  claim,
+  reason,
+});
+
+/** The badge: a mark that is not a colour, and the verdict in words, with the doubt that the sentence has. */
+export function badgeOf({ agreement, claim, reason }: Verdict): { readonly mark: string; readonly text: string } {
+  if (agreement === 'agrees') return { mark: '✓', text: `Agrees with ${claim}` };
+  if (agreement === 'disagrees') return { mark: '✗', text: `Does not agree with ${claim}` };
+  return { mark: '?', text: `Cannot tell whether it agrees with ${claim}${reason ? `: ${reason}` : ''}` };
+}
