@@ -5,27 +5,27 @@ export function aboveFloor(steps: readonly StepLine[], floor: number): (number |
   return steps.map(({ perturbedNorm }) => (perturbedNorm === null ? null : Math.max(0, perturbedNorm - floor)));
 }
 
-/** Rises by less than this factor are no hill. */
-const leastRise = 1.01;
+/** Falls and rises by less than this factor are no phases of their own. */
+const leastChange = 1.1;
 
 /**
- * The hill of a norm: where it is highest above all that came before it, as a ratio, which leaves the initial fall out. Null
- * where it only falls. Of a curve of many steps the running median is judged, so that a single step is no hill.
+ * The hill of a norm: the largest value after its initial fall, which begins at the start, or at the top of the rise that
+ * leads away from the initial weights, and ends at the first minimum from which it rises by a tenth. Null where there is
+ * none. Of a curve of many steps the running median is judged, so that a single step is no hill.
  */
 export function hillOf(values: readonly (number | null)[]): { readonly at: number; readonly peak: number } | null {
   const smooth = runningMedian(values, Math.floor(values.length / 100));
-  let least = Number.POSITIVE_INFINITY;
-  let best = leastRise;
-  let at = -1;
-  smooth.forEach((value, i) => {
+  let top = 0;
+  let least: number | undefined;
+  let hill: { at: number; peak: number } | null = null;
+  smooth.forEach((value, at) => {
     if (value === null) return;
-    least = Math.min(least, value);
-    if (value > best * least) {
-      best = value / least;
-      at = i;
-    }
+    top = Math.max(top, value);
+    if (least === undefined && value * leastChange > top) return;
+    least = Math.min(least ?? value, value);
+    if (hill === null ? value > leastChange * least : value > hill.peak) hill = { at, peak: value };
   });
-  return at < 0 ? null : { at, peak: smooth[at]! };
+  return hill;
 }
 
 /** The median of each value and `reach` neighbours on both sides. */

@@ -36,7 +36,7 @@ export const normAndAccuracy = defineExperiment({
     testShare: number(0.25, 'share of the samples that is held out', { min: 0, max: 0.9 }),
     raw: switched('do not standardise the samples (by channel where they are images with channels)'),
     ...subjectParameters,
-    limit: count(0, 'use the first N samples only; 0: 10,000, of the bundled digits 400 but for mlp', { min: 0 }),
+    limit: count(0, 'use the first N samples only; 0: 10,000, of the bundled digits 300 but for mlp', { min: 0 }),
     width: count(0, 'units (mlp), first channels (cnn, resnet), token size (vit); 0: 32, 4, 4 and 16', { min: 0 }),
     dtype: choice('float32', ['float32', 'float64'], 'precision'),
   },
@@ -166,6 +166,6 @@ function notesOf({ problem, test, described }: NetworkSubject, ghostBatch: numbe
           `BatchNormalization normalises ghost batches of ${evenChunks(problem.samples, ghostBatch).size} samples in training, always the same ones; for accuracies it has the mean statistics of all of them.`,
         ]
       : []),
-    'The hill of the norm is its largest rise after the initial fall. Network, data and numbers are chosen here: the paper trains a ResNet-50, a CNN and a ViT on 50,000 augmented CIFAR-10 images for thousands of epochs.',
+    'The hill of the norm is its largest value after the initial fall. Network, data and numbers are chosen here: the paper trains a ResNet-50, a CNN and a ViT on 50,000 augmented CIFAR-10 images for thousands of epochs.',
   ];
 }

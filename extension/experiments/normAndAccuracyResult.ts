@@ -3,7 +3,7 @@ import { agreeing, disagreeing, undecided, type Verdict } from '../shared/experi
 import { capitalised } from '../shared/verdict.ts';
 import { listed, shown } from './format.ts';
 import { hillOf, normAtLoss, type Regime, regimeOf } from './hills.ts';
-import { trend } from './trends.ts';
+import { type Measure, trend } from './trends.ts';
 
 const step = { label: 'step (one full-batch epoch each)' } as const;
 const memory = (name: string) => ({ label: `memory 1/(1 − ${name}), in steps`, scale: 'log' }) as const;
@@ -152,6 +152,17 @@ function pointsOf(curves: readonly Curve[]): Point[] {
 
 const labelOf = ({ beta1, beta2, seed }: Setting): string => `β ${beta1}, ρ ${beta2}, seed ${seed}`;
 
+interface Axis {
+  readonly name: 'beta1' | 'beta2';
+  readonly symbol: string;
+  /** +1 where the paper saw a larger norm for larger values. */
+  readonly sign: 1 | -1;
+}
+const axes: readonly Axis[] = [
+  { name: 'beta2', symbol: 'ρ', sign: 1 },
+  { name: 'beta1', symbol: 'β', sign: -1 },
+];
+
 /** One thing that the paper saw, and whether it is seen here. */
 interface Observation {
   readonly what: string;
@@ -164,28 +175,32 @@ interface Observation {
 const fitted = 0.98;
 
 /**
- * What the paper saw where training oscillates stably: for larger ρ a higher hill of the norm and a lower test accuracy,
- * for larger β the opposite of both. Seeds must share the sign, and accuracies must differ by two standard errors.
+ * What the paper saw where training oscillates stably: for larger ρ a larger norm and a lower test accuracy,
+ * for larger β the opposite of both. Seeds must share the sign, and values must
+ * differ clearly: accuracies by two standard errors.
  */
 export function judge(rho: readonly Point[], beta: readonly Point[], testSamples: number): Verdict {
   const all = [...rho, ...beta];
   const stable = (points: readonly Point[]) => points.filter(({ regime }) => regime === 'stable');
-  const observations = (
-    [
-      [stable(rho), 'beta2', 'ρ', 1],
-      [stable(beta), 'beta1', 'β', -1],
-    ] as const
-  ).flatMap(([points, name, symbol, sign]) => [
-    observe(points, name, symbol, sign, 'norm', testSamples),
-    ...(testSamples > 0 ? [observe(points, name, symbol, sign === 1 ? -1 : 1, 'accuracy', testSamples)] : []),
-  ]);
+  const groups = axes.map((axis, i) => {
+    const points = stable(i === 0 ? rho : beta);
+    const observations = [
+      observe(points, axis, axis.sign, 'norm', testSamples),
+      ...(testSamples > 0 ? [observe(points, axis, axis.sign === 1 ? -1 : 1, 'accuracy', testSamples)] : []),
+    ];
+    const texts = observations.flatMap(({ text }) => text ?? []);
+    const at = points.map(({ values }) => values[axis.name] as number);
+    const range = `as ${axis.symbol} grows from ${Math.min(...at)} to ${Math.max(...at)}`;
+    return { observations, text: texts.length === 0 ? [] : [`${range}, ${listed(texts)}`] };
+  });
+  const observations = groups.flatMap((group) => group.observations);
+  const texts = groups.flatMap(({ text }) => text);
   const claim = 'what the paper saw';
-  const texts = observations.flatMap(({ text }) => text ?? []);
   const left = all.length - stable(all).length;
   const tail =
     left > 0 ? ` (${left} of ${all.length} runs diverged or had spikes; like the paper, this leaves them out)` : '';
   if (texts.length === 0) return undecided(undefined, `too few runs oscillate stably to compare${tail}`, claim);
-  const seen = `${capitalised(listed(texts))}${tail}`;
+  const seen = `${capitalised(texts.join('; '))}${tail}`;
   const short = stable(all).filter(({ trainAccuracy }) => trainAccuracy !== null && trainAccuracy < fitted).length;
   if (short > 0)
     return undecided(
@@ -205,28 +220,40 @@ export function judge(rho: readonly Point[], beta: readonly Point[], testSamples
   return undecided(seen, yes.length === 0 ? rest : `${list(yes)} can be seen as in the paper, but ${rest}`, claim);
 }
 
+/** Norms that differ by less are not called different: hills have chance in them, norms at equal loss have little. */
+const leastDifference = { hill: 0.05, equalLoss: 0.01 };
+
+/** What runs of growing ρ or β show of the norm (its hill, or at equal loss where a run has none) or of the accuracy. */
 function observe(
   points: readonly Point[],
-  name: string,
-  symbol: string,
+  { name, symbol }: Axis,
   sign: 1 | -1,
   measure: 'norm' | 'accuracy',
   testSamples: number,
 ): Observation {
   const isNorm = measure === 'norm';
-  const what = `${isNorm ? (sign > 0 ? 'a higher hill' : 'a lower hill') : sign > 0 ? 'a higher accuracy' : 'a lower accuracy'} for larger ${symbol}`;
-  const found = trend(points, name, isNorm ? ({ peakNorm }) => peakNorm : ({ bestAccuracy }) => bestAccuracy);
+  const hills = points.every(({ peakNorm }) => typeof peakNorm === 'number');
+  const what = `a ${isNorm ? (sign > 0 ? 'larger' : 'smaller') : sign > 0 ? 'higher' : 'lower'} ${measure} for larger ${symbol}`;
+  const of = (point: Point) => (isNorm ? (hills ? point.peakNorm : point.normAtEqualLoss) : point.bestAccuracy);
+  const found = trend(points, name, of as Measure);
   if (!found) return { what, seen: 'unclear' };
-  const [first, last] = [found.means[0], found.means[found.means.length - 1]];
+  const [first, last] = [found.means[0].mean, found.means[found.means.length - 1].mean];
   const number = (value: number) => (isNorm ? shown(value) : `${(100 * value).toFixed(1)} %`);
+  const subject = isNorm
+    ? hills
+      ? 'the hill of ‖∇E‖₁,ε'
+      : '‖∇E‖₁,ε at equal loss (not every run has a hill)'
+    : 'the best test accuracy';
   const move =
-    last.mean === first.mean ? 'stays' : `${found.rises ? 'rises' : 'falls'}${found.steady ? '' : ', not steadily,'}`;
-  const subject = isNorm ? 'the hill of ‖∇E‖₁,ε' : 'the best test accuracy';
-  const text = `${subject} ${move} from ${number(first.mean)} to ${number(last.mean)} as ${symbol} grows from ${first.at} to ${last.at}`;
+    number(first) === number(last)
+      ? `stays at ${number(first)}`
+      : `${found.rises ? 'rises' : 'falls'}${found.steady ? '' : ', not steadily,'} from ${number(first)} to ${number(last)}`;
   const seeds = new Set(points.map(({ seed }) => seed)).size;
-  const error = Math.sqrt((2 * first.mean * (1 - first.mean)) / Math.max(1, testSamples * seeds));
-  const clear = found.consistent >= 0.8 && Math.abs(last.mean - first.mean) > (isNorm ? 0 : 2 * error);
-  return { what, text, seen: !clear ? 'unclear' : found.rises === sign > 0 ? 'yes' : 'no' };
+  const difference = isNorm
+    ? leastDifference[hills ? 'hill' : 'equalLoss'] * first
+    : 2 * Math.sqrt((2 * first * (1 - first)) / Math.max(1, testSamples * seeds));
+  const clear = found.consistent >= 0.8 && Math.abs(last - first) > difference;
+  return { what, text: `${subject} ${move}`, seen: !clear ? 'unclear' : found.rises === sign > 0 ? 'yes' : 'no' };
 }
 
 function chartsOf(curves: readonly Curve[], groups: readonly (readonly Point[])[], tested: boolean): Chart[] {

@@ -84,7 +84,7 @@ export async function loadSubject(
     own ? { data: at(values.data), x: at(values.x), y: at(values.y) } : { data: join(samples, 'digits.npz') },
   );
   const small = !own && (values.network ?? 'mlp') !== 'mlp';
-  const limited = limitSamples(whole, values.limit || (small ? 400 : 10_000));
+  const limited = limitSamples(whole, values.limit || (small ? 300 : 10_000));
   const given =
     values.testData === undefined && values.testX === undefined
       ? undefined

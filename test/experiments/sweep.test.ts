@@ -261,7 +261,10 @@ test('the hill of a norm and the norm at equal loss', () => {
   assert.equal(hillOf([9, 5, 3, 4, 7, 6, 2])?.peak ?? null, 7);
   assert.equal(hillOf([9, 5, 3, 3.01, 2, 1])?.peak ?? null, null);
   assert.equal(hillOf([9, null, 3, 4])?.peak ?? null, 4);
-  assert.equal(hillOf([])?.peak ?? null, null);
+  // The rise that leads away from the initial weights is no hill.
+  assert.equal(hillOf([1, 5, 9, 6, 3, 4, 7, 6, 2])?.peak, 7);
+  assert.equal(hillOf([1, 5, 9, 6, 3, 1]), null);
+  assert.equal(hillOf([]), null);
   const line = (step: number, loss: number | null) => ({ step, loss }) as StepLine;
   const steps = [line(0, 2), line(1, 1.5), line(2, 1), line(3, 0.5)];
   assert.equal(normAtLoss(steps, [8, 6, 4, 2], 1.25), 5);
