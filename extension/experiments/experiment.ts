@@ -48,7 +48,7 @@ export interface Experiment<P extends Specs = Specs> {
 /** Infers the types of the parameters' values. */
 export const defineExperiment = <P extends Specs>(experiment: Experiment<P>): Experiment<P> => experiment;
 
-type Bounds = Pick<ParameterSpec, 'min' | 'max' | 'minExclusive' | 'maxExclusive'>;
+type Bounds = Pick<ParameterSpec, 'min' | 'max' | 'minExclusive' | 'maxExclusive' | 'whole'>;
 
 export const number = (standard: number, help: string, bounds: Bounds = {}): ParameterSpec<number> => ({
   kind: 'number',
@@ -124,13 +124,20 @@ function check(name: string, spec: ParameterSpec, value: NonNullable<ParameterVa
     if (!Array.isArray(list) || list.length === 0) fail(value, 'Give at least one number.');
     for (const each of list as readonly unknown[]) {
       if (typeof each !== 'number' || !Number.isFinite(each) || !within(spec, each))
-        fail(each, `Give ${spec.kind === 'count' ? 'a whole number' : 'a finite number'}${boundsText(spec)}.`);
+        fail(each, `Give ${wanted(spec)}${boundsText(spec)}; the default is ${[spec.default].flat().join(',')}.`);
     }
   }
 }
 
-function within({ kind, min = -Infinity, max = Infinity, minExclusive, maxExclusive }: ParameterSpec, value: number) {
-  if (kind === 'count' && !Number.isSafeInteger(value)) return false;
+/** What kind of number, for a message. */
+const wanted = (spec: ParameterSpec): string =>
+  `${spec.kind === 'numbers' ? '' : 'a '}${isWhole(spec) ? 'whole' : 'finite'} number${spec.kind === 'numbers' ? 's' : ''}`;
+
+const isWhole = ({ kind, whole }: ParameterSpec): boolean => kind === 'count' || whole === true;
+
+function within(spec: ParameterSpec, value: number): boolean {
+  if (isWhole(spec) && !Number.isSafeInteger(value)) return false;
+  const { min = -Infinity, max = Infinity, minExclusive, maxExclusive } = spec;
   return (minExclusive ? value > min : value >= min) && (maxExclusive ? value < max : value <= max);
 }
 

@@ -26,7 +26,7 @@ export const normAndAccuracy = defineExperiment({
     eps: number(1e-8, 'ε', { min: 0 }),
     epsPlacement: choice('inside', ['inside', 'outside'], 'ε inside the root (the paper) or outside (PyTorch)'),
     steps: count(300, 'full-batch steps (epochs)'),
-    seeds: numbers([0, 1], 'seeds of the weights; 0: as they are', { min: 0 }),
+    seeds: numbers([0, 1], 'seeds of the weights; 0: as they are', { min: 0, whole: true }),
     network: choice('mlp', networkNames, 'network that is built: GELU layers, the paper’s CNN, a ResNet or a ViT'),
     depth: count(0, 'hidden layers (mlp), blocks of each stage (resnet), layers (vit); 0: 2, 1 and 1', { min: 0 }),
     ghostBatch: count(100, 'samples that BatchNormalization normalises together: ghost batches'),

@@ -1,18 +1,7 @@
 import type { ExperimentResult, Series } from '../shared/experiments.ts';
 import { agreeing, disagreeing, undecided, type Verdict } from '../shared/experimentVerdict.ts';
 import { capitalised } from '../shared/verdict.ts';
-import {
-  choice,
-  count,
-  decay,
-  defineExperiment,
-  file,
-  number,
-  numbers,
-  positive,
-  type Surroundings,
-  switched,
-} from './experiment.ts';
+import { choice, count, decay, defineExperiment, file, number, numbers, positive, switched } from './experiment.ts';
 import { finite, listed } from './format.ts';
 import {
   cosine,
@@ -27,7 +16,7 @@ import {
   smallestMargin,
 } from './margins.ts';
 import { isStructured, loadPoints, makePoints, sets } from './separableData.ts';
-import { type Algorithm, epochwiseErrors, LinearRun } from './separableRun.ts';
+import { type Algorithm, epochwiseErrors, LinearRun, type Order } from './separableRun.ts';
 
 const time = { label: 'step', scale: 'log' } as const;
 const frames = {
@@ -84,7 +73,8 @@ export const separable = defineExperiment({
     beta1: number(0.9, 'β₁ of Adam', decay),
     beta2: number(0.95, 'β₂ of Adam', decay),
     signumBeta: number(0.99, 'β of Signum', decay),
-    batch: numbers([2, 5], 'batch sizes of Adam besides 1 and all', { min: 1 }),
+    batch: numbers([2, 5], 'batch sizes besides 1 and all', { min: 1, whole: true }),
+    order: choice('cyclic', ['cyclic', 'reshuffled', 'replacement'], 'order of the samples in batches of these sizes'),
   },
   draws: Object.values(frames),
   async run(values, surroundings): Promise<ExperimentResult> {
@@ -94,55 +84,71 @@ export const separable = defineExperiment({
         : await loadPoints(values.data, surroundings.directory, values.limit, values.bias);
     const targets = { two: maxMarginL2(points), inf: maxMarginInf(points), fixed: dualFixedPoint(points) };
     const algorithms = algorithmsOf(values, points.count);
-    const outcomes: Outcome[] = [];
-    for (const [i, algorithm] of algorithms.entries())
-      outcomes.push(
-        await follow(points, targets, algorithm, values, surroundings, (part) => (i + part) / algorithms.length),
-      );
-    const errors = epochErrors(points, values);
     const structured = isStructured(points);
-    const verdict = judge(outcomes, structured, cosine(targets.two.w, targets.inf.w));
-    return {
-      ...verdict,
-      numbers: {
-        'l2 margin': targets.two.margin,
-        'linf margin': targets.inf.margin,
-        'cos(l2, linf)': cosine(targets.two.w, targets.inf.w),
-        'fixed-point residual': targets.fixed.residual,
-        ...Object.fromEntries(
-          outcomes.flatMap(({ algorithm, directions }) => {
-            const last = directions[directions.length - 1];
-            return [
-              [`l2 ${algorithm.label}`, finite(last.two)],
-              [`linf ${algorithm.label}`, finite(last.inf)],
-              [`fixed ${algorithm.label}`, finite(last.fixed)],
-            ];
-          }),
-        ),
-        ...Object.fromEntries(errors.map(({ epoch, error }) => [`epoch ${epoch}`, finite(error)])),
-      },
-      tables: tablesOf(outcomes, errors),
-      charts: chartsOf(outcomes, errors),
-      notes: notesOf(points, targets, structured),
-    };
+    const outcomes: Outcome[] = [];
+    const report = (i: number) => (part: number) => surroundings.progress((i + part) / algorithms.length);
+    for (const [i, algorithm] of algorithms.entries()) {
+      const directions = await surroundings.part(algorithm.label, () =>
+        follow(points, targets, algorithm, values, report(i)),
+      );
+      outcomes.push({ algorithm, directions });
+      surroundings.show(resultOf(outcomes, [], points, targets, structured));
+    }
+    const errors = await surroundings.part('epochs', async () => epochErrors(points, values));
+    return resultOf(outcomes, errors, points, targets, structured);
   },
 });
+
+function resultOf(
+  outcomes: readonly Outcome[],
+  errors: EpochErrors,
+  points: Points,
+  targets: Targets,
+  structured: boolean,
+): ExperimentResult {
+  const verdict = judge(outcomes, structured, cosine(targets.two.w, targets.inf.w));
+  return {
+    ...verdict,
+    numbers: {
+      'l2 margin': targets.two.margin,
+      'linf margin': targets.inf.margin,
+      'cos(l2, linf)': cosine(targets.two.w, targets.inf.w),
+      'fixed-point residual': targets.fixed.residual,
+      ...Object.fromEntries(
+        outcomes.flatMap(({ algorithm, directions }) => {
+          const last = directions[directions.length - 1];
+          return [
+            [`l2 ${algorithm.label}`, finite(last.two)],
+            [`linf ${algorithm.label}`, finite(last.inf)],
+            [`fixed ${algorithm.label}`, finite(last.fixed)],
+          ];
+        }),
+      ),
+      ...Object.fromEntries(errors.map(({ epoch, error }) => [`epoch ${epoch}`, finite(error)])),
+    },
+    tables: tablesOf(outcomes, errors),
+    charts: chartsOf(outcomes, errors),
+    notes: notesOf(points, targets, structured),
+  };
+}
 
 type Values = Parameters<typeof separable.run>[0];
 
 function algorithmsOf(values: Values, samples: number): Algorithm[] {
   const adam = { kind: 'adam', beta1: values.beta1, beta2: values.beta2, batch: 1 } as const;
   const signum = { kind: 'signum', beta1: values.signumBeta, beta2: 0, batch: 1 } as const;
-  const sizes = values.batch.filter((size) => Number.isInteger(size) && size > 1 && size < samples);
+  const order = values.order as Order;
+  const sizes = [...new Set(values.batch)].filter((size) => size > 1 && size < samples);
   return [
     { ...adam, label: 'full-batch Adam', order: 'full' },
     { ...adam, label: 'incremental Adam (cyclic)', order: 'cyclic' },
     { ...adam, label: 'incremental Adam (reshuffled)', order: 'reshuffled' },
     { ...adam, label: 'incremental Adam (with replacement)', order: 'replacement' },
-    ...sizes.map((batch): Algorithm => ({ ...adam, label: `Adam, batches of ${batch}`, order: 'cyclic', batch })),
+    ...sizes.map((batch): Algorithm => ({ ...adam, label: `Adam, batches of ${batch}`, order, batch })),
     { ...adam, label: 'AdamProxy', kind: 'proxy', order: 'full' },
     { ...signum, label: 'Signum', order: 'full' },
     { ...signum, label: 'incremental Signum', order: 'cyclic' },
+    ...sizes.map((batch): Algorithm => ({ ...signum, label: `Signum, batches of ${batch}`, order, batch })),
   ];
 }
 
@@ -152,9 +158,8 @@ async function follow(
   targets: Targets,
   algorithm: Algorithm,
   values: Values,
-  surroundings: Surroundings,
-  share: (part: number) => number,
-): Promise<Outcome> {
+  report: (share: number) => Promise<void>,
+): Promise<Direction[]> {
   const run = new LinearRun(points, algorithm, values, values.seed);
   const times = new Set<number>([values.steps, Math.ceil(values.steps / 2)]);
   for (let i = 0; i <= 60; i++) times.add(Math.round(values.steps ** (i / 60)));
@@ -164,13 +169,13 @@ async function follow(
     while (run.step < step) {
       run.advance();
       if (run.step % 256 === 0 && performance.now() - last > 50) {
-        await surroundings.progress(share(run.step / values.steps));
+        await report(run.step / values.steps);
         last = performance.now();
       }
     }
     directions.push(directionOf(points, targets, run.w, step));
   }
-  return { algorithm, directions };
+  return directions;
 }
 
 export function directionOf(points: Points, { two, inf, fixed }: Targets, w: Float64Array, step: number): Direction {
@@ -209,6 +214,8 @@ interface Claim {
   readonly label: string;
   readonly target: 'two' | 'inf' | 'fixed';
   readonly rival: 'two' | 'inf' | 'fixed';
+  /** What theory asks for beyond the settings here, so that a failure is none of its own. */
+  readonly proviso?: string;
 }
 
 const targetNames = {
@@ -229,6 +236,7 @@ export function judge(outcomes: readonly Outcome[], structured: boolean, between
       : { label: 'incremental Adam (cyclic)', target: 'fixed', rival: 'inf' },
     { label: 'AdamProxy', target: 'fixed', rival: 'inf' },
     { label: 'Signum', target: 'inf', rival: 'two' },
+    { label: 'incremental Signum', target: 'inf', rival: 'two', proviso: 'a β of Signum close enough to 1' },
   ];
   const checked = claims.flatMap((claim) => {
     const outcome = outcomes.find(({ algorithm }) => algorithm.label === claim.label);
@@ -236,7 +244,7 @@ export function judge(outcomes: readonly Outcome[], structured: boolean, between
     const { algorithm, directions } = outcome;
     // Theorem 3.3 speaks of β₁ ≤ β₂, Theorem 5.1 of β near 1.
     if (algorithm.kind === 'adam' && algorithm.beta1 > algorithm.beta2) return [];
-    if (algorithm.kind === 'signum' && algorithm.beta1 < 0.9) return [];
+    if (algorithm.kind === 'signum' && algorithm.beta1 < (claim.proviso ? 0.99 : 0.9)) return [];
     const last = directions[directions.length - 1];
     const half = directions.findLast(({ step }) => step <= last.step / 2) ?? last;
     const own = last[claim.target];
@@ -271,9 +279,15 @@ export function judge(outcomes: readonly Outcome[], structured: boolean, between
       capitalised(seen),
       `${listed(failed.map(({ label }) => label))} still turns towards its target or has not separated the points yet, so more steps would tell`,
     );
+  const own = failed.filter(({ turning, proviso }) => !turning && !proviso);
+  if (own.length === 0)
+    return undecided(
+      capitalised(seen),
+      `for ${listed(failed.flatMap(({ label, proviso }) => (proviso ? [`${label} the theory asks for ${proviso}`] : [])))}${failed.every(({ proviso }) => proviso) ? '' : ', and more steps would tell of the others'}`,
+    );
   return disagreeing(
     capitalised(seen),
-    `; the theory expects ${listed(failed.map(({ label, target, rival }) => `${label} to be closest to ${targetNames[target]} and not to ${targetNames[rival]}`))}`,
+    `; the theory expects ${listed(own.map(({ label, target, rival }) => `${label} to be closest to ${targetNames[target]} and not to ${targetNames[rival]}`))}`,
   );
 }
 

@@ -36,9 +36,18 @@ export class LinearRun {
   private readonly moment: Float64Array;
   private readonly square: Float64Array;
   private readonly gradient: Float64Array;
+  /** Slopes of the points of this step. */
+  private readonly slopes: Float64Array;
   private readonly random: Random;
+  private readonly largestNorm1: number;
   private exponent = 0;
-  private queue: number[] = [];
+  /** Steps until the scale is looked at again. */
+  private untilRescale = 0;
+  /** β₁ⁿ⁺¹ and β₂ⁿ⁺¹. */
+  private power1 = 1;
+  private power2 = 1;
+  private order: number[] = [];
+  private place = 0;
 
   constructor(
     private readonly points: Points,
@@ -46,47 +55,61 @@ export class LinearRun {
     private readonly schedule: Schedule,
     seed: number,
   ) {
-    this.w = new Float64Array(points.dimension);
-    this.moment = new Float64Array(points.dimension);
-    this.square = new Float64Array(points.dimension);
-    this.gradient = new Float64Array(points.dimension);
+    const { count, dimension, x } = points;
+    this.w = new Float64Array(dimension);
+    this.moment = new Float64Array(dimension);
+    this.square = new Float64Array(dimension);
+    this.gradient = new Float64Array(dimension);
+    this.slopes = new Float64Array(count);
     this.random = new Random(seed);
+    let largest = 0;
+    for (let i = 0; i < count; i++) {
+      let sum = 0;
+      for (let k = 0; k < dimension; k++) sum += Math.abs(x[i * dimension + k]);
+      largest = Math.max(largest, sum);
+    }
+    this.largestNorm1 = largest;
   }
 
   get stepSize(): number {
-    return this.schedule.lr * (this.step + 2) ** -this.schedule.power;
+    const { lr, power } = this.schedule;
+    return power === 0.5 ? lr / Math.sqrt(this.step + 2) : lr * (this.step + 2) ** -power;
   }
 
   /** Takes one step. */
   advance(): void {
-    const { kind, batch, order } = this.algorithm;
-    // The smallest margin moves slowly; where it costs, once per pass over the data is often enough to follow it.
-    const small = this.points.count * this.points.dimension <= 1000;
-    const period = order === 'full' || small ? 1 : Math.max(1, Math.floor(this.points.count / batch));
-    if (this.step % period === 0) this.rescale();
-    if (kind === 'proxy') this.proxyStep();
-    else this.momentStep(kind);
+    const { kind } = this.algorithm;
+    const eta = this.stepSize;
+    if (this.untilRescale-- <= 0) this.rescale(eta);
+    if (kind === 'proxy') this.proxyStep(eta);
+    else this.momentStep(kind, eta);
     this.step++;
   }
 
   /** e^s·∇ℓ_i(w) of every point, as rows. */
   sampleGradients(): Float64Array[] {
+    this.rescale(this.stepSize);
     return Array.from({ length: this.points.count }, (_, i) => {
-      const x = row(this.points, i);
-      const slope = scaledSlope(this.margin(x), this.exponent);
-      return x.map((value) => value * slope);
+      const slope = scaledSlope(this.margin(i), this.exponent);
+      return row(this.points, i).map((value) => value * slope);
     });
   }
 
-  private margin(x: Float64Array): number {
+  /** x_i·w */
+  private margin(i: number): number {
+    const { w } = this;
+    const { x, dimension } = this.points;
+    const from = i * dimension;
     let z = 0;
-    for (let k = 0; k < x.length; k++) z += x[k] * this.w[k];
+    for (let k = 0; k < dimension; k++) z += x[from + k] * w[k];
     return z;
   }
 
-  private rescale(): void {
+  private rescale(eta: number): void {
+    // No coordinate moves by much more than η in a step: margins stay within e^±20 of the scale until the next look.
+    this.untilRescale = Math.min(64, Math.floor(20 / (eta * this.largestNorm1)));
     let least = Number.POSITIVE_INFINITY;
-    for (let i = 0; i < this.points.count; i++) least = Math.min(least, this.margin(row(this.points, i)));
+    for (let i = 0; i < this.points.count; i++) least = Math.min(least, this.margin(i));
     const [moment, square] = [this.moment, this.square].map((values) =>
       values.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-100),
     );
@@ -109,51 +132,61 @@ export class LinearRun {
     const { count } = this.points;
     const { order } = this.algorithm;
     if (order === 'replacement') return this.random.below(count);
-    if (this.queue.length === 0)
-      this.queue = order === 'reshuffled' ? this.random.permutation(count) : Array.from({ length: count }, (_, i) => i);
-    return this.queue.shift()!;
+    if (order === 'cyclic') {
+      const next = this.place;
+      this.place = next + 1 === count ? 0 : next + 1;
+      return next;
+    }
+    if (this.place === this.order.length) [this.order, this.place] = [this.random.permutation(count), 0];
+    return this.order[this.place++];
   }
 
-  private momentStep(kind: 'adam' | 'signum'): void {
-    const { w, moment, square, gradient, algorithm, points } = this;
-    const { beta1, beta2 } = algorithm;
-    const size = algorithm.order === 'full' ? points.count : algorithm.batch;
+  private momentStep(kind: 'adam' | 'signum', eta: number): void {
+    const { w, moment, square, gradient, algorithm } = this;
+    const { count, dimension, x } = this.points;
+    const { beta1, beta2, order } = algorithm;
+    const size = order === 'full' ? count : algorithm.batch;
     gradient.fill(0);
     for (let j = 0; j < size; j++) {
-      const x = row(points, algorithm.order === 'full' ? j : this.next());
-      const slope = scaledSlope(this.margin(x), this.exponent) / size;
-      for (let k = 0; k < x.length; k++) gradient[k] += slope * x[k];
+      const i = order === 'full' ? j : this.next();
+      const slope = scaledSlope(this.margin(i), this.exponent) / size;
+      const from = i * dimension;
+      for (let k = 0; k < dimension; k++) gradient[k] += slope * x[from + k];
     }
-    const eta = this.stepSize;
-    const unbias1 = 1 / (1 - beta1 ** (this.step + 1));
-    const unbias2 = 1 / (1 - beta2 ** (this.step + 1));
-    for (let k = 0; k < w.length; k++) {
+    if (kind === 'signum') {
+      for (let k = 0; k < dimension; k++) {
+        moment[k] = beta1 * moment[k] + (1 - beta1) * gradient[k];
+        w[k] -= eta * Math.sign(moment[k]);
+      }
+      return;
+    }
+    this.power1 *= beta1;
+    this.power2 *= beta2;
+    const factor = (eta / (1 - this.power1)) * Math.sqrt(1 - this.power2);
+    for (let k = 0; k < dimension; k++) {
       const g = gradient[k];
       moment[k] = beta1 * moment[k] + (1 - beta1) * g;
-      if (kind === 'signum') w[k] -= eta * Math.sign(moment[k]);
-      else {
-        square[k] = beta2 * square[k] + (1 - beta2) * g * g;
-        if (square[k] > 0) w[k] -= (eta * moment[k] * unbias1) / Math.sqrt(square[k] * unbias2);
-      }
+      square[k] = beta2 * square[k] + (1 - beta2) * g * g;
+      if (square[k] > 0) w[k] -= (factor * moment[k]) / Math.sqrt(square[k]);
     }
   }
 
   /** w ← w − η·∇L/√Σ(∇L_i)²: Adam on single samples in the limit of β₂ → 1. */
-  private proxyStep(): void {
-    const { w, gradient, square, points } = this;
+  private proxyStep(eta: number): void {
+    const { w, gradient, square, slopes } = this;
+    const { count, dimension, x } = this.points;
     gradient.fill(0);
     square.fill(0);
-    for (let i = 0; i < points.count; i++) {
-      const x = row(points, i);
-      const slope = scaledSlope(this.margin(x), this.exponent);
-      for (let k = 0; k < x.length; k++) {
-        const g = slope * x[k];
-        gradient[k] += g / points.count;
+    for (let i = 0; i < count; i++) slopes[i] = scaledSlope(this.margin(i), this.exponent);
+    for (let i = 0; i < count; i++) {
+      const from = i * dimension;
+      for (let k = 0; k < dimension; k++) {
+        const g = slopes[i] * x[from + k];
+        gradient[k] += g / count;
         square[k] += g * g;
       }
     }
-    const eta = this.stepSize;
-    for (let k = 0; k < w.length; k++) if (square[k] > 0) w[k] -= (eta * gradient[k]) / Math.sqrt(square[k]);
+    for (let k = 0; k < dimension; k++) if (square[k] > 0) w[k] -= (eta * gradient[k]) / Math.sqrt(square[k]);
   }
 }
 

@@ -17,6 +17,8 @@ export interface ParameterSpec<T extends ParameterValue = ParameterValue> {
   readonly max?: number;
   readonly minExclusive?: boolean;
   readonly maxExclusive?: boolean;
+  /** Each number of a list is whole. */
+  readonly whole?: boolean;
 }
 
 export interface Axis {

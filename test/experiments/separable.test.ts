@@ -69,6 +69,19 @@ for (const [name, points, algorithm, expected] of table) {
   });
 }
 
+test('a million steps of incremental Signum: the recorded directions, nearer to l∞ for β nearer to 1', () => {
+  for (const [beta1, two, inf, marginInf] of [
+    [0.99, 0.77, 0.985, 0.995],
+    [0.999, 0.765, 0.994, 0.994],
+  ]) {
+    const run = new LinearRun(normal, { ...signum, label: '', beta1 }, { lr: 0.01, power: 0.5, steps: 1e6 }, 0);
+    while (run.step < 1e6) run.advance();
+    const found = directionOf(normal, targetsOf(normal), run.w, 1e6);
+    for (const [value, expected] of [[found.two, two], [found.inf, inf], [found.marginInf, marginInf]]) // biome-ignore format: pairs
+      assert.ok(Math.abs(value - expected) < 1e-3, `β ${beta1}: ${value} instead of ${expected}`);
+  }
+});
+
 test('the error of the epoch-wise approximation is the recorded one', () => {
   const epochs = [30, 300, 3000, 20_000];
   for (const [points, expected] of [
@@ -125,13 +138,27 @@ test('the experiment agrees on structured and Gaussian sets of other seeds', asy
     const { agreement, sentence, charts, tables } = await run(given);
     assert.equal(agreement, 'agrees', `${JSON.stringify(given)}: ${sentence}`);
     assert.equal(charts.length, 5);
-    assert.equal(tables[0].rows.length, 9);
+    assert.equal(tables[0].rows.length, 11);
   }
+});
+
+test('batches of any size in any order', async () => {
+  const { tables } = await run({
+    set: 'gaussian',
+    samples: 6,
+    dimension: 8,
+    steps: 200,
+    batch: [4],
+    order: 'reshuffled',
+  });
+  const labels = tables[0].rows.map(([label]) => label);
+  assert.ok(labels.includes('Adam, batches of 4') && labels.includes('Signum, batches of 4'));
+  assert.throws(() => completeParameters(separable, { batch: [2.5] }), /batch = 2\.5 is not possible/);
 });
 
 test('own data: two classes with a bias; data that is not separable is refused', async () => {
   const { tables } = await run({ data: 'test/experiments/separable.csv', bias: true, steps: 2000, batch: [3] });
-  assert.equal(tables[0].rows.length, 8);
+  assert.equal(tables[0].rows.length, 9);
   await assert.rejects(run({ data: 'test/experiments/points.csv' }), /3 different values for 48 samples/);
   await assert.rejects(
     run({ data: 'test/experiments/separable.csv', steps: 10 }),
@@ -156,4 +183,9 @@ test('the verdict follows from the numbers', () => {
   assert.equal(judge([outcome('full-batch Adam', 'adam', 0.999, 0.8)], true, 0.8).agreement, 'disagrees');
   assert.equal(judge([outcome('full-batch Adam', 'adam', 0.5, 0.8, 0.1)], true, 0.8).agreement, 'undecided');
   assert.equal(judge([good], true, 0.9999).agreement, 'undecided');
+  // Theorem 5.1 speaks of β near enough to 1: an incremental Signum that is far is no contradiction.
+  const far = outcome('incremental Signum', 'signum', 0.9, 0.8);
+  const near = { ...far, algorithm: { ...far.algorithm, beta1: 0.99 } };
+  assert.equal(judge([good, near], true, 0.8).agreement, 'undecided');
+  assert.match(judge([good, near], true, 0.8).reason!, /close enough to 1$/);
 });
