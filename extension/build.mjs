@@ -9,6 +9,7 @@ const entryPoints = [
   'extension/cli.ts',
   'extension/engineProcess.ts',
   'extension/modelProcess.ts',
+  'extension/laneWorker.ts',
   'extension/extension.ts',
 ]
   .map((path) => join(root, path))

@@ -1,9 +1,11 @@
+import { availableParallelism } from 'node:os';
 import { gradient } from '../autodiff/gradient.ts';
 import { GraphBuilder } from '../onnx/builder.ts';
 import { nodesReaching } from '../onnx/graph.ts';
 import { bytesPerElement, elementCount } from '../onnx/tensor.ts';
 import { InspectorError } from '../shared/errors.ts';
 import type { Problem } from './problem.ts';
+import type { Device } from './session.ts';
 
 /** The data set in parts: `count` equal chunks of `size` samples and a smaller rest. */
 export interface Chunks {
@@ -34,6 +36,32 @@ export function evenChunks(samples: number, size: number): Chunks {
     if (samples % more === 0) return chunksOf(samples, samples / more);
   return chunksOf(samples, Math.ceil(samples / parts));
 }
+
+/** Samples that one thread evaluates. */
+export interface Lane {
+  readonly first: number;
+  readonly samples: number;
+}
+
+/** How the data set is evaluated in a plain step and in a step with correction; the chunks are those of one lane. */
+export interface Plan {
+  readonly plain: Chunks;
+  readonly corrected: Chunks;
+  /** The parts of the data that threads evaluate at the same time; one, if not given. */
+  readonly lanes?: readonly Lane[];
+}
+
+/** Divides samples among `lanes` as evenly as possible, at multiples of `unit`. */
+export function lanesOf(samples: number, lanes: number, unit = 1): Lane[] {
+  const units = Math.ceil(samples / unit);
+  const bounds = Array.from({ length: lanes + 1 }, (_, i) => Math.min(samples, unit * Math.ceil((units * i) / lanes)));
+  return Array.from({ length: lanes }, (_, i) => ({ first: bounds[i], samples: bounds[i + 1] - bounds[i] })).filter(
+    (lane) => lane.samples > 0,
+  );
+}
+
+/** The chunks of a lane in a plan whose lanes may differ by a few samples. */
+export const chunksIn = ({ samples }: Lane, { size, together }: Chunks): Chunks => chunksOf(samples, size, together);
 
 /** What one sample costs in the graph of loss and gradient, in bytes. */
 export interface SampleCost {
@@ -88,23 +116,63 @@ const workingSet = 1.8;
 /** Most parts that are evaluated side by side: each adds a copy of the network's nodes to the program. */
 const mostParts = 12;
 
-/** Bytes of one activation that stay in a core's cache while the next operator reads them. */
-const cacheTarget = 3.3e6;
+/** Bytes of one activation that stay in the cache while the next operator reads them; `own`, where each core has its chunk. */
+const cacheTarget = { shared: 3.3e6, own: 1.7e6 };
+
+/** More threads than this would spend their time waiting for memory. */
+const mostLanes = 8;
+
+/** How many threads may evaluate the data at the same time. */
+export const lanesFor = (device: Device, threads = availableParallelism()): number =>
+  device === 'cpu' ? Math.min(mostLanes, threads) : 1;
+
+/** Least bytes of intermediate values for which several threads are worth their meetings. */
+const laneTarget = 2 ** 26;
 
 /**
- * The chunk sizes of a plain step and of a step with correction. Small chunks keep activations in the cache; a step with
- * correction needs the whole gradient before its second half, so it pays one more forward and backward pass unless the
- * activations of all chunks fit the memory budget.
+ * Evaluates in chunks small enough for activations to stay in the cache. A step with correction needs the whole gradient
+ * before its second half, so it pays one more forward and backward pass unless the activations of all chunks fit the memory
+ * budget. Large problems are divided among up to `lanes` threads.
  */
 export function chooseChunks(
   problem: Problem,
-  options: { microBatch?: number; memoryBudget: number },
-): { plain: Chunks; corrected: Chunks } {
+  options: { microBatch?: number; memoryBudget: number; lanes?: number },
+): Plan {
   const { samples, fixedBatch } = problem;
+  const { microBatch } = options;
+  checkDivision(problem, microBatch);
+  // With batch statistics, micro-batches that are asked for are ghost batches: each is normalised on its own.
+  const divided = microBatch !== undefined && microBatch < samples;
+  if (fixedBatch === undefined && problem.indivisible !== undefined && !divided)
+    return { plain: chunksOf(samples, samples), corrected: chunksOf(samples, samples) };
+  const given = fixedBatch ?? microBatch;
+  const allowed = options.lanes ?? 1;
+  if (given !== undefined && allowed === 1)
+    return { plain: chunksOf(samples, given), corrected: chunksOf(samples, given) };
+  const cost = sampleCost(problem);
+  const lanes = lanesOf(samples, laneCount(problem, cost, allowed), given);
+  const [{ samples: most }] = lanes;
+  if (given !== undefined) return { plain: chunksOf(most, given), corrected: chunksOf(most, given), lanes };
+  const affordable = Math.max(1, Math.floor(options.memoryBudget / (workingSet * cost.total)));
+  const cached = Math.max(1, Math.round(cacheTarget[lanes.length > 1 ? 'own' : 'shared'] / cost.largest));
+  const plain = evenChunks(most, Math.min(Math.ceil(affordable / lanes.length), cached));
+  if (affordable < samples) return { plain, corrected: plain, lanes };
+  const parts = evenChunks(most, Math.max(plain.size, Math.ceil(most / mostParts)));
+  return { plain, corrected: { ...parts, together: true }, lanes };
+}
+
+/** As many lanes as are allowed where the work on the samples is large, and larger than that on the parameters. */
+function laneCount({ samples, layout, floatType }: Problem, cost: SampleCost, most: number): number {
+  const work = samples * cost.total;
+  return work >= laneTarget && work >= 16 * layout.length * bytesPerElement(floatType) ? most : 1;
+}
+
+/** Refuses chunks that the model cannot be evaluated in. */
+function checkDivision({ samples, fixedBatch, indivisible }: Problem, microBatch: number | undefined): void {
   if (fixedBatch !== undefined) {
-    if (options.microBatch !== undefined && options.microBatch !== fixedBatch) {
+    if (microBatch !== undefined && microBatch !== fixedBatch) {
       throw new InspectorError(
-        `The model is bound to batches of ${fixedBatch}, so micro-batches of ${options.microBatch} are impossible.`,
+        `The model is bound to batches of ${fixedBatch}, so micro-batches of ${microBatch} are impossible.`,
         'Leave --micro-batch out, or export the model with a dynamic batch axis.',
       );
     }
@@ -116,34 +184,16 @@ export function chooseChunks(
           : `Export the model with a dynamic batch axis, or use --limit ${samples - (samples % fixedBatch)}.`,
       );
     }
-    if (problem.indivisible === 'loss inside' && samples !== fixedBatch) {
+    if (indivisible === 'loss inside' && samples !== fixedBatch) {
       throw new InspectorError(
         `The loss is computed inside the model, which is bound to batches of ${fixedBatch}, so the mean over ${samples} samples cannot be taken.`,
         'Export the model with a dynamic batch axis.',
       );
     }
-    return { plain: chunksOf(samples, fixedBatch), corrected: chunksOf(samples, fixedBatch) };
-  }
-  const divided = options.microBatch !== undefined && options.microBatch < samples;
-  if (problem.indivisible === 'loss inside' && divided) {
+  } else if (indivisible === 'loss inside' && microBatch !== undefined && microBatch < samples) {
     throw new InspectorError(
       'The loss is computed inside the model, so it cannot be put together from micro-batches.',
       'Leave --micro-batch out, or export the model without its loss and choose one with --loss.',
     );
   }
-  // With batch statistics, micro-batches that are asked for are ghost batches: each is normalised on its own.
-  if (problem.indivisible !== undefined && !divided) {
-    return { plain: chunksOf(samples, samples), corrected: chunksOf(samples, samples) };
-  }
-  if (options.microBatch !== undefined) {
-    const chunks = chunksOf(samples, options.microBatch);
-    return { plain: chunks, corrected: chunks };
-  }
-  const cost = sampleCost(problem);
-  const affordable = Math.max(1, Math.floor(options.memoryBudget / (workingSet * cost.total)));
-  const cached = Math.max(1, Math.round(cacheTarget / cost.largest));
-  const plain = evenChunks(samples, Math.min(affordable, cached));
-  if (affordable < samples) return { plain, corrected: plain };
-  const parts = evenChunks(samples, Math.max(plain.size, Math.ceil(samples / mostParts)));
-  return { plain, corrected: { ...parts, together: true } };
 }

@@ -15,8 +15,14 @@ export interface Evaluation {
   product(u: Value): Value;
 }
 
+/** Where a program gets E, ∇E and products with the Hessian of E from. */
+export interface Source {
+  /** Emits the evaluation at `theta` into `b` (or further out, where nothing changes). */
+  evaluate(b: GraphBuilder, theta: Value): Evaluation;
+}
+
 /** The data of a problem as inputs of a program, and the evaluation of E in chunks of it. */
-export class Objective {
+export class Objective implements Source {
   private readonly inputs: Map<string, Value>;
 
   /** Declares the data inputs in the outermost builder `b`. */
@@ -29,7 +35,6 @@ export class Objective {
     this.inputs = new Map([...tensors].map(([name, { type, shape }]) => [name, b.input(name, type, shape)]));
   }
 
-  /** Emits the evaluation at `theta` into `b` (or further out, where nothing changes). */
   evaluate(b: GraphBuilder, theta: Value): Evaluation {
     return this.chunks.together ? this.evaluateTogether(b, theta) : this.evaluateInTurn(b, theta);
   }
@@ -105,22 +110,31 @@ const togetherRows = ({ size, count, rest }: Chunks): number[] => [
   ...(rest > 0 ? [rest] : []),
 ];
 
-/** The arrays that a program with these chunks takes, as views of the problem's data: nothing is copied. */
-export function dataTensors(problem: Problem, chunks: Chunks): Map<string, Tensor> {
+/** A part of the data as an input of a program. */
+export type DataTensor = Tensor & {
+  readonly feed: string;
+  /** Place of its first element, counted from that of the first sample. */
+  readonly from: number;
+};
+
+/**
+ * The arrays that a program with these chunks, the first of which begins at sample `first`, takes; views of the problem's
+ * data: nothing is copied.
+ */
+export function dataTensors(problem: Problem, chunks: Chunks, first = 0): Map<string, DataTensor> {
   const { size, count, rest, together } = chunks;
-  const result = new Map<string, Tensor>();
+  const result = new Map<string, DataTensor>();
   for (const { name, tensor, perSample } of problem.feeds) {
     if (!perSample) {
-      result.set(inputName(name, 'whole'), tensor);
+      result.set(inputName(name, 'whole'), { ...tensor, feed: name, from: 0 });
       continue;
     }
     const sample = tensor.shape.slice(1);
     const each = elementCount(sample);
-    const rows = (from: number, number: number, lead: number[] = [number]): Tensor => ({
-      type: tensor.type,
-      shape: [...lead, ...sample],
-      data: tensor.data.subarray(from * each, (from + number) * each) as never,
-    });
+    const rows = (at: number, number: number, lead: number[] = [number]): DataTensor => {
+      const data = tensor.data.subarray((first + at) * each, (first + at + number) * each) as never;
+      return { type: tensor.type, shape: [...lead, ...sample], data, feed: name, from: at * each };
+    };
     if (together) {
       togetherRows(chunks).forEach((number, i) => {
         result.set(inputName(name, partName(i)), rows(i * size, number));

@@ -16,7 +16,7 @@ import {
 import type { Coefficients, Hyperparameters, Optimizer, StepSizes } from '../optimizers/optimizer.ts';
 import { graphArithmetic } from './arithmetic.ts';
 import type { Chunks } from './chunks.ts';
-import { Objective } from './objective.ts';
+import { Objective, type Source } from './objective.ts';
 import { perCoordinate } from './perCoordinate.ts';
 import type { Problem } from './problem.ts';
 import type { Device } from './session.ts';
@@ -26,6 +26,19 @@ export const mostSteps = 4096;
 
 /** At which n the coefficients of the correction are taken: the run's own step, the limit, or a fixed one. */
 export type Stage = 'step' | 'inf' | number;
+
+/** A graph for the runtime. */
+export interface Encoded {
+  readonly bytes: Uint8Array;
+  readonly nodes: number;
+}
+
+/** Encodes a graph for the runtime; with `block`, images lie in blocks of that many channels (CPU only, see `blockChannels`). */
+export function encode(graph: Graph, device: Device, block?: number): Encoded {
+  const lowered = lower(graph, device);
+  const final = block === undefined ? lowered : blockChannels(lowered, block);
+  return { bytes: encodeModel(final, { graphName: 'steps' }), nodes: nodeCount(final) };
+}
 
 /** What a program measures besides taking steps. */
 export interface ProgramOptions {
@@ -58,8 +71,6 @@ export const reachColumns = REACHES.map((_, i) => `reach${i}`);
  */
 export class Program {
   readonly graph: Graph;
-  /** True where the program convolves images, for which the runtime has a faster layout. */
-  readonly convolves: boolean;
   readonly columns: Columns;
   readonly stateNames: readonly string[];
   /** Names of the coefficients, in the order of the input's columns. */
@@ -67,9 +78,11 @@ export class Program {
   /** Coefficients of the self-check that equal those of the stage at every step, so that what follows from them is computed once. */
   private readonly shared: ReadonlySet<string>;
 
+  /** @param sourceIn declares the inputs that E needs; those of an `Objective`, unless E is evaluated elsewhere */
   constructor(
-    private readonly problem: Problem,
+    readonly problem: Problem,
     readonly options: ProgramOptions,
+    private readonly sourceIn: (b: GraphBuilder) => Source = (b) => new Objective(problem, options.chunks, b),
   ) {
     const { optimizer, hyper } = options;
     this.stateNames = optimizer.stateNames(hyper);
@@ -83,15 +96,11 @@ export class Program {
     const { graph, columns } = this.build();
     this.graph = graph;
     this.columns = columns;
-    this.convolves =
-      problem.floatType === 'float32' && problem.model.graph.nodes.some(({ opType }) => opType === 'Conv');
   }
 
-  /** The program for the runtime; with `block`, images lie in blocks of that many channels (CPU only, see `blockChannels`). */
-  encode(device: Device, block?: number): { readonly bytes: Uint8Array; readonly nodes: number } {
-    const lowered = lower(this.graph, device);
-    const graph = block === undefined ? lowered : blockChannels(lowered, block);
-    return { bytes: encodeModel(graph, { graphName: 'steps' }), nodes: nodeCount(graph) };
+  /** Number of coefficients of a step. */
+  get width(): number {
+    return this.coefficientNames.length;
   }
 
   /**
@@ -139,7 +148,7 @@ export class Program {
     const coefficients = b.input('coefficients', 'float64', [mostSteps, this.coefficientNames.length]);
     const theta = vector('theta');
     const state = this.stateNames.map((name) => vector(`state/${name}`));
-    const objective = new Objective(problem, options.chunks, b);
+    const source = this.sourceIn(b);
     const mask = layout.mask(b, floatType);
     const zero = b.full(floatType, [layout.length], 0);
     const kept = options.corrected ? [zero, zero, zero] : [];
@@ -150,7 +159,7 @@ export class Program {
       (body, turn, [at, ...rest]) => {
         const row = body.cast(body.gather(coefficients, turn, 0), floatType);
         const step = this.step(body, {
-          objective,
+          source,
           mask,
           theta: at,
           state: rest.slice(0, state.length),
@@ -183,7 +192,7 @@ export class Program {
   }
 
   /** The coefficients of one step as scalars by prefix and name. */
-  private scalars(b: GraphBuilder, row: Value): Map<string, Record<string, Value>> {
+  scalars(b: GraphBuilder, row: Value): Map<string, Record<string, Value>> {
     const groups = new Map<string, Record<string, Value>>();
     const parts = b.split(row, new Array(this.coefficientNames.length).fill(1), 0);
     this.coefficientNames.forEach((full, i) => {
@@ -200,7 +209,7 @@ export class Program {
   private step(
     b: GraphBuilder,
     given: {
-      objective: Objective;
+      source: Source;
       mask: Value;
       theta: Value;
       state: readonly Value[];
@@ -210,7 +219,7 @@ export class Program {
     const { optimizer, hyper, corrected } = this.options;
     const { layout, floatType } = this.problem;
     const { theta, mask, scalars } = given;
-    const { loss, gradient, product } = given.objective.evaluate(b, theta);
+    const { loss, gradient, product } = given.source.evaluate(b, theta);
     const products = corrected ? this.products(b, { theta, gradient, state: given.state, scalars }, product) : [];
     let columns: readonly string[] = [];
     // Update, correction and measures, coordinate by coordinate.
@@ -279,7 +288,7 @@ export class Program {
   }
 
   /** H·v for the directions of the stage, and of the step where they may differ; equal directions share a product. */
-  private products(
+  products(
     b: GraphBuilder,
     given: { theta: Value; gradient: Value; state: readonly Value[]; scalars: Map<string, Record<string, Value>> },
     product: (u: Value) => Value,

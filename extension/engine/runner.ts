@@ -8,10 +8,12 @@ import {
 } from '../optimizers/measures.ts';
 import type { Hyperparameters, Optimizer, StepSizes } from '../optimizers/optimizer.ts';
 import { InspectorError } from '../shared/errors.ts';
-import type { Chunks } from './chunks.ts';
+import type { Plan } from './chunks.ts';
+import { LanePool } from './lanePool.ts';
+import { Gathered, LaneSession } from './lanes.ts';
 import { dataTensors } from './objective.ts';
 import type { Problem } from './problem.ts';
-import { mostSteps, Program, plainColumns, reachColumns, type Stage, selfCheckColumns } from './program.ts';
+import { encode, mostSteps, Program, plainColumns, reachColumns, type Stage, selfCheckColumns } from './program.ts';
 import { type Device, imageBlock, plainReason, Session } from './session.ts';
 
 /** What was measured at θ⁽ⁿ⁾, for one parameter tensor. */
@@ -52,8 +54,10 @@ export interface RunnerOptions {
   readonly stepSizes?: StepSizes;
   readonly stage: Stage;
   readonly device: Device;
-  readonly chunks: { readonly plain: Chunks; readonly corrected: Chunks };
+  readonly chunks: Plan;
   readonly threads?: number;
+  /** The bundled program of a lane's thread; the one beside this program, if not given. */
+  readonly laneScript?: string;
 }
 
 /** How long one call of the runtime should take: long enough to cost nothing, short enough to answer a cancel. */
@@ -64,8 +68,10 @@ const mostOptimised = 6000;
 
 interface Loaded {
   readonly program: Program;
-  readonly session: Session;
+  readonly session: Pick<Session, 'run' | 'release'>;
   readonly data: ReadonlyMap<string, Tensor>;
+  /** Most steps of one call. */
+  readonly mostSteps: number;
   /** Duration of one step, from the last call. */
   milliseconds: number | undefined;
 }
@@ -74,6 +80,7 @@ interface Loaded {
 interface Programs {
   plain?: Loaded;
   corrected?: Loaded;
+  pool?: LanePool;
 }
 
 /** Where an optimizer stands: θ⁽ⁿ⁾ and its state before step n. */
@@ -137,40 +144,52 @@ export class Runner {
   async release(): Promise<void> {
     await this.programs.plain?.session.release();
     await this.programs.corrected?.session.release();
+    await this.programs.pool?.end();
   }
 
   private async load(corrected: boolean): Promise<Loaded> {
-    const { optimizer, hyper, stepSizes, stage, device, chunks } = this.options;
-    const chosen = corrected ? chunks.corrected : chunks.plain;
-    const program = new Program(this.problem, { optimizer, hyper, stepSizes, stage, corrected, chunks: chosen });
-    const block = device === 'cpu' && program.convolves ? await imageBlock() : undefined;
-    const session = await this.session(program, block);
-    return { program, session, data: dataTensors(this.problem, chosen), milliseconds: undefined };
+    const { optimizer, hyper, stepSizes, stage, device, chunks: plan, threads } = this.options;
+    const chunks = corrected ? plan.corrected : plan.plain;
+    const options = { optimizer, hyper, stepSizes, stage, corrected, chunks };
+    const lanes = plan.lanes ?? [];
+    const block = device === 'cpu' && convolves(this.problem) ? await imageBlock() : undefined;
+    if (lanes.length > 1) {
+      this.programs.pool ??= new LanePool(this.problem, lanes, this.options.laneScript);
+      const { pool } = this.programs;
+      const program = new Program(this.problem, options, (b) => new Gathered(this.problem, lanes.length, b));
+      const session = await this.session(block, (form) =>
+        LaneSession.create(program, pool, { block: form, threads, mostOptimised }),
+      );
+      return { program, session, data: new Map(), mostSteps: 1, milliseconds: undefined };
+    }
+    const program = new Program(this.problem, options);
+    const session = await this.session(block, (form) => {
+      const { bytes, nodes } = encode(program.graph, device, form);
+      return Session.create(bytes, device, threads, { optimise: nodes <= mostOptimised });
+    });
+    return { program, session, data: dataTensors(this.problem, chunks), mostSteps, milliseconds: undefined };
   }
 
   /** Loads a program; in the runtime's image layout where that works, in the general one else. */
-  private async session(program: Program, block: number | undefined): Promise<Session> {
-    const { device, threads } = this.options;
-    const create = ({ bytes, nodes }: ReturnType<Program['encode']>) =>
-      Session.create(bytes, device, threads, { optimise: nodes <= mostOptimised });
+  private async session<T>(block: number | undefined, create: (block: number | undefined) => Promise<T>): Promise<T> {
     if (block !== undefined) {
       try {
-        return await create(program.encode(device, block));
+        return await create(block);
       } catch {
         // The general layout says what is wrong, if anything is.
       }
     }
     try {
-      return await create(program.encode(device));
+      return await create(undefined);
     } catch (error) {
-      throw runtimeFailure('load the program', device, error);
+      throw runtimeFailure('load the program', this.options.device, error);
     }
   }
 
   private async advance(loaded: Loaded, from: Position, most: number, arrays: boolean): Promise<Advance> {
     const fitting =
       loaded.milliseconds === undefined ? 1 : Math.max(1, Math.floor(callMilliseconds / loaded.milliseconds));
-    const steps = Math.min(most, fitting, mostSteps);
+    const steps = Math.min(most, fitting, loaded.mostSteps);
     const started = performance.now();
     const results = await this.call(loaded, from, steps, arrays);
     const records = this.records(loaded, from.step, results);
@@ -248,6 +267,10 @@ export class Runner {
     });
   }
 }
+
+/** True where the program convolves images, for which the runtime has a faster layout. */
+const convolves = ({ floatType, model }: Problem): boolean =>
+  floatType === 'float32' && model.graph.nodes.some(({ opType }) => opType === 'Conv');
 
 /** What the runtime refuses or lacks memory for, in the words of this program; its own words are the reason. */
 function runtimeFailure(what: string, device: Device, error: unknown): InspectorError {

@@ -14,12 +14,15 @@ export class Session {
     private readonly ort: typeof import('onnxruntime-node'),
   ) {}
 
-  /** Loads an encoded model. Throws what the runtime throws. */
+  /**
+   * Loads an encoded model. Without `spin`, idle threads of the session sleep instead of waiting busily, for others to
+   * have the cores between runs. Throws what the runtime throws.
+   */
   static async create(
     bytes: Uint8Array,
     device: Device = 'cpu',
     threads = availableParallelism(),
-    { optimise = true } = {},
+    { optimise = true, spin = true } = {},
   ): Promise<Session> {
     const ort = await import('onnxruntime-node');
     const session = await ort.InferenceSession.create(bytes, {
@@ -30,18 +33,18 @@ export class Session {
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       logSeverityLevel: 3,
-      // It keeps the factors of a product of matrices in single precision, whatever their type.
-      extra: { optimization: { disable_specified_optimizers: 'MatMulScaleFusion' } },
+      extra: {
+        session: { intra_op: { allow_spinning: spin ? '1' : '0' } },
+        // It keeps the factors of a product of matrices in single precision, whatever their type.
+        optimization: { disable_specified_optimizers: 'MatMulScaleFusion' },
+      },
     });
     return new Session(session, ort);
   }
 
   /** Runs the program once. Inputs are not copied; outputs are, so only those in `wanted` (all, if not given) are fetched. */
   async run(feeds: Feeds, wanted?: readonly string[]): Promise<Map<string, Tensor>> {
-    const values: Record<string, OnnxValue> = Object.create(null);
-    for (const [name, { type, data, shape }] of feeds)
-      values[name] = new this.ort.Tensor(type as 'float32', data as Float32Array, shape);
-    const results = await this.session.run(values, wanted ?? this.session.outputNames);
+    const results = await this.session.run(this.values(feeds), wanted ?? this.session.outputNames);
     return new Map(
       Object.entries(results).map(([name, value]) => [
         name,
@@ -50,8 +53,21 @@ export class Session {
     );
   }
 
+  /** Runs the program once; its outputs are written into the given arrays. */
+  async runInto(feeds: Feeds, results: Feeds): Promise<void> {
+    await this.session.run(this.values(feeds), this.values(results));
+  }
+
   async release(): Promise<void> {
     await this.session.release();
+  }
+
+  /** Tensors of the runtime on the same arrays. */
+  private values(tensors: Feeds): Record<string, OnnxValue> {
+    const values: Record<string, OnnxValue> = Object.create(null);
+    for (const [name, { type, data, shape }] of tensors)
+      values[name] = new this.ort.Tensor(type as 'float32', data as Float32Array, shape);
+    return values;
   }
 }
 

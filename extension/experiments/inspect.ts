@@ -35,7 +35,7 @@ export async function inspect(request: InspectRequest, device: Device, observer:
   observer.progress({ phase: 'building', step: 0, steps: request.steps });
   const settings = settingsOf(request);
   const { optimizer, hyper, stepSizes, notApplicable } = settings;
-  const chunks = chunksFor(problem, request);
+  const chunks = chunksFor(problem, request, device);
   const folder =
     request.out === undefined
       ? newRunFolder(request.directory, basename(request.model), optimizer.name)

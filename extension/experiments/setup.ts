@@ -2,7 +2,7 @@ import { freemem } from 'node:os';
 import { resolve } from 'node:path';
 import { type Dataset, loadDataset } from '../datasets/dataset.ts';
 import { limitSamples } from '../datasets/samples.ts';
-import { type Chunks, chooseChunks } from '../engine/chunks.ts';
+import { chooseChunks, lanesFor, type Plan } from '../engine/chunks.ts';
 import { exportWarnings } from '../engine/exportWarnings.ts';
 import type { LossName } from '../engine/loss.ts';
 import { createProblem, type Problem } from '../engine/problem.ts';
@@ -82,15 +82,15 @@ export function settingsOf(request: InspectRequest): Settings {
 }
 
 /** The chunks in which a request's data is evaluated. */
-export const chunksFor = (problem: Problem, { microBatch }: InspectRequest): { plain: Chunks; corrected: Chunks } =>
-  chooseChunks(problem, { microBatch, memoryBudget: memoryBudget() });
+export const chunksFor = (problem: Problem, { microBatch, threads }: InspectRequest, device: Device): Plan =>
+  chooseChunks(problem, { microBatch, memoryBudget: memoryBudget(), lanes: lanesFor(device, threads) });
 
 /** `run.json` of a run that begins now. */
 export async function runHeader(
   request: InspectRequest,
   { model, problem, dataset, digests, notes }: Subject,
   { optimizer, hyper, notApplicable }: Settings,
-  chunks: { plain: Chunks; corrected: Chunks },
+  chunks: Plan,
   device: Device,
 ): Promise<RunHeader> {
   return {

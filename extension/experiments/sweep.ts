@@ -90,7 +90,7 @@ export async function sweep(
       points[point.index] = { ...point, status: 'running' };
       write('running');
       const { optimizer, hyper, stepSizes } = settings[point.index];
-      const chunks = chunksFor(subject.problem, own);
+      const chunks = chunksFor(subject.problem, own, device);
       const key = optimizer.structure(hyper);
       const runner =
         runners.get(key)?.with(hyper, stepSizes) ??

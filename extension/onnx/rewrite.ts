@@ -1,5 +1,5 @@
 import { GraphBuilder } from './builder.ts';
-import { type Graph, type Node, nodesOf, type Value } from './graph.ts';
+import { type Graph, type Node, nodesOf, nodesReaching, type Value } from './graph.ts';
 import type { OpType, PrimitiveOp } from './ops.ts';
 
 /** Replaces a node of the graph by other nodes; gets its inputs as values of the new graph. */
@@ -16,11 +16,33 @@ export function rewriteGraph(
   const known = new Map<Value, Value>();
   const b = new GraphBuilder();
   for (const value of graph.inputs) known.set(value, b.input(value.name ?? '', value.type, value.shape));
-  copyNodes(graph, b, known, replacementFor);
+  copyNodes(nodesOf(graph), b, known, replacementFor);
   return {
     scope: b,
     inputs: b.inputs,
     outputs: graph.outputs.map(({ name, value }) => ({ name, value: translate(b, known, value) })),
+  };
+}
+
+/** A value of a graph and the name that it has as input or output. */
+export interface NamedValue {
+  readonly name: string;
+  readonly value: Value;
+}
+
+/** The part of a graph that computes `outputs` from `inputs`, which may be any values of its outermost scope. */
+export function excerpt(inputs: readonly NamedValue[], outputs: readonly NamedValue[]): Graph {
+  const b = new GraphBuilder();
+  const known = new Map(inputs.map(({ name, value }) => [value, b.input(name, value.type, value.shape)]));
+  const nodes = nodesReaching(
+    outputs.map(({ value }) => value),
+    (value) => value.scope.depth === 0 && !known.has(value),
+  );
+  copyNodes(nodes, b, known, () => undefined);
+  return {
+    scope: b,
+    inputs: b.inputs,
+    outputs: outputs.map(({ name, value }) => ({ name, value: translate(b, known, value) })),
   };
 }
 
@@ -32,12 +54,12 @@ function translate(b: GraphBuilder, known: Map<Value, Value>, value: Value): Val
 }
 
 function copyNodes(
-  graph: Graph,
+  nodes: readonly Node[],
   b: GraphBuilder,
   known: Map<Value, Value>,
   replacementFor: (opType: OpType, node: Node) => Replacement | undefined,
 ): void {
-  for (const node of nodesOf(graph)) {
+  for (const node of nodes) {
     const inputs = node.inputs.map((value) => value && translate(b, known, value));
     b.origin = node.origin;
     const outputs = node.body
@@ -79,7 +101,7 @@ function copyLoop(
       values.forEach((value, i) => {
         known.set(outer[i + 2], value);
       });
-      copyNodes(body, inner, known, replacementFor);
+      copyNodes(nodesOf(body), inner, known, replacementFor);
       const results = body.outputs.map(({ value }) => translate(inner, known, value));
       return { proceed: results[0], carried: results.slice(1, stackedFrom), stacked: results.slice(stackedFrom) };
     },

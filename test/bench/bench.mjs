@@ -13,7 +13,13 @@ const python = process.env.PYTHON ?? 'python3';
 const quick = process.argv.includes('quick');
 const rounds = quick ? 3 : 9;
 
-await bundle({ entryPoints: [join(root, 'test/bench/participant.ts')], outdir: out });
+await bundle({
+  entryPoints: [
+    { in: join(root, 'test/bench/participant.ts'), out: 'participant' },
+    { in: join(root, 'extension/laneWorker.ts'), out: 'laneWorker' },
+  ],
+  outdir: out,
+});
 
 /** A process that answers lines with lines. */
 class Participant {
@@ -32,9 +38,13 @@ class Participant {
     return done ? undefined : JSON.parse(value);
   }
 
+  /** Asks while the process runs; between questions it stands still, so that idle threads which spin disturb nobody. */
   async ask(line) {
+    this.child.kill('SIGCONT');
     this.child.stdin.write(`${line}\n`);
-    return this.next();
+    const answer = await this.next();
+    this.child.kill('SIGSTOP');
+    return answer;
   }
 
   async time(kind) {
@@ -65,6 +75,7 @@ async function compare(title, args, { plainOnly = false } = {}) {
   for (const participant of participants) {
     const greeting = await participant.next();
     if (greeting) {
+      participant.child.kill('SIGSTOP');
       participant.name = greeting.version ?? participant.name;
       participant.greeting = greeting;
       ready.push(participant);

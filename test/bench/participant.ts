@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { chooseChunks, chunksOf } from '../../extension/engine/chunks.ts';
+import { chooseChunks, lanesFor } from '../../extension/engine/chunks.ts';
 import { createProblem } from '../../extension/engine/problem.ts';
 import { type Position, Runner } from '../../extension/engine/runner.ts';
 import { adam } from '../../extension/optimizers/adam.ts';
@@ -22,10 +22,11 @@ async function main(): Promise<void> {
   const made = performance.now();
   const problem = createProblem(model, data, { loss: 'cross-entropy' });
   const size = Number(microBatch);
-  const own =
-    size === 0
-      ? chooseChunks(problem, { memoryBudget: 2 ** 30 })
-      : { plain: chunksOf(problem.samples, size), corrected: chunksOf(problem.samples, size) };
+  const own = chooseChunks(problem, {
+    memoryBudget: 2 ** 30,
+    lanes: lanesFor('cpu'),
+    microBatch: size === 0 ? undefined : size,
+  });
   const hyper = completeHyperparameters(adam, 'pytorch', {});
   const runner = new Runner(problem, { optimizer: adam, hyper, stage: 'step', device: 'cpu', chunks: own });
   const prepared = performance.now();

@@ -49,6 +49,7 @@ const SHIPPED = [
   'dist/extension.js',
   'dist/engineProcess.js',
   'dist/modelProcess.js',
+  'dist/laneWorker.js',
   'dist/webview',
   'media',
 ];
