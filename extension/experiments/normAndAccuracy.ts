@@ -1,4 +1,4 @@
-import { chooseChunks, evenChunks } from '../engine/chunks.ts';
+import { chooseChunks, evenChunks, lanesFor } from '../engine/chunks.ts';
 import { isFiniteRecord, Runner } from '../engine/runner.ts';
 import type { Tensor } from '../onnx/tensor.ts';
 import { optimizerNamed } from '../optimizers/registry.ts';
@@ -96,7 +96,11 @@ class Trainer {
       hyper: hyperparameters(values, values.fixedBeta1, values.fixedBeta2),
       stage: 'step',
       device: 'cpu',
-      chunks: chooseChunks(problem, { microBatch: ghost, memoryBudget: 2 ** 29 }),
+      chunks: chooseChunks(problem, {
+        microBatch: ghost,
+        memoryBudget: 2 ** 29,
+        lanes: lanesFor('cpu', surroundings.threads),
+      }),
       threads,
     });
     const statistics = ghost === undefined ? undefined : await RunningStatistics.load(problem, ghost, 'cpu', threads);

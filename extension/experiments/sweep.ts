@@ -317,7 +317,7 @@ async function testEvaluator(
     label: base.label,
   });
   const same = { ...options, loss: problem.loss, dtype: problem.floatType };
-  const { size } = chunksFor(problem, base).plain;
+  const { size } = chunksFor(problem, base, device).plain;
   const statistics = await RunningStatistics.load(problem, size, device, base.threads);
   const other = statistics
     ? createProblem(inferenceForm(model), dataset, { ...same, batchStatistics: false })
