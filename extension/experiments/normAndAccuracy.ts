@@ -99,7 +99,7 @@ class Trainer {
       chunks: chooseChunks(problem, {
         microBatch: ghost,
         memoryBudget: 2 ** 29,
-        lanes: lanesFor('cpu', surroundings.threads),
+        lanes: lanesFor('cpu', threads),
       }),
       threads,
     });
