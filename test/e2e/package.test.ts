@@ -16,13 +16,11 @@ describe('the packaged extension in an editor that has never seen it', { timeout
   let server: Server;
   let browser: Browser;
   let workbench: Workbench;
-  let vsix: string;
 
   before(async () => {
-    execFileSync(process.execPath, ['extension/package.mjs'], { stdio: ['ignore', 'ignore', 'inherit'] });
-    const { name, version } = JSON.parse(readFileSync('package.json', 'utf8'));
-    vsix = resolve('dist', `${name}-${version}-${process.platform}-${process.arch}.vsix`);
-    server = await startServer({ files: { 'empty.txt': '' }, vsix });
+    const command = ['extension/package.mjs', '--target', 'all'];
+    execFileSync(process.execPath, command, { stdio: ['ignore', 'ignore', 'inherit'] });
+    server = await startServer({ files: { 'empty.txt': '' }, vsix: vsixFor(`${process.platform}-${process.arch}`) });
     browser = await launchBrowser();
     workbench = await Workbench.open(browser, server);
   });
@@ -31,15 +29,39 @@ describe('the packaged extension in an editor that has never seen it', { timeout
     await server?.stop();
   });
 
-  test('is small enough, and brings its runtime', (t) => {
-    const { size } = statSync(vsix);
-    t.diagnostic(`${(size / 2 ** 20).toFixed(1)} MiB`);
-    assert.ok(size < largestVsix);
-    const list = execFileSync(process.execPath, ['-e', listZip, vsix], { encoding: 'utf8' }).split('\n');
-    assert.ok(list.some((file) => file.endsWith('onnxruntime_binding.node')));
-    const foreign = list.filter((file) => /\.(?:ts|map)$|\/(?:darwin|win32)\/|test\/|shared\/cases/.test(file));
-    assert.deepEqual(foreign, []);
-  });
+  const windows = ['dxcompiler.dll', 'dxil.dll', 'onnxruntime.dll', 'onnxruntime_binding.node'];
+  for (const [target, libraries] of [
+    ['linux-x64', ['libonnxruntime.so.1', 'onnxruntime_binding.node']],
+    ['linux-arm64', ['libonnxruntime.so.1', 'onnxruntime_binding.node']],
+    ['darwin-arm64', ['libonnxruntime.1.dylib', 'onnxruntime_binding.node']],
+    ['win32-x64', windows],
+    ['win32-arm64', windows],
+  ] as const) {
+    test(`for ${target}: small enough, with its own runtime and nothing that users do not need`, (t) => {
+      const vsix = vsixFor(target);
+      const { size } = statSync(vsix);
+      t.diagnostic(`${(size / 2 ** 20).toFixed(1)} MiB`);
+      assert.ok(size < largestVsix);
+      const list = execFileSync(process.execPath, ['-e', listZip, vsix], { encoding: 'utf8' }).trim().split('\n');
+      const runtime = `extension/node_modules/onnxruntime-node/bin/napi-v6/${target.replace('-', '/')}/`;
+      const native = list.filter((file) => file.includes('/napi-v6/'));
+      assert.deepEqual(
+        native.sort(),
+        libraries.map((library) => runtime + library),
+      );
+      assert.deepEqual(
+        list.filter((file) => /\.(?:ts|map)$|\/test\/|shared\/cases|\.vsix$/.test(file)),
+        [],
+      );
+      for (const file of [
+        'dist/extension.js',
+        'dist/engineProcess.js',
+        'dist/webview/panel.js',
+        'media/sample/train.py',
+      ])
+        assert.ok(list.includes(`extension/${file}`), file);
+    });
+  }
 
   test('Try the Sample, then Inspect: a first run without any setting', async () => {
     const { page } = workbench;
@@ -73,6 +95,11 @@ describe('the packaged extension in an editor that has never seen it', { timeout
     assert.match(decodeURIComponent(url.search), /sample/);
   });
 });
+
+function vsixFor(target: string): string {
+  const { name, version } = JSON.parse(readFileSync('package.json', 'utf8'));
+  return resolve('dist', `${name}-${version}-${target}.vsix`);
+}
 
 /** The names in a zip archive, from its central directory. */
 const listZip = `
