@@ -1,0 +1,99 @@
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import type { SweepHeader } from '../../experiments/sweep.ts';
+import { listRuns, type RunEntry, runIn } from '../../runs/list.ts';
+import { isAlive } from '../../runs/store.ts';
+import type { ExperimentHeader } from '../../shared/experiments.ts';
+import { sweepIn } from '../experiments/folders.ts';
+
+/** A larger experiment.json is not one of ours: the points of its pictures are in a file of their own. */
+const largestHeader = 4 * 2 ** 20;
+
+/** What lies below `runs/` of a folder: an inspection, a sweep with the runs of its points, or an experiment. */
+export type Entry =
+  | {
+      readonly kind: 'run';
+      readonly folder: string;
+      readonly name: string;
+      readonly started: string;
+      readonly run: RunEntry;
+      /** It belongs to a sweep, which counts on its folder. */
+      readonly point: boolean;
+    }
+  | {
+      readonly kind: 'sweep';
+      readonly folder: string;
+      readonly name: string;
+      readonly started: string;
+      readonly sweep: SweepHeader;
+      /** Points that have an outcome. */
+      readonly done: number;
+    }
+  | {
+      readonly kind: 'experiment';
+      readonly folder: string;
+      readonly name: string;
+      readonly started: string;
+      readonly experiment: ExperimentHeader;
+    };
+
+/** Everything below `runs/` of a directory, the latest first. What cannot be read is left out. */
+export function entriesIn(directory: string): Entry[] {
+  const parent = join(directory, 'runs');
+  if (!existsSync(parent)) return [];
+  const results = readdirSync(parent, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .flatMap(({ name }) => resultEntry(join(parent, name)) ?? []);
+  const runs = listRuns(directory).map((run) => runEntry(run, false));
+  return [...results, ...runs].sort((a, b) => b.started.localeCompare(a.started));
+}
+
+/** The runs of a sweep's points, in the order of the sweep. */
+export function pointEntries(folder: string, { points }: SweepHeader): Entry[] {
+  return points.flatMap((point) => {
+    const run = runIn(join(folder, point.folder));
+    return run ? [{ ...runEntry(run, true), name: point.label }] : [];
+  });
+}
+
+const runEntry = (run: RunEntry, point: boolean) =>
+  ({ kind: 'run', folder: run.folder, name: run.name, started: run.header.started, run, point }) as const;
+
+function resultEntry(folder: string): Entry | undefined {
+  const name = basename(folder);
+  const sweep = sweepIn(folder);
+  if (sweep) {
+    const done = sweep.points.filter(({ status }) => status === 'finished' || status === 'failed').length;
+    return { kind: 'sweep', folder, name, started: sweep.started, sweep, done };
+  }
+  const experiment = experimentIn(folder);
+  return experiment && { kind: 'experiment', folder, name, started: experiment.started, experiment };
+}
+
+/** Without the points of its pictures, which lists do not need. */
+function experimentIn(folder: string): ExperimentHeader | undefined {
+  try {
+    const path = join(folder, 'experiment.json');
+    if (statSync(path).size > largestHeader) return undefined;
+    const header = JSON.parse(readFileSync(path, 'utf8')) as ExperimentHeader;
+    return header.format === 1 && typeof header.started === 'string' && typeof header.title === 'string'
+      ? header
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export type State = 'running' | 'finished' | 'cancelled' | 'failed' | 'interrupted';
+
+/** How far an entry has come; what claims to run but has no process is interrupted. */
+export function stateOf(entry: Entry): State {
+  if (entry.kind === 'run') return entry.run.interrupted ? 'interrupted' : entry.run.header.status;
+  if (entry.kind === 'experiment') {
+    const { status, process } = entry.experiment;
+    return status === 'running' && !isAlive(process) ? 'interrupted' : status;
+  }
+  if (entry.sweep.status !== 'running') return entry.sweep.status;
+  const running = pointEntries(entry.folder, entry.sweep).some((point) => stateOf(point) === 'running');
+  return running ? 'running' : 'interrupted';
+}

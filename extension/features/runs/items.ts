@@ -1,0 +1,117 @@
+import { basename } from 'node:path';
+import * as vscode from 'vscode';
+import { inEditor } from '../../shared/editorWords.ts';
+import { number, setting } from '../../shared/format.ts';
+import { capitalised, strength } from '../../shared/verdict.ts';
+import { typedCommand } from '../typedCommand.ts';
+import { type Entry, type State, stateOf } from './entries.ts';
+
+/** What the Runs view shows of an entry. Names come from files: plain text, never Markdown. */
+export function treeItem(entry: Entry): vscode.TreeItem {
+  const { folder, name } = entry;
+  const state = stateOf(entry);
+  const item = new vscode.TreeItem(name);
+  item.id = folder;
+  item.description = describe(entry);
+  item.iconPath = new vscode.ThemeIcon(icon(entry, state));
+  item.contextValue = contextValue(entry, state);
+  item.tooltip = tooltip(entry, state);
+  item.command = typedCommand(
+    vscode.l10n.t('Open'),
+    entry.kind === 'run' ? 'optimizerBias.openRun' : 'optimizerBias.openExperiment',
+    { folder },
+  );
+  if (entry.kind === 'sweep') item.collapsibleState = vscode.TreeItemCollapsibleState.Collapsed;
+  item.accessibilityInformation = { label: [name, kinds[entry.kind], state, item.description].join(', ') };
+  return item;
+}
+
+const kinds: Readonly<Record<Entry['kind'], string>> = { run: 'inspection', sweep: 'sweep', experiment: 'experiment' };
+
+/** What the menus of an entry depend on. */
+function contextValue(entry: Entry, state: State): string {
+  if (entry.kind === 'run') return entry.point ? 'point' : 'run';
+  if (entry.kind === 'experiment') return 'experiment';
+  return state !== 'running' && entry.done < entry.sweep.points.length ? 'sweep.unfinished' : 'sweep';
+}
+
+/** The settings, or what came out, in a few words. */
+export function describe(entry: Entry): string {
+  switch (entry.kind) {
+    case 'run': {
+      const { hKappaLimit, optimizer } = entry.run.header;
+      const { lr, beta2 } = optimizer.hyper;
+      const said = hKappaLimit === null || hKappaLimit === undefined ? optimizer.title : strength(hKappaLimit);
+      return [said, lr !== undefined && `lr ${setting(lr)}`, beta2 !== undefined && `β₂ ${setting(beta2)}`]
+        .filter(Boolean)
+        .join(' · ');
+    }
+    case 'sweep': {
+      const { request, points } = entry.sweep;
+      const axes = request.axes.map(({ name, values }) => `${name} ${values.map(setting).join(', ')}`);
+      return [
+        ...axes,
+        entry.done < points.length && vscode.l10n.t('{0} of {1} points', entry.done, points.length),
+      ]
+        .filter(Boolean)
+        .join(' · ');
+    }
+    case 'experiment': {
+      const { title, result } = entry.experiment;
+      const agreement = result && { agrees: 'agrees', disagrees: 'disagrees', undecided: 'undecided' }[result.agreement];
+      return [title, agreement].filter(Boolean).join(' · ');
+    }
+  }
+}
+
+const stateIcons: Readonly<Record<State, string>> = {
+  finished: 'pass',
+  running: 'sync~spin',
+  cancelled: 'circle-slash',
+  failed: 'error',
+  interrupted: 'warning',
+};
+
+/** Finished sweeps and experiments are told apart from inspections; for all others the state matters more. */
+function icon(entry: Entry, state: State): string {
+  if (state !== 'finished') return stateIcons[state] ?? 'circle-outline';
+  return { run: stateIcons.finished, sweep: 'layers', experiment: 'beaker' }[entry.kind];
+}
+
+function tooltip(entry: Entry, state: State): string {
+  const when = `${capitalised(state)}, ${new Date(entry.started).toLocaleString()}`;
+  return [...details(entry), when, failure(entry)].filter(Boolean).join('\n');
+}
+
+function details(entry: Entry): string[] {
+  switch (entry.kind) {
+    case 'run': {
+      const { model, optimizer, data, loss, device, hKappaLimit } = entry.run.header;
+      const hyper = Object.entries(optimizer.hyper).map(([key, value]) => `${key} ${setting(value)}`);
+      return [
+        model.path,
+        `${optimizer.title}: ${hyper.join(', ')}`,
+        `${data.samples} samples, ${loss}, ${device}`,
+        typeof hKappaLimit === 'number' ? `h·κ in the limit: ${number(hKappaLimit, true)}` : '',
+      ];
+    }
+    case 'sweep': {
+      const { base, seeds } = entry.sweep.request;
+      return [
+        `${basename(base.model)}, ${base.optimizer}, ${base.steps} steps`,
+        describe(entry),
+        seeds.length > 1 ? `seeds ${seeds.join(', ')}` : '',
+      ];
+    }
+    case 'experiment': {
+      const { title, figure, result } = entry.experiment;
+      return [title, figure, result?.sentence ?? ''];
+    }
+  }
+}
+
+function failure(entry: Entry): string {
+  if (entry.kind === 'sweep') return '';
+  const message = entry.kind === 'run' ? entry.run.header.message : entry.experiment.message;
+  return message === undefined ? '' : inEditor(message, entry.kind === 'run' ? 'inspect' : 'experiment');
+}
