@@ -49,16 +49,14 @@ export function describe(entry: Entry): string {
     case 'sweep': {
       const { request, points } = entry.sweep;
       const axes = request.axes.map(({ name, values }) => `${name} ${values.map(setting).join(', ')}`);
-      return [
-        ...axes,
-        entry.done < points.length && vscode.l10n.t('{0} of {1} points', entry.done, points.length),
-      ]
+      return [...axes, entry.done < points.length && vscode.l10n.t('{0} of {1} points', entry.done, points.length)]
         .filter(Boolean)
         .join(' · ');
     }
     case 'experiment': {
       const { title, result } = entry.experiment;
-      const agreement = result && { agrees: 'agrees', disagrees: 'disagrees', undecided: 'undecided' }[result.agreement];
+      const agreement =
+        result && { agrees: 'agrees', disagrees: 'disagrees', undecided: 'undecided' }[result.agreement];
       return [title, agreement].filter(Boolean).join(' · ');
     }
   }
