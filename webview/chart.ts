@@ -11,6 +11,7 @@ import {
 import { number } from '../extension/shared/format.ts';
 import { h, set } from './dom.ts';
 import { dashes, palette } from './theme.ts';
+import { Zoom } from './zoom.ts';
 
 Chart.register(LineController, LineElement, PointElement, LinearScale, LogarithmicScale, Tooltip);
 Chart.defaults.animation = false;
@@ -35,8 +36,7 @@ export interface ChartContent {
 const mostTableRows = 200;
 
 /**
- * Curves over the training step: zoom by dragging or with + and −, back by double click or 0, values by pointer or with the
- * arrow keys, and the same numbers as a table.
+ * Curves over the training step: zoom along it, values by pointer or with the arrow keys, and the same numbers as a table.
  */
 export class LineChart {
   readonly element: HTMLElement;
@@ -45,13 +45,18 @@ export class LineChart {
     role: 'img',
     'aria-roledescription': 'chart: arrow keys read values, plus and minus zoom, 0 shows all',
   }) as HTMLCanvasElement;
-  private readonly band = h('div', { class: 'zoom-band', hidden: true });
   private readonly spoken = h('div', { class: 'spoken', 'aria-live': 'polite' });
   private readonly empty = h('p', { class: 'chart-empty' });
   private readonly table = h('details', { class: 'chart-table' }, h('summary', {}, 'Values as a table'));
   private chart: Chart<'line'> | undefined;
   private content: ChartContent = { lines: [], logarithmic: false, nothing: '' };
   private cursor = -1;
+  private readonly zoom = new Zoom(
+    this.canvas,
+    ['x'],
+    () => this.chart,
+    () => this.draw(),
+  );
 
   constructor(
     private readonly title: string,
@@ -61,12 +66,10 @@ export class LineChart {
       'figure',
       { class: 'chart' },
       h('figcaption', { title: explanation }, title),
-      h('div', { class: 'chart-box' }, this.canvas, this.band, this.empty),
+      h('div', { class: 'chart-box' }, this.canvas, this.zoom.band, this.empty),
       this.spoken,
       this.table,
     );
-    this.canvas.addEventListener('pointerdown', (event) => this.drag(event));
-    this.canvas.addEventListener('dblclick', () => this.zoom());
     this.canvas.addEventListener('keydown', (event) => this.key(event));
     this.canvas.addEventListener('blur', () => this.read(-1));
     // A tab that comes to the front gives its charts a size only then.
@@ -125,6 +128,7 @@ export class LineChart {
     const ticks = { color: colours.dim, font };
     const grid = { color: colours.grid, lineWidth: 0.5, tickLength: 4 };
     const type = logarithmic ? 'logarithmic' : 'linear';
+    const range = this.zoom.range('x');
     const scales = {
       x: {
         type: 'linear' as const,
@@ -132,7 +136,7 @@ export class LineChart {
         ticks: { ...ticks, precision: 0, maxRotation: 0 },
         grid: { ...grid, display: false },
         border: { color: colours.grid },
-        ...this.range,
+        ...(range && { min: range[0], max: range[1] }),
       },
       y: {
         type,
@@ -176,54 +180,19 @@ export class LineChart {
     }
   }
 
-  private range: { min?: number; max?: number } = {};
-
-  private zoom(min?: number, max?: number): void {
-    this.range = min === undefined || max === undefined ? {} : { min, max };
-    this.draw();
-  }
-
-  /** Zooms into what the pointer passes over. */
-  private drag(down: PointerEvent): void {
-    const { chart } = this;
-    if (!chart || down.button !== 0) return;
-    const start = down.offsetX;
-    this.canvas.setPointerCapture(down.pointerId);
-    const { top, bottom, left, right } = chart.chartArea;
-    const inside = (x: number) => Math.min(Math.max(x, left), right);
-    const move = (event: PointerEvent) => {
-      const [from, to] = [inside(start), inside(event.offsetX)].sort((a, b) => a - b);
-      this.band.hidden = to - from < 4;
-      this.band.style.left = `${from}px`;
-      this.band.style.width = `${to - from}px`;
-      this.band.style.top = `${top}px`;
-      this.band.style.height = `${bottom - top}px`;
-    };
-    const up = (event: PointerEvent) => {
-      this.canvas.removeEventListener('pointermove', move);
-      this.canvas.removeEventListener('pointerup', up);
-      this.canvas.removeEventListener('pointercancel', up);
-      this.band.hidden = true;
-      const [from, to] = [inside(start), inside(event.offsetX)].sort((a, b) => a - b);
-      const scale = chart.scales.x;
-      if (event.type === 'pointerup' && to - from >= 8)
-        this.zoom(scale.getValueForPixel(from), scale.getValueForPixel(to));
-    };
-    this.canvas.addEventListener('pointermove', move);
-    this.canvas.addEventListener('pointerup', up);
-    this.canvas.addEventListener('pointercancel', up);
-  }
-
   private key(event: KeyboardEvent): void {
     const steps = this.steps();
     const { key } = event;
+    const at = this.chart?.scales.x.getPixelForValue(steps[this.cursor]);
+    if (this.zoom.key(event, this.cursor < 0 ? {} : { x: at })) {
+      event.preventDefault();
+      return;
+    }
     if (key === 'ArrowRight' || key === 'ArrowLeft') {
       const next = this.cursor + (key === 'ArrowRight' ? 1 : -1);
       this.read(Math.min(Math.max(next, 0), steps.length - 1));
     } else if (key === 'Home') this.read(0);
     else if (key === 'End') this.read(steps.length - 1);
-    else if (key === '+' || key === '-' || key === '=') this.zoomBy(key === '-' ? 2 : 0.5);
-    else if (key === '0' || key === 'Escape') this.zoom();
     else return;
     event.preventDefault();
   }
@@ -232,16 +201,6 @@ export class LineChart {
     return [...new Set(this.content.lines.flatMap(({ points }) => points.map(({ step }) => step)))].sort(
       (a, b) => a - b,
     );
-  }
-
-  private zoomBy(factor: number): void {
-    const steps = this.steps();
-    const [first, last] = [steps[0] ?? 0, steps.at(-1) ?? 1];
-    const { min = first, max = last } = this.range;
-    const middle = this.cursor < 0 ? (min + max) / 2 : steps[this.cursor];
-    const half = ((max - min) * factor) / 2;
-    if (half * 2 >= last - first) this.zoom();
-    else this.zoom(Math.max(first, middle - half), Math.min(last, middle + half));
   }
 
   /** Says the values at the n-th step and marks them; −1 stops. */

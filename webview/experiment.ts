@@ -8,18 +8,27 @@ import { h, set } from './dom.ts';
 import { ExperimentChart } from './experimentChart.ts';
 import { experimentPng } from './experimentPicture.ts';
 import { acquireHost } from './host.ts';
+import { Meter } from './meter.ts';
 import { onThemeChange } from './theme.ts';
 import { button } from './toolkit.ts';
 
 const host = acquireHost<FromExperimentPage>();
-let charts: readonly ExperimentChart[] = [];
+
+/** The charts that are shown, by their names: while results come in, they keep what is looked at. */
+let charts = new Map<string, ExperimentChart>();
+let folder = '';
+/** How far the work of this window is. */
+const meter = new Meter(() => act('cancel')());
 
 const act = (action: ExperimentAction) => () => host.postMessage({ type: 'do', action });
 
-function show(message: ToExperimentPage): void {
-  for (const chart of charts) chart.destroy();
-  charts = [];
+function receive(message: ToExperimentPage): void {
+  if (message.type === 'progress') {
+    meter.set(message.share, message.text);
+    return;
+  }
   if (message.type === 'failed') {
+    clear();
     set(
       document.body,
       h(
@@ -30,37 +39,44 @@ function show(message: ToExperimentPage): void {
     );
     return;
   }
-  host.setState({ folder: message.folder });
-  charts = (message.header.result?.charts ?? []).map((chart) => new ExperimentChart(chart));
+  if (message.folder !== folder) clear();
+  folder = message.folder;
+  host.setState({ folder });
+  const old = charts;
+  charts = new Map(
+    (message.header.result?.charts ?? []).map((chart) => [
+      chart.id,
+      old.get(chart.id)?.update(chart) ?? new ExperimentChart(chart),
+    ]),
+  );
+  for (const [id, chart] of old) if (!charts.has(id)) chart.destroy();
+  const focused = document.activeElement;
   set(document.body, page(message));
-  for (const chart of charts) chart.draw();
+  if (focused instanceof HTMLElement && focused.isConnected) focused.focus({ preventScroll: true });
+  for (const chart of charts.values()) chart.draw();
 }
 
-function page({ header, folder, resumable, runs }: Extract<ToExperimentPage, { type: 'show' }>): HTMLElement {
+function clear(): void {
+  for (const chart of charts.values()) chart.destroy();
+  charts = new Map();
+  meter.set(0, '');
+}
+
+function page(message: Extract<ToExperimentPage, { type: 'show' }>): HTMLElement {
+  const { header, work, resumable, runs } = message;
   const { result, title, figure } = header;
-  const verdict = result && badgeOf(result);
   return h(
     'main',
     { class: 'experiment' },
-    result
-      ? h(
-          'section',
-          { class: 'finding', 'aria-label': 'Finding' },
-          h('h1', {}, result.sentence),
-          verdict &&
-            h(
-              'p',
-              { class: `verdict ${result.agreement}` },
-              h('span', { class: 'mark', 'aria-hidden': 'true' }, verdict.mark),
-              ` ${verdict.text}.`,
-            ),
-        )
-      : h('section', { class: 'finding' }, h('h1', {}, stateText(header))),
+    finding(message),
+    work === 'here' && meter.element,
+    work === 'elsewhere' &&
+      h('div', { class: 'notice' }, h('p', {}, 'Another process works on this. Open it again to see more of it.')),
     resumable &&
       h(
         'div',
         { class: 'notice warning' },
-        h('div', {}, h('p', { class: 'message' }, 'Some points of this sweep have not been run yet.')),
+        h('div', {}, h('p', { class: 'message' }, missingText(header))),
         h('div', { class: 'actions' }, button('Resume', act('resume'), 'primary')),
       ),
     h(
@@ -76,13 +92,14 @@ function page({ header, folder, resumable, runs }: Extract<ToExperimentPage, { t
         'div',
         { class: 'actions' },
         runs > 1 && button('Compare Runs', act('compareRuns')),
-        result && charts.length > 0 && button('Save Picture…', () => picture(header)),
+        result && charts.size > 0 && button('Save Picture…', () => picture(header)),
         result && button('Export CSV…', act('exportCsv')),
         button('Open Folder', act('openFolder')),
-        button('Run Again', act('runAgain')),
+        work === 'ended' && button('Run Again', act('runAgain')),
       ),
     ),
-    h('div', { class: 'charts' }, ...charts.map(({ element }) => element)),
+    charts.size > 0 && h('p', { class: 'dim hint' }, 'Drag, or Ctrl and the wheel, to zoom; double click to see all.'),
+    h('div', { class: 'charts' }, ...[...charts.values()].map(({ element }) => element)),
     ...(result?.tables ?? []).map(tableSection),
     result &&
       result.notes.length > 0 &&
@@ -90,6 +107,32 @@ function page({ header, folder, resumable, runs }: Extract<ToExperimentPage, { t
     settings(header),
   );
 }
+
+/** What was found, and the verdict; while points are missing, what there is so far, and no verdict. */
+function finding({ header, work }: Extract<ToExperimentPage, { type: 'show' }>): HTMLElement {
+  const { result, status } = header;
+  if (!result)
+    return h('section', { class: 'finding' }, h('h1', {}, work === 'ended' ? stateText(header) : 'Running …'));
+  if (status !== 'finished')
+    return h('section', { class: 'finding', 'aria-label': 'So far' }, h('h1', {}, `So far: ${result.sentence}`));
+  const { mark, text } = badgeOf(result);
+  return h(
+    'section',
+    { class: 'finding', 'aria-label': 'Finding' },
+    h('h1', {}, result.sentence),
+    h(
+      'p',
+      { class: `verdict ${result.agreement}` },
+      h('span', { class: 'mark', 'aria-hidden': 'true' }, mark),
+      ` ${text}.`,
+    ),
+  );
+}
+
+const missingText = ({ name }: ExperimentHeader): string =>
+  name === 'sweep'
+    ? 'Some points of this sweep have not been run yet.'
+    : 'It was stopped before it was finished. What it finished is not repeated.';
 
 function stateText({ status, message }: ExperimentHeader): string {
   if (status === 'failed')
@@ -173,13 +216,13 @@ function settings({ parameters, tool }: ExperimentHeader): HTMLElement {
 function picture({ title, result }: ExperimentHeader): void {
   if (!result) return;
   const { mark, text } = badgeOf(result);
-  const content = experimentPng(title, result.sentence, `${mark} ${text}.`, charts);
+  const content = experimentPng(title, result.sentence, `${mark} ${text}.`, [...charts.values()]);
   host.postMessage({ type: 'picture', content });
 }
 
-window.addEventListener('message', ({ data }: MessageEvent<ToExperimentPage>) => show(data));
+window.addEventListener('message', ({ data }: MessageEvent<ToExperimentPage>) => receive(data));
 onThemeChange(() => {
-  for (const chart of charts) chart.draw();
+  for (const chart of charts.values()) chart.draw();
 });
 const saved = host.getState() as { readonly folder?: unknown } | undefined;
 host.postMessage({ type: 'ready', ...(typeof saved?.folder === 'string' && { folder: saved.folder }) });

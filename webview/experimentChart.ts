@@ -12,8 +12,10 @@ import {
 import type { Axis, Chart, Series } from '../extension/shared/experiments.ts';
 import { number, thousands } from '../extension/shared/format.ts';
 import { tick } from './chart.ts';
-import { h, svg } from './dom.ts';
+import { h, set, svg } from './dom.ts';
 import { dashes, type Palette, palette } from './theme.ts';
+import { checkbox } from './toolkit.ts';
+import { Zoom } from './zoom.ts';
 
 Canvas.register(LineController, LineElement, PointElement, LinearScale, LogarithmicScale, Tooltip);
 
@@ -67,35 +69,69 @@ export class ExperimentChart {
   private readonly canvas = h('canvas', {
     tabindex: '0',
     role: 'img',
-    'aria-roledescription': 'chart: left and right read values, up and down change the series',
+    'aria-roledescription':
+      'chart: left and right read values, up and down change the series, plus and minus zoom, shift and arrows move, 0 shows all',
   }) as HTMLCanvasElement;
   private readonly spoken = h('div', { class: 'spoken', 'aria-live': 'polite' });
   private readonly table = h('details', { class: 'chart-table' }, h('summary', {}, 'Values as a table'));
   private drawn: Canvas<'line'> | undefined;
-  private readonly own: readonly Series[];
+  private own: readonly Series[] = [];
+  private readonly legendList = h('ul', { class: 'chart-legend', 'aria-label': 'Legend' });
+  private readonly logarithmic: HTMLElement;
+  /** Scale of the y axis where the reader has chosen another. */
+  private chosenScale: Axis['scale'];
   private place = { series: 0, point: -1 };
+  private readonly zoom = new Zoom(
+    this.canvas,
+    ['x', 'y'],
+    () => this.drawn,
+    () => this.draw(),
+  );
 
-  constructor(private readonly chart: Chart) {
-    this.own = chart.series.filter(({ style, x }) => style !== 'reference' && x.length > 0);
-    const references = chart.series.filter(({ style, label }) => style === 'reference' && label !== '');
-    this.canvas.setAttribute('aria-label', this.description());
+  constructor(private chart: Chart) {
+    this.logarithmic = checkbox('Logarithmic', chart.y.scale === 'log', (chosen) => {
+      this.chosenScale = chosen ? 'log' : 'linear';
+      this.zoom.reset();
+      this.draw();
+    });
     this.element = h(
       'figure',
       { class: 'chart' },
       h('figcaption', {}, chart.title),
-      h('div', { class: 'chart-box' }, this.canvas),
-      h(
-        'ul',
-        { class: 'chart-legend', 'aria-label': 'Legend' },
-        ...this.own.map((series) => h('li', {}, swatch(chart, series), series.label)),
-        ...references.map(({ label }) => h('li', { class: 'dim' }, referenceSwatch(), label)),
-      ),
+      h('div', { class: 'chart-box' }, this.canvas, this.zoom.band),
+      this.legendList,
+      this.logarithmic,
       this.spoken,
       this.table,
     );
     this.canvas.addEventListener('keydown', (event) => this.key(event));
     this.canvas.addEventListener('blur', () => this.read({ series: this.place.series, point: -1 }));
     this.table.addEventListener('toggle', () => this.fillTable());
+    this.update(chart);
+  }
+
+  /** Takes what the chart holds now; `draw` shows it. */
+  update(chart: Chart): this {
+    this.chart = chart;
+    this.own = chart.series.filter(({ style, x }) => style !== 'reference' && x.length > 0);
+    const references = chart.series.filter(({ style, label }) => style === 'reference' && label !== '');
+    set(
+      this.legendList,
+      ...this.own.map((series) => h('li', {}, swatch(chart, series), series.label)),
+      ...references.map(({ label }) => h('li', { class: 'dim' }, referenceSwatch(), label)),
+    );
+    this.canvas.setAttribute('aria-label', this.description());
+    // Both scales are of use where all values are positive and differ by half a decade at least.
+    const values = this.own.flatMap(({ y }) => y.filter((value): value is number => value !== null));
+    this.logarithmic.hidden =
+      chart.y.scale !== 'log' && (values.some((value) => value <= 0) || !(decades(values) > 0.5));
+    this.table.querySelector('table')?.remove();
+    this.fillTable();
+    return this;
+  }
+
+  private get y(): Axis {
+    return { ...this.chart.y, scale: this.chosenScale ?? this.chart.y.scale };
   }
 
   /** What was drawn, and its title. */
@@ -139,12 +175,12 @@ export class ExperimentChart {
         scales: {
           x: axis(
             chart.x,
-            chart.xRange,
+            this.zoom.range('x') ?? chart.xRange,
             drawn.map(({ x }) => x),
           ),
           y: axis(
-            chart.y,
-            chart.yRange,
+            this.y,
+            this.zoom.range('y') ?? chart.yRange,
             drawn.map(({ y }) => y),
           ),
         },
@@ -177,7 +213,7 @@ export class ExperimentChart {
   }
 
   private points(series: Series) {
-    return drawable(series, this.chart.x, this.chart.y);
+    return drawable(series, this.chart.x, this.y);
   }
 
   private dataset(series: Series, colours: Palette): ChartDataset<'line', { x: number; y: number }[]> {
@@ -232,6 +268,12 @@ export class ExperimentChart {
 
   private key(event: KeyboardEvent): void {
     const { series, point } = this.place;
+    const here = point < 0 ? undefined : this.points(this.own[series])[point];
+    const { x, y } = this.drawn?.scales ?? {};
+    if (this.zoom.key(event, here ? { x: x?.getPixelForValue(here.x), y: y?.getPixelForValue(here.y) } : {})) {
+      event.preventDefault();
+      return;
+    }
     const length = this.own[series]?.x.length ?? 0;
     const clamp = (value: number, most: number) => Math.min(Math.max(value, 0), Math.max(0, most - 1));
     const step = Math.max(1, Math.round(length / 100));

@@ -132,15 +132,16 @@ async function run(request: ExperimentRequest, { values }: Given): Promise<numbe
   return 130;
 }
 
-/** The result for people: the sentence, the verdict, the tables, and where the files are. */
-export function renderExperiment(folder: string, { result }: ExperimentHeader): string {
+/** The result for people: the sentence, the verdict where it is finished, the tables, and where the files are. */
+export function renderExperiment(folder: string, { result, status }: ExperimentHeader): string {
   if (!result) return `No result in ${folder}.\n`;
   const style = styles(process.stdout);
   const { mark, text } = badgeOf(result);
   const files = ['experiment.json', 'series.csv', ...result.charts.map(({ id }) => `${id}.svg`)];
   return [
-    style.bold(result.sentence),
-    `${mark} ${text}.`,
+    ...(status === 'finished'
+      ? [style.bold(result.sentence), `${mark} ${text}.`]
+      : [style.bold(`So far: ${result.sentence}`)]),
     ...result.tables.flatMap((each) => ['', `${each.title}:`, resultTable(each)]),
     ...(result.notes.length > 0 ? [''] : []),
     ...result.notes.map((note) => style.dim(`Note: ${note}`)),

@@ -1,6 +1,6 @@
 import { basename, dirname } from 'node:path';
 import * as vscode from 'vscode';
-import type { ExperimentDescription, ParameterSpec, ParameterValue } from '../shared/experiments.ts';
+import type { ExperimentDescription, ExperimentHeader, ParameterSpec, ParameterValue } from '../shared/experiments.ts';
 import { describeExperiments, runWithProgress } from './experiments/engineRun.ts';
 import { results } from './experiments/folders.ts';
 import { changedValues, formLines, readParameter, type Values, valueText } from './experiments/form.ts';
@@ -33,18 +33,27 @@ export function registerExperiments(
       const parameters = await fillIn(experiment, onlyChanged(experiment, values), directory);
       if (!parameters) return;
       const request = { name: experiment.name, directory, parameters };
-      const folder = await runWithProgress(extension, log, experiment.title, { type: 'experiment', request });
-      if (folder !== undefined) pages.show(folder);
+      await runWithProgress(extension, log, experiment.title, { type: 'experiment', request }, pages);
     } catch (error) {
       log.error(error as Error);
       void vscode.window.showErrorMessage((error as Error).message);
     }
   };
+  /** Continues a stopped experiment in its folder, with its own parameters. */
+  const resume = async (folder: string, { name, title, directory, parameters }: ExperimentHeader) => {
+    if (!(await isTrusted()) || pages.isWorkedOn(folder)) return;
+    const request = { name, directory: directory ?? dirname(dirname(folder)), parameters, out: folder };
+    await runWithProgress(extension, log, title, { type: 'experiment', request }, pages);
+  };
   return vscode.Disposable.from(
     registerCommand('optimizerBias.runExperiment', (name) => start(name)),
     registerCommand('optimizerBias.openExperiment', (item) => (item ? pages.show(item.folder) : openResult(pages))),
-    pages.onRepeat(({ folder, header }) => {
+    pages.onRepeat(({ folder, header, resume: again }) => {
       if (header.name === 'sweep') return;
+      if (again) {
+        void resume(folder, header);
+        return;
+      }
       const own = vscode.workspace.getWorkspaceFolder(vscode.Uri.file(folder));
       void start(header.name, header.parameters, own?.uri.fsPath ?? dirname(dirname(folder)));
     }),

@@ -20,21 +20,12 @@ export function registerSweep(
   pages: ResultPages,
   log: vscode.LogOutputChannel,
 ): vscode.Disposable {
-  /** Folders that this window works on. */
-  const running = new Set<string>();
   const run = async (title: string, request: SweepRequest) => {
-    const { out } = request;
-    if (out !== undefined && running.has(out)) {
+    if (request.out !== undefined && pages.isWorkedOn(request.out)) {
       void vscode.window.showInformationMessage(vscode.l10n.t('This sweep is running already.'));
       return;
     }
-    if (out !== undefined) running.add(out);
-    try {
-      const folder = await runWithProgress(extension, log, title, { type: 'sweep', request });
-      if (folder !== undefined) pages.show(folder);
-    } finally {
-      if (out !== undefined) running.delete(out);
-    }
+    await runWithProgress(extension, log, title, { type: 'sweep', request }, pages);
   };
   const resume = ({ folder, header }: Pick<Unfinished, 'folder' | 'header'>) =>
     run(basename(folder), { ...header.request, out: folder });
@@ -48,7 +39,7 @@ export function registerSweep(
       void vscode.window.showInformationMessage(vscode.l10n.t('{0} has no β₂ to compare.', name));
       return;
     }
-    const old = await offerResume(unfinishedSweeps(folder).filter((each) => !running.has(each.folder)));
+    const old = await offerResume(unfinishedSweeps(folder).filter((each) => !pages.isWorkedOn(each.folder)));
     if (old === undefined) return;
     if (old !== 'new') return resume(old);
     const form =

@@ -7,14 +7,18 @@ export type ToExperimentPage =
       readonly type: 'show';
       readonly folder: string;
       readonly header: ExperimentHeader;
-      /** A sweep of which points are missing. */
+      /** Whether somebody works on it: this window, another process, or nobody any more. */
+      readonly work: 'here' | 'elsewhere' | 'ended';
+      /** It was stopped, or its process ended, before it was finished. */
       readonly resumable: boolean;
       /** Points of a sweep whose runs can be laid over each other. */
       readonly runs: number;
     }
+  /** How far the work of this window is: a share from 0 to 1, and in words. */
+  | { readonly type: 'progress'; readonly share: number; readonly text: string }
   | { readonly type: 'failed'; readonly message: string; readonly remedy?: string };
 
-export const experimentActions = ['openFolder', 'resume', 'runAgain', 'compareRuns', 'exportCsv'] as const;
+export const experimentActions = ['openFolder', 'resume', 'runAgain', 'compareRuns', 'exportCsv', 'cancel'] as const;
 export type ExperimentAction = (typeof experimentActions)[number];
 
 export type FromExperimentPage =

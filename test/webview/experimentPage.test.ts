@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
 import type { FromExperimentPage, ToExperimentPage } from '../../extension/shared/experimentPanel.ts';
-import type { ExperimentHeader, ExperimentResult } from '../../extension/shared/experiments.ts';
+import type { Chart, ExperimentHeader, ExperimentResult } from '../../extension/shared/experiments.ts';
 import { agreeing, disagreeing, undecided } from '../../extension/shared/experimentVerdict.ts';
 import { launchBrowser } from '../e2e/rig/workbench.ts';
 
@@ -54,10 +54,12 @@ const header = (more: Partial<ExperimentHeader> = {}): ExperimentHeader => ({
   ...more,
 });
 
-const message = (more: Partial<ExperimentHeader> = {}, resumable = false): ToExperimentPage => ({
+type Shown = Extract<ToExperimentPage, { type: 'show' }>;
+const message = (more: Partial<ExperimentHeader> = {}, resumable = false, work: Shown['work'] = 'ended'): Shown => ({
   type: 'show',
   folder: '/runs/a',
   header: header(more),
+  work,
   resumable,
   runs: 2,
 });
@@ -192,6 +194,108 @@ describe('the page of a result in a browser, under its policy', { timeout: 120_0
     await page.locator('.chart-table tbody tr').nth(5).waitFor();
     assert.equal(await page.locator('.chart-table tbody tr').count(), 6);
     assert.deepEqual(await page.locator('.chart-legend li').allTextContents(), ['beta2=0.9', 'beta2=0.99']);
+    await page.close();
+  });
+
+  test('while it runs: what there is so far, how far it is, and a way to stop it; then the verdict', async () => {
+    const { page, problems } = await open(browser);
+    await post(page, message({ status: 'running', result: undefined }, false, 'here'));
+    await page.locator('h1', { hasText: 'Running' }).waitFor();
+    await post(page, { type: 'progress', share: 0.25, text: 'point 2 of 4 · 8 s left' });
+    await page.locator('.meter [role="status"]', { hasText: 'point 2 of 4 · 8 s left' }).waitFor();
+    assert.equal(await page.locator('progress').getAttribute('value'), '0.25');
+    await post(page, message({ status: 'running' }, false, 'here'));
+    await page.locator('h1', { hasText: 'So far: The norm rises' }).waitFor();
+    assert.equal(await page.locator('.verdict').count(), 0, 'no verdict before all points are there');
+    assert.equal(
+      await page
+        .locator('.meter')
+        .innerText()
+        .then((text) => text.includes('8 s left')),
+      true,
+    );
+    assert.equal(await page.locator('vscode-button', { hasText: 'Run Again' }).count(), 0);
+    await page.locator('vscode-button', { hasText: 'Cancel' }).click();
+    assert.deepEqual((await told(page)).at(-1), { type: 'do', action: 'cancel' });
+    await page.locator('.meter', { hasText: 'Stopping' }).waitFor();
+    await post(page, message());
+    await page.locator('.verdict.agrees').waitFor();
+    assert.equal(await page.locator('.meter').count(), 0);
+    assert.deepEqual(problems, []);
+    await page.close();
+  });
+
+  test('results that come in leave the zoom, the focus and an open table as they are', async () => {
+    const { page } = await open(browser);
+    const [chart] = result().charts;
+    const first = { ...chart, series: [{ label: 'a', x: [0, 1, 2, 3], y: [1, 2, 3, 4] }] };
+    const post1 = (charts: Chart[]) =>
+      post(page, message({ status: 'running', result: result({ charts }) }, false, 'here'));
+    await post1([first]);
+    await page.locator('summary', { hasText: 'Values as a table' }).click();
+    const canvas = page.locator('.chart canvas');
+    await canvas.focus();
+    const whole = await canvas.screenshot();
+    await page.keyboard.press('+');
+    const zoomed = await canvas.screenshot();
+    assert.ok(!whole.equals(zoomed));
+    await post1([first]);
+    assert.ok(zoomed.equals(await canvas.screenshot()), 'still zoomed');
+    await post1([{ ...first, series: [...first.series, { label: 'b', x: [0, 1], y: [2, 2] }] }]);
+    await page.locator('.chart-legend li', { hasText: 'b' }).waitFor();
+    assert.equal(await page.locator('.chart-table tbody tr').count(), 6);
+    assert.ok(await canvas.evaluate((element) => element === (element as unknown as { ownerDocument: { activeElement: unknown } }).ownerDocument.activeElement)); // biome-ignore format: one expression
+    await page.close();
+  });
+
+  test('charts are zoomed by dragging, with Ctrl and the wheel and with keys, moved, and shown whole again', async () => {
+    const { page } = await open(browser);
+    const x = Array.from({ length: 50 }, (_, i) => i);
+    const series = [{ label: 'a', x, y: x.map((value) => 1 + value ** 2) }];
+    await post(page, message({ result: result({ charts: [{ ...result().charts[0], series }] }) }));
+    const canvas = page.locator('.chart canvas');
+    const picture = () => canvas.screenshot();
+    await canvas.focus();
+    const whole = await picture();
+    const box = (await canvas.boundingBox())!;
+    const [left, top] = [box.x + box.width / 2, box.y + box.height / 2];
+    await page.mouse.move(left, top);
+    await page.mouse.wheel(0, -100);
+    await page.mouse.move(box.x + box.width / 2, box.y - 20);
+    assert.ok(whole.equals(await picture()), 'the wheel alone scrolls the page');
+    for (const zoom of [
+      () => page.keyboard.press('+'),
+      async () => {
+        await page.keyboard.down('Control');
+        await page.mouse.move(left, top);
+        await page.mouse.wheel(0, -100);
+        await page.keyboard.up('Control');
+        await page.mouse.move(left, box.y - 20);
+      },
+      async () => {
+        await page.mouse.move(left, top);
+        await page.mouse.down();
+        await page.mouse.move(left + 60, top + 40, { steps: 3 });
+        assert.ok(await page.locator('.zoom-band').isVisible());
+        await page.mouse.up();
+        await page.mouse.move(left, box.y - 20);
+      },
+    ]) {
+      await zoom();
+      const zoomed = await picture();
+      assert.ok(!whole.equals(zoomed));
+      await canvas.focus();
+      await page.keyboard.press('Shift+ArrowLeft');
+      assert.ok(!zoomed.equals(await picture()), 'moved');
+      await page.keyboard.press('0');
+      assert.ok(whole.equals(await picture()), 'everything again');
+    }
+    // Zooming out shows no more than everything.
+    await page.keyboard.press('-');
+    assert.ok(whole.equals(await picture()));
+    await page.locator('vscode-checkbox', { hasText: 'Logarithmic' }).click();
+    await page.mouse.move(left, box.y - 20);
+    assert.ok(!whole.equals(await picture()), 'linear');
     await page.close();
   });
 

@@ -6,6 +6,7 @@ import { describeError } from '../../shared/errors.ts';
 import type { ExperimentDescription } from '../../shared/experiments.ts';
 import { duration } from '../../shared/format.ts';
 import type { EngineRequest, Progress } from '../../shared/protocol.ts';
+import type { ResultPages } from './pages.ts';
 
 const clientFor = (extension: vscode.Uri) => new EngineClient(join(extension.fsPath, 'dist', 'engineProcess.js'));
 
@@ -22,29 +23,42 @@ export async function describeExperiments(extension: vscode.Uri): Promise<readon
 }
 
 /**
- * Runs an experiment or a sweep in an engine process of its own, with its progress in a notification that can be cancelled.
- * Resolves with the folder of what there is in the end, where there is something to see; errors are told here.
+ * Runs an experiment or a sweep in an engine process of its own, with its progress in a notification and on its page, from
+ * both of which it can be cancelled. The page opens as soon as there is a folder, and shows what there is in it; errors are
+ * told here.
  */
 export async function runWithProgress(
   extension: vscode.Uri,
   log: vscode.LogOutputChannel,
   title: string,
   request: Extract<EngineRequest, { type: 'experiment' | 'sweep' }>,
-): Promise<string | undefined> {
+  pages: ResultPages,
+): Promise<void> {
   log.info(`${title}: ${JSON.stringify(request)}`);
   const options = { location: vscode.ProgressLocation.Notification, title, cancellable: true };
   const outcome = await vscode.window.withProgress(options, async (report, token) => {
     const client = clientFor(extension);
     let folder: string | undefined;
     let shown = 0;
-    token.onCancellationRequested(() => client.cancel());
+    let cancelled = false;
+    const cancel = () => {
+      cancelled = true;
+      client.cancel();
+    };
+    token.onCancellationRequested(cancel);
     try {
       const last = await client.run(request, (event) => {
-        if (event.type === 'opened') folder = event.folder;
-        if (event.type !== 'progress' || token.isCancellationRequested) return;
+        if (event.type === 'opened') {
+          folder = event.folder;
+          pages.begin(folder, cancel);
+        }
+        if (event.type === 'updated') pages.refresh(event.folder);
+        if (event.type !== 'progress' || cancelled) return;
         const done = (100 * event.progress.step) / Math.max(1, event.progress.steps);
-        report.report({ message: progressText(request.type, event.progress), increment: Math.max(0, done - shown) });
+        const message = progressText(request.type, event.progress);
+        report.report({ message, increment: Math.max(0, done - shown) });
         shown = Math.max(shown, done);
+        if (folder !== undefined) pages.progress(folder, done / 100, message);
       });
       if (last.type === 'finished') return { folder: last.folder, status: last.status };
       if (last.type !== 'failed') throw new Error(`unexpected event ${last.type}`);
@@ -52,23 +66,19 @@ export async function runWithProgress(
       return { folder, failure: last.message };
     } catch (error) {
       // One that does not answer is ended.
-      if (token.isCancellationRequested) return { folder, status: 'cancelled' as const };
+      if (cancelled) return { folder, status: 'cancelled' as const };
       log.error(error as Error);
       return { folder, failure: describeError(error) };
     } finally {
       client.dispose();
     }
   });
+  if (outcome.folder !== undefined) pages.end(outcome.folder);
   if (outcome.failure !== undefined) {
     void tellFailure(title, inEditor(outcome.failure.replaceAll('\n', ' '), request.type));
-    return undefined;
+    return;
   }
   log.info(`${title}: ${outcome.status}, ${outcome.folder}`);
-  if (outcome.status === 'cancelled' && request.type === 'experiment') {
-    void vscode.window.showInformationMessage(vscode.l10n.t('{0} was stopped.', title));
-    return undefined;
-  }
-  return outcome.folder;
 }
 
 function progressText(type: 'experiment' | 'sweep', { phase, step, steps, secondsLeft }: Progress): string {

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readExperiment } from '../../experiments/store.ts';
 import type { SweepHeader } from '../../experiments/sweep.ts';
-import { readRun } from '../../runs/store.ts';
+import { isAlive as isProcessAlive, readRun } from '../../runs/store.ts';
 import type { ExperimentHeader } from '../../shared/experiments.ts';
 
 /** What a half-finished sweep has left. */
@@ -43,6 +43,14 @@ function isAlive(folder: string): boolean {
     return false;
   }
 }
+
+/** Whether the process that writes a result is still at it. */
+export const isWorkedOn = ({ status, process }: ExperimentHeader): boolean =>
+  status === 'running' && Number.isSafeInteger(process) && process > 0 && isProcessAlive(process);
+
+/** Whether what nobody works on any more could be continued. */
+export const isUnfinished = (folder: string, { status, name }: ExperimentHeader): boolean =>
+  name === 'sweep' ? unfinishedSweep(folder) !== undefined : status === 'cancelled' || status === 'running';
 
 /** The half-finished sweeps below `runs/` of a directory, the latest first. */
 export function unfinishedSweeps(directory: string): Unfinished[] {

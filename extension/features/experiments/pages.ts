@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
 import { InspectorError } from '../../shared/errors.ts';
@@ -6,7 +7,7 @@ import type { ExperimentHeader } from '../../shared/experiments.ts';
 import { pageHtml, pageOptions } from '../inspect/page.ts';
 import { revealFolder, saveFile } from '../saving.ts';
 import { typedCommand } from '../typedCommand.ts';
-import { pointRuns, resultIn, unfinishedSweep } from './folders.ts';
+import { isUnfinished, isWorkedOn, pointRuns, resultIn } from './folders.ts';
 
 const viewType = 'optimizerBias.experiment';
 
@@ -24,6 +25,8 @@ export class ResultPages implements vscode.Disposable {
   private readonly repeating = new vscode.EventEmitter<Repeat>();
   readonly onRepeat = this.repeating.event;
   private readonly serializer: vscode.Disposable;
+  /** What this window works on, by folder. */
+  private readonly work = new Map<string, { readonly cancel: () => void; share: number; text: string }>();
 
   constructor(
     private readonly extension: vscode.Uri,
@@ -45,6 +48,37 @@ export class ResultPages implements vscode.Disposable {
     const column = { viewColumn: vscode.ViewColumn.Beside, preserveFocus: true };
     const title = vscode.l10n.t('Experiment');
     this.attach(vscode.window.createWebviewPanel(viewType, title, column, pageOptions(this.extension)), folder);
+  }
+
+  /** Work on a folder begins: its page opens and follows it. */
+  begin(folder: string, cancel: () => void): void {
+    this.work.set(folder, { cancel, share: 0, text: '' });
+    this.show(folder);
+  }
+
+  /** How far the work on a folder is. */
+  progress(folder: string, share: number, text: string): void {
+    const work = this.work.get(folder);
+    if (!work) return;
+    Object.assign(work, { share, text });
+    void this.panels.get(folder)?.webview.postMessage({ type: 'progress', share, text } satisfies ToExperimentPage);
+  }
+
+  /** Shows what is in a folder now, where its page is open. */
+  refresh(folder: string): void {
+    const panel = this.panels.get(folder);
+    if (panel) this.post(panel, folder);
+  }
+
+  /** Work on a folder has ended: its page shows what came of it. */
+  end(folder: string): void {
+    this.work.delete(folder);
+    if (existsSync(folder)) this.show(folder);
+  }
+
+  /** Whether this window works on a folder. */
+  isWorkedOn(folder: string): boolean {
+    return this.work.has(folder);
   }
 
   /** Runs again what is in a folder, or what is missing of it. Tells why it cannot. */
@@ -109,8 +143,14 @@ export class ResultPages implements vscode.Disposable {
     try {
       const header = resultIn(folder);
       panel.title = vscode.l10n.t('Experiment: {0}', header.title);
-      const resumable = unfinishedSweep(folder) !== undefined;
-      message = { type: 'show', folder, header, resumable, runs: pointRuns(folder).length };
+      const here = this.work.get(folder);
+      const work = here ? 'here' : isWorkedOn(header) ? 'elsewhere' : 'ended';
+      const resumable = work === 'ended' && isUnfinished(folder, header);
+      message = { type: 'show', folder, header, work, resumable, runs: pointRuns(folder).length };
+      if (here) {
+        void panel.webview.postMessage(message);
+        message = { type: 'progress', share: here.share, text: here.text };
+      }
     } catch (error) {
       this.log.error(error as Error);
       const remedy = error instanceof InspectorError ? error.remedy : undefined;
@@ -132,6 +172,9 @@ export class ResultPages implements vscode.Disposable {
         await vscode.commands.executeCommand(command, ...(given ?? []));
         return;
       }
+      case 'cancel':
+        this.work.get(folder)?.cancel();
+        return;
       case 'resume':
       case 'runAgain':
         this.repeat(folder, message.action === 'resume');
