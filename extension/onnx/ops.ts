@@ -106,8 +106,8 @@ export const differentiableOps = [
   'AveragePool',
 ] as const;
 
-/** Piecewise constant or not of a floating-point type: nothing flows back through these. */
-export const discreteOps = [
+/** Element-wise functions whose result is piecewise constant or not of a floating-point type. */
+const discreteElementwiseOps = [
   'Sign',
   'Floor',
   'Ceil',
@@ -123,12 +123,10 @@ export const discreteOps = [
   'Not',
   'IsNaN',
   'IsInf',
-  'Mod',
-  'ArgMax',
-  'ArgMin',
-  'Range',
-  'MaxPoolMask',
 ] as const;
+
+/** Piecewise constant or not of a floating-point type: nothing flows back through these. */
+export const discreteOps = [...discreteElementwiseOps, 'Mod', 'ArgMax', 'ArgMin', 'Range', 'MaxPoolMask'] as const;
 
 /** Control flow that programs use; never differentiated. */
 export const controlOps = ['Loop'] as const;
@@ -145,6 +143,16 @@ export type OpType = PrimitiveOp | ControlOp;
 const differentiable: ReadonlySet<string> = new Set(differentiableOps);
 const primitives: ReadonlySet<string> = new Set([...differentiableOps, ...discreteOps, ...runtimeOps]);
 
+const elementwise: ReadonlySet<string> = new Set([
+  ...unaryOps,
+  ...binaryOps,
+  'Where',
+  'Cast',
+  ...discreteElementwiseOps,
+]);
+
+/** True for operators that act on each element by itself, with broadcasting, so that its place does not matter. */
+export const isElementwise = (op: string): boolean => elementwise.has(op);
 export const isDifferentiable = (op: string): op is DifferentiableOp => differentiable.has(op);
 export const isPrimitive = (op: string): op is PrimitiveOp => primitives.has(op);
 

@@ -1,6 +1,6 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
 import { type Graph, type Node, nodesOf, type Value } from '../../onnx/graph.ts';
-import { type BlockedOp, binaryOps, unaryOps } from '../../onnx/ops.ts';
+import { type BlockedOp, isElementwise } from '../../onnx/ops.ts';
 import { type Replacement, rewriteGraph } from '../../onnx/rewrite.ts';
 import { sameShape } from '../../onnx/simplify.ts';
 import { elementCount, type Shape, tensorOf } from '../../onnx/tensor.ts';
@@ -17,29 +17,6 @@ export function blockChannels(graph: Graph, block: number): Graph {
   const layout = new BlockedLayout(block, usedOnce(graph));
   return rewriteGraph(graph, (_, node) => layout.replacement(node));
 }
-
-/** Operators that act on each element by itself, so that its place does not matter. */
-const pointwise: ReadonlySet<string> = new Set([
-  ...unaryOps,
-  ...binaryOps,
-  'Where',
-  'Cast',
-  'Sign',
-  'Floor',
-  'Ceil',
-  'Round',
-  'Equal',
-  'Greater',
-  'GreaterOrEqual',
-  'Less',
-  'LessOrEqual',
-  'And',
-  'Or',
-  'Xor',
-  'Not',
-  'IsNaN',
-  'IsInf',
-]);
 
 class BlockedLayout {
   private readonly block: number;
@@ -58,7 +35,7 @@ class BlockedLayout {
     const [y] = node.outputs;
     if (node.body || node.inputs.length === 0) return undefined;
     if (y.shape.length !== 4 || elementCount(y.shape) === 0) return undefined;
-    if (pointwise.has(node.opType)) return this.pointwise;
+    if (isElementwise(node.opType)) return this.pointwise;
     if (y.type !== 'float32') return undefined;
     switch (node.opType) {
       case 'Conv':
