@@ -107,13 +107,17 @@ function explainCell(scanner: Scanner, place: string, isLabel: boolean, where: s
 }
 
 /**
- * The first row is a header where it has text in every cell, or text above a number. A first row 0, 1, 2, … is one too:
+ * The first row is a header where it has text in every cell, or text above a number and no numbers but names in order. A first row 0, 1, 2, … is one too:
  * the names that pandas gives to columns without names.
  */
 function isHeader(first: readonly string[], second: readonly string[] | undefined): boolean {
   const isNumber = (cell: string | undefined) => cell !== undefined && numeric.test(cell.trim());
   if (first.every(isNumber)) return first.length > 2 && first.every((cell, column) => cell.trim() === String(column));
-  return first.some((cell, column) => !isNumber(cell) && isNumber(second?.[column])) || !first.some(isNumber);
+  if (!first.some(isNumber)) return true;
+  // Numbers in a header are names in order; other numbers beside text or a missing value are a damaged row.
+  const numbers = first.filter(isNumber).map(Number);
+  const inOrder = numbers.every((value, i) => Number.isInteger(value) && (i === 0 || value === numbers[i - 1] + 1));
+  return inOrder && first.some((cell, column) => !isNumber(cell) && isNumber(second?.[column]));
 }
 
 /** The first of tab, semicolon and comma that occurs outside quotes in the first line that has one; comma where none does. */

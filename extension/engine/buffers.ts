@@ -15,6 +15,9 @@ export function bufferRole(initializer: Initializer): string | undefined {
   const last = lastName(initializer.name);
   const named = bufferNames.find(([pattern]) => pattern.test(last));
   if (named) return named[1];
+  const { shape, unsupported } = initializer;
+  if (unsupported || shape.length < 2 || elementCount(shape) > mostElements) return undefined;
+  if (isAttentionMask(numbersOf(initializer.read()))) return 'mask, by its numbers';
   const rows = matrixOf(initializer);
   if (!rows) return undefined;
   if (isMask(rows)) return 'mask, by its numbers';
@@ -39,13 +42,24 @@ export function suspectedBuffer(initializer: Initializer): string | undefined {
 const lastName = (name: string): string => name.slice(Math.max(name.lastIndexOf('.'), name.lastIndexOf('/')) + 1);
 const mostElements = 2 ** 24;
 
-/** The last two axes of a tensor that has no others; undefined for other tensors. */
+/** A tensor that has two axes longer than 1. */
 function matrixOf({ shape, unsupported, read }: Initializer): Matrix | undefined {
-  const [rows, columns] = [shape.at(-2) ?? 0, shape.at(-1) ?? 0];
-  if (unsupported || rows < 4 || columns < 2 || rows * columns > mostElements || elementCount(shape) !== rows * columns)
+  const [rows, columns, ...others] = shape.filter((dim) => dim !== 1);
+  if (others.length > 0 || unsupported || !(rows >= 4 && columns >= 2) || rows * columns > mostElements)
     return undefined;
   const values = numbersOf(read());
   return { rows, columns, at: (i, j) => values[i * columns + j] };
+}
+
+/** Zeros, and one number that keeps a softmax from looking: −∞, or at most −10. */
+function isAttentionMask(values: Float32Array | Float64Array): boolean {
+  const hidden = values.find((value) => value !== 0);
+  return (
+    hidden !== undefined &&
+    hidden <= -10 &&
+    values.includes(0) &&
+    values.every((value) => value === 0 || value === hidden)
+  );
 }
 
 interface Matrix {

@@ -1,10 +1,11 @@
-import { isDefaultDomain, type Model, type ModelNode } from '../onnx/model.ts';
+import type { Model, ModelNode } from '../onnx/model.ts';
 import { elementCount } from '../onnx/tensor.ts';
 import { quoteName } from '../shared/errors.ts';
 import { suspectedBuffer } from './buffers.ts';
 import { equalGroups, isUniform } from './equalTensors.ts';
+import { ExportView, generated, plural, wholeExport } from './exportView.ts';
 import type { LossName } from './loss.ts';
-import { nameList, parameterCandidates } from './parameters.ts';
+import { nameList } from './parameters.ts';
 import { isFromTensorFlow } from './roles.ts';
 import type { Warning } from './warning.ts';
 
@@ -25,61 +26,6 @@ export interface ExportWarning extends Warning {
   readonly code: ExportWarningCode;
 }
 
-/** The calls of both PyTorch exporters that keep names, normalisation, tied and separate parameters as they are. */
-export const wholeExport = {
-  dynamo: 'torch.onnx.export(model, args, "model.onnx", dynamo=True, optimize=False, external_data=False)',
-  legacy:
-    'torch.onnx.export(model, args, "model.onnx", dynamo=False, training=torch.onnx.TrainingMode.TRAINING, do_constant_folding=False)',
-} as const;
-
-/** Everything that the rules below look at. */
-class View {
-  readonly nodes: readonly ModelNode[];
-  readonly fromPyTorch: boolean;
-  /** Names of float initializers that can be parameters. */
-  readonly candidates: ReadonlySet<string>;
-  /** The initializer behind each name, through Identity nodes. */
-  private readonly roots = new Map<string, string>();
-  /** Uses of each initializer by nodes other than Identity. */
-  readonly uses = new Map<string, { readonly node: ModelNode; readonly input: number; readonly name: string }[]>();
-
-  constructor(readonly model: Model) {
-    this.nodes = model.graph.nodes.filter(({ domain }) => isDefaultDomain(domain));
-    this.fromPyTorch = /^pytorch\b/i.test(model.producer);
-    this.candidates = new Set(parameterCandidates(model, {}).candidates.map(({ name }) => name));
-    for (const name of model.graph.initializers.keys()) this.roots.set(name, name);
-    for (const { opType, inputs, outputs } of this.nodes) {
-      const root = opType === 'Identity' ? this.roots.get(inputs[0]) : undefined;
-      if (root !== undefined) this.roots.set(outputs[0], root);
-    }
-    for (const node of this.nodes) {
-      if (node.opType === 'Identity') continue;
-      node.inputs.forEach((name, input) => {
-        const root = this.roots.get(name);
-        if (root === undefined) return;
-        const known = this.uses.get(root);
-        if (known) known.push({ node, input, name });
-        else this.uses.set(root, [{ node, input, name }]);
-      });
-    }
-  }
-
-  /** The initializer that feeds an input of a node, if one does. */
-  initializer(node: ModelNode, input: number): string | undefined {
-    return this.roots.get(node.inputs[input] ?? '');
-  }
-
-  get remedy(): string {
-    return this.fromPyTorch
-      ? `Export the model so that it stays whole: ${wholeExport.dynamo}, or with the legacy exporter ${wholeExport.legacy}.`
-      : 'Export the model without optimising it (no constant folding, no fusion), in the form in which it is trained.';
-  }
-}
-
-/** Names that exporters give to tensors that they computed: `val_3`, `onnx::MatMul_17`. */
-const generated = (name: string): boolean => /^(val_\d+|onnx::\w+)$/.test(name);
-const plural = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`;
-
 /**
  * What exporters are known to change and Adam's bias is not invariant under, as far as the file shows it: normalisation
  * folded into convolutions, running statistics, tied weights stored twice, separate parameters stored once, weights and
@@ -88,7 +34,7 @@ const plural = (count: number, one: string, many = `${one}s`): string => `${coun
  * @param loss the loss that will be used, where it is known already
  */
 export function exportWarnings(model: Model, loss?: LossName): ExportWarning[] {
-  const view = new View(model);
+  const view = new ExportView(model);
   return [
     foldedNormalisation(view),
     runningStatistics(view),
@@ -107,13 +53,11 @@ export function exportWarnings(model: Model, loss?: LossName): ExportWarning[] {
  * The exporter of PyTorch ≥ 2.9 says in a node's metadata what it fused. Without metadata: a convolution of PyTorch owns
  * `c.weight` and `c.bias`; a bias of any other name was made by the exporter.
  */
-function foldedNormalisation(view: View): ExportWarning | undefined {
+function foldedNormalisation(view: ExportView): ExportWarning | undefined {
   if (isFromTensorFlow(view.model)) return foldedByTensorFlow(view);
   if (!view.fromPyTorch) return undefined;
   const kept = view.nodes.some(({ opType }) => opType === 'BatchNormalization');
-  const folded = view.nodes.filter(
-    (node) => node.rewrites?.includes('FuseBatchNorm') || (!kept && ownsNoBias(view, node)),
-  );
+  const folded = view.nodes.filter((node) => node.rewrites?.includes('FuseBatchNorm') || ownsNoBias(view, node, kept));
   if (folded.length === 0) return undefined;
   const convolutions = folded.filter(({ opType }) => opType.startsWith('Conv')).length;
   const layers = [
@@ -135,7 +79,7 @@ function foldedNormalisation(view: View): ExportWarning | undefined {
 /** Names that TensorFlow and tf2onnx give to the products of a BatchNormalization with what stands before it. */
 const foldedByName = /\/batchnorm\/(mul|sub|Rsqrt)(_\d+)?(:\d+)?$|\/merged_input(:\d+)?$|_fused_bn(:\d+)?$/;
 
-function foldedByTensorFlow(view: View): ExportWarning | undefined {
+function foldedByTensorFlow(view: ExportView): ExportWarning | undefined {
   const parameters = [...view.candidates].filter((name) => foldedByName.test(name));
   if (parameters.length === 0) return undefined;
   return {
@@ -147,17 +91,21 @@ function foldedByTensorFlow(view: View): ExportWarning | undefined {
   };
 }
 
-function ownsNoBias(view: View, node: ModelNode): boolean {
+function ownsNoBias(view: ExportView, node: ModelNode, kept: boolean): boolean {
   if (node.opType !== 'Conv' && node.opType !== 'ConvTranspose') return false;
   const weight = view.initializer(node, 1);
   const bias = view.initializer(node, 2);
   if (weight === undefined || bias === undefined) return false;
+  // Zeros stand for no bias.
+  const added = view.model.graph.initializers.get(bias)!;
+  if (added.unsupported || isUniform(added.read())) return false;
+  // Beside a normalisation that was kept, only names of the exporter are sure.
+  if (kept) return generated(weight) && generated(bias);
   const owned = weight.endsWith('weight') && bias === `${weight.slice(0, -'weight'.length)}bias`;
-  const foreign = generated(weight) || generated(bias) || (weight.endsWith('.weight') && !bias.endsWith('.bias'));
-  return !owned && foreign;
+  return !owned && (generated(bias) || (weight.endsWith('.weight') && !bias.endsWith('.bias')));
 }
 
-function runningStatistics(view: View): ExportWarning | undefined {
+function runningStatistics(view: ExportView): ExportWarning | undefined {
   const nodes = view.nodes.filter(
     ({ opType, attributes }) => opType === 'BatchNormalization' && attributes.get('training_mode')?.value !== 1,
   );
@@ -174,7 +122,7 @@ function runningStatistics(view: View): ExportWarning | undefined {
   };
 }
 
-function untiedWeights(view: View): ExportWarning | undefined {
+function untiedWeights(view: ExportView): ExportWarning | undefined {
   const members = [...view.candidates].filter((name) => view.uses.has(name));
   const groups = equalGroups(members.map((name) => view.model.graph.initializers.get(name)!));
   if (groups.length === 0) return undefined;
@@ -211,7 +159,7 @@ const ownParameters: ReadonlyMap<string, readonly number[]> = new Map([
 ]);
 
 /** Exporters store initializers of equal values once; scales and biases start equal, so several become one. */
-function mergedParameters(view: View): ExportWarning | undefined {
+function mergedParameters(view: ExportView): ExportWarning | undefined {
   const merged: { root: string; names: string[]; nodes: number; statistics: boolean }[] = [];
   for (const [root, uses] of view.uses) {
     const own = uses.filter(({ node, input }) => ownParameters.get(node.opType)?.includes(input));
@@ -236,7 +184,7 @@ function mergedParameters(view: View): ExportWarning | undefined {
   };
 }
 
-function renamedWeights(view: View): ExportWarning | undefined {
+function renamedWeights(view: ExportView): ExportWarning | undefined {
   if (!view.fromPyTorch) return undefined;
   const names = view.nodes.flatMap((node) => {
     const weight = node.opType === 'MatMul' || node.opType === 'Gemm' ? view.initializer(node, 1) : undefined;
@@ -253,7 +201,7 @@ function renamedWeights(view: View): ExportWarning | undefined {
   };
 }
 
-function packedGates(view: View): ExportWarning | undefined {
+function packedGates(view: ExportView): ExportWarning | undefined {
   if (!view.fromPyTorch) return undefined;
   const names: string[] = [];
   let summed = false;
@@ -278,32 +226,39 @@ function packedGates(view: View): ExportWarning | undefined {
 }
 
 /**
- * Expressions of parameters that the exporter evaluated once, as its notes say: a normalised weight, the used rows of a
- * position embedding. Transposed weights and packed gates have warnings of their own.
+ * Expressions of parameters that the exporter evaluated once: a normalised weight, the used rows of a position embedding. The
+ * newer exporter of PyTorch notes from what; the older one gives them names of its own. Transposed weights, packed gates and
+ * folded normalisation have warnings of their own.
  */
-function computedParameters(view: View): ExportWarning | undefined {
-  const explained = new Set([renamedWeights(view), packedGates(view)].flatMap((warning) => warning?.parameters ?? []));
+function computedParameters(view: ExportView): ExportWarning | undefined {
+  const others = [renamedWeights(view), packedGates(view), foldedNormalisation(view)];
+  const explained = new Set(others.flatMap((warning) => warning?.parameters ?? []));
   const computed = [...view.candidates].flatMap((name) => {
+    if (explained.has(name) || !view.uses.has(name)) return [];
     const { origin } = view.model.graph.initializers.get(name)!;
-    if (origin?.kind !== 'computed' || explained.has(name) || !view.uses.has(name)) return [];
+    if (!origin) return view.fromPyTorch && /^onnx::/.test(name) ? [{ name, sources: [] }] : [];
+    if (origin.kind !== 'computed') return [];
     const modules = origin.from.filter((source) => source.includes('.'));
     const sources = modules.length > 0 ? modules : origin.from.filter((source) => !generated(source));
     return sources.length > 0 ? [{ name, sources }] : [];
   });
   if (computed.length === 0) return undefined;
-  const shown = computed.slice(0, 3).map(({ name, sources }) => `${quoteName(name)} from ${nameList(sources, 3)}`);
+  const shown = computed
+    .slice(0, 3)
+    .map(({ name, sources }) => quoteName(name) + (sources.length > 0 ? ` from ${nameList(sources, 3)}` : ''));
   const more = computed.length > 3 ? ` and ${computed.length - 3} more` : '';
+  const unknown = computed.flatMap(({ name, sources }) => (sources.length === 0 ? [name] : []));
   return {
     code: 'computed-parameters',
     title: 'Parameters are replaced by what the exporter computed from them',
     detail: `${shown.join('; ')}${more}. What is trained here are the results, not the parameters behind them. Unless elements were only moved, Adam is not invariant under this: its steps, and so the correction, are those of another model.`,
     parameters: computed.map(({ name }) => name),
-    remedy: view.remedy,
+    remedy: unknown.length > 0 ? `${view.remedy} Constants are not trained with ${freezing(unknown)}.` : view.remedy,
   };
 }
 
 /** Weights that some exporters write into Constant nodes, where nothing trains them. */
-function constantWeights(view: View): ExportWarning | undefined {
+function constantWeights(view: ExportView): ExportWarning | undefined {
   const matrices = new Set(
     view.nodes.flatMap(({ opType, attributes, outputs }) => {
       const value = opType === 'Constant' ? attributes.get('value') : undefined;
@@ -326,7 +281,7 @@ function constantWeights(view: View): ExportWarning | undefined {
 }
 
 /** Buffers train here like parameters unless the file says what they are, which most exporters leave out. */
-function possibleBuffers(view: View): ExportWarning | undefined {
+function possibleBuffers(view: ExportView): ExportWarning | undefined {
   const found = [...view.candidates].flatMap((name) => {
     const initializer = view.model.graph.initializers.get(name)!;
     const sign = initializer.origin || !view.uses.has(name) ? undefined : suspectedBuffer(initializer);
@@ -335,23 +290,30 @@ function possibleBuffers(view: View): ExportWarning | undefined {
   if (found.length === 0) return undefined;
   const shown = found.slice(0, 4).map(({ name, sign }) => `${quoteName(name)} (by ${sign})`);
   const more = found.length > 4 ? ` and ${found.length - 4} more` : '';
-  const globs = found.slice(0, 8).map(({ name }) => `--freeze ${shellWord(name)}`);
+  const freeze = freezing(found.map(({ name }) => name));
   return {
     code: 'possible-buffers',
     title: 'Constants may be trained as parameters',
     detail: `${shown.join(', ')}${more} look like buffers, which are stored with the model and do not train. The file does not say so; trained here, they change the gradient's norm and the correction of every parameter.`,
     parameters: found.map(({ name }) => name),
     remedy:
-      `If they do not train in your program, add ${globs.join(' ')}${found.length > 8 ? ' …' : ''}. ${view.fromPyTorch ? `PyTorch's newer exporter says which are buffers: ${wholeExport.dynamo}.` : ''}`.trim(),
+      `If they do not train in your program, add ${freeze}. ${view.fromPyTorch ? `PyTorch's newer exporter says which are buffers: ${wholeExport.dynamo}.` : ''}`.trim(),
   };
 }
+
+/** The options that freeze these initializers. */
+const freezing = (names: readonly string[]): string =>
+  `${names
+    .slice(0, 8)
+    .map((name) => `--freeze ${shellWord(name)}`)
+    .join(' ')}${names.length > 8 ? ' …' : ''}`;
 
 /** A name as one word of a command line. */
 const shellWord = (name: string): string =>
   /^[\w./:=-]+$/.test(name) ? name : `'${name.replace(/[\p{Cc}\p{Cf}]/gu, '*').replaceAll("'", "'\\''")}'`;
 
 /** B is [directions, 2 × gates × hidden]: input biases first, then recurrent ones. */
-function lacksRecurrentBias(view: View, name: string): boolean {
+function lacksRecurrentBias(view: ExportView, name: string): boolean {
   const initializer = view.model.graph.initializers.get(name)!;
   if (initializer.unsupported || initializer.shape.length !== 2) return false;
   const { data, shape } = initializer.read();
@@ -367,7 +329,7 @@ function lacksRecurrentBias(view: View, name: string): boolean {
 const transparent = new Set(['Identity', 'Reshape', 'Squeeze', 'Unsqueeze', 'Flatten', 'Cast', 'Transpose']);
 
 /** cross-entropy has a softmax of its own, bce-with-logits a sigmoid. */
-function doubleActivation(view: View, loss: LossName | undefined): ExportWarning | undefined {
+function doubleActivation(view: ExportView, loss: LossName | undefined): ExportWarning | undefined {
   const producer = new Map(view.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
   const output = view.model.graph.outputs[0]?.name ?? '';
   let last = producer.get(output);

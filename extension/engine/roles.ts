@@ -20,7 +20,7 @@ export function rolesOf(model: Model): (initializer: Initializer) => string | un
     if (fromTensorFlow && isTensorFlowConstant(initializer)) return 'constant in the TensorFlow program';
     if (!origin && shape.length === 0 && generatedName.test(name))
       return 'scalar that the exporter folded from a constant';
-    return origin ? undefined : bufferRole(initializer);
+    return origin?.kind === 'parameter' ? undefined : bufferRole(initializer);
   };
 }
 
@@ -46,7 +46,7 @@ const fixedInputs: ReadonlyMap<string, { readonly inputs: readonly number[]; rea
 const generatedName = /(^|\/)Constant(_\d+)?(_output_\d+)?$|^onnx::\w+$|^val_\d+$|^\d+$|^const(ant)?_/i;
 
 /** Names of values in PyTorch's graphs on the way to rotary tables and masks, which exporters compute and store. */
-const tables = /^(cos|sin|tril|triu)(_\d+)?$/;
+const tables = /^(cos|sin|tril|triu|(\w+_)?mask)(_\d+)?$/;
 
 /**
  * Why an initializer is no parameter according to the exporter's own notes. A name with a dot is that of a module's

@@ -1,7 +1,7 @@
 import { evaluateConstant } from './fold.ts';
 import type { Attributes, Graph, Node, Scope, Value } from './graph.ts';
 import type { OpType, PrimitiveOp } from './ops.ts';
-import { normaliseAxis, shapeRules, type ValueTypes } from './shapes.ts';
+import { normaliseAxis, shapeRules, showShape, type ValueTypes } from './shapes.ts';
 import { simplifications } from './simplify.ts';
 import { allocate, type ElementType, elementCount, isFloat, type Shape, type Tensor, tensorOf } from './tensor.ts';
 
@@ -290,8 +290,9 @@ export class GraphBuilder implements Scope {
   }
 
   private value(type: ElementType, shape: Shape, rest: { name?: string; node?: Node; constant?: Tensor }): Value {
+    if (shape.some((dim) => dim < 0)) throw new Error(`a value of shape ${showShape(shape)} is impossible`);
     if (shape.reduce((product, dim) => product * dim, 1) > mostElements)
-      throw new Error(`a value of shape [${shape.join(', ')}] is too large`);
+      throw new Error(`a value of shape ${showShape(shape)} is too large`);
     return {
       id: this.shared.nextId++,
       type,

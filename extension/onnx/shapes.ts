@@ -25,7 +25,10 @@ export function broadcastShapes(...shapes: readonly Shape[]): number[] {
 }
 
 export const showShape = (shape: readonly (number | string | undefined)[]): string =>
-  `[${shape.map((dim) => dim ?? '?').join(', ')}]`;
+  `[${shape
+    .slice(0, 12)
+    .map((dim) => dim ?? '?')
+    .join(', ')}${shape.length > 12 ? ', …' : ''}]`;
 
 /** An axis in [0, rank) from one that may count from the end. */
 export function normaliseAxis(axis: number, rank: number): number {

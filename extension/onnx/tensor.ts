@@ -79,7 +79,9 @@ export function elementCount(shape: Shape): number {
   let count = 1;
   for (const dim of shape) count *= dim;
   if (!Number.isSafeInteger(count) || count < 0)
-    throw new InspectorError(`Shape [${shape.join(', ')}] has no usable size.`);
+    throw new InspectorError(
+      `Shape [${shape.slice(0, 12).join(', ')}${shape.length > 12 ? ', …' : ''}] has no usable size.`,
+    );
   return count;
 }
 

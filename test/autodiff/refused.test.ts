@@ -31,6 +31,22 @@ const cases: [spec: OperatorSpec, reason: string][] = [
     'scattering with reduction "mul" is not supported; "none" and "add" are',
   ],
   [{ op: 'Reshape', inputs: [x, ints(4, -1)] }, 'cannot reshape [2, 3] to [4, -1]'],
+  [{ op: 'Transpose', inputs: [x], attributes: { perm: [0, 0] } }, '[0, 0] is no order of the 2 axes'],
+  [{ op: 'Transpose', inputs: [x], attributes: { perm: [0, 1, 2] } }, '[0, 1, 2] is no order of the 2 axes'],
+  [{ op: 'Gather', inputs: [x, ints(0, 3)], attributes: { axis: 1 } }, 'index 3 is out of range for axis 1 of size 3'],
+  [{ op: 'Split', inputs: [x, ints(-1, 4)], attributes: { axis: 1 } }, 'a value of shape [2, -1] is impossible'],
+  [
+    { op: 'Conv', inputs: [{ shape: [1, 1, 4, 4] }, { shape: [1, 1, 2, 2] }], attributes: { strides: [1, 0] } },
+    'strides [1, 0] must be above 0',
+  ],
+  [
+    { op: 'MaxPool', inputs: [{ shape: [1, 1, 4, 4] }], attributes: { kernel_shape: [0, 2] } },
+    'kernel_shape [0, 2] must be above 0',
+  ],
+  [
+    { op: 'Einsum', inputs: [x], attributes: { equation: `ij->i${'j'.repeat(5000)}` } },
+    'Shape [2, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, …] has no usable size.',
+  ],
   [{ op: 'Squeeze', inputs: [x, ints(0)] }, 'axis 0 of [2, 3] is not of size 1'],
   [{ op: 'Softmax', inputs: [x], attributes: { axis: 2 } }, 'axis 2 is out of range for rank 2'],
   [{ op: 'MatMul', inputs: [x, x] }, 'inner dimensions of [2, 3] and [2, 3] differ'],

@@ -96,6 +96,18 @@ export const badTables: readonly [name: string, bytes: Uint8Array, message: stri
   ],
 
   // CSV
+  // A first line with a hole is no header.
+  ...(
+    [
+      ['nan', '1,2,NaN,0', 'line 1, column 3 is "NaN", not a number.'],
+      ['word', '1,2,foo,0', 'line 1, column 3 is "foo", not a number.'],
+      ['hexadecimal', '0x10,2,4,0', 'line 1, column 1 is "0x10", not a number.'],
+    ] as const
+  ).map(([name, line, message]): [string, Uint8Array, string] => [
+    `${name}.csv`,
+    text(`${line}\n1,2,3,1\n`),
+    `${message}\nEncode categories as numbers; fill in or remove missing values.`,
+  ]),
   ['utf16.csv', Buffer.from('\ufeffa,b\n1,2', 'utf16le'), 'is encoded as UTF-16.\nSave it as UTF-8.'],
   ['nul.csv', text('1,\0\n'), 'is no text: it contains NUL bytes.\nCheck the file name extension.'],
   ['blank.csv', text('\r\n\n'), 'holds no rows.'],

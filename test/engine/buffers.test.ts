@@ -29,6 +29,13 @@ describe('what is certainly a buffer', () => {
     ['sines, then cosines', make('table', [20, 8], halves), 'table of sines and cosines, by its numbers'],
     ['a causal mask', make('m', [1, 1, 6, 6], (i, j) => (j > i ? -Infinity : 0)), 'mask, by its numbers'],
     ['its complement', make('m', [6, 6], (i, j) => (j > i ? 1 : 0)), 'mask, by its numbers'],
+    ['a mask of windows', make('m', [2, 3, 4], (i, j) => (i === 5 && j > 1 ? -100 : 0)), 'mask, by its numbers'],
+    [
+      'sines with unit axes between',
+      make('pe', [1, 12, 1, 8], positions),
+      'table of sines and cosines, by its numbers',
+    ],
+    ['zeros and −1', make('w', [6, 6], (i) => -(i % 2)), undefined],
     ['random numbers', make('fc.weight', [6, 6], ramp), undefined],
     ['an identity', make('fc.weight', [6, 6], (i, j) => (i === j ? 1 : 0)), undefined],
     ['ones', make('norm.weight', [6, 6], () => 1), undefined],

@@ -63,6 +63,7 @@ describe('BatchNormalization folded into convolutions', () => {
       ['conv1.weight', 'x_bias', true],
       ['conv1.weight', 'val_3', true],
       ['val_2', 'val_3', true],
+      ['val_2', 'conv1.bias', false],
       ['conv1.weight', 'conv1.bias', false],
       ['weight', 'bias', false],
     ] as const) {
@@ -86,12 +87,17 @@ describe('BatchNormalization folded into convolutions', () => {
     assert.match(warnings[0].detail, /^The exporter multiplied it into .* of 1 convolution and 1 linear layer\./);
   });
 
-  it('not from another producer, nor beside a BatchNormalization', () => {
+  it('not from another producer, and beside a BatchNormalization only where the weight is renamed, too', () => {
     const { nodes, initializer } = conv('val_2', 'val_3');
     assert.deepEqual(warn(nodes, initializer, { producer: 'tf2onnx' }), []);
     const norm = node('BatchNormalization(y, s, b, m, v) -> z');
     const stats = ['s', 'b', 'm', 'v'].map((name) => fresh(name, [4]));
-    assert.deepEqual(codes(warn([...nodes, norm], [...initializer, ...stats])), ['running-statistics']);
+    assert.deepEqual(codes(warn([...nodes, norm], [...initializer, ...stats])), [
+      'folded-normalisation',
+      'running-statistics',
+    ]);
+    const other = conv('conv.weight', 'val_3');
+    assert.deepEqual(codes(warn([...other.nodes, norm], [...other.initializer, ...stats])), ['running-statistics']);
   });
 });
 
@@ -310,6 +316,24 @@ describe('weights in Constant nodes', () => {
   it('not for vectors, nor for constants that are added', () => {
     assert.deepEqual(warn([constant('k', [4]), node('MatMul(x, k) -> y')], []), []);
     assert.deepEqual(warn([constant('k', [4, 4]), node('Add(x, k) -> y')], []), []);
+  });
+});
+
+describe('what the older exporter of PyTorch folded', () => {
+  it('is named by it, and warned of unless it is explained', () => {
+    const nodes = [node('Mul(x, onnx::Mul_7) -> a'), node('MatMul(a, onnx::MatMul_9) -> b'), node('Add(b, bias) -> y')];
+    const names = ['onnx::Mul_7', 'onnx::MatMul_9', 'bias'].map((name) => fresh(name, [8, 8]));
+    const warnings = warn(nodes, names);
+    assert.deepEqual(
+      warnings.map(({ code, parameters }) => [code, parameters]),
+      [
+        ['renamed-weights', ['onnx::MatMul_9']],
+        ['computed-parameters', ['onnx::Mul_7']],
+      ],
+    );
+    assert.ok(warnings[1].detail.startsWith('"onnx::Mul_7". What is trained here are the results'));
+    assert.ok(warnings[1].remedy.endsWith(' Constants are not trained with --freeze onnx::Mul_7.'));
+    assert.deepEqual(warn(nodes, names, { producer: 'other' }), []);
   });
 });
 

@@ -136,7 +136,11 @@ export const movement: Record<string, Operator> = {
   Unsqueeze: unsqueeze,
   Transpose: (b, call) => {
     const x = call.input(0);
-    return b.transpose(x, call.ints('perm', x.shape.map((_, i) => i).reverse()));
+    const axes = x.shape.map((_, i) => i);
+    const perm = call.ints('perm', axes.toReversed());
+    if (String(perm.toSorted((i, j) => i - j)) !== String(axes))
+      throw new Error(`${showShape(perm)} is no order of the ${axes.length} axes`);
+    return b.transpose(x, perm);
   },
   Concat: (b, call) =>
     b.concat(

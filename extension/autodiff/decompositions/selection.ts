@@ -130,7 +130,14 @@ function placesOf(indices: Tensor, shape: Shape, axis: number | undefined): stri
 }
 
 export const selection: Record<string, Operator> = {
-  Gather: (b, call) => b.gather(call.input(0), call.input(1), call.int('axis', 0)),
+  Gather: (b, call) => {
+    const [x, indices] = [call.input(0), call.input(1)];
+    const axis = normaliseAxis(call.int('axis', 0), x.shape.length);
+    const size = x.shape[axis];
+    const outside = indices.constant && numbersOf(indices.constant).find((index) => index < -size || index >= size);
+    if (outside !== undefined) throw new Error(`index ${outside} is out of range for axis ${axis} of size ${size}`);
+    return b.gather(x, indices, axis);
+  },
   GatherElements: (b, call) =>
     b.gatherElements(
       call.input(0),

@@ -1,4 +1,5 @@
 import type { OperatorCall } from '../../onnx/operator.ts';
+import { showShape } from '../../onnx/shapes.ts';
 
 /** A sliding window with everything explicit, as the primitives want it. */
 export interface Window {
@@ -19,6 +20,8 @@ export function windowOf(call: OperatorCall, spatial: readonly number[], kernel:
   const ones = spatial.map(() => 1);
   const strides = call.ints('strides', ones);
   const dilations = call.ints('dilations', ones);
+  for (const [name, values] of Object.entries({ kernel_shape: kernel, strides, dilations }))
+    if (values.some((value) => value < 1)) throw new Error(`${name} ${showShape(values)} must be above 0`);
   const same = samePadding(call);
   let pads = call.ints('pads', [...spatial, ...spatial].fill(0));
   if (same) {
