@@ -1,6 +1,6 @@
 import { inEditor } from '../extension/shared/editorWords.ts';
 import type { ExperimentAction, FromExperimentPage, ToExperimentPage } from '../extension/shared/experimentPanel.ts';
-import type { ExperimentHeader, ParameterValue, ResultTable } from '../extension/shared/experiments.ts';
+import type { Chart, ExperimentHeader, ParameterValue, ResultTable } from '../extension/shared/experiments.ts';
 import { badgeOf } from '../extension/shared/experimentVerdict.ts';
 import { baseName, number, setting } from '../extension/shared/format.ts';
 import { isBelievable } from '../extension/shared/verdict.ts';
@@ -44,10 +44,9 @@ function receive(message: ToExperimentPage): void {
   host.setState({ folder });
   const old = charts;
   charts = new Map(
-    (message.header.result?.charts ?? []).map((chart) => [
-      chart.id,
-      old.get(chart.id)?.update(chart) ?? new ExperimentChart(chart),
-    ]),
+    (message.header.result?.charts ?? [])
+      .filter(hasPoints)
+      .map((chart) => [chart.id, old.get(chart.id)?.update(chart) ?? new ExperimentChart(chart)]),
   );
   for (const [id, chart] of old) if (!charts.has(id)) chart.destroy();
   const focused = document.activeElement;
@@ -55,6 +54,8 @@ function receive(message: ToExperimentPage): void {
   if (focused instanceof HTMLElement && focused.isConnected) focused.focus({ preventScroll: true });
   for (const chart of charts.values()) chart.draw();
 }
+
+const hasPoints = ({ series }: Chart): boolean => series.some(({ style, x }) => style !== 'reference' && x.length > 0);
 
 function clear(): void {
   for (const chart of charts.values()) chart.destroy();

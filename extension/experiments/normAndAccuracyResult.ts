@@ -280,7 +280,9 @@ function chartsOf(curves: readonly Curve[], groups: readonly (readonly Point[])[
       : []),
   ]);
   // Curves of the first seed only, as in the paper's figures.
-  const shownCurves = curves.filter(({ setting }) => setting.seed === curves[0].setting.seed);
+  const first = curves.filter(({ setting }) => setting.seed === curves[0].setting.seed);
+  // A setting of both lists is one curve.
+  const shownCurves = [...new Map(first.map((curve) => [labelOf(curve.setting), curve])).values()];
   const over = (of: (curve: Curve) => Pick<Series, 'x' | 'y'>): Series[] =>
     shownCurves.map((curve) => ({ label: labelOf(curve.setting), ...of(curve) }));
   const every = (y: readonly (number | null)[]) => ({ x: y.map((_, i) => i), y });

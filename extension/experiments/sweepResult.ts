@@ -125,13 +125,21 @@ function tableOf(request: SweepRequest, points: readonly SweepPoint[], level: nu
 const percent = (share: number | null | undefined): string | null =>
   share === null || share === undefined ? null : `${(100 * share).toFixed(1)} %`;
 
+/** Where values of a hyper-parameter stand: decay rates by their memory, step sizes and ε by their logarithm. */
+function axisOf(name: string, values: readonly number[]) {
+  if ((name === 'beta1' || name === 'beta2') && values.every((value) => value < 1))
+    return { label: `memory 1/(1 − ${name}), in steps`, scale: 'log', at: (value: number) => 1 / (1 - value) } as const;
+  const log = values.every((value) => value > 0) && ['lr', 'eps', 'weight_decay'].includes(name);
+  return { label: name, scale: log ? 'log' : 'linear', at: (value: number) => value } as const;
+}
+
 /** For each numeric axis: peak norm, norm at equal loss and test accuracy against it, as in Figures 4 and 5. */
 function scatters(request: SweepRequest, points: readonly SweepPoint[]): Chart[] {
   const measures = [
     {
       id: 'peak',
       title: 'Peak norm',
-      label: 'peak of ‖∇E‖₁,ε − p√ε after its initial fall',
+      label: 'hill of ‖∇E‖₁,ε − p√ε after its initial fall',
       of: (point: SweepPoint) => point.peakNorm,
     },
     {
@@ -149,8 +157,7 @@ function scatters(request: SweepRequest, points: readonly SweepPoint[]): Chart[]
   ];
   return request.axes.flatMap(({ name, values }) => {
     if (!values.every((value) => typeof value === 'number')) return [];
-    const positive = values.every((value) => (value as number) > 0);
-    const scale = positive && (name === 'lr' || name === 'eps') ? 'log' : 'linear';
+    const { label: axisLabel, scale, at } = axisOf(name, values as readonly number[]);
     return measures.flatMap(({ id, title, label, of }): Chart[] => {
       const known = points.filter((point) => of(point) !== null && of(point) !== undefined);
       if (known.length === 0) return [];
@@ -166,12 +173,12 @@ function scatters(request: SweepRequest, points: readonly SweepPoint[]): Chart[]
         ([key, members]): Series => ({
           label: key,
           style: 'points',
-          x: members.map((point) => point.values[name] as number),
+          x: members.map((point) => at(point.values[name] as number)),
           y: members.map((point) => of(point) ?? null),
         }),
       );
       return [
-        { id: `${id}-by-${name}`, title: `${title} by ${name}`, x: { label: name, scale }, y: { label }, series },
+        { id: `${id}-by-${name}`, title: `${title} by ${name}`, x: { label: axisLabel, scale }, y: { label }, series },
       ];
     });
   });
@@ -238,8 +245,8 @@ export function judge(axes: readonly string[], optimizer: string, points: readon
   const peaks = peaked ? known(axes.map((name) => trend(usable, name, ({ peakNorm }) => peakNorm))) : [];
   const peakText =
     peaks.length > 0
-      ? `; its peak after the initial fall ${listed(peaks.map(trendText))}`
-      : '; it has no peak after its initial fall at every point yet';
+      ? `; its hill after the initial fall ${listed(peaks.map(trendText))}`
+      : '; not every point has a hill of it after the initial fall';
   const seen = `At equal loss ‖∇E‖₁,ε ${listed(trends.map(trendText))}${peakText}${tail}`;
   const adaptive = ['adam', 'adamw', 'nadam'].includes(optimizer);
   const sign = (name: string) => (adaptive ? predictions[name] : undefined);

@@ -36,9 +36,9 @@ export const undecided = (seen: string | undefined, reason: string, claim: Claim
   reason,
 });
 
-/** The badge: a mark that is not a colour, and the verdict in words, with the doubt that the sentence has. */
-export function badgeOf({ agreement, claim, reason }: Verdict): { readonly mark: string; readonly text: string } {
+/** The badge: a mark that is not a colour, and one of three verdicts in words; why nothing can be told, the sentence says. */
+export function badgeOf({ agreement, claim }: Verdict): { readonly mark: string; readonly text: string } {
   if (agreement === 'agrees') return { mark: '✓', text: `Agrees with ${claim}` };
   if (agreement === 'disagrees') return { mark: '✗', text: `Does not agree with ${claim}` };
-  return { mark: '?', text: `Cannot tell whether it agrees with ${claim}${reason ? `: ${reason}` : ''}` };
+  return { mark: '?', text: `Cannot tell whether this agrees with ${claim}` };
 }

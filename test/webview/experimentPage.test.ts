@@ -102,10 +102,7 @@ describe('the page of a result in a browser, under its policy', { timeout: 120_0
   test('the sentence comes first, then the verdict, in words and with a mark', async () => {
     const { page, problems } = await open(browser);
     for (const [verdict, text] of [
-      [
-        undecided('The norm rises', 'too few points'),
-        '? Cannot tell whether it agrees with the theory: too few points.',
-      ],
+      [undecided('The norm rises', 'too few points'), '? Cannot tell whether this agrees with the theory.'],
       [disagreeing('The norm rises', '', 'what the paper saw'), '✗ Does not agree with what the paper saw.'],
       [agreeing('The norm rises from 1 to 2', ''), '✓ Agrees with the theory.'],
     ] as const) {
