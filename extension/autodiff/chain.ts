@@ -1,7 +1,7 @@
 import type { GraphBuilder } from '../onnx/builder.ts';
 import type { Node, Value } from '../onnx/graph.ts';
 import { binaryOps, type DifferentiableOp, unaryOps } from '../onnx/ops.ts';
-import { sameShape } from '../onnx/simplify.ts';
+import { sameShape } from '../onnx/shapes.ts';
 import { gradientRules } from './rules/index.ts';
 
 const elementwise: ReadonlySet<string> = new Set<string>([...unaryOps, ...binaryOps, 'Where', 'Clip']);

@@ -1,8 +1,7 @@
 import type { GraphBuilder } from '../onnx/builder.ts';
 import { type Node, nodesReaching, type Value } from '../onnx/graph.ts';
 import { isDifferentiable } from '../onnx/ops.ts';
-import { broadcastShapes } from '../onnx/shapes.ts';
-import { sameShape } from '../onnx/simplify.ts';
+import { broadcastShapes, sameShape } from '../onnx/shapes.ts';
 import { isFloat } from '../onnx/tensor.ts';
 import { Chains } from './chain.ts';
 import { gradientRules } from './rules/index.ts';

@@ -1,7 +1,7 @@
 import type { GraphBuilder } from './builder.ts';
 import type { Attributes, Value } from './graph.ts';
 import type { OpType } from './ops.ts';
-import { broadcastShapes, constantInts } from './shapes.ts';
+import { broadcastShapes, constantInts, sameShape } from './shapes.ts';
 import type { Shape } from './tensor.ts';
 import { elementCount, isFloat, numbersOf } from './tensor.ts';
 
@@ -68,6 +68,21 @@ export const factors: Simplification = (b, inputs) => {
     for (const [left, right] of bothWays(...(large.node.inputs as [Value, Value]))) {
       const together = elementCount(broadcastShapes(small.shape, left.shape));
       if (together < size && elementCount(right.shape) === size) return b.mul(b.mul(small, left), right);
+    }
+  }
+  return undefined;
+};
+
+/**
+ * x·(p·q) = (x·p)·q where x·p is older than p·q: a value and its slopes, such as x·σ and x·σ·(1 − σ), share what they can.
+ */
+export const reused: Simplification = (b, inputs) => {
+  const [x, y] = inputs as [Value, Value];
+  for (const [factor, product] of bothWays(x, y)) {
+    if (product.node?.opType !== 'Mul') continue;
+    for (const [left, right] of bothWays(...(product.node.inputs as [Value, Value]))) {
+      const older = b.existing('Mul', [factor, left]) ?? b.existing('Mul', [left, factor]);
+      if (older && older.id < product.id && sameShape(older.shape, product.shape)) return b.mul(older, right);
     }
   }
   return undefined;

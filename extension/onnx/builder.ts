@@ -90,12 +90,17 @@ export class GraphBuilder implements Scope {
     if (folded) return [this.constant(folded)];
     const simplified = simplifications[opType]?.(this, inputs, attributes, types[0].shape);
     if (simplified) return [simplified];
-    const key = `${opType}(${inputs.map((value) => value?.id ?? '')})${JSON.stringify(attributes)}`;
+    const key = keyOf(opType, inputs, attributes);
     const known = this.shared.nodes.get(key);
     if (known) return known;
     const outputs = this.scopeOf(inputs).node(opType, inputs, attributes, types, this.origin);
     this.shared.nodes.set(key, outputs);
     return outputs;
+  }
+
+  /** The result of a node without attributes, where that was built before. */
+  existing(opType: PrimitiveOp, inputs: readonly Source[]): Value | undefined {
+    return this.shared.nodes.get(keyOf(opType, inputs, {}))?.[0];
   }
 
   private one(opType: PrimitiveOp, inputs: readonly Source[], attributes?: Attributes): Value {
@@ -304,6 +309,10 @@ export class GraphBuilder implements Scope {
     };
   }
 }
+
+/** What tells a node from others. */
+const keyOf = (opType: PrimitiveOp, inputs: readonly Source[], attributes: Attributes): string =>
+  `${opType}(${inputs.map((value) => value?.id ?? '')})${JSON.stringify(attributes)}`;
 
 /** The exact content of a small tensor as a key; NaN and −0 keep their patterns. */
 function bitsOf(tensor: Tensor): string {

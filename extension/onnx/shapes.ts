@@ -5,6 +5,8 @@ import { RefusedUse } from './refusal.ts';
 import type { ElementType, Shape } from './tensor.ts';
 import { elementCount } from './tensor.ts';
 
+export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((dim, i) => dim === b[i]);
+
 /** Type and shape of each output of a node. */
 export type ValueTypes = readonly { readonly type: ElementType; readonly shape: Shape }[];
 export type ShapeRule = (inputs: readonly (Value | undefined)[], attributes: Attributes) => ValueTypes;

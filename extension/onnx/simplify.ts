@@ -1,11 +1,8 @@
-import { expansions, factors, hoisted, operandOf, type Simplification, signs, twice } from './algebra.ts';
+import { expansions, factors, hoisted, operandOf, reused, type Simplification, signs, twice } from './algebra.ts';
 import type { Value } from './graph.ts';
 import type { OpType, PrimitiveOp } from './ops.ts';
-import { broadcastShapes, constantInts } from './shapes.ts';
-import type { Shape } from './tensor.ts';
+import { broadcastShapes, constantInts, sameShape } from './shapes.ts';
 import { isFloat, numbersOf } from './tensor.ts';
-
-export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((dim, i) => dim === b[i]);
 
 /** The number that every element of a small or expanded constant equals. */
 export function uniformValue(value: Value): number | undefined {
@@ -66,7 +63,7 @@ const reduceNothing: Simplification = (b, [x, axes], _attributes, shape) => {
 export const simplifications: Partial<Record<OpType, Simplification>> = {
   Add: firstOf(neutral(0, [0, 1]), signs.Add, twice, unexpanded('Add'), expansions('Add')),
   Sub: firstOf(neutral(0, [1]), signs.Sub, unexpanded('Sub'), expansions('Sub')),
-  Mul: firstOf(neutral(1, [0, 1]), factors, signs.Mul, unexpanded('Mul'), expansions('Mul')),
+  Mul: firstOf(neutral(1, [0, 1]), factors, signs.Mul, reused, unexpanded('Mul'), expansions('Mul')),
   Div: firstOf(neutral(1, [1]), signs.Div, unexpanded('Div'), expansions('Div')),
   Max: unexpanded('Max'),
   Min: unexpanded('Min'),

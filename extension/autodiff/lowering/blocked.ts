@@ -2,7 +2,7 @@ import type { GraphBuilder } from '../../onnx/builder.ts';
 import { type Graph, type Node, nodesOf, type Value } from '../../onnx/graph.ts';
 import { type BlockedOp, isElementwise } from '../../onnx/ops.ts';
 import { type Replacement, rewriteGraph } from '../../onnx/rewrite.ts';
-import { sameShape } from '../../onnx/simplify.ts';
+import { sameShape } from '../../onnx/shapes.ts';
 import { elementCount, type Shape, tensorOf } from '../../onnx/tensor.ts';
 
 /**
@@ -120,19 +120,25 @@ class BlockedLayout {
     return [plain];
   };
 
-  /** The runtime's convolution can add its result to another value. */
+  /** The runtime's convolution can add a number for each channel, and another value of its shape, to its result. */
   private convolutionPlus(b: GraphBuilder, inputs: readonly (Value | undefined)[], node: Node): Value | undefined {
     if (node.opType !== 'Add') return undefined;
-    const [x, y] = inputs.map((value) => value && this.known.get(value));
-    if (!x || !y) return undefined;
-    for (const [i, sum, other] of [
-      [0, x, y],
-      [1, y, x],
-    ] as const) {
-      if (sum.node?.opType !== 'BlockedConv' || sum.node.inputs.length > 3 || !this.usedOnce.has(node.inputs[i]!))
-        continue;
-      const [data, weights, bias] = sum.node.inputs;
-      return b.emit('BlockedConv', [data, weights, bias, other], sum.node.attributes)[0];
+    for (const i of [0, 1]) {
+      const sum = this.known.get(inputs[i]!);
+      if (sum?.node?.opType !== 'BlockedConv' || !this.usedOnce.has(node.inputs[i]!)) continue;
+      const [data, weights, bias, added] = sum.node.inputs;
+      const other = inputs[1 - i]!;
+      const blocked = this.known.get(other);
+      if (!added && blocked && sameShape(blocked.shape, sum.shape))
+        return b.emit('BlockedConv', [data, weights, bias, blocked], sum.node.attributes)[0];
+      if (!bias && isPerChannel(other.shape, sum.shape)) {
+        const numbers = b.reshape(other, [sum.shape[1]]);
+        return b.emit(
+          'BlockedConv',
+          added ? [data, weights, numbers, added] : [data, weights, numbers],
+          sum.node.attributes,
+        )[0];
+      }
     }
     return undefined;
   }
@@ -174,6 +180,10 @@ class BlockedLayout {
     return height === 1 && width === 1 ? b.reshape(x, this.physical([n, c, 1, 1])) : undefined;
   }
 }
+
+/** True for [c, 1, 1] and [1, c, 1, 1], which add a number to each of the c channels of [n, c, h, w]. */
+const isPerChannel = (shape: Shape, image: Shape): boolean =>
+  shape.length >= 3 && sameShape([1, ...shape].slice(-4), [1, image[1], 1, 1]);
 
 function usedOnce(graph: Graph): Set<Value> {
   const counts = new Map<Value, number>();
