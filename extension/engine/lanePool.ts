@@ -113,8 +113,6 @@ class LaneThread {
       workerData: data,
       transferList: [...data.values()].map((tensor) => tensor.data.buffer as ArrayBuffer),
     });
-    // A thread at rest does not keep the process.
-    this.worker.unref();
     this.worker.on('message', ({ error }: LaneAnswer) => {
       if (error === undefined) this.settle?.resolve();
       else this.settle?.reject(new Error(error));
@@ -136,6 +134,7 @@ class LaneThread {
         this.worker.postMessage(request);
       });
     } finally {
+      // A thread at rest does not keep the process.
       this.worker.unref();
     }
   }

@@ -246,18 +246,17 @@ export class Program {
       const stages = ['stage', ...(scalars.has('step') ? ['step'] : [])];
       const multiplied = others.slice(this.stateNames.length);
       const each = multiplied.length / stages.length;
-      const [terms, ownTerms] = stages.map((stage, i) =>
-        optimizer.correction(a, hyper, scalars.get(stage)!, inputs, multiplied.slice(i * each, (i + 1) * each)),
-      );
+      // Beyond every bound of validity at fillers, which must not be counted.
+      const beyond = inner.mul(inner.sub(a.constant(1), kept), a.constant(1e30));
+      const [terms, ownTerms] = stages.map((stage, i) => {
+        const products = multiplied.slice(i * each, (i + 1) * each);
+        const found = optimizer.correction(a, hyper, scalars.get(stage)!, inputs, products);
+        return { ...found, expansion: inner.add(found.expansion, beyond) };
+      });
       const measured: MeasureTerms<Value> = measureTerms(a, terms);
-      Object.assign(
-        sums,
-        measured,
-        { valid: inner.mul(measured.valid, kept) },
-        selfCheckTerms(a, ownTerms ?? terms, taken.direction),
-      );
+      Object.assign(sums, measured, selfCheckTerms(a, ownTerms ?? terms, taken.direction));
       reachTerms(a, terms).forEach((count, i) => {
-        sums[reachColumns[i]] = inner.mul(count, kept);
+        sums[reachColumns[i]] = count;
       });
       const { low, high } = extremeTerms(a, terms);
       columns = Object.keys(sums);

@@ -56,6 +56,12 @@ const reduceNothing: Simplification = (b, [x, axes], _attributes, shape) => {
     : undefined;
 };
 
+/** 1 where a condition holds and 0 elsewhere is the condition as a number. */
+const indicator: Simplification = (b, [condition, x, y], _attributes, shape) =>
+  isFloat(x!.type) && uniformValue(x!) === 1 && uniformValue(y!) === 0 && sameShape(condition!.shape, shape)
+    ? b.cast(condition!, x!.type)
+    : undefined;
+
 /**
  * Identities applied whenever a node is built. They keep gradient graphs small. None changes a value but for the rounding
  * of products; sums are not reassociated.
@@ -119,11 +125,15 @@ export const simplifications: Partial<Record<OpType, Simplification>> = {
   ReduceMax: reduceNothing,
   ReduceMin: reduceNothing,
   ReduceProd: reduceNothing,
-  Where: firstOf((_b, [condition, x, y], _attributes, shape) => {
-    const always = uniformValue(condition!);
-    const kept = always === undefined ? undefined : always ? x! : y!;
-    return kept && sameShape(kept.shape, shape) ? kept : undefined;
-  }, unexpanded('Where')),
+  Where: firstOf(
+    (_b, [condition, x, y], _attributes, shape) => {
+      const always = uniformValue(condition!);
+      const kept = always === undefined ? undefined : always ? x! : y!;
+      return kept && sameShape(kept.shape, shape) ? kept : undefined;
+    },
+    indicator,
+    unexpanded('Where'),
+  ),
   ...Object.fromEntries(
     (['Equal', 'Greater', 'GreaterOrEqual', 'Less', 'LessOrEqual', 'And', 'Or'] as const).map((op) => [
       op,
