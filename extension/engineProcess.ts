@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { chooseDevice, probeDevice, probeInChild, probeVariable } from './engine/device.ts';
+import { chooseDevice, probeDevice } from './engine/device.ts';
+import { probeInChild, probeVariable } from './engine/probe.ts';
 import type { Device } from './engine/session.ts';
 import { inspect, type Observer } from './experiments/inspect.ts';
 import { experiments } from './experiments/registry.ts';

@@ -51,6 +51,6 @@ export function activate(context: vscode.ExtensionContext): void {
     registerRunsView(panel, pages, inspections),
     registerModelEditor(extensionUri, log),
     registerSample(context),
-    registerSetUpGpu(extensionUri, log),
+    registerSetUpGpu(context, log),
   );
 }

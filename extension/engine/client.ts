@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { dirname } from 'node:path';
 import { InspectorError } from '../shared/errors.ts';
 import type { EngineEvent, EngineRequest, InspectRequest } from '../shared/protocol.ts';
+import { childEnvironment } from './environment.ts';
 
 /** How long a run may take to notice that it was cancelled before its process is ended. */
 const patienceMilliseconds = 3000;
@@ -76,8 +77,8 @@ export class EngineClient {
     if (this.child?.connected) return this.child;
     const child = fork(this.script, [], {
       cwd: dirname(this.script),
-      // The editor's own executable is a Node only where it is asked to be; its debugger's options are not for this process.
-      env: { ...process.env, ELECTRON_RUN_AS_NODE: '1' },
+      env: childEnvironment(),
+      // The debugger's options of the editor are not for this process.
       execArgv: [],
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       serialization: 'advanced',

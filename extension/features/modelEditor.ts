@@ -1,6 +1,7 @@
 import { fork } from 'node:child_process';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
+import { childEnvironment } from '../engine/environment.ts';
 import { inEditor } from '../shared/editorWords.ts';
 import { isFromModelPage, type ToModelPage } from '../shared/panel.ts';
 import { Debouncer } from './debouncer.ts';
@@ -73,7 +74,7 @@ function read(extension: vscode.Uri, uri: vscode.Uri, signal: AbortSignal): Prom
     const child = fork(join(extension.fsPath, 'dist', 'modelProcess.js'), [], {
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
       serialization: 'advanced',
-      env: { ...process.env, ELECTRON_RUN_AS_NODE: '1' },
+      env: childEnvironment(),
       execArgv: [],
     });
     let result: ToModelPage = {

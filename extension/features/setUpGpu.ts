@@ -1,166 +1,200 @@
-import { execFile } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { delimiter, dirname, join } from 'node:path';
-import { promisify } from 'node:util';
+import { existsSync } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import * as vscode from 'vscode';
+import { useLibraries } from '../engine/environment.ts';
+import { probeInChild } from '../engine/probe.ts';
+import { describeError } from '../shared/errors.ts';
+import { checkGpu, type GpuState, gpuReport, type Runtime, runtimeOf } from './gpu/checks.ts';
+import { linkProvider, packageHint, providerFiles, providerStorage, unpackProvider } from './gpu/provider.ts';
+import { download, findPackage } from './gpu/sources.ts';
 import { registerCommand } from './typedCommand.ts';
 
-const run = promisify(execFile);
-const commandMilliseconds = 10_000;
+const scheme = 'optimizer-bias-gpu';
+const page = vscode.Uri.from({ scheme, path: '/GPU for Optimizer Bias.md' });
+/** Folders of libraries that the user has agreed to. */
+const librariesKey = 'cudaLibraries';
+const mebibyte = 2 ** 20;
 
-/** Libraries that the CUDA provider of ONNX Runtime loads: file name prefix, and what brings it. */
-const libraries: readonly (readonly [prefix: string, brings: string])[] = [
-  ['libcudart.so.12', 'CUDA 12 runtime'],
-  ['libcublas.so.12', 'cuBLAS 12'],
-  ['libcublasLt.so.12', 'cuBLAS 12'],
-  ['libcufft.so.11', 'cuFFT 11 (CUDA 12)'],
-  ['libcurand.so.10', 'cuRAND 10 (CUDA 12)'],
-  ['libcudnn.so.9', 'cuDNN 9'],
-];
-const providers = ['libonnxruntime_providers_shared.so', 'libonnxruntime_providers_cuda.so'];
-
-/** One thing that is needed: whether it is there, and what to do where it is not. */
-interface Check {
-  readonly what: string;
-  readonly found: boolean;
-  readonly detail: string;
-  readonly remedy?: string;
+/** "Set Up GPU": checks what is there for CUDA and WebGPU, says what is missing, and fetches what can be fetched. */
+export function registerSetUpGpu(context: vscode.ExtensionContext, log: vscode.LogOutputChannel): vscode.Disposable {
+  const setUp = new SetUpGpu(context, log);
+  void setUp.restore();
+  return vscode.Disposable.from(
+    setUp,
+    registerCommand('optimizerBias.setUpGpu', () => setUp.run()),
+  );
 }
 
-/** "Set Up GPU": checks what is there for CUDA and WebGPU, and says what is missing. */
-export function registerSetUpGpu(extension: vscode.Uri, log: vscode.LogOutputChannel): vscode.Disposable {
-  return registerCommand('optimizerBias.setUpGpu', async () => {
-    const report = await vscode.window.withProgress(
-      { location: vscode.ProgressLocation.Window, title: vscode.l10n.t('Checking the GPU') },
-      async () => describe(await check(extension.fsPath)),
-    );
-    log.info(report);
-    const document = await vscode.workspace.openTextDocument({ language: 'markdown', content: report });
-    await vscode.window.showTextDocument(document, { preview: true });
-  });
-}
+class SetUpGpu implements vscode.Disposable {
+  private report = '';
+  private readonly changed = new vscode.EventEmitter<vscode.Uri>();
+  private readonly provider: vscode.Disposable;
 
-async function check(extension: string): Promise<{ cuda: Check[]; webgpu: Check[] }> {
-  const engine = join(extension, 'dist', 'engineProcess.js');
-  // The engine's modules are large, and nothing else here needs them.
-  const { probeInChild } = await import('../engine/device.ts');
-  const webgpuProblem = await probeInChild(engine, 'webgpu');
-  const webgpu: Check[] = [
-    {
-      what: 'WebGPU provider',
-      found: webgpuProblem === undefined,
-      detail: webgpuProblem ?? 'starts and computes',
-      remedy:
-        'On Linux it needs a Vulkan loader and driver (packages libvulkan1 and mesa-vulkan-drivers, or the vendor’s); on Windows Direct3D 12, on macOS Metal.',
-    },
-  ];
-  const platform: Check = {
-    what: 'Linux on x64',
-    found: process.platform === 'linux' && process.arch === 'x64',
-    detail: `${process.platform} ${process.arch}`,
-    remedy: 'The CUDA provider of onnxruntime-node exists for Linux on x64 only. Use the CPU or WebGPU.',
-  };
-  if (!platform.found) return { cuda: [platform], webgpu };
-  const runtime = runtimeFolder(extension);
-  const places = await libraryPlaces();
-  const missingProviders = providers.filter((file) => !existsSync(join(runtime.folder, file)));
-  const cuda: Check[] = [
-    platform,
-    await driver(),
-    ...libraries.map(([prefix, brings]): Check => {
-      const place = places.get(prefix);
-      return {
-        what: brings,
-        found: place !== undefined,
-        detail: place ?? `${prefix} is not on the library path`,
-        remedy: `Install ${brings}, and start the editor with LD_LIBRARY_PATH naming the folder of ${prefix}. A Python environment with PyTorch has it below site-packages/nvidia/*/lib.`,
-      };
-    }),
-    {
-      what: 'CUDA provider of ONNX Runtime',
-      found: missingProviders.length === 0,
-      detail:
-        missingProviders.length === 0 ? runtime.folder : `${missingProviders.join(' and ')} not in ${runtime.folder}`,
-      remedy: `Both files are inside the Python wheel onnxruntime-gpu of the same version:\n\n    pip download --no-deps onnxruntime-gpu==${runtime.version}\n    unzip -j onnxruntime_gpu-${runtime.version}-*.whl '*/libonnxruntime_providers_*' -d '${runtime.folder}'`,
-    },
-  ];
-  if (cuda.every(({ found }) => found)) {
-    const { probeInChild } = await import('../engine/device.ts');
-    const problem = await probeInChild(engine, 'cuda');
-    cuda.push({
-      what: 'A computation on CUDA',
-      found: problem === undefined,
-      detail: problem ?? 'correct',
-      remedy: 'The libraries are there but do not work together: look at their versions, and at the driver’s.',
+  constructor(
+    private readonly context: vscode.ExtensionContext,
+    private readonly log: vscode.LogOutputChannel,
+  ) {
+    this.provider = vscode.workspace.registerTextDocumentContentProvider(scheme, {
+      onDidChange: this.changed.event,
+      provideTextDocumentContent: () => this.report,
     });
   }
-  return { cuda, webgpu };
-}
 
-/** Where the libraries of the runtime are, and its version. */
-function runtimeFolder(extension: string): { folder: string; version: string } {
-  const manifest = createRequire(join(extension, 'dist', 'x')).resolve('onnxruntime-node/package.json');
-  const { version } = createRequire(manifest)(manifest) as { version: string };
-  return { folder: join(dirname(manifest), 'bin', 'napi-v6', process.platform, process.arch), version };
-}
+  dispose(): void {
+    this.provider.dispose();
+    this.changed.dispose();
+  }
 
-async function driver(): Promise<Check> {
-  const remedy = 'Install the NVIDIA driver. In a container, start it with the GPU (docker run --gpus all).';
-  try {
-    const { stdout } = await run(
-      'nvidia-smi',
-      ['--query-gpu=name,driver_version,memory.total', '--format=csv,noheader'],
-      { timeout: commandMilliseconds },
+  /** An update of the extension brings a runtime that knows nothing of the provider; its files are kept elsewhere. */
+  async restore(): Promise<void> {
+    useLibraries(this.libraries);
+    const stored = join(this.context.globalStorageUri.fsPath, 'cuda');
+    if (!existsSync(stored)) return;
+    try {
+      const { folder, version } = this.runtime();
+      await linkProvider(join(stored, version), folder);
+    } catch (error) {
+      this.log.warn(`The CUDA provider was not linked: ${describeError(error)}`);
+    }
+  }
+
+  /** Checks, and offers what can be done until nothing is left to do or the user leaves. */
+  async run(): Promise<void> {
+    for (;;) {
+      const state = await vscode.window.withProgress(
+        { location: vscode.ProgressLocation.Window, title: vscode.l10n.t('Checking the GPU') },
+        () => this.check(),
+      );
+      this.report = gpuReport(state);
+      this.log.info(this.report);
+      this.changed.fire(page);
+      await vscode.commands.executeCommand('markdown.showPreview', page);
+      if (!(await this.offer(state))) return;
+    }
+  }
+
+  private get libraries(): readonly string[] {
+    return this.context.globalState.get<readonly string[]>(librariesKey, []);
+  }
+
+  private runtime(): Runtime {
+    return runtimeOf(this.context.extensionPath);
+  }
+
+  private check(): Promise<GpuState> {
+    const engine = join(this.context.extensionPath, 'dist', 'engineProcess.js');
+    const workspaces = (vscode.workspace.workspaceFolders ?? []).map(({ uri }) => uri.fsPath);
+    const environments = [
+      ...[process.env.VIRTUAL_ENV, process.env.CONDA_PREFIX].filter((path) => path !== undefined),
+      // Their libraries would be loaded: only those of trusted folders are offered.
+      ...(vscode.workspace.isTrusted ? workspaces : []).flatMap((path) =>
+        ['.venv', 'venv', 'env'].map((name) => join(path, name)),
+      ),
+    ];
+    const probe = (device: 'cuda' | 'webgpu') => probeInChild(engine, device);
+    return checkGpu({ runtime: this.runtime(), libraries: this.libraries, environments, probe });
+  }
+
+  /** Offers what can be done; true where something was done, so that it is worth checking again. */
+  private async offer({ cuda, version, lacksProvider, unused }: GpuState): Promise<boolean> {
+    const missing = cuda.filter(({ found }) => !found);
+    if (missing.length === 0) {
+      void vscode.window.showInformationMessage(vscode.l10n.t('CUDA is ready: the device “auto” uses it.'));
+      return false;
+    }
+    if (lacksProvider) return this.offerProvider(version);
+    if (unused.length > 0) {
+      const use = vscode.l10n.t('Use Libraries of Python');
+      const question = vscode.l10n.t('The libraries of CUDA are in a Python environment: {0}.', unused.join(', '));
+      if ((await vscode.window.showInformationMessage(question, use)) !== use) return false;
+      await this.context.globalState.update(librariesKey, [...new Set([...this.libraries, ...unused])]);
+      useLibraries(this.libraries);
+      return true;
+    }
+    void vscode.window.showInformationMessage(
+      vscode.l10n.t('CUDA cannot be used yet: {0}. The report says what to do.', missing[0].what),
     );
-    return { what: 'NVIDIA driver', found: true, detail: stdout.trim().split('\n').join('; '), remedy };
-  } catch {
-    return { what: 'NVIDIA driver', found: false, detail: 'nvidia-smi does not answer', remedy };
+    return false;
   }
-}
 
-/** Which of the libraries the loader finds: in its cache, or in LD_LIBRARY_PATH. */
-async function libraryPlaces(): Promise<Map<string, string>> {
-  const found = new Map<string, string>();
-  const note = (file: string, place: string) => {
-    for (const [prefix] of libraries) if (file.startsWith(prefix) && !found.has(prefix)) found.set(prefix, place);
-  };
-  for (const folder of (process.env.LD_LIBRARY_PATH ?? '').split(delimiter).filter(Boolean)) {
-    if (existsSync(folder)) for (const file of readdirSync(folder)) note(file, join(folder, file));
+  private async offerProvider(cuda: 12 | 13): Promise<boolean> {
+    const { version } = this.runtime();
+    const fetch = vscode.l10n.t('Download for CUDA {0}', cuda);
+    const choose = vscode.l10n.t('Choose File…');
+    const answer = await vscode.window.showInformationMessage(
+      vscode.l10n.t('The CUDA provider of ONNX Runtime {0} is missing. It has about 250 MiB.', version),
+      fetch,
+      choose,
+    );
+    if (answer === undefined) return false;
+    try {
+      return answer === fetch ? await this.fetchProvider(cuda) : await this.chooseProvider();
+    } catch (error) {
+      this.log.error(error as Error);
+      const again = vscode.l10n.t('Choose File…');
+      const said = describeError(error).replaceAll('\n', ' ');
+      const byHand = vscode.l10n.t('By hand: put {0} into {1}.', providerFiles.join(' and '), this.runtime().folder);
+      const message = [said, packageHint(version), byHand].join(' ');
+      if ((await vscode.window.showErrorMessage(message, again)) !== again) return false;
+      return this.chooseProvider();
+    }
   }
-  try {
-    const { stdout } = await run('/sbin/ldconfig', ['-p'], { timeout: commandMilliseconds, maxBuffer: 2 ** 24 });
-    for (const [, file, place] of stdout.matchAll(/^\s*(\S+) \(.*\) => (\S+)$/gm)) note(file, place);
-  } catch {
-    // Without ldconfig the library path alone decides.
+
+  private async fetchProvider(cuda: 12 | 13): Promise<boolean> {
+    const { version } = this.runtime();
+    const title = vscode.l10n.t('CUDA provider of ONNX Runtime {0}', version);
+    const options = { location: vscode.ProgressLocation.Notification, title, cancellable: true };
+    return vscode.window.withProgress(options, async (progress, token) => {
+      const abort = new AbortController();
+      token.onCancellationRequested(() => abort.abort());
+      const storage = this.context.globalStorageUri.fsPath;
+      const path = join(storage, `download-${process.pid}.partial`);
+      try {
+        await mkdir(storage, { recursive: true });
+        const found = await findPackage(version, cuda, undefined, abort.signal);
+        let shown = 0;
+        const report = (bytes: number) => {
+          const percent = Math.floor((100 * bytes) / found.size);
+          if (percent === shown) return;
+          const message = vscode.l10n.t(
+            '{0} of {1} MiB',
+            Math.floor(bytes / mebibyte),
+            Math.ceil(found.size / mebibyte),
+          );
+          progress.report({ increment: percent - shown, message });
+          shown = percent;
+        };
+        await download(found, path, report, abort.signal);
+        progress.report({ message: vscode.l10n.t('unpacking') });
+        await this.install(path, abort.signal);
+        return true;
+      } catch (error) {
+        if (token.isCancellationRequested) return false;
+        throw error;
+      } finally {
+        await rm(path, { force: true });
+      }
+    });
   }
-  return found;
-}
 
-function describe({ cuda, webgpu }: { cuda: readonly Check[]; webgpu: readonly Check[] }): string {
-  const list = (checks: readonly Check[]) =>
-    checks.map(({ what, found, detail }) => `- ${found ? '✓' : '✗'} ${what}: ${detail}`).join('\n');
-  const todo = (checks: readonly Check[]) =>
-    checks
-      .filter(({ found }) => !found)
-      .map(({ what, remedy }, i) => `${i + 1}. **${what}.** ${remedy ?? ''}`)
-      .join('\n\n');
-  const verdict = (checks: readonly Check[], yes: string) =>
-    checks.every(({ found }) => found) ? yes : `To do:\n\n${todo(checks)}`;
-  return `# GPU for Optimizer Bias
+  private async chooseProvider(): Promise<boolean> {
+    const [file] =
+      (await vscode.window.showOpenDialog({
+        title: vscode.l10n.t('Package with the CUDA Provider'),
+        openLabel: vscode.l10n.t('Install'),
+        filters: { [vscode.l10n.t('Packages')]: ['whl', 'nupkg', 'zip', 'tgz', 'gz'] },
+      })) ?? [];
+    if (!file) return false;
+    await this.install(file.fsPath);
+    return true;
+  }
 
-Everything works on the CPU. A GPU makes runs of larger models faster.
-
-## CUDA
-
-${list(cuda)}
-
-${verdict(cuda, 'CUDA is ready: the device “auto” uses it.')}
-
-## WebGPU
-
-${list(webgpu)}
-
-${verdict(webgpu, 'WebGPU is ready: choose the device “webgpu” in “Inspect…”.')}
-`;
+  private async install(archive: string, signal?: AbortSignal): Promise<void> {
+    const { folder, version } = this.runtime();
+    const stored = await providerStorage(this.context.globalStorageUri.fsPath, version);
+    await unpackProvider(archive, stored, version, signal);
+    await linkProvider(stored, folder);
+    this.log.info(`The CUDA provider was put into ${stored}.`);
+  }
 }

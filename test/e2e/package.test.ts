@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readFileSync, statSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import type { Browser } from 'playwright-core';
+import { strToU8, zipSync } from 'fflate';
+import type { Browser, Locator } from 'playwright-core';
+import { providerFiles } from '../../extension/features/gpu/provider.ts';
+import { elfLibrary } from '../support/elf.ts';
 import { picture } from './pictures.ts';
 import { type Server, startServer } from './rig/server.ts';
 import { launchBrowser, Workbench } from './rig/workbench.ts';
@@ -16,17 +20,24 @@ describe('the packaged extension in an editor that has never seen it', { timeout
   let server: Server;
   let browser: Browser;
   let workbench: Workbench;
+  let driver: string;
 
   before(async () => {
     const command = ['extension/package.mjs', '--target', 'all'];
     execFileSync(process.execPath, command, { stdio: ['ignore', 'ignore', 'inherit'] });
-    server = await startServer({ files: { 'empty.txt': '' }, vsix: vsixFor(`${process.platform}-${process.arch}`) });
+    const vsix = vsixFor(`${process.platform}-${process.arch}`);
+    // What tells that there is a driver, on machines that have none.
+    driver = mkdtempSync(join(tmpdir(), 'optimizer-bias-driver-'));
+    writeFileSync(join(driver, 'libcuda.so.1'), '');
+    const variables = { LD_LIBRARY_PATH: driver };
+    server = await startServer({ files: { 'empty.txt': '' }, vsix, variables });
     browser = await launchBrowser();
     workbench = await Workbench.open(browser, server);
   });
   after(async () => {
     await browser?.close();
     await server?.stop();
+    rmSync(driver, { recursive: true, force: true });
   });
 
   const windows = ['dxcompiler.dll', 'dxil.dll', 'onnxruntime.dll', 'onnxruntime_binding.node'];
@@ -93,6 +104,51 @@ describe('the packaged extension in an editor that has never seen it', { timeout
     await picture(window, 'sample');
     const url = new URL(window.url());
     assert.match(decodeURIComponent(url.search), /sample/);
+  });
+
+  test('Set Up GPU: a wrong file is refused, the right one lies beside the runtime, and the report follows', async () => {
+    const { page } = workbench;
+    const { version } = JSON.parse(readFileSync('node_modules/onnxruntime-node/package.json', 'utf8'));
+    const wheel = (name: string, of: string) => {
+      const path = join(server.workspace, name);
+      const library = elfLibrary(['libcudart.so.12']);
+      const files = Object.fromEntries(providerFiles.map((file) => [`onnxruntime/capi/${file}`, library]));
+      const metadata = { [`onnxruntime_gpu-${of}.dist-info/METADATA`]: strToU8(`Version: ${of}\n`) };
+      writeFileSync(path, zipSync({ ...files, ...metadata }));
+      return path;
+    };
+    const toast = (text: string) => page.locator('.notification-toast', { hasText: text });
+    const choose = async (from: Locator, path: string) => {
+      await from.locator('.monaco-button', { hasText: 'Choose File…' }).click();
+      const dialog = page.locator('.quick-input-widget:visible');
+      await dialog.locator('.monaco-list-row').first().waitFor();
+      await dialog.locator('.quick-input-box input').fill(path);
+      await page.keyboard.press('Enter');
+    };
+    await workbench.command('Optimizer Bias: Set Up GPU');
+    const report = workbench.webview();
+    await report.locator('li', { hasText: `✓ NVIDIA driver: ${driver}` }).waitFor({ timeout: 60_000 });
+    const offer = toast(`The CUDA provider of ONNX Runtime ${version} is missing`);
+    await offer.locator('.monaco-button', { hasText: 'Download for CUDA 12' }).waitFor();
+    await picture(page, 'gpu-offer');
+    await choose(offer, wheel('old.whl', '1.0.0'));
+    const refused = toast('is of ONNX Runtime 1.0.0');
+    await refused.waitFor();
+    await picture(page, 'gpu-refused');
+    await choose(refused, wheel('right.whl', version));
+    await report.locator('li', { hasText: `✓ CUDA provider of ONNX Runtime ${version}` }).waitFor({ timeout: 60_000 });
+    await report.locator('li', { hasText: '✗ CUDA runtime (libcudart.so.12)' }).waitFor();
+    const beside = await workbench.host(
+      (vscode, id, folder) => {
+        const { extensionPath } = vscode.extensions.getExtension(id)!;
+        return process
+          .getBuiltinModule('node:fs')
+          .readdirSync(`${extensionPath}/node_modules/onnxruntime-node/bin/napi-v6/${folder}`);
+      },
+      ID,
+      `${process.platform}/${process.arch}`,
+    );
+    for (const file of providerFiles) assert.ok(beside.includes(file), file);
   });
 });
 

@@ -1,0 +1,17 @@
+import { delimiter } from 'node:path';
+
+let libraries: readonly string[] = [];
+
+/** Folders in which engine processes that are started from now on look for the libraries of CUDA, after the system's own. */
+export function useLibraries(folders: readonly string[]): void {
+  libraries = folders;
+}
+
+/**
+ * The environment of processes that are made from this program's own scripts. The editor's executable is a Node only where it
+ * is asked to be; the loader reads its path when a process starts.
+ */
+export function childEnvironment(extra: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
+  const path = [process.env.LD_LIBRARY_PATH, ...libraries].filter(Boolean).join(delimiter);
+  return { ...process.env, ELECTRON_RUN_AS_NODE: '1', ...(path && { LD_LIBRARY_PATH: path }), ...extra };
+}
