@@ -6,7 +6,7 @@ import { useLibraries } from '../engine/environment.ts';
 import { probeInChild } from '../engine/probe.ts';
 import { describeError } from '../shared/errors.ts';
 import { checkGpu, type GpuState, gpuReport, type Runtime, runtimeOf } from './gpu/checks.ts';
-import { linkProvider, packageHint, providerFiles, providerStorage, unpackProvider } from './gpu/provider.ts';
+import { linkProvider, packageHint, providerStorage, unpackProvider } from './gpu/provider.ts';
 import { download, findPackage } from './gpu/sources.ts';
 import { registerCommand } from './typedCommand.ts';
 
@@ -134,8 +134,7 @@ class SetUpGpu implements vscode.Disposable {
       this.log.error(error as Error);
       const again = vscode.l10n.t('Choose File…');
       const said = describeError(error).replaceAll('\n', ' ');
-      const byHand = vscode.l10n.t('By hand: put {0} into {1}.', providerFiles.join(' and '), this.runtime().folder);
-      const message = [said, packageHint(version), byHand].join(' ');
+      const message = `${said} ${packageHint(version)}`;
       if ((await vscode.window.showErrorMessage(message, again)) !== again) return false;
       return this.chooseProvider();
     }

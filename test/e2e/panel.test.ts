@@ -278,7 +278,9 @@ describe('inspecting a model in the editor', { timeout: 300_000 }, () => {
       await vscode.window.tabGroups.close(tabs.filter(({ input }) => input instanceof vscode.TabInputCustom));
       void vscode.commands.executeCommand('optimizerBias.setUpGpu');
     });
-    const page = workbench.webview();
+    const page = workbench.page
+      .frameLocator('iframe.webview.ready:visible[src*="markdown-language-features"]')
+      .frameLocator('iframe#active-frame');
     await page.getByRole('heading', { name: 'GPU for Optimizer Bias' }).waitFor({ timeout: 60_000 });
     await page.locator('li', { hasText: /^[✓✗] NVIDIA driver: / }).waitFor();
     await page.locator('li', { hasText: /^[✓✗] WebGPU provider: / }).waitFor();

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { describeError } from '../../shared/errors.ts';
-import { linkedLibraries, missingProviders } from './provider.ts';
+import { linkedLibraries, missingProviders, packageHint, providerFiles } from './provider.ts';
 
 const run = promisify(execFile);
 const commandMilliseconds = 10_000;
@@ -146,8 +146,7 @@ async function driverCheck(system: ReadonlyMap<string, string>): Promise<{ check
 /** The provider's own files, which have to lie beside the runtime and be libraries for this machine. */
 async function providerCheck({ folder, version }: Runtime): Promise<Check> {
   const what = `CUDA provider of ONNX Runtime ${version}`;
-  const remedy =
-    'Choose “Download” in the notification of “Set Up GPU”, or “Choose File…” for a package that you have.';
+  const remedy = `Choose “Download” in the notification of “Set Up GPU”, or “Choose File…” for a package that you have. ${packageHint(version)} By hand: put ${providerFiles.join(' and ')} into ${folder}.`;
   const missing = missingProviders(folder);
   if (missing.length > 0) return { what, found: false, detail: `${missing.join(' and ')} not in ${folder}`, remedy };
   try {
