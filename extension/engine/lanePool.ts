@@ -107,6 +107,7 @@ class LaneThread {
   private settle: { resolve(): void; reject(error: Error): void } | undefined;
   /** Why the thread is no more, if so. */
   private failure: Error | undefined;
+  private ending = false;
 
   constructor(script: string, data: ReadonlyMap<string, Tensor>) {
     this.worker = new Worker(script, {
@@ -134,12 +135,13 @@ class LaneThread {
         this.worker.postMessage(request);
       });
     } finally {
-      // A thread at rest does not keep the process.
-      this.worker.unref();
+      // A thread at rest does not keep the process; one that is being ended does until it has.
+      if (!this.ending) this.worker.unref();
     }
   }
 
   async end(): Promise<void> {
+    this.ending = true;
     await this.worker.terminate();
   }
 }
