@@ -5,8 +5,10 @@ import { optimizerNamed } from '../optimizers/registry.ts';
 import { InspectorError } from '../shared/errors.ts';
 import type { Chart, ChartFrame, ExperimentResult, Series } from '../shared/experiments.ts';
 import { agreeing, disagreeing, undecided, type Verdict } from '../shared/experimentVerdict.ts';
+import { adamTerms } from './adamRun.ts';
 import { choice, count, decay, defineExperiment, number, numbers, positive, type Surroundings } from './experiment.ts';
 import { shown } from './format.ts';
+import type { SmoothLoss } from './smallProblems.ts';
 
 const axes = { x: { label: 'θ₁' }, y: { label: 'θ₂' } } as const;
 const frames = {
@@ -31,6 +33,8 @@ export interface Trajectory {
   /** θ₁ + θ₂ at the first step with |3/2 − 2θ₁θ₂| < tolerance; null where it is not reached. */
   readonly sum: number | null;
   readonly steps: number;
+  /** Share of its steps at which the expansion in h holds (ν < 0.3 for both parameters). */
+  readonly valid: number;
   readonly path: { readonly x: readonly number[]; readonly y: readonly number[] };
 }
 
@@ -121,6 +125,16 @@ interface Settings {
   readonly steps: number;
 }
 
+/** E = ½(3/2 − 2θ₁θ₂)². */
+const loss: SmoothLoss = {
+  value: ([x, y]) => (1.5 - 2 * x * y) ** 2 / 2,
+  gradient: ([x, y]) => Float64Array.of(-2 * (1.5 - 2 * x * y) * y, -2 * (1.5 - 2 * x * y) * x),
+  hessianProduct: ([x, y], [v, w]) => {
+    const mixed = 8 * x * y - 3;
+    return Float64Array.of(4 * y * y * v + mixed * w, mixed * v + 4 * x * x * w);
+  },
+};
+
 /** Adam in float64 until it reaches the level set, or until the level set can no longer be reached. */
 async function trajectory(
   { beta1, beta2, lr }: { beta1: number; beta2: number; lr: number },
@@ -144,18 +158,23 @@ async function trajectory(
   const x = [theta[0]];
   const y = [theta[1]];
   const every = Math.max(1, Math.round(0.01 / lr));
+  const settings = { lr, beta1, beta2, eps, epsInside: epsPlacement === 'inside' };
+  let [valid, looks] = [0, 0];
   let n = 0;
   const miss = () => 1.5 - 2 * theta[0] * theta[1];
   const wasReached = () => Math.abs(miss()) < tolerance;
   // Beyond an axis it is on another branch of the level curves, where the sum no longer stands for the norm.
   while (n < steps && !wasReached() && theta.every((value) => value > 0 && Number.isFinite(value))) {
-    const slope = -2 * miss();
-    const gradient = Float64Array.of(slope * theta[1], slope * theta[0]);
+    const gradient = loss.gradient(theta);
     const c = numericCoefficients(adam.updateCoefficients(hyper, n));
     const taken = adam.update(numeric, hyper, c, { theta, gradient, state });
     theta = theta.map((value, j) => value - lr * taken.direction[j]);
     state = taken.state;
     n++;
+    if (n % every === 1 || every === 1) {
+      looks++;
+      if (adamTerms(loss, theta, settings, n).expansion.every((nu) => nu < 0.3)) valid++;
+    }
     if (n % every === 0) {
       x.push(theta[0]);
       y.push(theta[1]);
@@ -166,7 +185,15 @@ async function trajectory(
   const reached = wasReached() && theta[0] > 0 && theta[1] > 0;
   x.push(theta[0]);
   y.push(theta[1]);
-  return { beta1, beta2, lr, sum: reached ? theta[0] + theta[1] : null, steps: n, path: { x, y } };
+  return {
+    beta1,
+    beta2,
+    lr,
+    sum: reached ? theta[0] + theta[1] : null,
+    steps: n,
+    valid: valid / Math.max(1, looks),
+    path: { x, y },
+  };
 }
 
 /** The trajectories over the level curves θ₁θ₂ = constant. */
@@ -229,20 +256,26 @@ interface Trend {
   readonly what: string;
   readonly expected: 1 | -1;
   readonly sums: readonly number[];
+  /** Smallest share of a trajectory on which the expansion holds. */
+  readonly valid: number;
 }
 
 /** Expected: θ₁ + θ₂ falls as β grows, rises as ρ grows; as h grows it rises for ρ > β and falls for β > ρ. */
 export function judge(groups: readonly Pick<Group, 'name' | 'trajectories'>[]): Verdict {
   const sortedSums = (trajectories: readonly Trajectory[], by: 'beta1' | 'beta2' | 'lr') =>
     [...trajectories].sort((a, b) => a[by] - b[by]).flatMap(({ sum }) => (sum === null ? [] : [sum]));
+  const of = (trajectories: readonly Trajectory[], by: 'beta1' | 'beta2' | 'lr') => ({
+    sums: sortedSums(trajectories, by),
+    valid: Math.min(...trajectories.map(({ valid }) => valid)),
+  });
   const [beta, rho, h, reversed] = groups.map(({ trajectories }) => trajectories);
   const sign = (trajectories: readonly Trajectory[]) =>
     trajectories.length === 0 || trajectories[0].beta2 > trajectories[0].beta1 ? 1 : -1;
   const trends: Trend[] = [
-    { what: 'β grows', expected: -1, sums: sortedSums(beta, 'beta1') },
-    { what: 'ρ grows', expected: 1, sums: sortedSums(rho, 'beta2') },
-    { what: 'h grows with ρ > β', expected: sign(h) as 1 | -1, sums: sortedSums(h, 'lr') },
-    { what: 'h grows with β > ρ', expected: sign(reversed) as 1 | -1, sums: sortedSums(reversed, 'lr') },
+    { what: 'β grows', expected: -1, ...of(beta, 'beta1') },
+    { what: 'ρ grows', expected: 1, ...of(rho, 'beta2') },
+    { what: 'h grows with ρ > β', expected: sign(h) as 1 | -1, ...of(h, 'lr') },
+    { what: 'h grows with β > ρ', expected: sign(reversed) as 1 | -1, ...of(reversed, 'lr') },
   ];
   const usable = trends.filter(({ sums }) => sums.length > 1);
   const wrong = usable.filter(({ sums, expected }) =>
@@ -259,8 +292,11 @@ export function judge(groups: readonly Pick<Group, 'name' | 'trajectories'>[]): 
   if (usable.length === 0)
     return undecided(undefined, `too few trajectories reached the level set to see a trend${rest}`);
   if (wrong.length === 0) return agreeing(seen, ': β > ρ penalises the norm and ρ > β rewards it, as the theory says');
-  return disagreeing(
-    seen,
-    `; against the theory it does not ${wrong.map(({ what, expected }) => `${expected > 0 ? 'rise' : 'fall'} throughout as ${what}`).join(' and not ')}`,
-  );
+  const contrary = `${wrong.map(({ what, expected }) => `${expected > 0 ? 'rise' : 'fall'} throughout as ${what}`).join(' and not ')}`;
+  if (wrong.every(({ valid }) => valid < 0.5))
+    return undecided(
+      seen,
+      `it does not ${contrary}, as the theory says, but at these settings the expansion in h does not hold on most of some trajectory`,
+    );
+  return disagreeing(seen, `; against the theory it does not ${contrary}`);
 }

@@ -37,6 +37,8 @@ export const normAndAccuracy = defineExperiment({
     raw: switched('do not standardise the samples (by channel where they are images with channels)'),
     ...subjectParameters,
     limit: count(0, 'use the first N samples only; 0: 10,000, of the bundled digits 300 but for mlp', { min: 0 }),
+    model: file('the model (default: one is built, see --network)'),
+    seed: count(0, 'seed of the network that is built; --seeds count from it', { min: 0 }),
     width: count(0, 'units (mlp), first channels (cnn, resnet), token size (vit); 0: 32, 4, 4 and 16', { min: 0 }),
     dtype: choice('float32', ['float32', 'float64'], 'precision'),
   },

@@ -269,10 +269,13 @@ export function judge(outcomes: readonly Outcome[], structured: boolean, between
       `the l2 and l∞ directions of this data are almost the same (cosine ${between.toFixed(4)}), so it cannot tell them apart`,
     );
   const failed = checked.filter(({ holds }) => !holds);
+  const batchDecides = ['full-batch Adam', 'incremental Adam (cyclic)'].every((name) =>
+    checked.some(({ label }) => label === name),
+  );
   if (failed.length === 0)
     return agreeing(
       capitalised(seen),
-      `, as the theory says (the l2 and l∞ directions have cosine ${between.toFixed(3)}): on one and the same data the batch decides where Adam goes`,
+      `, as the theory says (the l2 and l∞ directions have cosine ${between.toFixed(3)})${batchDecides ? ': on one and the same data the batch decides where Adam goes' : ''}`,
     );
   if (failed.every(({ turning }) => turning))
     return undecided(

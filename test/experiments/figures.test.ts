@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { bilinear, judge as judgeBilinear } from '../../extension/experiments/bilinear.ts';
 import { completeParameters, type Experiment } from '../../extension/experiments/experiment.ts';
 import { judge as judgeOne, oneDimensional } from '../../extension/experiments/oneDimensional.ts';
-import { table1 } from '../../extension/experiments/table1.ts';
+import { type Cell, judge as judgeCells, table1 } from '../../extension/experiments/table1.ts';
 import { surroundings } from './support.ts';
 
 const run = (experiment: Experiment, given: Parameters<typeof completeParameters>[1]) =>
@@ -46,21 +46,27 @@ test('bilinear model: trajectories that do not reach the level set are counted',
 });
 
 test('bilinear model: a trend the other way round is a disagreement', () => {
-  const trajectory = (beta1: number, sum: number) => ({
+  const trajectory = (beta1: number, sum: number, valid: number) => ({
     beta1,
     beta2: 0.95,
     lr: 1e-3,
     sum,
     steps: 1,
+    valid,
     path: { x: [], y: [] },
   });
-  const groups = (sums: number[]) => [
-    { name: 'β', trajectories: sums.map((sum, i) => trajectory(i / 10, sum)) },
+  const groups = (sums: number[], valid = 1) => [
+    { name: 'β', trajectories: sums.map((sum, i) => trajectory(i / 10, sum, valid)) },
     ...['ρ', 'h', 'h'].map((name) => ({ name, trajectories: [] })),
   ];
   assert.equal(judgeBilinear(groups([1.9, 1.89, 1.88])).agreement, 'agrees');
   assert.equal(judgeBilinear(groups([1.88, 1.89, 1.9])).agreement, 'disagrees');
   assert.equal(judgeBilinear(groups([1.88])).agreement, 'undecided');
+  assert.equal(
+    judgeBilinear(groups([1.88, 1.89, 1.9], 0.1)).agreement,
+    'undecided',
+    'where the expansion holds nowhere',
+  );
   assert.match(judgeBilinear(groups([1.88, 1.89])).sentence, /does not fall throughout as β grows/);
 });
 
@@ -81,8 +87,13 @@ for (const given of [
 
 test('one dimension: a step size that is too large decides nothing, a wrong sign disagrees', async () => {
   assert.notEqual((await run(oneDimensional, { lr: 0.05 })).agreement, 'agrees');
-  const cell = { label: 'a', expected: 1, kappa: -3, selfCheck: 0.1 } as const;
+  const cell = { label: 'a', expected: 1, kappa: -3, predictedKappa: 3, valid: 1, selfCheck: 2 } as const;
   assert.equal(judgeOne([cell]).agreement, 'disagrees');
+  assert.equal(judgeOne([{ ...cell, valid: 0.5 }]).agreement, 'undecided');
+  // ε between small and large: the full formula has another sign than Table 1, and Adam has it, too.
+  const between = { ...cell, predictedKappa: -3, selfCheck: 0.1 };
+  assert.equal(judgeOne([between]).agreement, 'agrees');
+  assert.match(judgeOne([between]).sentence, /in "a" ε is neither small nor large enough for the sign of Table 1/);
 });
 
 test('Table 1: the sign in all four cells, on other problems too', async () => {
@@ -91,6 +102,27 @@ test('Table 1: the sign in all four cells, on other problems too', async () => {
     assert.equal(agreement, 'agrees', sentence);
     assert.equal(tables[0].rows.length, 4);
   }
+});
+
+const judgeTable = (cell: Cell) => judgeCells([cell]);
+
+test('Table 1: an ε that is neither small nor large is told from a failure of the theory', async () => {
+  const { agreement, reason } = await run(table1, { problems: 4, largeEps: 1e-8 });
+  assert.equal(agreement, 'undecided');
+  assert.match(reason!, /the full formula itself predicts another sign than Table 1 for ρ > β, large ε/);
+  const cell = {
+    label: 'a',
+    beta1: 0.9,
+    beta2: 0.5,
+    eps: 1,
+    norm: '‖∇E‖₂²',
+    expected: -1,
+    valid: 1,
+    curve: { x: [], y: [] },
+  } as const;
+  assert.equal(judgeTable({ ...cell, gaps: [1, 1], predicted: [-1, -1] }).agreement, 'disagrees');
+  assert.equal(judgeTable({ ...cell, gaps: [1, 1], predicted: [-1, -1], valid: 0.4 }).agreement, 'undecided');
+  assert.equal(judgeTable({ ...cell, gaps: [-1, -1], predicted: [1, 1] }).agreement, 'agrees');
 });
 
 test('Table 1: decay rates in the wrong order are refused', async () => {
