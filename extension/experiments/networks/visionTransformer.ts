@@ -33,7 +33,7 @@ export function visionTransformer(
   if (height % patch !== 0 || columns % patch !== 0 || width % 4 !== 0)
     throw new InspectorError(
       `Images of ${height}×${columns} do not divide into patches of ${patch}, or the width ${width} is no multiple of 4.`,
-      'Choose another --patch or --width.',
+      'Choose another --width, or another network.',
     );
   const b = new NetworkBuilder(seed, type);
   const [across, down] = [columns / patch, height / patch];
