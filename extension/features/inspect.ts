@@ -262,14 +262,17 @@ export async function prepare(
     return undefined;
   }
   const known = targetFor(targets, { source: source?.path, model: chosen.model });
+  // What another file was inspected with may not be meant for this one.
+  const own = known && (known.source === source?.path || chosen.model !== undefined) ? known : undefined;
   const sheet: Sheet = {
     folder,
     source,
     optimizer,
     known: known !== undefined,
+    last: known,
     target: {
-      ...known,
-      model: chosen.model ?? known?.model,
+      ...own,
+      model: chosen.model ?? own?.model,
       source: source?.path,
       ...(purpose && { steps: known?.steps ?? purpose.steps }),
     },

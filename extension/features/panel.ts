@@ -14,7 +14,7 @@ import {
 } from '../shared/panel.ts';
 import type { StepLine } from '../shared/protocol.ts';
 import type { InspectionEvent, Inspections } from './inspect/inspections.ts';
-import { pageHtml, pageOptions } from './inspect/page.ts';
+import { pageHtml, pageIcon, pageOptions } from './inspect/page.ts';
 import { thinned } from './inspect/thinned.ts';
 import { revealFolder, saveFile } from './saving.ts';
 import { registerCommand } from './typedCommand.ts';
@@ -106,6 +106,7 @@ export class Panel implements vscode.Disposable {
     this.panel?.dispose();
     this.panel = panel;
     panel.webview.options = pageOptions(this.extension);
+    panel.iconPath = pageIcon(this.extension);
     panel.onDidDispose(() => {
       if (this.panel === panel) this.panel = undefined;
     });

@@ -1,7 +1,7 @@
 import { number, percent } from '../../extension/shared/format.ts';
 import type { RunHeader, StepLine } from '../../extension/shared/protocol.ts';
 import { capitalised, doubt, sentence, strength } from '../../extension/shared/verdict.ts';
-import { h, set } from '../dom.ts';
+import { type Child, h, set } from '../dom.ts';
 import { netMeasure, selfCheckMeasure, strengthMeasure, validMeasure } from '../measures.ts';
 import type { Actions, Shown } from './view.ts';
 
@@ -94,7 +94,7 @@ export class Overview {
     return h(
       'article',
       { class: `tile${problem ? ' doubtful' : ''}` },
-      h('p', { class: 'big' }, big),
+      h('p', { class: 'big' }, ...emphasised(big)),
       h('p', { class: 'caption' }, `${caption} `, measure && this.about(measure, explanation)),
       ...more.map((text) => h('p', { class: 'caption' }, text)),
       problem && h('p', { class: 'caption reason' }, 'not reliable at this step size'),
@@ -114,4 +114,10 @@ export class Overview {
       '?',
     );
   }
+}
+
+/** The word of a strength is smaller than its number, so that it stays in one piece in narrow panels. */
+function emphasised(big: string): Child[] {
+  const [, word, number] = /^([A-Za-z-]+) ([\d.e−-]+)$/.exec(big) ?? [];
+  return word === undefined ? [big] : [h('span', { class: 'word' }, word), ' ', number];
 }

@@ -2,6 +2,7 @@ import { percent, shorten, thousands } from '../../extension/shared/format.ts';
 import { h, set, svg } from '../dom.ts';
 import { measureNamed, measures } from '../measures.ts';
 import { type Row, rows, type SortKey, series } from '../state.ts';
+import { tensorName } from '../tensorName.ts';
 import { dropdown, filterField } from '../toolkit.ts';
 import type { Actions, Shown, TabView } from './view.ts';
 
@@ -100,7 +101,7 @@ export class ParametersView implements TabView {
       ),
       h('span', { class: 'numeric' }, measure.title),
       h('span', { class: 'numeric', title: measures.find(({ id }) => id === 'valid')?.about }, 'valid'),
-      h('span', { class: 'spark-head' }, 'over the run'),
+      h('span', { class: 'spark-head' }, 'over run'),
     );
     const scroll = this.list.scrollTop;
     set(this.list, ...visible.map((row, i) => this.row(row, i, shown, at)));
@@ -139,7 +140,7 @@ export class ParametersView implements TabView {
         onclick: () => this.actions.select(row.name, false),
         ondblclick: () => this.actions.select(row.name, true),
       },
-      h('span', { class: 'name' }, shorten(row.name, 48)),
+      tensorName(row.name),
       h('span', { class: 'bar-box' }, bar, zero),
       h('span', { class: 'numeric' }, measure.text(row.value)),
       h('span', { class: 'numeric' }, percent(row.valid)),

@@ -4,6 +4,7 @@ import { LineChart } from '../chart.ts';
 import { h, set } from '../dom.ts';
 import { measureNamed } from '../measures.ts';
 import { matches } from '../state.ts';
+import { tensorName } from '../tensorName.ts';
 import { curves } from './curves.ts';
 import type { Actions, Shown, TabView } from './view.ts';
 
@@ -87,7 +88,7 @@ export class RegimesView implements TabView {
         onclick: () => this.actions.select(tensor, false),
         ondblclick: () => this.actions.select(tensor, true),
       },
-      h('span', { class: 'name', role: 'rowheader', title: shorten(label, 200) }, shorten(label, 48)),
+      tensorName(label, { role: 'rowheader', title: shorten(label, 200) }),
       h(
         'span',
         { class: 'share', 'aria-hidden': 'true' },
@@ -98,8 +99,8 @@ export class RegimesView implements TabView {
       h('span', { class: 'numeric', role: 'cell', title: 'regularized' }, percent(belowSwitchShare)),
       h(
         'span',
-        { class: 'dim numeric wide', role: 'cell' },
-        `κ from ${number(kappaMin, true)} to ${number(kappaMax, true)}`,
+        { class: 'dim numeric wide', role: 'cell', title: 'least and largest κ of a coordinate' },
+        `κ ${number(kappaMin, true)} … ${number(kappaMax, true)}`,
       ),
     );
   }

@@ -4,7 +4,7 @@ import * as vscode from 'vscode';
 import { InspectorError } from '../../shared/errors.ts';
 import { type FromExperimentPage, isFromExperimentPage, type ToExperimentPage } from '../../shared/experimentPanel.ts';
 import type { ExperimentHeader } from '../../shared/experiments.ts';
-import { pageHtml, pageOptions } from '../inspect/page.ts';
+import { pageHtml, pageIcon, pageOptions } from '../inspect/page.ts';
 import { revealFolder, saveFile } from '../saving.ts';
 import { typedCommand } from '../typedCommand.ts';
 import { isUnfinished, isWorkedOn, pointRuns, resultIn } from './folders.ts';
@@ -114,6 +114,7 @@ export class ResultPages implements vscode.Disposable {
     let shown = folder;
     if (shown !== undefined) this.panels.set(shown, panel);
     panel.webview.options = pageOptions(this.extension);
+    panel.iconPath = pageIcon(this.extension);
     panel.onDidDispose(() => {
       if (shown !== undefined && this.panels.get(shown) === panel) this.panels.delete(shown);
     });

@@ -10,6 +10,9 @@ export const pageOptions = (extension: vscode.Uri): vscode.WebviewOptions => ({
   localResourceRoots: [pages(extension)],
 });
 
+/** What stands on the tabs of webviews. */
+export const pageIcon = (extension: vscode.Uri): vscode.Uri => vscode.Uri.joinPath(extension, 'media', 'icon.svg');
+
 /**
  * The page of a webview: an empty body with one script. Nothing but our script (by its nonce), our style sheet and the style
  * elements of the toolkit (by the same nonce) is accepted.

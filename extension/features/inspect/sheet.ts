@@ -3,15 +3,17 @@ import * as vscode from 'vscode';
 import type { DeviceChoice } from '../../shared/protocol.ts';
 import { projectFile, type Target } from '../../shared/target.ts';
 import { type ConfiguredOptimizer, describeOptimizer } from './hyper.ts';
-import { defaultSteps, guess } from './targets.ts';
+import { defaultSteps, guess, isNamedLike } from './targets.ts';
 
 /** What is to be inspected, before the user has confirmed it. */
 export interface Sheet {
   readonly folder: string;
   readonly source: { readonly path: string; readonly line: number } | undefined;
   readonly optimizer: ConfiguredOptimizer;
-  /** The target was remembered; otherwise it is guessed. */
+  /** Something is remembered in the project file. */
   readonly known: boolean;
+  /** What was inspected last, where nothing is remembered of this source. */
+  readonly last: Target | undefined;
   readonly target: Partial<Target>;
   /** What the target is for, where it is not an inspection. */
   readonly purpose?: Purpose;
@@ -53,6 +55,8 @@ const devices: readonly (readonly [DeviceChoice, string])[] = [
 ];
 
 type Line = { readonly line: string };
+/** Where the values of lines come from that the user has not confirmed. */
+type Marks = Map<Field, string>;
 type Field = 'run' | 'model' | 'data' | 'loss' | 'steps' | 'device' | 'file';
 
 /**
@@ -64,20 +68,24 @@ export async function confirm({
   source,
   optimizer,
   known,
+  last,
   target: initial,
   purpose,
 }: Sheet): Promise<Target | undefined> {
   const files = await findFiles(folder);
-  const guessed = new Set<Field>();
+  const guessed: Marks = new Map();
   let target: Partial<Target> = { ...initial };
-  if (target.model === undefined) {
+  if (target.model === undefined && last && !files.models.some((model) => isNamedLike(model, source?.path))) {
+    target = { ...last, ...target, model: last.model };
+    for (const field of ['model', 'data'] as const) guessed.set(field, vscode.l10n.t('used last'));
+  } else if (target.model === undefined) {
     const model = guess(files.models, source?.path);
-    if (model !== undefined) guessed.add('model');
+    if (model !== undefined) guessed.set('model', vscode.l10n.t('guessed'));
     target = { ...target, model };
   }
   if (target.data === undefined && target.x === undefined && target.model !== undefined) {
     const data = guess(files.data, target.model);
-    if (data !== undefined) guessed.add('data');
+    if (data !== undefined) guessed.set('data', vscode.l10n.t('guessed'));
     target = { ...target, data };
   }
   for (;;) {
@@ -104,12 +112,12 @@ export async function confirm({
 
 async function choose(
   target: Partial<Target>,
-  guessed: ReadonlySet<Field>,
+  guessed: Marks,
   { source, optimizer, known, purpose }: Pick<Sheet, 'source' | 'optimizer' | 'known' | 'purpose'>,
 ): Promise<Field | Line | undefined> {
   const { model, data, x, y, loss, steps = defaultSteps, device = 'auto' } = target;
   const dataText = data ?? (x ? [x, y].filter(Boolean).join(' + ') : undefined);
-  const mark = (field: Field) => (guessed.has(field) ? vscode.l10n.t('guessed') : '');
+  const mark = (field: Field) => guessed.get(field) ?? '';
   const ready = model !== undefined;
   const from = source ? vscode.l10n.t('{0}, line {1}', source.path, source.line) : vscode.l10n.t('defaults of PyTorch');
   const unknown =

@@ -106,13 +106,18 @@ export function requestOf(
 export function guess(candidates: readonly string[], near: string | undefined): string | undefined {
   if (candidates.length <= 1 || near === undefined) return candidates.length === 1 ? candidates[0] : undefined;
   const folder = (path: string) => path.split('/').slice(0, -1).join('/');
-  const stem = (path: string) => (path.split('/').at(-1) ?? '').replace(/\.[^.]+$/, '').toLowerCase();
   const score = (path: string) => {
     const common = commonFolders(folder(path), folder(near));
-    return (stem(path) === stem(near) ? 100 : 0) + (folder(path) === folder(near) ? 50 : 0) + common;
+    return (isNamedLike(path, near) ? 100 : 0) + (folder(path) === folder(near) ? 50 : 0) + common;
   };
   const sorted = [...candidates].sort((a, b) => score(b) - score(a) || a.localeCompare(b));
   return sorted[0];
+}
+
+/** Whether two files have the same name but for their extensions. */
+export function isNamedLike(path: string, other: string | undefined): boolean {
+  const stem = (name: string) => (name.split('/').at(-1) ?? '').replace(/\.[^.]+$/, '').toLowerCase();
+  return other !== undefined && stem(path) === stem(other);
 }
 
 function commonFolders(a: string, b: string): number {
