@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -22,9 +22,10 @@ describe('experiments and sweeps in the editor', { timeout: 300_000 }, () => {
   before(async () => {
     server = await startServer({
       files: {},
-      copies: Object.fromEntries(
-        ['train.py', 'digits.onnx', 'digits.npz'].map((name) => [name, `media/sample/${name}`]),
-      ),
+      copies: {
+        ...Object.fromEntries(['train.py', 'digits.onnx', 'digits.npz'].map((name) => [name, `media/sample/${name}`])),
+        'test/held-out.npz': 'media/sample/digits.npz',
+      },
     });
     browser = await launchBrowser();
     workbench = await Workbench.open(browser, server);
@@ -184,6 +185,145 @@ describe('experiments and sweeps in the editor', { timeout: 300_000 }, () => {
       () => webview().locator('vscode-panel-view:not([hidden]) .grid tbody tr').count(),
       (count) => count === 4,
     );
+    await closeEditors();
+  });
+
+  /** Chooses a file in the dialog that is open, by its path. */
+  const typePath = async (path: string) => {
+    const dialog = workbench.page.locator('.quick-input-widget:visible');
+    await dialog.locator('.monaco-list-row').first().waitFor();
+    const input = dialog.locator('.quick-input-box input');
+    await input.fill(path);
+    // Enter does nothing while the dialog still reads the folder.
+    await eventually(
+      async () => {
+        const typed = (await input.count()) > 0 ? await input.inputValue() : '';
+        if (typed === path) await workbench.page.keyboard.press('Enter');
+        return typed;
+      },
+      (typed) => typed !== path,
+    );
+  };
+  /** Saves what a button of the page offers under a name of the workspace. */
+  const saved = async (button: string, name: string): Promise<Buffer> => {
+    await webview().locator('vscode-button', { hasText: button }).click();
+    const input = workbench.page.locator('.quick-input-widget:visible .quick-input-box input');
+    // The dialog fills the input once it has read the folder.
+    await eventually(
+      async () => ((await input.count()) > 0 ? await input.inputValue() : ''),
+      (value) => value.startsWith(server.workspace),
+    );
+    const path = join(server.workspace, name);
+    await typePath(path);
+    return eventually(
+      async () => (existsSync(path) ? readFileSync(path) : Buffer.alloc(0)),
+      (bytes) => bytes.length > 0,
+    );
+  };
+
+  test('an experiment on own data with its own test set, chosen in the dialogs; its picture and numbers are saved', async () => {
+    const { page } = workbench;
+    await workbench.command('Run Experiment…');
+    await row('Figures 4–12').click();
+    // The form is longer than the list: what is typed narrows it down.
+    const change = async (name: string) => {
+      await row('Run').waitFor();
+      await quickPick().locator('input').fill(name);
+      await row(name).click();
+    };
+    await change('test data: –');
+    await row('Browse').click();
+    await typePath(join(server.workspace, 'test', 'held-out.npz'));
+    await change('data: –');
+    await row('digits.npz').click();
+    for (const [name, text] of [
+      ['steps:', '5'],
+      ['seeds:', '0'],
+      ['beta2: 0.9', '0.9, 0.99'],
+      ['beta1: 0.5', '0.9'],
+    ]) {
+      await change(name);
+      await quickPick().locator('input').fill(text);
+      await page.keyboard.press('Enter');
+    }
+    await row('6 changed').waitFor();
+    await picture(page, 'experiment-files');
+    await row('6 changed').click();
+    const frame = webview();
+    await frame.locator('.verdict').waitFor({ timeout: 60_000 });
+    const [folder] = folders('norm-and-accuracy');
+    const { parameters, files, result } = read(folder, 'experiment.json');
+    assert.equal(parameters.data, 'digits.npz');
+    assert.equal(parameters.testData, 'test/held-out.npz');
+    assert.deepEqual(Object.keys(files).sort(), ['data', 'testData']);
+    assert.match(result.notes[0], /on 1,797 samples, tested on 1,797 others/);
+    assert.equal(await frame.locator('h1').innerText(), result.sentence);
+    await frame.locator('figure', { hasText: 'Test accuracy (Figure 12)' }).waitFor();
+    const png = await saved('Save Picture…', 'figures.png');
+    assert.deepEqual([...png.subarray(1, 4)].map((code) => String.fromCharCode(code)).join(''), 'PNG');
+    assert.deepEqual(await saved('Export CSV…', 'figures.csv'), readFileSync(join(folder, 'series.csv')));
+    await closeEditors();
+  });
+
+  test('a sweep with a test set, chosen in the dialog', async () => {
+    const { page } = workbench;
+    await workbench.openFile('train.py');
+    await workbench.command('Sweep…');
+    const resume = row('New sweep');
+    await resume.or(row('Test set: –')).first().waitFor();
+    if (await resume.isVisible()) await resume.click();
+    await row('Test set: –').click();
+    await row('test/held-out.npz').click();
+    await row('Test set: test/held-out.npz').waitFor();
+    await row('β₂:').click();
+    await quickPick().locator('input').fill('0.9, 0.99');
+    await page.keyboard.press('Enter');
+    await row('Steps:').click();
+    await quickPick().locator('input').fill('20');
+    await page.keyboard.press('Enter');
+    await picture(page, 'sweep-test-set');
+    await row('20 steps · 2 points').click();
+    const frame = webview();
+    await frame.locator('.verdict').waitFor({ timeout: 60_000 });
+    const folder = folders('sweep-beta2').at(-1)!;
+    assert.deepEqual(read(folder, 'sweep.json').request.test, { data: 'test/held-out.npz' });
+    assert.match(await frame.locator('table.grid thead').innerText(), /test accuracy/);
+    for (const { finalAccuracy } of read(folder, 'sweep.json').points)
+      assert.ok(finalAccuracy > 0 && finalAccuracy < 1);
+    await frame.locator('figure', { hasText: 'Test accuracy by beta2' }).locator('canvas').waitFor();
+    await closeEditors();
+  });
+
+  test('an experiment is stopped on its page, resumed there, and repeats nothing', async () => {
+    const { page } = workbench;
+    await workbench.command('Run Experiment…');
+    await row('2510.26303').click();
+    for (const [name, text] of [
+      ['steps:', '3000000'],
+      ['batch:', '2'],
+    ]) {
+      await row(name).click();
+      await quickPick().locator('input').fill(text);
+      await page.keyboard.press('Enter');
+    }
+    await row('2 changed').click();
+    const frame = webview();
+    // It fills while it runs: the first algorithm has a row before the others have begun.
+    await frame.locator('.meter').waitFor();
+    await frame.locator('table.grid tbody tr').first().waitFor({ timeout: 60_000 });
+    await frame.locator('h1', { hasText: 'So far:' }).waitFor();
+    await picture(page, 'experiment-running');
+    await frame.locator('.meter vscode-button', { hasText: 'Cancel' }).click();
+    await frame.locator('.notice', { hasText: 'stopped before it was finished' }).waitFor();
+    const folder = folders('separable').at(-1)!;
+    const parts = () => readdirSync(join(folder, 'parts')).map((name) => [name, statSync(join(folder, 'parts', name)).mtimeMs]); // biome-ignore format: short
+    const before = parts();
+    assert.ok(before.length >= 1 && before.length < 9);
+    await frame.locator('vscode-button', { hasText: 'Resume' }).click();
+    await frame.locator('.verdict').waitFor({ timeout: 120_000 });
+    const after = new Map(parts() as [string, number][]);
+    for (const [name, time] of before) assert.equal(after.get(name as string), time);
+    assert.equal(folders('separable').length, 1);
     await closeEditors();
   });
 

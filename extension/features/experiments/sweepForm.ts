@@ -4,7 +4,7 @@ import { optimizerNamed } from '../../optimizers/registry.ts';
 import type { SweepRequest } from '../../shared/experiments.ts';
 import type { InspectRequest } from '../../shared/protocol.ts';
 import type { ConfiguredOptimizer } from '../inspect/hyper.ts';
-import { findFiles, type Purpose, pickFile } from '../inspect/sheet.ts';
+import { findFiles, type Purpose, pickData } from '../inspect/sheet.ts';
 import { readAxis, readSeeds, valueText } from './form.ts';
 
 /** Steps of a sweep where none are remembered: enough for the norm to fall and to rise again on small models. */
@@ -20,7 +20,7 @@ export class SweepForm implements Purpose {
   private readonly lists = new Map<string, readonly (number | boolean | string)[]>();
   private seeds: readonly number[] = [0];
   private together = false;
-  private testData: string | undefined;
+  private test: NonNullable<SweepRequest['test']> | undefined;
 
   /** @param only the hyper-parameters that are offered; all where not given */
   constructor(
@@ -66,7 +66,7 @@ export class SweepForm implements Purpose {
         : []),
       {
         id: ':test',
-        label: vscode.l10n.t('Test set: {0}', this.testData ?? '–'),
+        label: vscode.l10n.t('Test set: {0}', this.test ? (this.test.data ?? `${this.test.x} + ${this.test.y}`) : '–'),
         description: vscode.l10n.t('its accuracy is measured on the way'),
       },
     ];
@@ -90,7 +90,7 @@ export class SweepForm implements Purpose {
       axes,
       together: this.together,
       seeds: this.seeds,
-      ...(this.testData !== undefined && { test: { data: this.testData } }),
+      ...(this.test && { test: this.test }),
     };
   }
 
@@ -152,12 +152,12 @@ export class SweepForm implements Purpose {
   }
 
   private async changeTest(): Promise<void> {
-    if (this.testData !== undefined) {
-      this.testData = undefined;
+    if (this.test) {
+      this.test = undefined;
       return;
     }
     const { data } = await findFiles(this.folder);
-    this.testData = await pickFile(vscode.l10n.t('Test set with samples and labels'), data, this.folder);
+    this.test = await pickData(vscode.l10n.t('Test set with samples and labels'), data, this.folder);
   }
 }
 

@@ -192,16 +192,7 @@ async function ask(
       return model === undefined ? undefined : { model };
     }
     case 'data': {
-      const data = await pickFile(vscode.l10n.t('Data with samples and labels'), files.data, folder);
-      if (data === undefined) return undefined;
-      // A file with a single array needs a second one with the labels.
-      if (!/\.npy(\.gz)?$|ubyte(\.gz)?$/.test(data)) return { data, x: undefined, y: undefined };
-      const y = await pickFile(
-        vscode.l10n.t('Labels'),
-        files.data.filter((file) => file !== data),
-        folder,
-      );
-      return y === undefined ? undefined : { data: undefined, x: data, y };
+      return pickData(vscode.l10n.t('Data with samples and labels'), files.data, folder);
     }
     case 'loss': {
       const items = losses.map(([value, label, description]) => ({
@@ -231,6 +222,21 @@ async function ask(
       return chosen && { device: chosen.label as DeviceChoice };
     }
   }
+}
+
+/** Samples with their labels: in one file, or in one for each; undefined where the user leaves. */
+export async function pickData(
+  title: string,
+  files: readonly string[],
+  folder: string,
+): Promise<Pick<Partial<Target>, 'data' | 'x' | 'y'> | undefined> {
+  const data = await pickFile(title, files, folder);
+  if (data === undefined) return undefined;
+  // A file with a single array needs a second one with the labels.
+  if (!/\.npy(\.gz)?$|ubyte(\.gz)?$/.test(data)) return { data, x: undefined, y: undefined };
+  const others = files.filter((file) => file !== data);
+  const y = await pickFile(vscode.l10n.t('Labels'), others, folder);
+  return y === undefined ? undefined : { data: undefined, x: data, y };
 }
 
 export async function pickFile(
