@@ -6,14 +6,14 @@ const fewest = 24;
 const most = 48;
 
 /**
- * `e.l.0.self_attn.in_proj_weight` for `encoder.layers.0.self_attn.in_proj_weight`: from the front, words shrink to their first
- * letters until the name has at most `limit` characters. Numbers and the last part stay, which tell tensors apart.
+ * `e.l.0.s.in_proj.weight` for `encoder.layers.0.self_attn.in_proj.weight`, where the name has more than `limit` characters:
+ * words shrink to their first letters, but for the last two, or the last one. Numbers stay: they tell tensors apart.
  */
 export function abbreviate(name: string, limit: number): string {
   const parts = name.split('.');
-  for (let i = 0; i < parts.length - 1 && parts.join('.').length > limit; i++)
-    if (!/^\d/.test(parts[i])) parts[i] = parts[i].slice(0, 1);
-  return parts.join('.');
+  const keeping = (last: number) =>
+    parts.map((part, i) => (i >= parts.length - last || /^\d/.test(part) ? part : part.slice(0, 1))).join('.');
+  return [name, keeping(2)].find((each) => each.length <= limit) ?? keeping(1);
 }
 
 /** A tensor's name in a row: abbreviated where the panel is narrow. */

@@ -7,6 +7,7 @@ import { optimizers } from '../optimizers/registry.ts';
 import { readSource } from '../runs/source.ts';
 import { readRun } from '../runs/store.ts';
 import { describeError } from '../shared/errors.ts';
+import { projectFile } from '../shared/target.ts';
 import { pickConfiguration } from './commands.ts';
 import { type Configurations, notebookOf, pythonCells, rangeIn, SELECTOR } from './configurations.ts';
 import { Debouncer } from './debouncer.ts';
@@ -258,7 +259,7 @@ export async function prepare(
     if (inWorkspace) targets = readTargets(folder);
   } catch (error) {
     log.warn(describeError(error));
-    void vscode.window.showWarningMessage(describeError(error).replace('\n', ' '));
+    void tellDamaged(folder, describeError(error).replace('\n', ' '));
     return undefined;
   }
   const known = targetFor(targets, { source: source?.path, model: chosen.model });
@@ -292,6 +293,13 @@ export async function prepare(
     request: requestOf(folder, target, optimizer),
     source: source && { path: source.path, index: source.index },
   };
+}
+
+/** The project file is written by hand, too. */
+async function tellDamaged(folder: string, message: string): Promise<void> {
+  const open = vscode.l10n.t('Open File');
+  if ((await vscode.window.showWarningMessage(message, open)) === open)
+    await vscode.window.showTextDocument(vscode.Uri.joinPath(vscode.Uri.file(folder), projectFile));
 }
 
 /** The inspection that a run was made by, with its configuration as it is now. */

@@ -97,7 +97,13 @@ export class Overview {
       h('p', { class: 'big' }, ...emphasised(big)),
       h('p', { class: 'caption' }, `${caption} `, measure && this.about(measure, explanation)),
       ...more.map((text) => h('p', { class: 'caption' }, text)),
-      problem && h('p', { class: 'caption reason' }, 'not reliable at this step size'),
+      problem &&
+        h(
+          'p',
+          { class: 'caption reason' },
+          h('span', { class: 'mark', 'aria-hidden': 'true' }, '⚠ '),
+          'not reliable at this step size',
+        ),
     );
   }
 

@@ -100,7 +100,7 @@ export class RegimesView implements TabView {
       h(
         'span',
         { class: 'dim numeric wide', role: 'cell', title: 'least and largest κ of a coordinate' },
-        `κ ${number(kappaMin, true)} … ${number(kappaMax, true)}`,
+        `κ ${number(kappaMin, true)}…${number(kappaMax, true)}`,
       ),
     );
   }
