@@ -150,7 +150,7 @@ export function chooseChunks(
   if (given !== undefined && allowed === 1)
     return { plain: chunksOf(samples, given), corrected: chunksOf(samples, given) };
   const cost = sampleCost(problem);
-  const lanes = lanesOf(samples, laneCount(problem, cost, allowed), given);
+  const lanes = lanesOf(samples, laneCount(problem, cost, options.memoryBudget, allowed), given);
   const [{ samples: most }] = lanes;
   if (given !== undefined) return { plain: chunksOf(most, given), corrected: chunksOf(most, given), lanes };
   const affordable = Math.max(1, Math.floor(options.memoryBudget / (workingSet * cost.total)));
@@ -161,10 +161,20 @@ export function chooseChunks(
   return { plain, corrected: { ...parts, together: true }, lanes };
 }
 
-/** As many lanes as are allowed where the work on the samples is large, and larger than that on the parameters. */
-function laneCount({ samples, layout, floatType }: Problem, cost: SampleCost, most: number): number {
+/**
+ * As many lanes as are allowed where the work on the samples is large, and larger than that on the parameters. Each holds a
+ * copy of its part of the data, which must fit the budget.
+ */
+function laneCount(
+  { samples, layout, floatType, feeds }: Problem,
+  cost: SampleCost,
+  budget: number,
+  most: number,
+): number {
   const work = samples * cost.total;
-  return work >= laneTarget && work >= 16 * layout.length * bytesPerElement(floatType) ? most : 1;
+  const parameters = layout.length * bytesPerElement(floatType);
+  const data = feeds.reduce((sum, { tensor }) => sum + tensor.data.byteLength, 0);
+  return work >= laneTarget && work >= 16 * parameters && data <= budget ? most : 1;
 }
 
 /** Refuses chunks that the model cannot be evaluated in. */

@@ -164,7 +164,6 @@ const placeOf = (name: string, { type, shape }: Value): Place => ({ name, type, 
 /** A lane's graph as the programs between which the lanes meet. */
 function phasesOf(graph: Graph): Graph[] {
   const late = new Set(graph.inputs.map(({ name }) => name!).filter((name) => !isEarly(name)));
-  if (late.size === 0) return [graph];
   const divided = divideGraph(graph, late);
-  return [divided.early, divided.late];
+  return divided.late.outputs.length === 0 ? [divided.early] : [divided.early, divided.late];
 }

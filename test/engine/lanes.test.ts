@@ -8,6 +8,8 @@ import { adam } from '../../extension/optimizers/adam.ts';
 import { completeHyperparameters } from '../../extension/optimizers/hyperparameters.ts';
 import { nadam } from '../../extension/optimizers/nadam.ts';
 import type { Optimizer } from '../../extension/optimizers/optimizer.ts';
+import { sgd } from '../../extension/optimizers/sgd.ts';
+import { signum } from '../../extension/optimizers/signum.ts';
 import { cnn, mlp, samples } from '../support/models.ts';
 
 const laneScript = resolve('dist/laneWorker.js');
@@ -16,7 +18,7 @@ const laneScript = resolve('dist/laneWorker.js');
 async function steps(problem: Problem, plan: Plan, optimizer: Optimizer = adam): Promise<Advance[]> {
   const runner = new Runner(problem, {
     optimizer,
-    hyper: completeHyperparameters(optimizer, 'pytorch', { eps: 1e-6 }),
+    hyper: completeHyperparameters(optimizer, 'pytorch', {}),
     stage: 'inf',
     device: 'cpu',
     chunks: plan,
@@ -85,9 +87,12 @@ describe('lanes', () => {
     });
   }
 
-  it('serve optimizers whose directions depend on their state', async () => {
-    agree(await steps(problem, laned(problem, 2, 5, true), nadam), await steps(problem, whole(problem), nadam), 1e-12);
-  });
+  for (const optimizer of [nadam, sgd, signum]) {
+    it(`serve ${optimizer.title}`, async () => {
+      const expected = await steps(problem, whole(problem), optimizer);
+      agree(await steps(problem, laned(problem, 2, 5, true), optimizer), expected, 1e-12);
+    });
+  }
 
   it('convolve, in single precision', async () => {
     const images = createProblem(cnn(), samples(10, [3, 32, 32]), {});
