@@ -15,7 +15,7 @@ describe('from a cell of a notebook to the panel, and from there to files', { ti
 
   before(async () => {
     server = await startServer({
-      files: { 'train.ipynb': FILES['train.ipynb'] },
+      files: { 'train.ipynb': FILES['train.ipynb'], 'other.py': FILES['train.py'] },
       copies: { 'digits.onnx': 'media/sample/digits.onnx', 'digits.npz': 'media/sample/digits.npz' },
     });
     browser = await launchBrowser();
@@ -67,6 +67,20 @@ describe('from a cell of a notebook to the panel, and from there to files', { ti
     await notice.waitFor();
     writeFileSync(inWorkspace('train.ipynb'), FILES['train.ipynb']);
     await notice.waitFor({ state: 'detached' });
+  });
+
+  test('another file: what was used last is offered, and marked as such', async () => {
+    const { page } = workbench;
+    await workbench.host((vscode) => vscode.commands.executeCommand('workbench.action.focusFirstEditorGroup'));
+    const editor = await workbench.openFile('other.py');
+    await workbench.click(editor, 'import torch');
+    await editor.locator('.codelens-decoration a', { hasText: 'Inspect…' }).first().click();
+    const rows = page.locator('.quick-input-widget:visible .monaco-list-row');
+    await rows.filter({ hasText: /Model: digits\.onnx\s*used last/ }).waitFor();
+    await page.keyboard.press('Escape');
+    await rows.first().waitFor({ state: 'hidden' });
+    assert.equal(json('.optimizer-bias.json').inspections.length, 1);
+    await workbench.host((vscode) => vscode.commands.executeCommand('workbench.action.closeActiveEditor'));
   });
 
   /** Chooses an entry of the menu "Export", and waits for the dialog that follows. */

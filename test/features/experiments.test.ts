@@ -53,11 +53,13 @@ describe('forms of experiments', () => {
     assert.deepEqual(readParameter(experiment, 'beta2', ''), { value: undefined });
     for (const text of ['1', '0.5,', 'x', '-0.1', '0.5 0.6'])
       assert.deepEqual(readParameter(experiment, 'beta2', text), {
-        problem: 'Give a finite number of at least 0 and below 1.',
+        problem: 'Give finite numbers of at least 0 and below 1; the default is 0.9,0.99.',
       });
     assert.deepEqual(readParameter(experiment, 'steps', '1e3'), { value: 1000 });
     for (const text of ['0', '2.5', 'Infinity'])
-      assert.deepEqual(readParameter(experiment, 'steps', text), { problem: 'Give a whole number of at least 1.' });
+      assert.deepEqual(readParameter(experiment, 'steps', text), {
+        problem: 'Give a whole number of at least 1; the default is 200.',
+      });
   });
 
   test('going back to the default is no change', () => {

@@ -7,6 +7,7 @@ import { analyse } from '../../extension/configs/analyse.ts';
 import { configuredOptimizer, defaultOptimizer, hyperChanges } from '../../extension/features/inspect/hyper.ts';
 import {
   guess,
+  isNamedLike,
   parseTargets,
   readTargets,
   remembered,
@@ -73,6 +74,9 @@ test('guesses: the same name, else the same folder, else the only one', () => {
   assert.equal(guess(['data/a.npz', 'models/other.npz', 'models/m.npz'], 'models/m.onnx'), 'models/m.npz');
   assert.equal(guess(['z/a.npz', 'models/b.npz'], 'models/m.onnx'), 'models/b.npz');
   assert.equal(guess([], 'x'), undefined);
+  assert.equal(isNamedLike('models/Text.onnx', 'src/text.py'), true);
+  assert.equal(isNamedLike('models/text2.onnx', 'src/text.py'), false);
+  assert.equal(isNamedLike('text.onnx', undefined), false);
 });
 
 test('a request has what is needed', () => {
