@@ -56,70 +56,78 @@ export const closeness = defineExperiment({
         weight_decay: values.weightDecay,
       });
     const { corrected } = chooseChunks(problem, { memoryBudget: 2 ** 29 });
-    const program = await ClosenessProgram.load(
-      problem,
-      optimizer,
-      hyperOf(values.lr[0]),
-      corrected,
-      surroundings.threads,
-    );
+    let program: ClosenessProgram | undefined;
     const sizes = [...new Set(values.lr)].sort((a, b) => a - b);
     const runs: Closeness[] = [];
+    const result = () => resultOf(runs, optimizer.title, described, kinks);
+    const follow = async (lr: number): Promise<Closeness> => {
+      program ??= await ClosenessProgram.load(problem, optimizer, hyperOf(lr), corrected, surroundings.threads);
+      const records: ClosenessRecord[] = [];
+      for await (const part of program.run(hyperOf(lr), values.steps)) {
+        records.push(...part);
+        await surroundings.progress((runs.length + records.length / (values.steps + 1)) / sizes.length);
+      }
+      const most = (of: (record: ClosenessRecord) => number) =>
+        records.reduce(
+          (largest, record) => (of(record) > largest || Number.isNaN(of(record)) ? of(record) : largest),
+          0,
+        );
+      return {
+        lr,
+        records,
+        first: most(({ first }) => first),
+        second: most(({ second }) => second),
+        valid: records.reduce((least, { valid }) => Math.min(least, valid), 1),
+      };
+    };
     try {
       for (const lr of sizes) {
-        const records: ClosenessRecord[] = [];
-        for await (const part of program.run(hyperOf(lr), values.steps)) {
-          records.push(...part);
-          await surroundings.progress((runs.length + records.length / (values.steps + 1)) / sizes.length);
-        }
-        const most = (of: (record: ClosenessRecord) => number) =>
-          records.reduce(
-            (largest, record) => (of(record) > largest || Number.isNaN(of(record)) ? of(record) : largest),
-            0,
-          );
-        runs.push({
-          lr,
-          records,
-          first: most(({ first }) => first),
-          second: most(({ second }) => second),
-          valid: records.reduce((least, { valid }) => Math.min(least, valid), 1),
-        });
+        runs.push(await surroundings.part(`h = ${lr}`, () => follow(lr)));
+        surroundings.show(result());
       }
     } finally {
-      await program.release();
+      await program?.release();
     }
-    const verdict = judge(runs, optimizer.title, kinks);
-    return {
-      ...verdict,
-      numbers: Object.fromEntries(
-        runs.flatMap(({ lr, first, second }) => [
-          [`first ${lr}`, finite(first)],
-          [`second ${lr}`, finite(second)],
-        ]),
-      ),
-      tables: [
-        {
-          title: 'Largest difference over the run',
-          columns: ['h', 'first order', 'second order', 'first/second', 'final loss', 'expansion holds for'],
-          rows: runs.map(({ lr, first, second, valid, records }) => [
-            lr,
-            finite(first),
-            finite(second),
-            finite(first / second),
-            finite(records[records.length - 1].loss),
-            `${(100 * valid).toFixed(1)} %`,
-          ]),
-        },
-      ],
-      charts: [{ ...frame, series: runs.flatMap(seriesOf) }],
-      notes: [
-        `${optimizer.title} on ${described}; the paper does not state h, β, ρ and ε of its figure in the text available here: those used are parameters.`,
-        ...(kinks.length > 0 ? [`The model has kinks (${listed(kinks)}); the theory assumes a smooth loss.`] : []),
-        'Full-batch steps; the second-order iteration has the memory term of equation (11), not the ½-terms of the differential equation.',
-      ],
-    };
+    return result();
   },
 });
+
+function resultOf(
+  runs: readonly Closeness[],
+  title: string,
+  described: string,
+  kinks: readonly string[],
+): ExperimentResult {
+  return {
+    ...judge(runs, title, kinks),
+    numbers: Object.fromEntries(
+      runs.flatMap(({ lr, first, second }) => [
+        [`first ${lr}`, finite(first)],
+        [`second ${lr}`, finite(second)],
+      ]),
+    ),
+    tables: [
+      {
+        title: 'Largest difference over the run',
+        columns: ['h', 'first order', 'second order', 'first/second', 'final loss', 'expansion holds for'],
+        rows: runs.map(({ lr, first, second, valid, records }) => [
+          lr,
+          finite(first),
+          finite(second),
+          finite(first / second),
+          finite(records[records.length - 1].loss),
+          `${(100 * valid).toFixed(1)} %`,
+        ]),
+      },
+    ],
+    charts: [{ ...frame, series: runs.flatMap(seriesOf) }],
+    notes: [
+      `${title} on ${described}; the paper does not state h, β, ρ and ε of its figure in the text available here: those used are parameters.`,
+      ...(kinks.length > 0 ? [`The model has kinks (${listed(kinks)}); the theory assumes a smooth loss.`] : []),
+      'Full-batch steps; the second-order iteration has the memory term of equation (11), not the ½-terms of the differential equation.',
+    ],
+  };
+}
 
 function seriesOf({ lr, records }: Closeness, color: number): Series[] {
   const x = records.map(({ step }) => step);

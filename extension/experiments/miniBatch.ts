@@ -71,7 +71,8 @@ export const miniBatch = defineExperiment({
       for (const [i, h] of sizes.entries()) {
         const sequence = sequenceOf(steps[i]);
         const report = (n: number) => surroundings.progress((done + n * n) / work);
-        errors.push({ h, ...(await errorsOf(losses, settings, h, sequence, report)) });
+        const found = await surroundings.part(`h = ${h}`, () => errorsOf(losses, settings, h, sequence, report));
+        errors.push({ h, ...found });
         done += steps[i] ** 2;
       }
       const terms = await termsAt(losses, settings, losses.start, sequenceOf(steps[0]));

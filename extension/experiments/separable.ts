@@ -24,6 +24,7 @@ const frames = {
   two: { id: 'cosine-l2', title: 'Cosine to the l2-max-margin direction', x: time, y: { label: 'cosine' } },
   fixed: { id: 'cosine-fixed-point', title: 'Cosine to the dual fixed point', x: time, y: { label: 'cosine' } },
   margin: { id: 'margin-linf', title: 'l∞ margin, relative to the largest', x: time, y: { label: 'γ∞(w)/γ∞*' } },
+  marginTwo: { id: 'margin-l2', title: 'l2 margin, relative to the largest', x: time, y: { label: 'γ₂(w)/γ₂*' } },
   epochs: {
     id: 'epochs',
     title: 'Error of the epoch-wise approximation of incremental Adam',
@@ -330,6 +331,7 @@ function chartsOf(outcomes: readonly Outcome[], errors: EpochErrors): Experiment
     { ...frames.two, series: over(({ two }) => two) },
     { ...frames.fixed, series: over(({ fixed }) => fixed) },
     { ...frames.margin, series: over(({ marginInf }) => marginInf), yRange: [0, 1.02] },
+    { ...frames.marginTwo, series: over(({ marginTwo }) => marginTwo), yRange: [0, 1.02] },
     {
       ...frames.epochs,
       series: [

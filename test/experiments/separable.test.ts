@@ -137,7 +137,7 @@ test('the experiment agrees on structured and Gaussian sets of other seeds', asy
   ]) {
     const { agreement, sentence, charts, tables } = await run(given);
     assert.equal(agreement, 'agrees', `${JSON.stringify(given)}: ${sentence}`);
-    assert.equal(charts.length, 5);
+    assert.equal(charts.length, 6);
     assert.equal(tables[0].rows.length, 11);
   }
 });
