@@ -1,6 +1,7 @@
 import type { GraphBuilder } from '../onnx/builder.ts';
-import { type Node, nodesReaching, type Value } from '../onnx/graph.ts';
-import { isDifferentiable } from '../onnx/ops.ts';
+import { type Graph, type Node, nodesReaching, type Value } from '../onnx/graph.ts';
+import { isDifferentiable, passesGradient } from '../onnx/ops.ts';
+import { inlined } from '../onnx/rewrite.ts';
 import { broadcastShapes, sameShape } from '../onnx/shapes.ts';
 import { isFloat } from '../onnx/tensor.ts';
 import { Chains } from './chain.ts';
@@ -28,7 +29,7 @@ export function vectorJacobianProduct(
   const nodes = nodesReaching(outputs, (value) => !targets.has(value) && isFloat(value.type));
   const active = new Set<Value>(wrt);
   for (const node of nodes) {
-    if (isDifferentiable(node.opType) && node.inputs.some((input) => input && active.has(input))) {
+    if (passesGradient(node.opType) && node.inputs.some((input) => input && active.has(input))) {
       for (const output of node.outputs) if (isFloat(output.type) && !targets.has(output)) active.add(output);
     }
   }
@@ -97,12 +98,76 @@ function applyRule(
   cotangents: readonly (Value | undefined)[],
 ): readonly (Value | undefined)[] {
   const op = node.opType;
+  if (op === 'Recurrence') return recurrenceGradient(b, node, node.body!, cotangents);
   if (!isDifferentiable(op)) return [];
   return gradientRules[op](
     b,
     { in: node.inputs as Value[], out: node.outputs, attributes: node.attributes },
     ...cotangents,
   );
+}
+
+/** The slices of a sequence from the last to the first. */
+const backwards = (b: GraphBuilder, sequence: Value): Value => {
+  const last = sequence.shape[0] - 1;
+  return b.gather(sequence, b.ints(Array.from({ length: last + 1 }, (_, i) => last - i)), 0);
+};
+
+/**
+ * The gradient of a recurrence is one that runs backwards: each turn computes the forward turn again from its state, and the
+ * vector–Jacobian product of that. Cotangents of constants are sums over all turns; those of sums are constants.
+ */
+function recurrenceGradient(
+  b: GraphBuilder,
+  node: Node,
+  body: Graph,
+  cotangents: readonly (Value | undefined)[],
+): readonly (Value | undefined)[] {
+  const { carried: states, sequences: read, stacked: shown } = node.attributes as Record<string, number>;
+  const inputs = node.inputs as readonly Value[];
+  const floats = (values: readonly Value[]) => values.filter(({ type }) => isFloat(type));
+  const received = (from: number, to: number) =>
+    node.outputs.slice(from, to).flatMap((_, i) => {
+      const cotangent = cotangents[from + i];
+      return cotangent ? [{ output: from + i, cotangent }] : [];
+    });
+  const [stackedFrom, summedFrom] = [states, states + shown];
+  const stacked = received(stackedFrom, summedFrom);
+  const summed = received(summedFrom, node.outputs.length);
+  const stackedStates = node.outputs.slice(summedFrom - states, summedFrom);
+  const constants = inputs.slice(states + read);
+  const result = b.recurrence(
+    {
+      carried: node.outputs.slice(0, states).map((value, i) => cotangents[i] ?? b.zerosLike(value)),
+      sequences: [
+        ...stackedStates,
+        ...inputs.slice(states, states + read),
+        ...stacked.map(({ cotangent }) => cotangent),
+      ].map((sequence) => backwards(b, sequence)),
+      constants: [...constants, ...summed.map(({ cotangent }) => cotangent)],
+    },
+    (inner, given) => {
+      const forward = [...given.sequences.slice(0, states + read), ...given.constants.slice(0, constants.length)];
+      const outputs = inlined(inner, body, forward);
+      const reached = [...outputs.slice(0, states), ...[...stacked, ...summed].map(({ output }) => outputs[output])];
+      const seeds = [
+        ...given.carried,
+        ...given.sequences.slice(states + read),
+        ...given.constants.slice(constants.length),
+      ];
+      const wrt = floats(forward);
+      const gradients = vectorJacobianProduct(inner, reached, seeds, wrt);
+      const of = (values: readonly Value[]) => floats(values).map((value) => gradients[wrt.indexOf(value)]);
+      return {
+        carried: of(forward.slice(0, states)),
+        stacked: of(forward.slice(states, states + read)),
+        summed: of(forward.slice(states + read)),
+      };
+    },
+  );
+  const flowing = [...result.carried, ...result.stacked.map((sequence) => backwards(b, sequence)), ...result.summed];
+  let next = 0;
+  return inputs.map(({ type }) => (isFloat(type) ? flowing[next++] : undefined));
 }
 
 /** Sums a cotangent over the axes along which the input was broadcast. */

@@ -4,7 +4,7 @@ import { nodesReaching, type Value } from '../onnx/graph.ts';
 import { type Blocker, instantiate } from '../onnx/instantiate.ts';
 import type { Model } from '../onnx/model.ts';
 import type { InstanceOptions } from '../onnx/operator.ts';
-import { isDifferentiable } from '../onnx/ops.ts';
+import { passesGradient } from '../onnx/ops.ts';
 import { pruned } from '../onnx/prune.ts';
 import { elementCount, type FloatType, isFloat, type Shape } from '../onnx/tensor.ts';
 import { quoteName } from '../shared/errors.ts';
@@ -151,7 +151,7 @@ export function nativeFloat(model: Model): FloatType {
 
 /** Names of the variables on which a value depends through operators that have a derivative. */
 export function reaching(value: Value, variables: ReadonlyMap<string, Value>): Set<string> {
-  const nodes = nodesReaching([value], ({ type, node }) => isFloat(type) && isDifferentiable(node!.opType));
+  const nodes = nodesReaching([value], ({ type, node }) => isFloat(type) && passesGradient(node!.opType));
   const used = new Set<Value | undefined>([value, ...nodes.flatMap((node) => node.inputs)]);
   return new Set([...variables].filter(([, variable]) => used.has(variable)).map(([name]) => name));
 }

@@ -27,6 +27,21 @@ interface Shared {
  * elimination). A node is placed in the outermost scope that knows its inputs, so what does not change in a loop
  * leaves it.
  */
+/** What a recurrence starts from and reads. */
+export interface RecurrenceInputs {
+  readonly carried: readonly Value[];
+  /** [T, …] outside, the slice of one turn inside. */
+  readonly sequences: readonly Value[];
+  readonly constants: readonly Value[];
+}
+
+/** What a turn of a recurrence computes; outside, what is left at its end. */
+export interface RecurrenceOutputs {
+  readonly carried: readonly Value[];
+  readonly stacked: readonly Value[];
+  readonly summed: readonly Value[];
+}
+
 export class GraphBuilder implements Scope {
   readonly parent: GraphBuilder | undefined;
   readonly depth: number;
@@ -268,6 +283,48 @@ export class GraphBuilder implements Scope {
     const types = [...carried, ...stacked.map((value) => ({ type: value.type, shape: [maximum, ...value.shape] }))];
     const outputs = this.node('Loop', [count, this.scalar('bool', 1), ...carried], {}, types, this.origin, graph);
     return { carried: outputs.slice(0, carried.length), stacked: outputs.slice(carried.length) };
+  }
+
+  /**
+   * A recurrence: every turn gets the carried values of the turn before, one slice of each sequence [T, …] and the constants.
+   * `build` returns the new carried values, values that are stacked to [T, …], and values that are summed over all turns.
+   * The carried values before each turn are stacked, too, from which gradients start.
+   */
+  recurrence(
+    { carried, sequences, constants }: RecurrenceInputs,
+    build: (body: GraphBuilder, inputs: RecurrenceInputs) => RecurrenceOutputs,
+  ): RecurrenceOutputs & { readonly states: readonly Value[] } {
+    const turns = sequences[0].shape[0];
+    const body = new GraphBuilder(this.root());
+    const enter = (kind: string, values: readonly Value[], shapeOf = (shape: Shape) => shape) =>
+      values.map((value, i) => body.input(`${kind}_${i}`, value.type, shapeOf(value.shape)));
+    const inner = {
+      carried: enter('carried', carried),
+      sequences: enter('slice', sequences, (shape) => shape.slice(1)),
+      constants: enter('constant', constants),
+    };
+    const result = build(body, inner);
+    const stacked = [...result.stacked, ...inner.carried];
+    const outputs = [...result.carried, ...stacked, ...result.summed];
+    const graph: Graph = {
+      scope: body,
+      inputs: body.inputs,
+      outputs: outputs.map((value, i) => ({ name: `out_${i}`, value })),
+    };
+    const types = outputs.map(({ type, shape }, i) => {
+      const isStacked = i >= carried.length && i < carried.length + stacked.length;
+      return { type, shape: isStacked ? [turns, ...shape] : shape };
+    });
+    const inputs = [...carried, ...sequences, ...constants];
+    const attributes = { carried: carried.length, sequences: sequences.length, stacked: stacked.length };
+    const values = this.scopeOf(inputs).node('Recurrence', inputs, attributes, types, this.origin, graph);
+    const at = carried.length + result.stacked.length;
+    return {
+      carried: values.slice(0, carried.length),
+      stacked: values.slice(carried.length, at),
+      states: values.slice(at, at + carried.length),
+      summed: values.slice(at + carried.length),
+    };
   }
 
   private root(): GraphBuilder {

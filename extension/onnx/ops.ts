@@ -128,8 +128,11 @@ const discreteElementwiseOps = [
 /** Piecewise constant or not of a floating-point type: nothing flows back through these. */
 export const discreteOps = [...discreteElementwiseOps, 'Mod', 'ArgMax', 'ArgMin', 'Range', 'MaxPoolMask'] as const;
 
-/** Control flow that programs use; never differentiated. */
-export const controlOps = ['Loop'] as const;
+/**
+ * Control flow that programs use. Loop is never differentiated. Recurrence is an operator of this program that is: a body
+ * with known inputs and a known number of turns, which becomes a Loop when a graph is lowered (see `GraphBuilder.recurrence`).
+ */
+export const controlOps = ['Loop', 'Recurrence'] as const;
 
 export type UnaryOp = (typeof unaryOps)[number];
 export type BinaryOp = (typeof binaryOps)[number];
@@ -153,6 +156,8 @@ const elementwise: ReadonlySet<string> = new Set([
 
 /** True for operators that act on each element by itself, with broadcasting, so that its place does not matter. */
 export const isElementwise = (op: string): boolean => elementwise.has(op);
+/** True where gradients flow through a node of this operator. */
+export const passesGradient = (op: string): boolean => differentiable.has(op) || op === 'Recurrence';
 export const isDifferentiable = (op: string): op is DifferentiableOp => differentiable.has(op);
 export const isPrimitive = (op: string): op is PrimitiveOp => primitives.has(op);
 

@@ -62,8 +62,9 @@ function copyNodes(
   for (const node of nodes) {
     const inputs = node.inputs.map((value) => value && translate(b, known, value));
     b.origin = node.origin;
+    const copyBody = node.opType === 'Recurrence' ? loopOf : copyLoop;
     const outputs = node.body
-      ? copyLoop(node, node.body, inputs as Value[], b, known, replacementFor)
+      ? copyBody(node, node.body, inputs as Value[], b, known, replacementFor)
       : copyNode(node, inputs, b, replacementFor);
     node.outputs.forEach((value, i) => {
       if (outputs[i]) known.set(value, outputs[i]);
@@ -79,6 +80,52 @@ function copyNode(
 ): readonly Value[] {
   const replace = replacementFor(node.opType, node);
   return replace ? replace(b, inputs, node) : b.emit(node.opType as PrimitiveOp, inputs, node.attributes);
+}
+
+/** The outputs of a graph that is written into another one, with values for its inputs. */
+export function inlined(b: GraphBuilder, graph: Graph, inputs: readonly Value[]): Value[] {
+  const known = new Map(graph.inputs.map((input, i) => [input, inputs[i]]));
+  copyNodes(nodesOf(graph), b, known, () => undefined);
+  return graph.outputs.map(({ value }) => translate(b, known, value));
+}
+
+/** A recurrence as a Loop, in which sums are carried along. */
+function loopOf(
+  node: Node,
+  body: Graph,
+  inputs: Value[],
+  b: GraphBuilder,
+  known: Map<Value, Value>,
+  replacementFor: (opType: OpType, node: Node) => Replacement | undefined,
+): readonly Value[] {
+  const { carried: states, sequences: read, stacked: shown } = node.attributes as Record<string, number>;
+  const carried = inputs.slice(0, states);
+  const sequences = inputs.slice(states, states + read);
+  const constants = inputs.slice(states + read);
+  const sums = node.outputs.slice(states + shown);
+  const turns = sequences[0].shape[0];
+  const { carried: final, stacked } = b.loop(
+    b.scalar('int64', turns),
+    [...carried, ...sums.map((sum) => b.zerosLike(sum))],
+    (inner, turn, values) => {
+      const slices = sequences.map((sequence) => inner.gather(sequence, turn, 0));
+      const given = [...values.slice(0, states), ...slices, ...constants];
+      body.inputs.forEach((input, i) => {
+        known.set(input, given[i]);
+      });
+      copyNodes(nodesOf(body), inner, known, replacementFor);
+      const results = body.outputs.map(({ value }) => translate(inner, known, value));
+      return {
+        carried: [
+          ...results.slice(0, states),
+          ...sums.map((_, i) => inner.add(values[states + i], results[states + shown + i])),
+        ],
+        stacked: results.slice(states, states + shown),
+      };
+    },
+    turns,
+  );
+  return [...final.slice(0, states), ...stacked, ...final.slice(states)];
 }
 
 function copyLoop(

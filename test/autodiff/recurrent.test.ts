@@ -12,14 +12,23 @@ const outputs = { LSTM: 3, GRU: 2, RNN: 2 };
 type Kind = keyof typeof gates;
 
 const lengths: Input = { constant: tensorOf('int32', [2], [3, 1]) };
+const long = 70;
+const longLengths: Input = { constant: tensorOf('int32', [2], [70, 33]) };
 const full: Input = { constant: tensorOf('int32', [2], [3, 3]) };
 
 /** All inputs of a recurrent operator; `parts` names the optional ones that are given. */
-function network(op: Kind, directions: number, parts: string, layout = 0, given: Input = undefined): Input[] {
+function network(
+  op: Kind,
+  directions: number,
+  parts: string,
+  layout = 0,
+  given: Input = undefined,
+  length = steps,
+): Input[] {
   const rows = gates[op] * hidden;
   const state = { shape: layout ? [samples, directions, hidden] : [directions, samples, hidden] };
   const inputs: Input[] = [
-    { shape: layout ? [samples, steps, features] : [steps, samples, features] },
+    { shape: layout ? [samples, length, features] : [length, samples, features] },
     { shape: [directions, rows, features] },
     { shape: [directions, rows, hidden] },
     parts.includes('b') ? { shape: [directions, 2 * rows] } : undefined,
@@ -59,6 +68,14 @@ const specs: OperatorSpec[] = kinds.flatMap((op): OperatorSpec[] => {
       attributes: { ...attributes, direction: 'bidirectional' },
     },
     { ...common, label: `${op}: full sequence lengths`, inputs: network(op, 1, 'b', 0, full), attributes },
+    // Too long to be unrolled.
+    { ...common, label: `${op}: long`, inputs: network(op, 1, '', 0, undefined, long), attributes },
+    {
+      ...common,
+      label: `${op}: long, with everything`,
+      inputs: network(op, 2, op === 'LSTM' ? 'bhp' : 'bh', 0, longLengths, long),
+      attributes: { ...attributes, direction: 'bidirectional' },
+    },
     // The runtime does not implement this layout.
     {
       ...common,
@@ -107,6 +124,12 @@ specs.push(
     ...gru,
     label: 'GRU: linear_before_reset, bidirectional',
     inputs: network('GRU', 2, 'bh'),
+    attributes: { hidden_size: hidden, linear_before_reset: 1, direction: 'bidirectional' },
+  },
+  {
+    ...gru,
+    label: 'GRU: linear_before_reset, long, bidirectional',
+    inputs: network('GRU', 2, 'bh', 0, undefined, long),
     attributes: { hidden_size: hidden, linear_before_reset: 1, direction: 'bidirectional' },
   },
   {
@@ -190,5 +213,6 @@ describe('recurrent networks: value, gradient and Hessian product', () => {
       return nodesOf({ scope: b, inputs, outputs: [{ name: 'y', value: y! }] }).length;
     };
     assert.equal(count(20) - count(10), 10 * 10);
+    assert.ok(count(1000) < count(5));
   });
 });

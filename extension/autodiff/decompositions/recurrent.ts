@@ -3,11 +3,15 @@ import type { Value } from '../../onnx/graph.ts';
 import type { Operator, OperatorCall } from '../../onnx/operator.ts';
 import { RefusedUse } from '../../onnx/refusal.ts';
 import { showShape } from '../../onnx/shapes.ts';
-import { numbersOf } from '../../onnx/tensor.ts';
+import { numbersOf, tensorOf } from '../../onnx/tensor.ts';
 import { elu, hardSigmoid, leakyRelu, softsign, thresholdedRelu } from './activations.ts';
 
-// LSTM, GRU and RNN are unrolled over time, which is static. The products of the input sequence with the weights are one
-// Gemm for all steps; each step then takes one Gemm of the state, into which the step's share of the input goes as bias.
+// LSTM, GRU and RNN are unrolled over time, which is static; long ones become a recurrence, since the runtime takes long to
+// load many nodes. The products of the input sequence with the weights are one Gemm for all steps; each step then takes one
+// Gemm of the state, into which the step's share of the input goes as bias.
+
+/** Sequences of more steps are not unrolled. */
+const mostUnrolled = 64;
 
 type Activation = (x: Value) => Value;
 
@@ -52,8 +56,8 @@ function activationsOf(b: GraphBuilder, call: OperatorCall, defaults: readonly s
 /** What a cell of one direction computes with. Gates lie side by side in W, R and the biases. */
 interface Cell {
   readonly hidden: number;
-  /** [gates·H, H] */
-  readonly recurrence: Value;
+  /** The recurrent weights, [gates·H, H] together, as the architecture divides them. */
+  readonly recurrence: readonly Value[];
   /** The bias that belongs to the recurrence, [gates·H]. */
   readonly recurrentBias: Value | undefined;
   readonly activations: readonly Activation[];
@@ -72,6 +76,8 @@ interface Architecture {
   readonly initial: readonly number[];
   /** True where the recurrence has a bias apart from that of the input. */
   readonly separateBias: (call: OperatorCall) => boolean;
+  /** Sizes of the pieces into which the recurrent weights are divided, in units of the hidden size. */
+  readonly division: (call: OperatorCall) => readonly number[];
   readonly step: (b: GraphBuilder, call: OperatorCall, cell: Cell) => Step;
 }
 
@@ -92,13 +98,14 @@ const lstm: Architecture = {
   defaults: ['Sigmoid', 'Tanh', 'Tanh'],
   initial: [5, 6],
   separateBias: () => false,
+  division: () => [4],
   // gates i, o, f, c:   C = f·C₋ + i·c,   H = o·h(C)
-  step: (b, call, { hidden, recurrence, activations: [gate, candidate, output], peepholes }) => {
+  step: (b, call, { hidden, recurrence: [weights], activations: [gate, candidate, output], peepholes }) => {
     const coupled = call.int('input_forget', 0) === 1;
     const peep = peepholes && pieces(b, peepholes, hidden, 1, 1, 1);
     const looked = (x: Value, c: Value | undefined, weight: Value) => (c ? b.add(x, b.mul(c, weight)) : x);
     return (x, [h, c]) => {
-      const sum = withRecurrence(b, h, recurrence, x);
+      const sum = withRecurrence(b, h, weights, x);
       let [i, o, f, g]: Value[] = [];
       if (peep) {
         [i, o, f, g] = pieces(b, sum, hidden, 1, 1, 1, 1);
@@ -123,17 +130,18 @@ const gru: Architecture = {
   defaults: ['Sigmoid', 'Tanh'],
   initial: [5],
   separateBias: (call) => call.int('linear_before_reset', 0) === 1,
+  division: (call) => (call.int('linear_before_reset', 0) === 1 ? [3] : [2, 1]),
   // gates z, r, h:   H = h + z·(H₋ − h),   with the reset before or after the recurrent product of the candidate
   step: (b, call, { hidden, recurrence, recurrentBias, activations: [gate, candidate] }) => {
     const resetAfter = call.int('linear_before_reset', 0) === 1;
-    const [gateRows, candidateRows] = b.split(recurrence, [2 * hidden, hidden], 0);
+    const [gateRows, candidateRows] = recurrence;
     return (x, [h]) => {
       const [xGates, xCandidate] = pieces(b, x, hidden, 2, 1);
       let proposal: Value;
       let z: Value;
       let r: Value;
       if (resetAfter) {
-        const product = h ? b.gemm(h, recurrence, { transB: true, c: recurrentBias }) : recurrentBias;
+        const product = h ? b.gemm(h, gateRows, { transB: true, c: recurrentBias }) : recurrentBias;
         const [hGates, hCandidate] = product ? pieces(b, product, hidden, 2, 1) : [];
         [z, r] = pieces(b, gate(hGates ? b.add(xGates, hGates) : xGates), hidden, 1, 1);
         proposal = candidate(hCandidate ? b.add(xCandidate, b.mul(r, hCandidate)) : xCandidate);
@@ -151,9 +159,10 @@ const rnn: Architecture = {
   defaults: ['Tanh'],
   initial: [5],
   separateBias: () => false,
+  division: () => [1],
   step:
-    (b, _call, { recurrence, activations: [activation] }) =>
-    (x, [h]) => [activation(withRecurrence(b, h, recurrence, x))],
+    (b, _call, { recurrence: [weights], activations: [activation] }) =>
+    (x, [h]) => [activation(withRecurrence(b, h, weights, x))],
 };
 
 /** The part of a value that belongs to one direction, without the direction axis. */
@@ -164,7 +173,7 @@ const ofDirection = (b: GraphBuilder, value: Value, axis: number, direction: num
   );
 
 const recurrent =
-  ({ gates, defaults, initial, separateBias, step }: Architecture): Operator =>
+  ({ gates, defaults, initial, separateBias, division, step }: Architecture): Operator =>
   (b, call) => {
     const batchFirst = call.int('layout', 0) === 1;
     const x = batchFirst ? b.transpose(call.input(0), [1, 0, 2]) : call.input(0);
@@ -178,9 +187,7 @@ const recurrent =
       throw new Error(
         `recurrent weights ${showShape(call.input(2).shape)} do not fit a hidden size of ${hidden}; ONNX has no projections (proj_size)`,
       );
-    const activations = activationsOf(b, call, defaults, directions);
     const flat = b.reshape(x, [steps * samples, features]);
-    const active = stillRunning(b, call.inputs[4], steps, samples);
     const stateAxis = batchFirst ? 1 : 0;
 
     const runs = Array.from({ length: directions }, (_, d) => {
@@ -191,34 +198,32 @@ const recurrent =
       const biases = part(3);
       const [inputBias, recurrentBias] = biases ? b.split(biases, [gates * hidden, gates * hidden], 0) : [];
       const bias = inputBias && recurrentBias && !separateBias(call) ? b.add(inputBias, recurrentBias) : inputBias;
-      const inputs = b.split(
-        b.gemm(flat, part(1)!, { transB: true, c: bias }),
-        new Array<number>(steps).fill(samples),
-        0,
-      );
-      const advance = step(b, call, {
+      const weights = part(2)!;
+      const pieces = division(call).map((rows) => rows * hidden);
+      const run: Run = {
+        inputs: b.gemm(flat, part(1)!, { transB: true, c: bias }),
+        initial: initial.map((index) => part(index, stateAxis)),
+        lengths: call.inputs[4],
+        steps,
+        samples,
         hidden,
-        recurrence: part(2)!,
-        recurrentBias,
-        activations: activations.slice(d * defaults.length, (d + 1) * defaults.length),
-        peepholes: part(7),
-      });
-      const backward = direction === 'reverse' || d === 1;
-      let state: State = initial.map((index) => part(index, stateAxis));
-      const zero = b.full(x.type, [samples, hidden], 0);
-      const shown: Value[] = [];
-      for (let i = 0; i < steps; i++) {
-        const t = backward ? steps - 1 - i : i;
-        const next = advance(inputs[t], state);
-        const running = active?.[t];
-        state = running ? next.map((value, k) => b.where(running, value, state[k] ?? zero)) : next;
-        shown[t] = running ? b.where(running, next[0], zero) : next[0];
-      }
-      return { shown, state };
+        backward: direction === 'reverse' || d === 1,
+        weights: {
+          recurrence: b.split(weights, pieces, 0),
+          recurrentBias: separateBias(call) ? recurrentBias : undefined,
+          peepholes: part(7),
+        },
+        step: (scope, cell) => {
+          const all = activationsOf(scope, call, defaults, directions);
+          const activations = all.slice(d * defaults.length, (d + 1) * defaults.length);
+          return step(scope, call, { hidden, activations, ...cell });
+        },
+      };
+      return steps > mostUnrolled ? looped(b, run) : unrolled(b, run);
     });
 
     // [T, D, N, H], or [N, T, D, H]
-    const sequences = runs.map(({ shown }) => b.reshape(b.concat(shown, 0), [steps, 1, samples, hidden]));
+    const sequences = runs.map(({ shown }) => b.reshape(shown, [steps, 1, samples, hidden]));
     const sequence = b.concat(sequences, 1);
     const last = initial.map((_, k) =>
       b.concat(
@@ -229,17 +234,93 @@ const recurrent =
     return [batchFirst ? b.transpose(sequence, [2, 0, 1, 3]) : sequence, ...last];
   };
 
-/** For each step, which samples have not ended yet, [N, 1]; undefined where all run to the end. */
-function stillRunning(
+/** One direction of a layer. */
+interface Run {
+  /** What the input adds to the gates, [T·N, gates·H]. */
+  readonly inputs: Value;
+  readonly initial: State;
+  readonly lengths: Value | undefined;
+  readonly steps: number;
+  readonly samples: number;
+  readonly hidden: number;
+  readonly backward: boolean;
+  readonly weights: Pick<Cell, 'recurrence' | 'recurrentBias' | 'peepholes'>;
+  step(scope: GraphBuilder, weights: Run['weights']): Step;
+}
+
+/** The outputs of all steps, [T·N, H] or [T, N, H], and the last state. */
+interface RunResult {
+  readonly shown: Value;
+  readonly state: readonly Value[];
+}
+
+function unrolled(b: GraphBuilder, run: Run): RunResult {
+  const { steps, samples } = run;
+  const advance = run.step(b, run.weights);
+  const inputs = b.split(run.inputs, new Array<number>(steps).fill(samples), 0);
+  const active = stillRunning(b, run);
+  const rows =
+    active && b.split(active, new Array<number>(steps).fill(1), 0).map((row) => b.reshape(row, [samples, 1]));
+  const zero = b.full(run.inputs.type, [samples, run.hidden], 0);
+  let state = run.initial;
+  const shown: Value[] = [];
+  for (let i = 0; i < steps; i++) {
+    const t = run.backward ? steps - 1 - i : i;
+    [shown[t], state] = gated(b, advance(inputs[t], state), state, rows?.[t], zero);
+  }
+  return { shown: b.concat(shown, 0), state: state as readonly Value[] };
+}
+
+function looped(b: GraphBuilder, run: Run): RunResult {
+  const { steps, samples, hidden, weights } = run;
+  const zero = b.full(run.inputs.type, [samples, hidden], 0);
+  const active = stillRunning(b, run);
+  const order = b.ints(Array.from({ length: steps }, (_, t) => (run.backward ? steps - 1 - t : t)));
+  const inTurn = (sequence: Value) => (run.backward ? b.gather(sequence, order, 0) : sequence);
+  const sequence = b.reshape(run.inputs, [steps, samples, run.inputs.shape[1]]);
+  const given = [...weights.recurrence, weights.recurrentBias, weights.peepholes];
+  const { carried, stacked } = b.recurrence(
+    {
+      carried: run.initial.map((state) => state ?? zero),
+      sequences: [inTurn(sequence), ...(active ? [inTurn(active)] : [])],
+      constants: given.filter((value) => value !== undefined),
+    },
+    (inner, { carried: state, sequences: [x, running], constants }) => {
+      const recurrence = constants.slice(0, weights.recurrence.length);
+      const others = constants.slice(weights.recurrence.length);
+      const recurrentBias = weights.recurrentBias && others[0];
+      const peepholes = weights.peepholes && others.at(-1);
+      const advance = run.step(inner, { recurrence, recurrentBias, peepholes });
+      const rows = running && inner.reshape(running, [samples, 1]);
+      const [shown, next] = gated(inner, advance(x, state), state, rows, inner.zerosLike(state[0]!));
+      return { carried: next as Value[], stacked: [shown], summed: [] };
+    },
+  );
+  return { shown: inTurn(stacked[0]), state: carried };
+}
+
+/** What a step shows and the state after it, where samples that have ended show zeros and keep their state. */
+function gated(
   b: GraphBuilder,
-  lengths: Value | undefined,
-  steps: number,
-  samples: number,
-): readonly Value[] | undefined {
+  next: readonly Value[],
+  state: State,
+  running: Value | undefined,
+  zero: Value,
+): [shown: Value, state: State] {
+  if (!running) return [next[0], next];
+  return [b.where(running, next[0], zero), next.map((value, k) => b.where(running, value, state[k] ?? zero))];
+}
+
+/** For each step, which samples have not ended yet, [T, N]; undefined where all run to the end. */
+function stillRunning(b: GraphBuilder, { lengths, steps, samples }: Run): Value | undefined {
   if (!lengths || (lengths.constant && numbersOf(lengths.constant).every((length) => length === steps)))
     return undefined;
-  const column = b.reshape(b.cast(lengths, 'int64'), [samples, 1]);
-  return Array.from({ length: steps }, (_, t) => b.greater(column, b.scalar('int64', t)));
+  const times = tensorOf(
+    'int64',
+    [steps, 1],
+    Array.from({ length: steps }, (_, t) => t),
+  );
+  return b.greater(b.reshape(b.cast(lengths, 'int64'), [1, samples]), b.constant(times));
 }
 
 export const recurrentNetworks: Record<string, Operator> = {
