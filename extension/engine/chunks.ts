@@ -63,26 +63,32 @@ export function lanesOf(samples: number, lanes: number, unit = 1): Lane[] {
 /** The chunks of a lane in a plan whose lanes may differ by a few samples. */
 export const chunksIn = ({ samples }: Lane, { size, together }: Chunks): Chunks => chunksOf(samples, size, together);
 
-/** What one sample costs in the graph of loss and gradient, in bytes. */
+/** What the graph of loss and gradient costs, in bytes for one sample. */
 export interface SampleCost {
   /** All intermediate values of loss and gradient. */
   readonly total: number;
   /** The largest single value. */
   readonly largest: number;
+  /** Nodes of the graph, however many samples there are. */
+  readonly nodes: number;
 }
 
 /** Measures the graph of a problem for batches of two sizes and takes the difference, which leaves out what does not grow. */
 export function sampleCost(problem: Problem): SampleCost {
   const unit = problem.fixedBatch ?? 1;
   if (problem.samples < 2 * unit || problem.fixedBatch !== undefined) {
-    const { total, largest } = graphBytes(problem, unit);
-    return { total: total / unit, largest: largest / unit };
+    const { total, largest, nodes } = graphBytes(problem, unit);
+    return { total: total / unit, largest: largest / unit, nodes };
   }
   const [one, two] = [graphBytes(problem, unit), graphBytes(problem, 2 * unit)];
-  return { total: Math.max(1, two.total - one.total) / unit, largest: Math.max(1, two.largest / (2 * unit)) };
+  return {
+    total: Math.max(1, two.total - one.total) / unit,
+    largest: Math.max(1, two.largest / (2 * unit)),
+    nodes: one.nodes,
+  };
 }
 
-function graphBytes(problem: Problem, batch: number): { total: number; largest: number } {
+function graphBytes(problem: Problem, batch: number): SampleCost {
   const b = new GraphBuilder();
   const parameters = new Map(
     problem.layout.segments.map(({ name, shape }) => [name, b.input(name, problem.floatType, shape)]),
@@ -98,7 +104,8 @@ function graphBytes(problem: Problem, batch: number): { total: number; largest: 
   let total = 0;
   let largest = 0;
   const weights = new Set(problem.layout.segments.map(({ size }) => size));
-  for (const node of nodesReaching([loss, ...results], () => true)) {
+  const nodes = nodesReaching([loss, ...results], () => true);
+  for (const node of nodes) {
     // Views share memory with what they show.
     if (node.opType === 'Reshape') continue;
     for (const value of node.outputs) {
@@ -107,7 +114,7 @@ function graphBytes(problem: Problem, batch: number): { total: number; largest: 
       if (!weights.has(elementCount(value.shape))) largest = Math.max(largest, bytes);
     }
   }
-  return { total, largest };
+  return { total, largest, nodes: nodes.length };
 }
 
 /** Memory of a step with correction against all values of loss and gradient of its samples: measured 0.6 (MLP) to 1.8 (CNN). */
@@ -115,6 +122,11 @@ const workingSet = 1.8;
 
 /** Most parts that are evaluated side by side: each adds a copy of the network's nodes to the program. */
 const mostParts = 12;
+
+/** With more nodes, the runtime takes many seconds to load a program: the time grows with their square. */
+const mostNodes = 16_000;
+/** Nodes of a step with correction against those of loss and gradient, in recurrent networks. */
+const correctedNodes = 3;
 
 /** Bytes of one activation that stay in the cache while the next operator reads them; `own`, where each core has its chunk. */
 const cacheTarget = { shared: 3.3e6, own: 1.7e6 };
@@ -157,7 +169,8 @@ export function chooseChunks(
   const cached = Math.max(1, Math.round(cacheTarget[lanes.length > 1 ? 'own' : 'shared'] / cost.largest));
   const plain = evenChunks(most, Math.min(Math.ceil(affordable / lanes.length), cached));
   if (affordable < samples) return { plain, corrected: plain, lanes };
-  const parts = evenChunks(most, Math.max(plain.size, Math.ceil(most / mostParts)));
+  const fewParts = Math.max(1, Math.min(mostParts, Math.floor(mostNodes / (correctedNodes * cost.nodes))));
+  const parts = evenChunks(most, Math.max(plain.size, Math.ceil(most / fewParts)));
   return { plain, corrected: { ...parts, together: true }, lanes };
 }
 

@@ -63,6 +63,20 @@ describe('micro-batches', () => {
     const poor = chooseChunks(problem, { memoryBudget: 20_000 });
     assert.ok(poor.corrected.size < 23 && !poor.corrected.together);
   });
+
+  it('side by side are fewer in a deep network, of which each is a copy', () => {
+    const parts = (depth: number) => {
+      const m = new ModelBuilder();
+      let x = m.linear('x', 'first', 6, 20_000);
+      for (let i = 0; i < depth; i++) x = m.node('Tanh', [x]);
+      const wide = createProblem(m.model([6], m.linear(x, 'last', 20_000, 10)), samples(400, [6]));
+      const { corrected } = chooseChunks(wide, { memoryBudget: 2 ** 50 });
+      assert.equal(corrected.together, true);
+      return corrected.count;
+    };
+    assert.ok(parts(2) >= 8);
+    assert.ok(parts(600) <= 4);
+  });
 });
 
 /** A network whose batch is baked into a Reshape, as tracing exporters write it. */
