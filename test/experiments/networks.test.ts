@@ -52,6 +52,34 @@ test('the networks of the paper have as many parameters as it says', () => {
   );
 });
 
+test('the networks compute what PyTorch computes from the same weights', async () => {
+  const random = new Random(1);
+  const shape = [3, 8, 8] as const;
+  const count = 6;
+  const x = Array.from({ length: count * elementCount(shape) }, () => random.normal());
+  const data = {
+    arrays: new Map<string, Tensor>([
+      ['x', tensorOf('float64', [count, ...shape], x)],
+      ['y', tensorOf('int64', [count], [0n, 1n, 2n, 3n, 0n, 1n])],
+    ]),
+    files: [],
+    format: 'none',
+  } as unknown as Dataset;
+  const transformer = { patch: 2, width: 8, depth: 2, heads: 2, headWidth: 5, hidden: 12 };
+  // Mean cross-entropies recorded with PyTorch 2.15 in float64; BatchNormalization in training mode.
+  for (const [model, expected] of [
+    [visionTransformer(shape, transformer, 4, 7, 'float64'), 1.3721609461213617],
+    [residualNetwork(shape, { blocks: [1, 2], width: 4 }, 4, 7, 'float64'), 1.41984303861389],
+    [residualNetwork(shape, { blocks: [1, 1], width: 4, bottleneck: true }, 4, 7, 'float64'), 1.3714372382998448],
+  ] as const) {
+    const problem = createProblem(model, data, { batchStatistics: true });
+    const evaluator = await Evaluator.load(problem, 'cpu', 1);
+    const { loss } = await evaluator.evaluate(problem.theta);
+    assert.ok(Math.abs(loss - expected) < 1e-12, `${loss} instead of ${expected}`);
+    await evaluator.release();
+  }
+});
+
 for (const network of networkNames) {
   test(`${network}: the same seed gives the same weights, another one others, and all of them train`, () => {
     const data = images(6, [3, 8, 8]);
