@@ -26,3 +26,26 @@ export function tensorName(name: string, attributes: Readonly<Record<string, unk
       : [h('bdi', { class: 'whole' }, whole), h('bdi', { class: 'brief' }, brief)];
   return h('span', { class: 'name', ...attributes }, ...words);
 }
+
+/** Makes the column of names in the rows of `element` as wide as the longest of them needs. */
+export function fitNames(element: HTMLElement, names: readonly string[]): void {
+  const longest = (text: (name: string) => string) => Math.max(8, ...names.map((name) => text(name).length));
+  element.style.setProperty(
+    '--brief',
+    String(
+      Math.min(
+        fewest,
+        longest((name) => abbreviate(name, fewest)),
+      ),
+    ),
+  );
+  element.style.setProperty(
+    '--whole',
+    String(
+      Math.min(
+        most,
+        longest((name) => name),
+      ),
+    ),
+  );
+}

@@ -2,7 +2,7 @@ import { percent, shorten, thousands } from '../../extension/shared/format.ts';
 import { h, set, svg } from '../dom.ts';
 import { measureNamed, measures } from '../measures.ts';
 import { type Row, rows, type SortKey, series } from '../state.ts';
-import { tensorName } from '../tensorName.ts';
+import { fitNames, tensorName } from '../tensorName.ts';
 import { dropdown, filterField } from '../toolkit.ts';
 import type { Actions, Shown, TabView } from './view.ts';
 
@@ -83,6 +83,7 @@ export class ParametersView implements TabView {
     const all = rows(run, line, view);
     const visible = all.slice(0, mostRows);
     this.names = visible.map(({ name }) => name);
+    fitNames(this.element, this.names);
     const measure = measureNamed(view.measure);
     const values = visible.map(({ value }) => value ?? 0);
     const low = Math.min(0, ...values);

@@ -4,7 +4,7 @@ import { LineChart } from '../chart.ts';
 import { h, set } from '../dom.ts';
 import { measureNamed } from '../measures.ts';
 import { matches } from '../state.ts';
-import { tensorName } from '../tensorName.ts';
+import { fitNames, tensorName } from '../tensorName.ts';
 import { curves } from './curves.ts';
 import type { Actions, Shown, TabView } from './view.ts';
 
@@ -62,6 +62,7 @@ export class RegimesView implements TabView {
         ? `With ${header.optimizer.title} at these settings every coordinate is in the same regime.`
         : `In the limit of many steps the sign turns at |g|* = ${number(header.switchGradient)}: coordinates with a smaller gradient are regularized, all others anti-regularized. At step ${line.step}:`;
     const found = header.tensors.filter(({ name }) => matches(name, view.filter)).slice(0, mostRows);
+    fitNames(this.element, ['all parameters', ...found.map(({ name }) => name)]);
     set(
       this.bars,
       this.row('all parameters', line, null),
