@@ -4,9 +4,13 @@ import { elementCount, numbersOf } from '../onnx/tensor.ts';
 // Exporters other than PyTorch's newer one do not say which initializers are buffers: tables, masks and statistics that do
 // not train. Some are known by their names or numbers.
 
+const statistics = /^(running|moving)_(mean|var|variance)$/;
+/** True for names of the running statistics of a normalisation. */
+export const namesStatistics = (name: string): boolean => statistics.test(lastName(name));
+
 /** Names, behind the last dot or slash, that only buffers have. */
 const bufferNames: readonly (readonly [RegExp, string])[] = [
-  [/^(running|moving)_(mean|var|variance)$/, 'running statistics, by its name'],
+  [statistics, 'running statistics, by its name'],
   [/^(inv_freq|original_inv_freq|num_batches_tracked|causal_mask|attn_mask|anchor_grid)$/, 'buffer, by its name'],
 ];
 

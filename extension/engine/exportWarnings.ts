@@ -1,13 +1,14 @@
 import type { Model, ModelNode } from '../onnx/model.ts';
 import { elementCount } from '../onnx/tensor.ts';
 import { quoteName } from '../shared/errors.ts';
-import { suspectedBuffer } from './buffers.ts';
+import { namesStatistics, suspectedBuffer } from './buffers.ts';
 import { equalGroups, isUniform } from './equalTensors.ts';
-import { ExportView, generated, plural, wholeExport } from './exportView.ts';
+import { ExportView, generated, plural } from './exportView.ts';
 import type { LossName } from './loss.ts';
 import { nameList } from './parameters.ts';
 import { isFromTensorFlow } from './roles.ts';
 import type { Warning } from './warning.ts';
+import { wholeExport } from './wholeExport.ts';
 
 export type ExportWarningCode =
   | 'folded-normalisation'
@@ -109,7 +110,7 @@ function runningStatistics(view: ExportView): ExportWarning | undefined {
   const nodes = view.nodes.filter(
     ({ opType, attributes }) => opType === 'BatchNormalization' && attributes.get('training_mode')?.value !== 1,
   );
-  if (nodes.length === 0) return undefined;
+  if (nodes.length === 0) return writtenOutStatistics(view);
   return {
     code: 'running-statistics',
     title: 'BatchNormalization uses its running statistics',
@@ -119,6 +120,20 @@ function runningStatistics(view: ExportView): ExportWarning | undefined {
     ),
     remedy:
       'Use --batch-statistics to normalise with the statistics of the batch, or leave it where the model is trained with frozen statistics.',
+  };
+}
+
+/** Exporters of other frameworks write BatchNormalization out as sums and products. */
+function writtenOutStatistics(view: ExportView): ExportWarning | undefined {
+  const parameters = [...view.uses.keys()].filter((name) => namesStatistics(name));
+  if (parameters.length === 0) return undefined;
+  return {
+    code: 'running-statistics',
+    title: 'BatchNormalization uses its running statistics',
+    detail: `It is written out with the stored mean and variance (${nameList(parameters, 4)}), as in evaluation; training normalises with those of the batch, through which gradients flow too. Loss, gradients and correction differ from those of training.`,
+    parameters: [],
+    remedy:
+      'Where the model is trained with frozen statistics, this is right. For those of the batch, export it from PyTorch modules, which keep the operator, and use --batch-statistics.',
   };
 }
 

@@ -2,6 +2,7 @@ import type { Initializer, Model } from '../onnx/model.ts';
 import { elementCount, isFloat } from '../onnx/tensor.ts';
 import { InspectorError, quoteName } from '../shared/errors.ts';
 import { rolesOf } from './roles.ts';
+import { wholeExport } from './wholeExport.ts';
 
 /** Why a float initializer is or is not trained. */
 export interface ParameterChoice {
@@ -79,7 +80,9 @@ export function refuseUntrainable(choices: readonly ParameterChoice[], model: Mo
     list.length > 0
       ? `The model has no trainable initializer. It has:\n${list.slice(0, 40).join('\n')}`
       : 'The model has no initializers, so nothing in it can be trained.',
-    'Export the model with its weights as initializers, or name some with --trainable.',
+    choices.some(({ name, reason }) => /^lifted_tensor_/.test(name) && reason.startsWith('constant'))
+      ? `The exporter took the weights for constants, as that of PyTorch does with models of Keras. Use the other one: ${wholeExport.legacy}; or name weights with --trainable.`
+      : 'Export the model with its weights as initializers, or name some with --trainable.',
   );
 }
 

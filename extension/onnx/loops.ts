@@ -10,7 +10,7 @@ import { numbersOf } from './tensor.ts';
 export type RunBody = (body: ModelGraph, bound: ReadonlyMap<string, Item | undefined>) => readonly (Item | undefined)[];
 
 /** Nodes that all loops of a model may be written out to. */
-const mostNodes = 200_000;
+const mostNodes = 50_000;
 
 /**
  * Writes out loops whose number of steps is known: Loop with a constant trip count and a condition that is constant at

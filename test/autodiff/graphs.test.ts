@@ -169,7 +169,7 @@ describe('loops of known length are written out', () => {
     const { blockers } = run(
       graphOf([node('Loop', ['', '', 'one'], ['y'], { body: forever })], ['y'], { one: scalar(1) }),
     );
-    assert.deepEqual(blockers, ['y: written out, its steps have more than 200000 nodes, which is not supported']);
+    assert.deepEqual(blockers, ['y: written out, its steps have more than 50000 nodes, which is not supported']);
   });
 
   it('what a body cannot do is said once', () => {

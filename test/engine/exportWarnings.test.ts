@@ -120,6 +120,16 @@ describe('BatchNormalization with running statistics', () => {
     ]);
   });
 
+  it('also where it is written out, as the names of its statistics show', () => {
+    const nodes = [node('Sub(x, bn/moving_mean) -> a'), node('Mul(a, bn/gamma) -> y')];
+    const [found, ...others] = warn(nodes, [fresh('bn/moving_mean', [4]), fresh('bn/gamma', [4])], {
+      producer: 'other',
+    });
+    assert.deepEqual(others, []);
+    assert.equal(found.code, 'running-statistics');
+    assert.match(found.detail, /^It is written out with the stored mean and variance \("bn\/moving_mean"\)/);
+  });
+
   it('not in training mode', () => {
     assert.deepEqual(warn([norm([{ name: 'training_mode', type: 2, i: 1n }])], stats), []);
   });

@@ -186,6 +186,16 @@ describe('models without trainable parameters', () => {
     );
   });
 
+  it('weights that the exporter took for constants', () => {
+    const constants = [
+      { name: 'lifted_tensor_0', shape: [2, 2], trained: false, reason: 'constant in the PyTorch program' },
+    ];
+    assert.match(
+      messageOf(() => refuseUntrainable(constants, model({}))),
+      /The exporter took the weights for constants, .*TrainingMode\.TRAINING/,
+    );
+  });
+
   it('no initializers at all', () => {
     const empty = model({ node: [node('Relu(x) -> y')], initializer: [] });
     assert.equal(
