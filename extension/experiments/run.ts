@@ -59,7 +59,8 @@ export async function runExperiment(
   observer.started(folder);
   const close = (rest: Partial<ExperimentHeader>) => write({ finished: new Date().toISOString(), ...rest });
   const parts = new Parts(folder);
-  const started = performance.now();
+  // What an earlier run has finished took no time now.
+  let first: { readonly share: number; readonly time: number } | undefined;
   let updated = 0;
   try {
     const result = await experiment.run(values, {
@@ -75,12 +76,13 @@ export async function runExperiment(
         observer.updated?.(folder);
       },
       async progress(share) {
-        const seconds = (performance.now() - started) / 1000;
+        first ??= { share, time: performance.now() };
+        const seconds = (performance.now() - first.time) / 1000;
         observer.progress({
           phase: 'running',
           step: Math.round(100 * share),
           steps: 100,
-          secondsLeft: share > 0 ? (seconds / share) * (1 - share) : undefined,
+          secondsLeft: share > first.share ? (seconds / (share - first.share)) * (1 - share) : undefined,
         });
         await new Promise((done) => setImmediate(done));
         if (observer.cancelled) throw new Cancelled();
