@@ -6,4 +6,5 @@ const root = process.cwd();
 /** The bundled command-line program. */
 export const cli = join(root, 'dist', 'cli.js');
 export const fixtures = join(root, 'test', 'fixtures');
+export const exports = join(root, 'test', 'exports');
 export const sample = join(root, 'media', 'sample');
