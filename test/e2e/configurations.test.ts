@@ -8,7 +8,7 @@ import { eventually, launchBrowser, textOf, Workbench } from './rig/workbench.ts
 
 const ID = 'optimizer-bias.optimizer-bias-inspector';
 
-describe('optimizer configurations in the editor', { timeout: 300_000 }, () => {
+describe('optimizer configurations in the editor', { timeout: 900_000 }, () => {
   let server: Server;
   let browser: Browser;
   let workbench: Workbench;
@@ -29,7 +29,7 @@ describe('optimizer configurations in the editor', { timeout: 300_000 }, () => {
 
   /** A test with a time limit of its own, and a picture where it fails. */
   const scenario = (name: string, run: (t: TestContext) => Promise<void>) =>
-    test(name, { timeout: 60_000 }, async (t) => {
+    test(name, { timeout: 120_000 }, async (t) => {
       try {
         await run(t);
       } catch (error) {

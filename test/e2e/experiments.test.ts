@@ -14,7 +14,7 @@ const themes = [
   ['Default Dark Modern', 'vscode-dark'],
 ] as const;
 
-describe('experiments and sweeps in the editor', { timeout: 300_000 }, () => {
+describe('experiments and sweeps in the editor', { timeout: 900_000 }, () => {
   let server: Server;
   let browser: Browser;
   let workbench: Workbench;
@@ -108,9 +108,9 @@ describe('experiments and sweeps in the editor', { timeout: 300_000 }, () => {
     await row('Compare β₂ on digits.onnx').waitFor();
     await row('β₂: 0.9, 0.95, 0.99, 0.999').waitFor();
     await row('Steps: 200').click();
-    await quickPick().locator('input').fill('2000');
+    await quickPick().locator('input').fill('1000');
     await page.keyboard.press('Enter');
-    await row('2000 steps · 4 points').click();
+    await row('1000 steps · 4 points').click();
     const toast = page.locator('.notification-toast', { hasText: 'Compare β₂ on digits.onnx' });
     await toast.filter({ hasText: /point 2 of 4/ }).waitFor({ timeout: 120_000 });
     await picture(page, 'sweep-running');
@@ -120,7 +120,8 @@ describe('experiments and sweeps in the editor', { timeout: 300_000 }, () => {
     const [folder] = folders('sweep-beta2');
     const done = () =>
       read(folder, 'sweep.json').points.filter(({ status }: { status: string }) => status === 'finished').length;
-    assert.equal(done(), 1);
+    const finished = done();
+    assert.ok(finished >= 1 && finished < 4, `${finished} points are done`);
     const first = read(folder, 'sweep.json').points[0].folder;
     const { started } = read(join(folder, first), 'run.json');
     // What is half-finished is offered again, beside a new one.
@@ -131,7 +132,7 @@ describe('experiments and sweeps in the editor', { timeout: 300_000 }, () => {
     await eventually(
       async () => done(),
       (count) => count === 4,
-      120_000,
+      300_000,
     );
     await frame.locator('.notice').waitFor({ state: 'detached' });
     assert.equal(read(join(folder, first), 'run.json').started, started, 'finished points are not run again');

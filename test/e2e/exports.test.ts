@@ -8,7 +8,7 @@ import { picture } from './pictures.ts';
 import { type Server, startServer } from './rig/server.ts';
 import { eventually, launchBrowser, Workbench } from './rig/workbench.ts';
 
-describe('from a cell of a notebook to the panel, and from there to files', { timeout: 180_000 }, () => {
+describe('from a cell of a notebook to the panel, and from there to files', { timeout: 600_000 }, () => {
   let server: Server;
   let browser: Browser;
   let workbench: Workbench;

@@ -6,7 +6,7 @@ import { launchBrowser } from './rig/workbench.ts';
 
 const copies = Object.fromEntries(['digits.onnx', 'digits.npz'].map((name) => [name, `media/sample/${name}`]));
 
-test('inside the extension host', { timeout: 180_000 }, async (t) => {
+test('inside the extension host', { timeout: 600_000 }, async (t) => {
   const browser = await launchBrowser();
   try {
     const outcomes = await runInExtensionHost(browser, 'test/e2e/host/index.ts', FILES, copies);

@@ -16,7 +16,7 @@ const ID = 'optimizer-bias.optimizer-bias-inspector';
 /** Marketplaces refuse more; a user on a slow line notices it. */
 const largestVsix = 25 * 2 ** 20;
 
-describe('the packaged extension in an editor that has never seen it', { timeout: 300_000 }, () => {
+describe('the packaged extension in an editor that has never seen it', { timeout: 900_000 }, () => {
   let server: Server;
   let browser: Browser;
   let workbench: Workbench;

@@ -26,7 +26,7 @@ const isAlive = (id: number) => {
   }
 };
 
-describe('inspecting a model in the editor', { timeout: 300_000 }, () => {
+describe('inspecting a model in the editor', { timeout: 900_000 }, () => {
   let server: Server;
   let browser: Browser;
   let workbench: Workbench;
@@ -292,18 +292,23 @@ describe('inspecting a model in the editor', { timeout: 300_000 }, () => {
   test('runs are renamed, compared and deleted from the side bar', async () => {
     const { page } = workbench;
     const rows = page.locator('.pane-body .monaco-list-row', { hasText: 'digits-adam' });
-    const menu = async (row: Locator, entry: string) => {
-      await row.click({ button: 'right' });
-      // A menu that has just opened does not take a click yet.
+    /** Chooses an entry of a row's menu until `effect` is seen: a menu is lost where the list is drawn anew beneath it. */
+    const menu = async (row: Locator, entry: string, effect: Locator) => {
       const label = page.locator('.context-view .action-label', { hasText: entry }).first();
-      for (let attempt = 0; attempt === 0 || (await label.isVisible()); attempt++) {
+      for (let attempt = 0; ; attempt++) {
+        await row.click({ button: 'right' });
+        // A menu that has just opened does not take a click yet.
         await label.click({ delay: 50, timeout: 5000 }).catch(() => {});
-        await label.waitFor({ state: 'hidden', timeout: 1000 }).catch((error) => {
+        try {
+          await effect.waitFor({ timeout: 2000 * (attempt + 1) });
+          return;
+        } catch (error) {
           if (attempt === 5) throw error;
-        });
+          await workbench.dismiss();
+        }
       }
     };
-    await menu(rows.last(), 'Rename…');
+    await menu(rows.last(), 'Rename…', quickPick().locator('input'));
     await quickPick().locator('input').fill('baseline');
     await page.keyboard.press('Enter');
     const baseline = page.locator('.pane-body .monaco-list-row', { hasText: 'baseline' });
@@ -313,16 +318,15 @@ describe('inspecting a model in the editor', { timeout: 300_000 }, () => {
     await webview()
       .locator('.activity', { hasText: /Finished · 50 steps/ })
       .waitFor();
-    await menu(rows.first(), 'Compare Runs…');
     await webview().locator('vscode-panel-tab', { hasText: 'Compare' }).click();
-    await eventually(
-      () => webview().locator('vscode-panel-view:not([hidden]) .grid tbody tr').count(),
-      (count) => count === 2,
-    );
+    const compared = webview().locator('vscode-panel-view:not([hidden]) .grid tbody tr');
+    await menu(rows.first(), 'Compare Runs…', compared.nth(1));
+    assert.equal(await compared.count(), 2);
     await picture(page, 'compare');
     const before = runFolders();
-    await menu(rows.first(), 'Delete');
-    await page.locator('.monaco-dialog-box .monaco-button', { hasText: 'Move to Trash' }).click();
+    const remove = page.locator('.monaco-dialog-box .monaco-button', { hasText: 'Move to Trash' });
+    await menu(rows.first(), 'Delete', remove);
+    await remove.click();
     await eventually(
       async () => runFolders().length,
       (count) => count === before.length - 1,

@@ -7,7 +7,7 @@ import { FILES } from './files.ts';
 import { type Server, startServer } from './rig/server.ts';
 import { eventually, launchBrowser, Workbench } from './rig/workbench.ts';
 
-describe('two windows on one folder', { timeout: 180_000 }, () => {
+describe('two windows on one folder', { timeout: 600_000 }, () => {
   let server: Server;
   let browser: Browser;
   let windows: Workbench[];

@@ -15,7 +15,7 @@ export interface Outcome {
 /** Where the tests write their outcomes, relative to the folder of the extension; one line of JSON each. */
 const results = 'outcomes.jsonl';
 const suite = 'hostTests.js';
-const patienceMilliseconds = 120_000;
+const patienceMilliseconds = 400_000;
 
 /**
  * Loads `entry`, a module with `run(): Promise<void>`, into the extension host of a new window, as VS Code loads the tests of an

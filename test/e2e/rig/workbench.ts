@@ -114,7 +114,8 @@ export class Workbench {
       await this.page.mouse.move(x - 1, y);
       await this.page.mouse.move(x, y);
       try {
-        await shown.waitFor({ timeout: 2500 });
+        // Asked for again, what is slow on a busy machine would never come: each time with more patience.
+        await shown.waitFor({ timeout: 2500 * (attempt + 1) });
         return shown;
       } catch (error) {
         if (attempt === 5) throw error;
@@ -140,7 +141,7 @@ export class Workbench {
     for (let attempt = 0; ; attempt++) {
       await this.page.keyboard.press('Control+.');
       try {
-        await row.waitFor({ timeout: 3000 });
+        await row.waitFor({ timeout: 3000 * (attempt + 1) });
         break;
       } catch (error) {
         if (attempt === 3) throw error;
@@ -189,7 +190,7 @@ export async function newWindow(browser: Browser): Promise<{ context: BrowserCon
   await context.route(isOutside, (route) => route.abort());
   await context.addInitScript({ path: join(RIG, 'inPage.js') });
   const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(45_000);
   return { context, page };
 }
 
@@ -224,7 +225,7 @@ function post(socketPath: string, message: unknown): Promise<Answer> {
 export async function eventually<T>(
   read: () => Promise<T>,
   accept: (value: T) => boolean,
-  timeout = 15_000,
+  timeout = 30_000,
 ): Promise<T> {
   const until = Date.now() + timeout;
   for (;;) {
