@@ -236,7 +236,10 @@ describe('inspect', () => {
     const { status, stderr } = run('inspect', '--sample', '--device', 'cuda', '--steps', '1');
     if (status === 0) return;
     assert.equal(status, 1);
-    assert.match(stderr, /^The device cuda cannot be used here: .+\nIt needs Linux on x64, an NVIDIA driver, .+ Run again with --device cpu/);
+    assert.match(
+      stderr,
+      /^The device cuda cannot be used here: .+\nIt needs Linux on x64, an NVIDIA driver, .+ Run again with --device cpu/,
+    );
   });
 });
 
