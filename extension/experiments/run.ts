@@ -61,13 +61,22 @@ export async function runExperiment(
   const parts = new Parts(folder);
   // What an earlier run has finished took no time now.
   let first: { readonly share: number; readonly time: number } | undefined;
-  let updated = 0;
+  let updated = Number.NEGATIVE_INFINITY;
+  /** Lets messages of the editor in, and ends the experiment where one of them asked for it. */
+  const pause = async () => {
+    await new Promise((done) => setImmediate(done));
+    if (observer.cancelled) throw new Cancelled();
+  };
   try {
     const result = await experiment.run(values, {
       directory,
       samples,
       threads: request.threads,
-      part: (name, compute) => parts.get(name, compute),
+      part: (name, compute) =>
+        parts.get(name, async () => {
+          await pause();
+          return compute();
+        }),
       show(result) {
         sofar = result;
         if (performance.now() - updated < updateMilliseconds) return;
@@ -84,8 +93,7 @@ export async function runExperiment(
           steps: 100,
           secondsLeft: share > first.share ? (seconds / (share - first.share)) * (1 - share) : undefined,
         });
-        await new Promise((done) => setImmediate(done));
-        if (observer.cancelled) throw new Cancelled();
+        await pause();
       },
     });
     close({ status: 'finished', result });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -88,6 +88,67 @@ test('a failed experiment says why', () =>
     const request = { name: 'table-1', directory: folder, parameters: { low: 0.99, high: 0.5 }, out: 'here' };
     await assert.rejects(runExperiment(request, observer, ''), /0\.99 is not below/);
     assert.match(readExperiment(join(folder, 'here')).message!, /0\.99 is not below/);
+  }));
+
+test('a stopped experiment continues in its folder without repeating what it finished', () =>
+  inFolder(async (folder) => {
+    const parameters = { samples: 4, dimension: 6, set: 'gaussian', steps: 20_000, batch: [2] };
+    const request = { name: 'separable', directory: folder, parameters, out: 'here' };
+    const out = join(folder, 'here');
+    const files = () =>
+      readdirSync(join(out, 'parts')).map((name) => [name, statSync(join(out, 'parts', name)).mtimeMs]);
+    let updates = 0;
+    const observer = (cancelled: () => boolean) => ({
+      started: () => {},
+      progress: () => {},
+      updated: () => updates++,
+      get cancelled() {
+        return cancelled();
+      },
+    });
+    // Stopped as soon as two parts are there.
+    const stopped = await runExperiment(
+      request,
+      observer(() => existsSync(join(out, 'parts')) && files().length > 1),
+      '',
+    );
+    assert.equal(stopped.status, 'cancelled');
+    assert.ok(updates > 0);
+    const before = files();
+    const half = readExperiment(out);
+    assert.equal(half.status, 'cancelled');
+    assert.ok(half.result!.tables[0].rows.length >= 1, 'what was finished is there to see');
+    assert.equal(
+      (
+        await runExperiment(
+          request,
+          observer(() => false),
+          '',
+        )
+      ).status,
+      'finished',
+    );
+    const after = new Map(files() as [string, number][]);
+    for (const [name, time] of before) assert.equal(after.get(name as string), time);
+    const whole = readExperiment(out);
+    assert.equal(whole.started, half.started);
+    // The same numbers as in one go.
+    await runExperiment(
+      { ...request, out: 'again' },
+      observer(() => false),
+      '',
+    );
+    assert.deepEqual(readExperiment(join(folder, 'again')).result, whole.result);
+    // Other settings do not go into the same folder.
+    const other = { ...request, parameters: { ...parameters, steps: 10 } };
+    await assert.rejects(
+      runExperiment(
+        other,
+        observer(() => false),
+        '',
+      ),
+      /holds another experiment/,
+    );
   }));
 
 test('parts are plain data, with numbers that are not finite, and damaged files are made anew', () =>
