@@ -1,5 +1,6 @@
 // Compares the time of a plain step and of a step with correction, interleaved in one run, with PyTorch and JAX where a Python
-// has them (environment variable PYTHON, default python3). `npm run bench [-- quick]`.
+// has them (environment variable PYTHON, default python3). `npm run bench [-- quick]`. Whoever has its turn makes one step that
+// is not timed, for it finds the caches as another process left them, and then some that are: a run is steps in a row.
 import { spawn, spawnSync } from 'node:child_process';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
@@ -11,7 +12,8 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const out = join(root, 'dist', 'bench');
 const python = process.env.PYTHON ?? 'python3';
 const quick = process.argv.includes('quick');
-const rounds = quick ? 3 : 9;
+const rounds = quick ? 2 : 5;
+const stepsInTurn = 3;
 
 await bundle({
   entryPoints: [
@@ -47,9 +49,10 @@ class Participant {
     return answer;
   }
 
-  async time(kind) {
-    const { milliseconds } = await this.ask(kind);
-    this.times[kind].push(milliseconds);
+  /** One step to warm up and `stepsInTurn` with their times. */
+  async turn(kind) {
+    await this.ask(kind);
+    for (let i = 0; i < stepsInTurn; i++) this.times[kind].push((await this.ask(kind)).milliseconds);
   }
 
   close() {
@@ -82,9 +85,8 @@ async function compare(title, args, { plainOnly = false } = {}) {
     }
   }
   const kinds = plainOnly ? ['plain'] : ['plain', 'corrected'];
-  for (const kind of kinds) for (const participant of ready) await participant.ask(kind);
   for (let round = 0; round < rounds; round++)
-    for (const kind of kinds) for (const participant of ready) await participant.time(kind);
+    for (const kind of kinds) for (const participant of ready) await participant.turn(kind);
   console.log(`\n${title}`);
   const [first] = ready;
   for (const participant of ready) {
@@ -106,9 +108,7 @@ async function compare(title, args, { plainOnly = false } = {}) {
 async function alone(title, args) {
   const participant = ours(args);
   const greeting = await participant.next();
-  for (const kind of ['plain', 'corrected']) await participant.ask(kind);
-  for (let round = 0; round < Math.min(rounds, 5); round++)
-    for (const kind of ['plain', 'corrected']) await participant.time(kind);
+  for (let round = 0; round < 2; round++) for (const kind of ['plain', 'corrected']) await participant.turn(kind);
   const { megabytes } = await participant.ask('memory');
   participant.close();
   const { plain, corrected } = participant.times;
@@ -118,7 +118,7 @@ async function alone(title, args) {
 }
 
 console.log(
-  `${cpus()[0]?.model.trim()}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB; Node ${process.versions.node}; medians of ${rounds} interleaved rounds`,
+  `${cpus()[0]?.model.trim()}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB; Node ${process.versions.node}; medians of ${rounds * stepsInTurn} steps in ${rounds} interleaved turns`,
 );
 await compare('MLP 784-512-512-10, GELU, 10,000 samples (multiplications: corrected/plain 2.5)', [
   'mlp',
