@@ -5,8 +5,8 @@ import { axisFirst, knownBatchAxes, parseBatchAxes } from '../../extension/engin
 import { createProblem } from '../../extension/engine/problem.ts';
 import { decodeModel } from '../../extension/onnx/read.ts';
 import { elementCount, type Shape, type Tensor, tensorOf } from '../../extension/onnx/tensor.ts';
-import { describeError, InspectorError } from '../../extension/shared/errors.ts';
 import { float, type GraphInit, info, Kind, linear, type Node, node } from '../onnx/files.ts';
+import { messageOf } from '../support/errors.ts';
 import { gradientFunction } from './oracle.ts';
 
 const model = (graph: GraphInit) => decodeModel(linear(graph), 'm.onnx');
@@ -21,15 +21,6 @@ const data = (arrays: Readonly<Record<string, Tensor>>): Dataset => ({
   files: [],
   format: 'made',
 });
-const messageOf = (run: () => unknown): string => {
-  try {
-    run();
-  } catch (error) {
-    assert.ok(error instanceof InspectorError, `${error}`);
-    return describeError(error);
-  }
-  assert.fail('was accepted');
-};
 
 const hidden = { attribute: [{ name: 'hidden_size', type: Kind.INT, i: 2n }] };
 const transpose = (text: string, ...perm: number[]): Node =>

@@ -14,7 +14,7 @@ import { GraphBuilder } from '../../extension/onnx/builder.ts';
 import type { Value } from '../../extension/onnx/graph.ts';
 import { type ElementType, type Shape, type Tensor, tensorOf } from '../../extension/onnx/tensor.ts';
 import { encodeModel } from '../../extension/onnx/write.ts';
-import { describeError, InspectorError } from '../../extension/shared/errors.ts';
+import { messageOf } from '../support/errors.ts';
 
 const filled = (type: ElementType, shape: Shape, value: (i: number) => number): Tensor =>
   tensorOf(
@@ -24,15 +24,6 @@ const filled = (type: ElementType, shape: Shape, value: (i: number) => number): 
   );
 const classes = (shape: Shape) => filled('int64', shape, (i) => i % 2);
 const targets = (shape: Shape) => filled('float32', shape, (i) => i / 4 - 1);
-const messageOf = (run: () => unknown): string => {
-  try {
-    run();
-  } catch (error) {
-    assert.ok(error instanceof InspectorError, `${error}`);
-    return describeError(error);
-  }
-  assert.fail('was accepted');
-};
 
 describe('the axis of the classes', () => {
   const table: readonly [prediction: Shape, labels: Shape, axis: number | undefined][] = [

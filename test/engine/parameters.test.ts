@@ -8,19 +8,10 @@ import {
   refuseUntrainable,
 } from '../../extension/engine/parameters.ts';
 import { decodeModel } from '../../extension/onnx/read.ts';
-import { describeError, InspectorError } from '../../extension/shared/errors.ts';
 import { DataType, float, type GraphInit, linear, node } from '../onnx/files.ts';
+import { messageOf } from '../support/errors.ts';
 
 const model = (graph: GraphInit) => decodeModel(linear(graph), 'm.onnx');
-const messageOf = (run: () => unknown): string => {
-  try {
-    run();
-  } catch (error) {
-    assert.ok(error instanceof InspectorError, `${error}`);
-    return describeError(error);
-  }
-  assert.fail('was accepted');
-};
 
 describe('globs', () => {
   const table: readonly [glob: string, name: string, matches: boolean][] = [

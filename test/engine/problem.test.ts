@@ -4,8 +4,8 @@ import type { Dataset } from '../../extension/datasets/dataset.ts';
 import { createProblem, type Problem, type ProblemOptions } from '../../extension/engine/problem.ts';
 import { decodeModel } from '../../extension/onnx/read.ts';
 import { type Tensor, tensorOf } from '../../extension/onnx/tensor.ts';
-import { describeError, InspectorError } from '../../extension/shared/errors.ts';
 import { DataType, float, type GraphInit, info, Kind, linear, node } from '../onnx/files.ts';
+import { messageOf } from '../support/errors.ts';
 
 const count = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
 /** Samples of 2 numbers each, and class labels. */
@@ -24,15 +24,6 @@ const problem = (graph: GraphInit, samples: number, options: ProblemOptions = {}
     data(samples),
     options,
   );
-const messageOf = (run: () => unknown): string => {
-  try {
-    run();
-  } catch (error) {
-    assert.ok(error instanceof InspectorError, `${error}`);
-    return describeError(error);
-  }
-  assert.fail('was accepted');
-};
 const integers = (name: string, values: readonly number[]) => ({
   name,
   dims: [BigInt(values.length)],

@@ -7,6 +7,7 @@ import { type Tensor, tensorOf } from '../../extension/onnx/tensor.ts';
 import { describeError, InspectorError } from '../../extension/shared/errors.ts';
 import { f64, npy, npyHeader, safetensors, useTemporaryFolder, zip } from '../datasets/files.ts';
 import { DataType, float, linear } from '../onnx/files.ts';
+import { messageOf } from '../support/errors.ts';
 
 useTemporaryFolder();
 
@@ -25,15 +26,6 @@ const model = () =>
     'm.onnx',
   );
 const apply = (tensors: Record<string, Tensor>) => applyWeights(model(), new Map(Object.entries(tensors)));
-const messageOf = (run: () => unknown): string => {
-  try {
-    run();
-  } catch (error) {
-    assert.ok(error instanceof InspectorError, `${error}`);
-    return describeError(error);
-  }
-  assert.fail('was accepted');
-};
 
 describe('weights of a checkpoint', () => {
   it('replace values by name, in the type of the model', () => {
