@@ -42,8 +42,9 @@ export class LineChart {
   readonly element: HTMLElement;
   private readonly canvas = h('canvas', {
     tabindex: '0',
-    role: 'img',
-    'aria-roledescription': 'chart: arrow keys read values, plus and minus zoom, 0 shows all',
+    role: 'application',
+    'aria-roledescription': 'chart',
+    'aria-description': 'Arrow keys read values, plus and minus zoom, Escape shows all.',
   }) as HTMLCanvasElement;
   private readonly spoken = h('div', { class: 'spoken', 'aria-live': 'polite' });
   private readonly empty = h('p', { class: 'chart-empty' });
@@ -128,6 +129,7 @@ export class LineChart {
     const ticks = { color: colours.dim, font };
     const grid = { color: colours.grid, lineWidth: 0.5, tickLength: 4 };
     const type = logarithmic ? 'logarithmic' : 'linear';
+    const sparse = logarithmic && decades(datasets.flatMap(({ data }) => data.map(({ y }) => y))) > 1.5;
     const range = this.zoom.range('x');
     const scales = {
       x: {
@@ -140,7 +142,7 @@ export class LineChart {
       },
       y: {
         type,
-        ticks: { ...ticks, maxTicksLimit: 6, callback: (value: number | string) => tick(Number(value), logarithmic) },
+        ticks: { ...ticks, maxTicksLimit: 6, callback: (value: number | string) => tick(Number(value), sparse) },
         grid,
         border: { color: colours.grid },
         beginAtZero: false,
@@ -178,6 +180,7 @@ export class LineChart {
       this.chart?.destroy();
       this.chart = new Chart<'line'>(this.canvas, { type: 'line', data: { datasets }, options: options as never });
     }
+    if (this.cursor >= 0) this.mark();
   }
 
   private key(event: KeyboardEvent): void {
@@ -206,23 +209,24 @@ export class LineChart {
   /** Says the values at the n-th step and marks them; −1 stops. */
   private read(cursor: number): void {
     this.cursor = cursor;
+    const here = this.mark();
     const step = this.steps()[cursor];
-    if (step === undefined) {
-      this.spoken.textContent = '';
-      this.chart?.setActiveElements([]);
-      this.chart?.tooltip?.setActiveElements([], { x: 0, y: 0 });
-      this.chart?.update('none');
-      return;
-    }
+    this.spoken.textContent =
+      step === undefined ? '' : `step ${step}: ${here.map(({ text }) => text).join(', ') || 'no value'}`;
+  }
+
+  /** Marks the values at the cursor, and returns them. */
+  private mark(): { datasetIndex: number; index: number; text: string }[] {
+    const step = this.steps()[this.cursor];
     const here = this.content.lines.flatMap(({ label, points }, datasetIndex) => {
       const shown = points.filter(({ value }) => !this.content.logarithmic || value > 0);
       const index = shown.findIndex((point) => point.step === step);
       return index < 0 ? [] : [{ datasetIndex, index, text: `${label} ${number(shown[index].value)}` }];
     });
-    this.spoken.textContent = `step ${step}: ${here.map(({ text }) => text).join(', ') || 'no value'}`;
     this.chart?.setActiveElements(here);
     this.chart?.tooltip?.setActiveElements(here, { x: 0, y: 0 });
     this.chart?.update('none');
+    return here;
   }
 
   private description(): string {
@@ -253,6 +257,7 @@ export class LineChart {
       ...lines.map(({ label }) => h('th', { scope: 'col' }, label)),
     );
     const old = this.table.querySelector('table');
+    const scrolled = old?.scrollTop ?? 0;
     const table = h(
       'table',
       {},
@@ -262,12 +267,20 @@ export class LineChart {
     );
     if (old) old.replaceWith(table);
     else this.table.append(table);
+    table.scrollTop = scrolled;
   }
 }
 
-/** Numbers of an axis; on a logarithmic one only the powers of ten, so that they do not run into each other. */
-export function tick(value: number, logarithmic: boolean): string {
-  if (logarithmic) {
+/** Powers of ten between the smallest and the largest of positive values. */
+export function decades(values: readonly number[]): number {
+  let [low, high] = [Number.POSITIVE_INFINITY, 0];
+  for (const value of values) [low, high] = [Math.min(low, value), Math.max(high, value)];
+  return Math.log10(high / low);
+}
+
+/** Numbers of an axis; where a logarithmic one is long, only the powers of ten, so that they do not run into each other. */
+export function tick(value: number, sparse: boolean): string {
+  if (sparse) {
     const exponent = Math.log10(value);
     if (Math.abs(exponent - Math.round(exponent)) > 1e-6) return '';
   }

@@ -4,7 +4,7 @@ import type { Chart, ExperimentHeader, ParameterValue, ResultTable } from '../ex
 import { badgeOf } from '../extension/shared/experimentVerdict.ts';
 import { baseName, number, setting } from '../extension/shared/format.ts';
 import { isBelievable } from '../extension/shared/verdict.ts';
-import { h, set } from './dom.ts';
+import { type Child, h, patch, set } from './dom.ts';
 import { ExperimentChart } from './experimentChart.ts';
 import { experimentPng } from './experimentPicture.ts';
 import { acquireHost } from './host.ts';
@@ -22,6 +22,13 @@ const meter = new Meter(() => act('cancel')());
 
 const act = (action: ExperimentAction) => () => host.postMessage({ type: 'do', action });
 
+/** What comes above the progress, between it and the charts, and below them. */
+const [top, middle, bottom] = [h('div', {}), h('div', {}), h('div', {})];
+const chartList = h('div', { class: 'charts' });
+/** What is said: how far the work is would drown it. */
+const spoken = h('div', { class: 'spoken', role: 'status' });
+const main = h('main', { class: 'experiment' }, top, middle, chartList, bottom, spoken);
+
 function receive(message: ToExperimentPage): void {
   if (message.type === 'progress') {
     meter.set(message.share, message.text);
@@ -35,6 +42,7 @@ function receive(message: ToExperimentPage): void {
         'div',
         { class: 'notice error', role: 'alert' },
         h('div', {}, h('p', { class: 'message' }, message.message), message.remedy && h('p', {}, message.remedy)),
+        h('div', { class: 'actions' }, button('Show Log', act('showLog'))),
       ),
     );
     return;
@@ -49,9 +57,7 @@ function receive(message: ToExperimentPage): void {
       .map((chart) => [chart.id, old.get(chart.id)?.update(chart) ?? new ExperimentChart(chart)]),
   );
   for (const [id, chart] of old) if (!charts.has(id)) chart.destroy();
-  const focused = document.activeElement;
-  set(document.body, page(message));
-  if (focused instanceof HTMLElement && focused.isConnected) focused.focus({ preventScroll: true });
+  show(message);
   for (const chart of charts.values()) chart.draw();
 }
 
@@ -63,16 +69,42 @@ function clear(): void {
   meter.set(0, '');
 }
 
-function page(message: Extract<ToExperimentPage, { type: 'show' }>): HTMLElement {
-  const { header, work, resumable, runs } = message;
-  const { result, title, figure } = header;
-  return h(
-    'main',
-    { class: 'experiment' },
-    finding(message),
-    work === 'here' && meter.element,
+function show(message: Extract<ToExperimentPage, { type: 'show' }>): void {
+  const { header, work } = message;
+  if (!main.isConnected) set(document.body, main);
+  const cancelling = work !== 'here' && meter.element.contains(document.activeElement);
+  if (work !== 'here') meter.element.remove();
+  else if (!meter.element.isConnected) top.after(meter.element);
+  patch(top, finding(message));
+  patch(middle, ...notices(message), actions(message));
+  // Charts that stay keep their place, and with it what is being read of them.
+  [...charts.values()].forEach(({ element }, i) => {
+    if (chartList.children[i] !== element) chartList.insertBefore(element, chartList.children[i] ?? null);
+  });
+  while (chartList.children.length > charts.size) chartList.lastElementChild?.remove();
+  patch(bottom, ...details(header));
+  const said = work === 'here' ? 'Running' : (top.textContent ?? '');
+  if (spoken.textContent !== said) spoken.textContent = said;
+  if (cancelling) middle.querySelector<HTMLElement>('vscode-button')?.focus();
+}
+
+function notices({ header, work, resumable }: Extract<ToExperimentPage, { type: 'show' }>): Child[] {
+  const { status, message } = header;
+  return [
     work === 'elsewhere' &&
       h('div', { class: 'notice' }, h('p', {}, 'Another process works on this. Open it again to see more of it.')),
+    work === 'ended' &&
+      status === 'failed' &&
+      h(
+        'div',
+        { class: 'notice error', role: 'alert' },
+        h(
+          'div',
+          {},
+          h('p', { class: 'message' }, message === undefined ? 'No reason is known.' : inEditor(message, 'experiment')),
+        ),
+        h('div', { class: 'actions' }, button('Show Log', act('showLog'))),
+      ),
     resumable &&
       h(
         'div',
@@ -80,6 +112,15 @@ function page(message: Extract<ToExperimentPage, { type: 'show' }>): HTMLElement
         h('div', {}, h('p', { class: 'message' }, missingText(header))),
         h('div', { class: 'actions' }, button('Resume', act('resume'), 'primary')),
       ),
+  ];
+}
+
+function actions({ header, work, runs }: Extract<ToExperimentPage, { type: 'show' }>): Child {
+  const { result, title, figure } = header;
+  const action = (label: string, run: () => void) => h('div', { 'data-key': label }, button(label, run));
+  return h(
+    'div',
+    { 'data-key': 'actions' },
     h(
       'div',
       { class: 'head-row' },
@@ -92,21 +133,27 @@ function page(message: Extract<ToExperimentPage, { type: 'show' }>): HTMLElement
       h(
         'div',
         { class: 'actions' },
-        runs > 1 && button('Compare Runs', act('compareRuns')),
-        result && charts.size > 0 && button('Save Picture…', () => picture(header)),
-        result && button('Export CSV…', act('exportCsv')),
-        button('Open Folder', act('openFolder')),
-        work === 'ended' && button('Run Again', act('runAgain')),
+        runs > 1 && action('Compare Runs', act('compareRuns')),
+        result && charts.size > 0 && action('Save Picture…', () => picture(header)),
+        result && action('Export CSV…', act('exportCsv')),
+        action('Open Folder', act('openFolder')),
+        work === 'ended' && action('Run Again', act('runAgain')),
       ),
     ),
     charts.size > 0 && h('p', { class: 'dim hint' }, 'Drag, or Ctrl and the wheel, to zoom; double click to see all.'),
-    h('div', { class: 'charts' }, ...[...charts.values()].map(({ element }) => element)),
+  );
+}
+
+/** Tables, notes and settings. */
+function details(header: ExperimentHeader): Child[] {
+  const { result } = header;
+  return [
     ...(result?.tables ?? []).map(tableSection),
     result &&
       result.notes.length > 0 &&
       h('ul', { class: 'notes' }, ...result.notes.map((note) => h('li', {}, inEditor(note, 'experiment')))),
     settings(header),
-  );
+  ];
 }
 
 /** What was found, and the verdict; while points are missing, what there is so far, and no verdict. */
@@ -135,9 +182,8 @@ const missingText = ({ name }: ExperimentHeader): string =>
     ? 'Some points of this sweep have not been run yet.'
     : 'It was stopped before it was finished. What it finished is not repeated.';
 
-function stateText({ status, message }: ExperimentHeader): string {
-  if (status === 'failed')
-    return `The experiment failed: ${message === undefined ? 'no reason is known' : inEditor(message, 'experiment')}`;
+function stateText({ status }: ExperimentHeader): string {
+  if (status === 'failed') return 'The experiment failed.';
   return status === 'cancelled' ? 'The experiment was stopped before it had a result.' : 'There is no result yet.';
 }
 

@@ -11,7 +11,7 @@ import {
 } from 'chart.js';
 import type { Axis, Chart, Series } from '../extension/shared/experiments.ts';
 import { number, thousands } from '../extension/shared/format.ts';
-import { tick } from './chart.ts';
+import { decades, tick } from './chart.ts';
 import { h, set, svg } from './dom.ts';
 import { dashes, type Palette, palette } from './theme.ts';
 import { checkbox } from './toolkit.ts';
@@ -56,21 +56,15 @@ export function drawable({ x, y }: Series, xAxis: Axis, yAxis: Axis): ({ x: numb
   });
 }
 
-/** Powers of ten between the smallest and the largest of positive values. */
-function decades(values: readonly number[]): number {
-  let [low, high] = [Number.POSITIVE_INFINITY, 0];
-  for (const value of values) [low, high] = [Math.min(low, value), Math.max(high, value)];
-  return Math.log10(high / low);
-}
-
 /** A chart of an experiment: series over any axes, with a legend, values by pointer and keyboard, and a table. */
 export class ExperimentChart {
   readonly element: HTMLElement;
   private readonly canvas = h('canvas', {
     tabindex: '0',
-    role: 'img',
-    'aria-roledescription':
-      'chart: left and right read values, up and down change the series, plus and minus zoom, shift and arrows move, 0 shows all',
+    role: 'application',
+    'aria-roledescription': 'chart',
+    'aria-description':
+      'Left and right read values, up and down change the series, plus and minus zoom, Shift and arrows move, Escape shows all.',
   }) as HTMLCanvasElement;
   private readonly spoken = h('div', { class: 'spoken', 'aria-live': 'polite' });
   private readonly table = h('details', { class: 'chart-table' }, h('summary', {}, 'Values as a table'));
@@ -202,6 +196,7 @@ export class ExperimentChart {
         },
       } as never,
     });
+    if (this.place.point >= 0) this.mark();
   }
 
   destroy(): void {
@@ -296,7 +291,12 @@ export class ExperimentChart {
     this.spoken.textContent = known
       ? `${series.label}, ${this.valueText(series.x[place.point], series.y[place.point])}`
       : '';
-    const active = known ? [{ datasetIndex: place.series, index: place.point }] : [];
+    this.mark();
+  }
+
+  private mark(): void {
+    const { series, point } = this.place;
+    const active = point >= 0 && this.own[series] ? [{ datasetIndex: series, index: point }] : [];
     this.drawn?.setActiveElements(active);
     this.drawn?.tooltip?.setActiveElements(active, { x: 0, y: 0 });
     this.drawn?.update('none');

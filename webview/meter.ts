@@ -5,7 +5,7 @@ import { button } from './toolkit.ts';
 export class Meter {
   readonly element: HTMLElement;
   private readonly bar = h('progress', { max: '1', value: '0', 'aria-label': 'Progress' }) as HTMLProgressElement;
-  private readonly words = h('p', { class: 'message', role: 'status' });
+  private readonly words = h('p', { class: 'message' });
 
   constructor(cancel: () => void) {
     const stop = button('Cancel', () => {

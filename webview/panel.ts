@@ -18,7 +18,7 @@ import { RegimesView } from './views/regimes.ts';
 import { TableView } from './views/table.ts';
 import type { Actions, TabView } from './views/view.ts';
 
-/** How often the panel is drawn while a run goes on. */
+/** How often the panel is drawn while a run goes on; less often where drawing takes long, so that keys and clicks come through. */
 const drawMilliseconds = 120;
 
 interface Saved {
@@ -32,6 +32,7 @@ let model: Model = {
   runs: [],
   activity: { kind: 'idle' },
   stale: [],
+  missing: [],
   highlighted: [],
   view: restoreView(saved?.view ?? firstView),
 };
@@ -48,8 +49,13 @@ const actions: Actions = {
     if (reveal && tensor !== null) host.postMessage({ type: 'reveal', tensor });
   },
   explain: (measure) => {
+    const { tab } = model.view;
+    const asked = document.activeElement;
     panels.activate('about');
-    views.about.show(measure);
+    views.about.show(measure, () => {
+      panels.activate(tab);
+      if (asked instanceof HTMLElement) asked.focus();
+    });
   },
 };
 
@@ -130,15 +136,18 @@ function update(): void {
 
 let due: number | undefined;
 let drawn = 0;
+let pause = drawMilliseconds;
 
 /** Draws soon, and not more often than the eye needs. */
 function draw(): void {
   if (due !== undefined) return;
-  const wait = model.activity.kind === 'running' ? Math.max(0, drawn + drawMilliseconds - performance.now()) : 0;
+  const wait = model.activity.kind === 'running' ? Math.max(0, drawn + pause - performance.now()) : 0;
   due = window.setTimeout(() => {
     due = undefined;
-    drawn = performance.now();
+    const start = performance.now();
     update();
+    drawn = performance.now();
+    pause = Math.max(drawMilliseconds, 3 * (drawn - start));
   }, wait);
 }
 

@@ -41,6 +41,8 @@ export interface Model {
   readonly runs: readonly PanelRun[];
   readonly activity: Activity;
   readonly stale: readonly string[];
+  /** Why runs that were to be shown are not. */
+  readonly missing: readonly string[];
   readonly highlighted: readonly string[];
   readonly view: View;
 }
@@ -54,6 +56,7 @@ export function receive(model: Model, message: ToPanel): Model {
         runs: message.runs.slice(0, mostRuns),
         activity: message.activity,
         stale: message.stale,
+        missing: message.missing ?? [],
         highlighted: [],
       };
     case 'activity':

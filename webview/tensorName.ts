@@ -17,14 +17,12 @@ export function abbreviate(name: string, limit: number): string {
 }
 
 /** A tensor's name in a row: abbreviated where the panel is narrow. */
-export function tensorName(name: string, attributes: Readonly<Record<string, unknown>> = {}): HTMLElement {
+export function tensorName(name: string): HTMLElement[] {
   const whole = shorten(name, most);
   const brief = shorten(abbreviate(name, fewest), most);
-  const words =
-    brief === whole
-      ? [h('bdi', {}, whole)]
-      : [h('bdi', { class: 'whole' }, whole), h('bdi', { class: 'brief' }, brief)];
-  return h('span', { class: 'name', ...attributes }, ...words);
+  return brief === whole
+    ? [h('bdi', {}, whole)]
+    : [h('bdi', { class: 'whole' }, whole), h('bdi', { class: 'brief' }, brief)];
 }
 
 /** Makes the column of names in the rows of `element` as wide as the longest of them needs. */

@@ -85,7 +85,7 @@ export function registerInspect(
     registerCommand('optimizerBias.rerun', async (folder) => {
       const place = typeof folder === 'object' ? folder.folder : folder;
       if (place !== undefined && isResult(place)) return pages.repeat(place, false);
-      const last = place === undefined ? inspections.last : await inspectionOf(place, configurations, log);
+      const last = place === undefined ? inspections.last : await inspectionOf(place, panel, configurations, log);
       if (last) await start(last);
       else await vscode.commands.executeCommand('optimizerBias.inspect');
     }),
@@ -305,11 +305,14 @@ async function tellDamaged(folder: string, message: string): Promise<void> {
 /** The inspection that a run was made by, with its configuration as it is now. */
 async function inspectionOf(
   folder: string,
+  panel: Panel,
   configurations: Configurations,
   log: vscode.LogOutputChannel,
 ): Promise<Inspection | undefined> {
   try {
-    const { out: _, ...request } = readRun(folder).header.request;
+    // What the panel shows may have been deleted.
+    const { header } = panel.run?.folder === folder ? panel.run : readRun(folder);
+    const { out: _, ...request } = header.request;
     const source = readSource(folder);
     const optimizer = source && (await currentOptimizer(request.directory, source, configurations));
     return {

@@ -2,6 +2,7 @@ import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
 import { readRun } from '../runs/store.ts';
 import { describeError } from '../shared/errors.ts';
+import { shorten } from '../shared/format.ts';
 import {
   type Activity,
   type ExportFormat,
@@ -29,6 +30,8 @@ export class Panel implements vscode.Disposable {
   private runs: PanelRun[] = [];
   private activity: Activity = { kind: 'idle' };
   private stale: readonly string[] = [];
+  /** Why runs that were to be shown are not. */
+  private missing: readonly string[] = [];
   private parcel: StepLine[] = [];
   private timer: NodeJS.Timeout | undefined;
   private readonly subscriptions: vscode.Disposable[];
@@ -82,6 +85,11 @@ export class Panel implements vscode.Disposable {
     this.post({ type: 'stale', reasons });
   }
 
+  /** Something may have happened to what is shown: it is compared again with what it came from. */
+  recheck(): void {
+    this.current.fire(this.run);
+  }
+
   highlight(tensors: readonly string[]): void {
     this.post({ type: 'highlight', tensors });
   }
@@ -123,7 +131,7 @@ export class Panel implements vscode.Disposable {
 
   private postAll(): void {
     this.retitle();
-    this.post({ type: 'show', runs: this.runs, activity: this.activity, stale: this.stale });
+    this.post({ type: 'show', runs: this.runs, activity: this.activity, stale: this.stale, missing: this.missing });
   }
 
   private retitle(): void {
@@ -132,6 +140,7 @@ export class Panel implements vscode.Disposable {
   }
 
   private load(folders: readonly string[]): void {
+    const missing: string[] = [];
     this.runs = folders.slice(0, mostRuns).flatMap((folder) => {
       try {
         const { header, steps, interrupted } = readRun(folder);
@@ -139,9 +148,11 @@ export class Panel implements vscode.Disposable {
       } catch (error) {
         // A run may have been deleted since the panel was last open.
         this.log.warn(describeError(error));
+        missing.push(vscode.l10n.t('The run {0} cannot be read any more.', shorten(basename(folder), 80)));
         return [];
       }
     });
+    this.missing = missing;
     this.stale = [];
     if (this.activity.kind === 'failed') this.activity = { kind: 'idle' };
     this.postAll();
@@ -207,6 +218,7 @@ export class Panel implements vscode.Disposable {
       case 'starting':
         this.runs = [];
         this.stale = [];
+        this.missing = [];
         this.activity = { kind: 'running', title: event.title, progress: { phase: 'reading', step: 0, steps: 0 } };
         this.reveal();
         this.postAll();

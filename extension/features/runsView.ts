@@ -35,7 +35,11 @@ export function registerRunsView(panel: Panel, pages: ResultPages, inspections: 
       watcher,
       watcher.onDidCreate(refresh),
       watcher.onDidChange(refresh),
-      watcher.onDidDelete(refresh),
+      watcher.onDidDelete(() => {
+        refresh();
+        panel.recheck();
+        pages.recheck();
+      }),
     ]),
     vscode.workspace.onDidChangeWorkspaceFolders(refresh),
     inspections.onEvent(({ type }) => {

@@ -18,7 +18,15 @@ export type ToExperimentPage =
   | { readonly type: 'progress'; readonly share: number; readonly text: string }
   | { readonly type: 'failed'; readonly message: string; readonly remedy?: string };
 
-export const experimentActions = ['openFolder', 'resume', 'runAgain', 'compareRuns', 'exportCsv', 'cancel'] as const;
+export const experimentActions = [
+  'openFolder',
+  'resume',
+  'runAgain',
+  'compareRuns',
+  'exportCsv',
+  'cancel',
+  'showLog',
+] as const;
 export type ExperimentAction = (typeof experimentActions)[number];
 
 export type FromExperimentPage =

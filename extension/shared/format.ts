@@ -23,7 +23,8 @@ export const thousands = (value: number): string => value.toLocaleString('en-US'
 export function percent(share: number | null | undefined, sign = false): string {
   if (share === null || share === undefined || !Number.isFinite(share)) return '–';
   const rounded = Math.round(Math.abs(share) * 100);
-  return `${rounded === 0 ? '' : share < 0 ? '−' : sign ? '+' : ''}${thousands(rounded)} %`;
+  const text = rounded >= 1e5 ? number(rounded) : thousands(rounded);
+  return `${rounded === 0 ? '' : share < 0 ? '−' : sign ? '+' : ''}${text} %`;
 }
 
 /** A setting as users write it: 0.001, 1e-6. */

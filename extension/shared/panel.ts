@@ -35,6 +35,8 @@ export type ToPanel =
       readonly runs: readonly PanelRun[];
       readonly activity: Activity;
       readonly stale: readonly string[];
+      /** Why runs that were to be shown are not. */
+      readonly missing?: readonly string[];
     }
   | { readonly type: 'activity'; readonly activity: Activity }
   | { readonly type: 'records'; readonly folder: string; readonly records: readonly StepLine[] }

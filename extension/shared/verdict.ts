@@ -65,8 +65,8 @@ function normOf(optimizer: RunHeader['optimizer']): string {
 const short = (value: number | null | undefined): string =>
   value === null || value === undefined
     ? 'unknown'
-    : Math.abs(value) >= 1e-3 || value === 0
+    : (Math.abs(value) >= 1e-3 && Math.abs(value) < 1e5) || value === 0
       ? String(Number(value.toPrecision(3)))
-      : value.toExponential(2);
+      : value.toExponential(2).replace('e+', 'e');
 const share = (value: number | null | undefined): string =>
-  value === null || value === undefined ? 'an unknown share' : `${Number((value * 100).toPrecision(2))} %`;
+  value === null || value === undefined ? 'an unknown share' : `${short(Number((value * 100).toPrecision(2)))} %`;

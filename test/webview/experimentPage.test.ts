@@ -194,12 +194,40 @@ describe('the page of a result in a browser, under its policy', { timeout: 120_0
     await page.close();
   });
 
+  test('what the reader has opened and is reading stays while results come in', async () => {
+    const { page } = await open(browser);
+    await post(page, message({ status: 'running' }, false, 'here'));
+    await page.locator('.settings summary').click();
+    await page.locator('canvas').focus();
+    await page.keyboard.press('End');
+    const spoken = page.locator('.chart .spoken');
+    const said = await spoken.textContent();
+    assert.match(said ?? '', /step 2/);
+    const more = result();
+    await post(page, message({ status: 'running', result: { ...more, sentence: 'More of it' } }, false, 'here'));
+    await page.locator('h1', { hasText: 'So far: More of it' }).waitFor();
+    assert.equal(await spoken.textContent(), said);
+    assert.equal(await page.locator('canvas:focus').count(), 1);
+    assert.equal(await page.locator('.settings[open]').count(), 1);
+    await page.locator('vscode-button', { hasText: 'Cancel' }).focus();
+    await post(page, message());
+    await page.locator('.verdict').waitFor();
+    await page.locator('.head-row vscode-button:focus').waitFor();
+    await post(page, message({ status: 'failed', result: undefined, message: 'Lower --lr.' }));
+    await page
+      .locator('.notice.error', { hasText: 'Lower “lr”.' })
+      .locator('vscode-button', { hasText: 'Show Log' })
+      .click();
+    assert.deepEqual((await told(page)).at(-1), { type: 'do', action: 'showLog' });
+    await page.close();
+  });
+
   test('while it runs: what there is so far, how far it is, and a way to stop it; then the verdict', async () => {
     const { page, problems } = await open(browser);
     await post(page, message({ status: 'running', result: undefined }, false, 'here'));
     await page.locator('h1', { hasText: 'Running' }).waitFor();
     await post(page, { type: 'progress', share: 0.25, text: 'point 2 of 4 · 8 s left' });
-    await page.locator('.meter [role="status"]', { hasText: 'point 2 of 4 · 8 s left' }).waitFor();
+    await page.locator('.meter .message', { hasText: 'point 2 of 4 · 8 s left' }).waitFor();
     assert.equal(await page.locator('progress').getAttribute('value'), '0.25');
     await post(page, message({ status: 'running' }, false, 'here'));
     await page.locator('h1', { hasText: 'So far: The norm rises' }).waitFor();
@@ -321,9 +349,10 @@ describe('the page of a result in a browser, under its policy', { timeout: 120_0
   test('without a result it says why', async () => {
     const { page } = await open(browser);
     await post(page, message({ status: 'failed', message: 'no data', result: undefined }));
-    await page.locator('h1', { hasText: 'The experiment failed: no data' }).waitFor();
+    await page.locator('.notice.error', { hasText: 'no data' }).waitFor();
     await post(page, { type: 'failed', message: 'Cause.', remedy: 'Remedy.' });
-    assert.equal(await page.locator('.notice.error').textContent(), 'Cause.Remedy.');
+    const notice = page.locator('.notice.error', { hasText: 'Cause.' });
+    assert.equal(await notice.textContent(), 'Cause.Remedy.Show Log');
     await page.close();
   });
 });

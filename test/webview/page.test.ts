@@ -126,6 +126,118 @@ describe('the panel in a browser, under its policy', { timeout: 120_000 }, () =>
     await page.close();
   });
 
+  test('without a mouse: explanations, regimes and exports can be reached and left', async () => {
+    const { page } = await open(browser);
+    await post(page, { type: 'show', runs: [run()], activity: idle, stale: [] });
+    const about = page.locator('button.about').first();
+    await about.focus();
+    await page.keyboard.press('Enter');
+    await page.locator('dt:focus', { hasText: 'Strength' }).waitFor();
+    await page.keyboard.press('Escape');
+    await page.locator('.bar-row').first().waitFor();
+    assert.equal(await about.evaluate((element) => element.matches(':focus')), true);
+    await page.locator('summary.menu-button').focus();
+    await page.keyboard.press('Enter');
+    await page.keyboard.press('Tab');
+    await page.locator('.menu-items vscode-button:focus').waitFor();
+    await page.keyboard.press('Escape');
+    await page.locator('summary.menu-button:focus').waitFor();
+    assert.equal(await page.locator('details.menu[open]').count(), 0);
+    await page.locator('vscode-panel-tab', { hasText: 'Regimes' }).click();
+    await page.locator('.regime-row button', { hasText: 'fc.bias' }).focus();
+    await page.keyboard.press('Enter');
+    await page.locator('.regime-row.selected', { hasText: 'fc.bias' }).waitFor();
+    assert.deepEqual((await told(page)).at(-1), { type: 'reveal', tensor: 'fc.bias' });
+    await page.close();
+  });
+
+  test('while a run goes on: the focus, a click that has begun, and what is scrolled to stay; only changes are said', async () => {
+    const { page } = await open(browser);
+    const tensors = Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`layer${i}.weight`, {}]));
+    const all = run({ tensors, steps: 9, header: { status: 'running' } });
+    const running = (step: number) => ({
+      type: 'activity' as const,
+      activity: { kind: 'running' as const, title: 'm', progress: { phase: 'running' as const, step, steps: 9 } },
+    });
+    /** One more record, drawn. */
+    const record = async (step: number) => {
+      await post(page, { type: 'records', folder: all.folder, records: [all.steps[step]] });
+      await post(page, running(step));
+      await page.locator('.words', { hasText: `step ${step}/9` }).waitFor();
+    };
+    const { activity } = running(0);
+    await post(page, { type: 'show', runs: [{ ...all, steps: [all.steps[0]] }], activity, stale: [] });
+    await record(1);
+    assert.equal(await page.locator('[role="status"]').textContent(), 'Running');
+    const list = page.locator('.bars');
+    await list.locator('.bar-row').first().click();
+    await list.evaluate((element) => {
+      element.scrollTop = 400;
+    });
+    const row = list.locator('.bar-row', { hasText: 'layer30.weight' });
+    await row.hover();
+    await page.mouse.down();
+    await record(2);
+    await page.mouse.up();
+    await page.locator('.bar-row[aria-selected="true"]', { hasText: 'layer30.weight' }).waitFor();
+    const scrolled = await list.evaluate((element) => {
+      element.scrollTop = 0;
+      return element.scrollTop;
+    });
+    await record(3);
+    assert.equal(await list.evaluate((element) => element.scrollTop), scrolled, 'the reader has scrolled on');
+    await page.locator('vscode-panel-tab', { hasText: 'Table' }).click();
+    await page.locator('th button', { hasText: 'Size' }).focus();
+    await page.keyboard.press('Enter');
+    await page.locator('th[aria-sort="descending"]', { hasText: 'Size' }).waitFor();
+    await record(4);
+    await page.locator('th button:focus', { hasText: 'Size' }).waitFor();
+    await page.locator('vscode-panel-tab', { hasText: 'Curves' }).click();
+    const canvas = page.locator('.chart', { hasText: 'Loss' }).locator('canvas');
+    await canvas.focus();
+    await page.keyboard.press('Home');
+    await record(5);
+    assert.match((await page.locator('.chart .spoken').first().textContent()) ?? '', /^step 0: /);
+    await page.locator('vscode-button', { hasText: 'Stop' }).focus();
+    await post(page, { type: 'activity', activity: idle });
+    await page.locator('vscode-button:focus', { hasText: 'Re-run' }).waitFor();
+    assert.match((await page.locator('[role="status"]').textContent()) ?? '', /5 steps/);
+    await page.close();
+  });
+
+  test('a narrow panel has no sideways scrolling, and names are whole; several runs have a legend', async () => {
+    const { page } = await open(browser);
+    await page.setViewportSize({ width: 300, height: 800 });
+    const name = 'encoder.layers.10.self_attn.in_proj_weight';
+    const runs = ['/runs/a', '/runs/b'].map((folder) => run({ folder, tensors: { [name]: { net: 1e12 } } }));
+    await post(page, { type: 'show', runs, activity: idle, stale: [] });
+    await page.locator('.bar-row').first().waitFor();
+    for (const tab of ['Parameters', 'Curves', 'Regimes', 'Compare', 'Table', 'About the numbers']) {
+      await page.locator('vscode-panel-tab', { hasText: tab }).click();
+      await page.locator('vscode-panel-view:not([hidden]) .tab').waitFor();
+      const wide = await page.evaluate(() => {
+        const { document, innerWidth } = globalThis as unknown as {
+          document: { documentElement: { scrollWidth: number } };
+          innerWidth: number;
+        };
+        return document.documentElement.scrollWidth - innerWidth;
+      });
+      assert.ok(wide <= 0, `${tab}: ${wide} px too wide`);
+      if (tab !== 'Parameters' && tab !== 'Regimes') continue;
+      const label = page.locator('vscode-panel-view:not([hidden]) .name', { hasText: 'in_proj_weight' }).first();
+      assert.ok(
+        await label.evaluate((element) => element.scrollWidth <= element.clientWidth),
+        `${tab}: name is cut off`,
+      );
+    }
+    await page.locator('vscode-panel-tab', { hasText: 'Curves' }).click();
+    assert.deepEqual(await page.locator('vscode-panel-view:not([hidden]) .chart-legend li').allTextContents(), [
+      'a',
+      'b',
+    ]);
+    await page.close();
+  });
+
   test('numbers that the theory does not support are hatched and in parentheses', async () => {
     const { page } = await open(browser, { folders: [], view: { tab: 'table' } });
     await post(page, {

@@ -15,7 +15,14 @@ import {
 } from '../../webview/state.ts';
 import { run, tensorLine } from './runs.ts';
 
-const empty: Model = { runs: [], activity: { kind: 'idle' }, stale: [], highlighted: [], view: firstView };
+const empty: Model = {
+  runs: [],
+  activity: { kind: 'idle' },
+  stale: [],
+  missing: [],
+  highlighted: [],
+  view: firstView,
+};
 
 test('messages of the editor change what they are about, and nothing else', () => {
   const a = run();

@@ -1,13 +1,26 @@
 import { h } from '../dom.ts';
 import { formula } from '../formula.ts';
 import { measures } from '../measures.ts';
+import { button } from '../toolkit.ts';
 import type { TabView } from './view.ts';
 
 /** Each measure in a sentence, with its formula and its source. */
 export class AboutView implements TabView {
+  private leave: (() => void) | undefined;
+  private readonly back = h(
+    'p',
+    { hidden: true },
+    button('Back to the numbers', () => this.goBack()),
+  );
   readonly element = h(
     'div',
-    { class: 'tab about-text' },
+    {
+      class: 'tab about-text',
+      onkeydown: ({ key }: KeyboardEvent) => {
+        if (key === 'Escape') this.goBack();
+      },
+    },
+    this.back,
     h(
       'p',
       {},
@@ -36,10 +49,19 @@ export class AboutView implements TabView {
 
   update(): void {}
 
-  /** Puts the focus on a measure. */
-  show(measure: string): void {
+  /** Puts the focus on a measure; `leave` leads back to where it was asked for, with Escape or the button. */
+  show(measure: string, leave: () => void): void {
+    this.leave = leave;
+    this.back.hidden = false;
     const term = this.element.querySelector<HTMLElement>(`[id="about-${CSS.escape(measure)}"]`);
     term?.scrollIntoView({ block: 'start' });
     term?.focus();
+  }
+
+  private goBack(): void {
+    const { leave } = this;
+    this.leave = undefined;
+    this.back.hidden = true;
+    leave?.();
   }
 }

@@ -1,9 +1,10 @@
-import { number, percent } from '../../extension/shared/format.ts';
+import { number, percent, shorten } from '../../extension/shared/format.ts';
 import { mostRuns } from '../../extension/shared/panel.ts';
 import { doubt } from '../../extension/shared/verdict.ts';
 import { LineChart } from '../chart.ts';
-import { h, set, svg } from '../dom.ts';
+import { h, patch } from '../dom.ts';
 import { lastMeasured, measureNamed, netMeasure, settingsText, strengthMeasure } from '../measures.ts';
+import { swatch } from '../runLegend.ts';
 import { differences } from '../state.ts';
 import { button } from '../toolkit.ts';
 import { curves } from './curves.ts';
@@ -50,8 +51,8 @@ export class CompareView implements TabView {
         );
       return h(
         'tr',
-        {},
-        h('th', { scope: 'row' }, swatch(i), h('span', { title: settingsText(header) }, name)),
+        { 'data-key': folder },
+        h('th', { scope: 'row' }, swatch(i), h('span', { title: settingsText(header) }, shorten(name, 48))),
         h(
           'td',
           { class: 'wrap' },
@@ -67,7 +68,8 @@ export class CompareView implements TabView {
         h(
           'td',
           {},
-          i > 0 && button('✕', () => this.actions.post({ type: 'removeRun', folder }), 'icon', `Remove ${name}`),
+          i > 0 &&
+            button('✕', () => this.actions.post({ type: 'removeRun', folder }), 'icon', `Remove ${shorten(name, 48)}`),
         ),
       );
     });
@@ -83,7 +85,7 @@ export class CompareView implements TabView {
       'Self-check',
       '',
     ];
-    set(
+    patch(
       this.table,
       h(
         'table',
@@ -116,13 +118,4 @@ export class CompareView implements TabView {
       nothing,
     });
   }
-}
-
-/** The colour and dash of the n-th run. */
-export function swatch(n: number): SVGElement {
-  return svg(
-    'svg',
-    { class: `swatch series-${n}`, viewBox: '0 0 24 8', 'aria-hidden': 'true' },
-    svg('line', { x1: 0, x2: 24, y1: 4, y2: 4 }),
-  );
 }

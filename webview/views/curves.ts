@@ -2,8 +2,9 @@ import { number } from '../../extension/shared/format.ts';
 import type { PanelRun } from '../../extension/shared/panel.ts';
 import type { StepLine } from '../../extension/shared/protocol.ts';
 import { type Line, LineChart } from '../chart.ts';
-import { h } from '../dom.ts';
+import { h, patch } from '../dom.ts';
 import { measureNamed, normFloor } from '../measures.ts';
+import { runLegend } from '../runLegend.ts';
 import { checkbox } from '../toolkit.ts';
 import type { Actions, Shown, TabView } from './view.ts';
 
@@ -31,6 +32,7 @@ export class CurvesView implements TabView {
   );
   private readonly check = new LineChart('Self-check (logarithmic)', measureNamed('selfCheck').about);
   private readonly floor: HTMLElement;
+  private readonly legend = h('div', {});
   readonly element: HTMLElement;
 
   constructor(actions: Actions, view: Shown['view']) {
@@ -45,6 +47,7 @@ export class CurvesView implements TabView {
         this.floor,
         h('span', { class: 'dim hint' }, 'Drag to zoom, double click to see all.'),
       ),
+      this.legend,
       h('div', { class: 'charts' }, this.loss.element, this.norm.element, this.correction.element, this.check.element),
     );
   }
@@ -56,6 +59,7 @@ export class CurvesView implements TabView {
 
   update({ runs, run, view, stale }: Shown): void {
     const { logarithmic, aboveFloor } = view;
+    patch(this.legend, runLegend(runs));
     this.element.classList.toggle('stale', stale.length > 0);
     this.floor.title = `The floor of this run is ${number(normFloor(run.header))}: what is left of the norm where the gradient vanishes.`;
     const nothing = 'Nothing has been measured yet.';

@@ -16,7 +16,9 @@ const exportNames: readonly (readonly [ExportFormat, string])[] = [
 /** What was run, what is going on, and what can be done with it. */
 export class Header {
   private readonly subject = h('div', { class: 'subject' });
-  private readonly activity = h('div', { class: 'activity', role: 'status' });
+  private readonly activity = h('div', { class: 'activity' });
+  /** What is said: the numbers of every step would drown it. */
+  private readonly spoken = h('div', { class: 'spoken', role: 'status' });
   private readonly bar = h('progress', { class: 'bar', 'aria-label': 'Progress of the run' }) as HTMLProgressElement;
   private readonly exports: HTMLElement;
   private readonly actions: HTMLElement;
@@ -46,6 +48,7 @@ export class Header {
             text,
             () => {
               (this.exports as HTMLDetailsElement).open = false;
+              this.exports.querySelector('summary')?.focus();
               save(format);
             },
             'secondary',
@@ -54,14 +57,21 @@ export class Header {
       ),
     );
     this.exports.addEventListener('keydown', (event) => {
-      if (event.key === 'Escape') (this.exports as HTMLDetailsElement).open = false;
+      if (event.key !== 'Escape' || !(this.exports as HTMLDetailsElement).open) return;
+      (this.exports as HTMLDetailsElement).open = false;
+      this.exports.querySelector('summary')?.focus();
+    });
+    this.exports.addEventListener('focusout', ({ relatedTarget }) => {
+      // Without a target, the whole page has lost the focus.
+      if (relatedTarget && !this.exports.contains(relatedTarget as Node))
+        (this.exports as HTMLDetailsElement).open = false;
     });
     document.addEventListener('pointerdown', (event) => {
       if (!this.exports.contains(event.target as Node)) (this.exports as HTMLDetailsElement).open = false;
     });
     set(this.activity, this.spinner, this.words);
     this.actions = h('div', { class: 'actions' }, this.activity, this.stop, this.rerun, this.exports);
-    this.element = h('header', {}, h('div', { class: 'head-row' }, this.subject, this.actions), this.bar);
+    this.element = h('header', {}, h('div', { class: 'head-row' }, this.subject, this.actions), this.bar, this.spoken);
   }
 
   update({ runs: [run], activity }: Model): void {
@@ -71,9 +81,15 @@ export class Header {
       ...(run ? subject(run) : [h('strong', {}, running ? shorten(activity.title, 60) : 'Optimizer Bias')]),
     );
     this.words.textContent = run || activity.kind !== 'idle' ? words(activity, run) : '';
+    const said =
+      activity.kind === 'running' && activity.progress.phase === 'running' ? 'Running' : this.words.textContent;
+    if (this.spoken.textContent !== said) this.spoken.textContent = said;
     this.spinner.hidden = !running && activity.kind !== 'reading';
+    // Each of the two takes the place of the other, with the focus.
+    const focused = document.activeElement === this.stop || document.activeElement === this.rerun;
     this.stop.hidden = !running;
     this.rerun.hidden = !run || running;
+    if (focused) (running ? this.stop : this.rerun).focus();
     this.exports.hidden = !run?.steps.length;
     this.bar.hidden = !running;
     if (running) {

@@ -1,7 +1,7 @@
 import { inEditor, inEditorBriefly } from '../../extension/shared/editorWords.ts';
 import { shorten } from '../../extension/shared/format.ts';
 import type { RunHeader } from '../../extension/shared/protocol.ts';
-import { type Child, h, set } from '../dom.ts';
+import { type Child, h, patch } from '../dom.ts';
 import type { Model } from '../state.ts';
 import { button } from '../toolkit.ts';
 import type { Actions } from './view.ts';
@@ -16,10 +16,11 @@ export class Notices {
 
   constructor(private readonly actions: Actions) {}
 
-  update({ runs: [run], activity, stale }: Model): void {
+  update({ runs: [run], activity, stale, missing }: Model): void {
     const key = JSON.stringify([
       activity.kind === 'failed' && activity,
       stale,
+      missing,
       run?.folder,
       run?.header.status,
       run?.interrupted,
@@ -58,6 +59,7 @@ export class Notices {
         ),
       );
     }
+    for (const problem of missing) notices.push(this.notice('warning', inEditor(problem), undefined, []));
     if (run && stale.length > 0 && activity.kind !== 'running') {
       notices.push(
         this.notice('warning', `These numbers are of an earlier state: ${stale.join('; ')}.`, undefined, [
@@ -69,7 +71,7 @@ export class Notices {
       notices.push(
         h(
           'details',
-          { class: 'notice warning' },
+          { class: 'notice warning', 'data-key': 'warnings' },
           h(
             'summary',
             {},
@@ -82,7 +84,7 @@ export class Notices {
       );
     }
     if (run) notices.push(remarks(run.header));
-    set(this.element, ...notices);
+    patch(this.element, ...notices);
   }
 
   private notice(
@@ -113,7 +115,7 @@ function remarks({ notes, notTrained }: RunHeader): Child {
   ];
   return h(
     'details',
-    { class: 'notice note' },
+    { class: 'notice note', 'data-key': 'remarks' },
     h('summary', {}, title.filter(Boolean).join('; ')),
     ...notes.map((note) => h('p', {}, inEditor(note))),
     notTrained.length > 0 && h('p', {}, `Not trained: ${shown.join(', ')}${more}.`),

@@ -1,7 +1,7 @@
 import { number, percent } from '../../extension/shared/format.ts';
 import type { RunHeader, StepLine } from '../../extension/shared/protocol.ts';
 import { capitalised, doubt, sentence, strength } from '../../extension/shared/verdict.ts';
-import { type Child, h, set } from '../dom.ts';
+import { type Child, h, patch } from '../dom.ts';
 import { netMeasure, selfCheckMeasure, strengthMeasure, validMeasure } from '../measures.ts';
 import type { Actions, Shown } from './view.ts';
 
@@ -25,7 +25,7 @@ export class Overview {
         : header.status === 'running'
           ? 'The first step is being measured …'
           : 'No correction was computed.';
-      set(
+      patch(
         this.tiles,
         ...(header.notApplicable ? [this.tile('No first-order correction', header.notApplicable, [], undefined)] : []),
       );
@@ -33,7 +33,7 @@ export class Overview {
       return;
     }
     const problem = doubt(line);
-    set(this.tiles, this.strength(header, line, problem), this.net(line, problem), this.trust(line, problem));
+    patch(this.tiles, this.strength(header, line, problem), this.net(line, problem), this.trust(line, problem));
     this.sentence.textContent = sentence(header, line);
   }
 

@@ -1,5 +1,5 @@
 import { percent, shorten, thousands } from '../../extension/shared/format.ts';
-import { h, set, svg } from '../dom.ts';
+import { h, patch, svg } from '../dom.ts';
 import { measureNamed, measures } from '../measures.ts';
 import { type Row, rows, type SortKey, series } from '../state.ts';
 import { fitNames, tensorName } from '../tensorName.ts';
@@ -33,9 +33,10 @@ export class ParametersView implements TabView {
   private readonly sort: ReturnType<typeof dropdown>;
   readonly element: HTMLElement;
   private names: string[] = [];
-  private shown: Shown | undefined;
-  /** Ahead of `shown`, since keys may be faster than drawing. */
+  /** Ahead of what is drawn, since keys may be faster. */
   private selected: string | null = null;
+  /** What was last scrolled to. */
+  private inView: string | null = null;
 
   constructor(
     private readonly actions: Actions,
@@ -66,15 +67,14 @@ export class ParametersView implements TabView {
   }
 
   update(shown: Shown): void {
-    this.shown = shown;
     this.selected = shown.view.selected;
     const { run, line, view } = shown;
     this.measure.set(view.measure);
     this.sort.set(view.sort);
     this.element.classList.toggle('stale', shown.stale.length > 0);
     if (!line) {
-      set(this.axis);
-      set(this.list);
+      patch(this.axis);
+      patch(this.list);
       this.note.textContent = run.header.notApplicable
         ? 'There are no corrections to show; see the curves.'
         : 'Nothing has been measured yet.';
@@ -91,7 +91,7 @@ export class ParametersView implements TabView {
     const span = high - low || 1;
     const at = (value: number) => (100 * (value - low)) / span;
     const [negative, positive] = measure.ends ?? ['', ''];
-    set(
+    patch(
       this.axis,
       h('span', {}),
       h(
@@ -104,10 +104,8 @@ export class ParametersView implements TabView {
       h('span', { class: 'numeric', title: measures.find(({ id }) => id === 'valid')?.about }, 'valid'),
       h('span', { class: 'spark-head' }, 'over run'),
     );
-    const scroll = this.list.scrollTop;
-    set(this.list, ...visible.map((row, i) => this.row(row, i, shown, at)));
-    this.list.scrollTop = scroll;
-    this.mark();
+    patch(this.list, ...visible.map((row, i) => this.row(row, i, shown, at)));
+    this.bringIntoView(shown);
     const hidden =
       all.length > visible.length
         ? ` ${thousands(all.length - visible.length)} more tensors: narrow the filter to see them.`
@@ -118,7 +116,7 @@ export class ParametersView implements TabView {
     this.note.textContent = all.length === 0 ? 'No tensor has such a name.' : `${hatched}${hidden}`;
   }
 
-  private row(row: Row, index: number, { run, view }: Shown, at: (value: number) => number): HTMLElement {
+  private row(row: Row, index: number, { run, view, highlighted }: Shown, at: (value: number) => number): HTMLElement {
     const measure = measureNamed(view.measure);
     const value = row.value ?? 0;
     const bar = h('span', {
@@ -133,15 +131,17 @@ export class ParametersView implements TabView {
     return h(
       'div',
       {
-        class: `bar-row${row.believable ? '' : ' doubtful'}`,
+        class: `bar-row${row.believable ? '' : ' doubtful'}${highlighted.includes(row.name) ? ' at-cursor' : ''}`,
         role: 'option',
         id: `bar-${index}`,
+        'data-key': row.name,
+        'aria-selected': String(row.name === view.selected),
         'aria-label': spoken,
         title: `${shorten(row.name, 200)}  [${row.shape.join(', ')}]\n${spoken}\nClick: select; double click: show the line that creates it`,
         onclick: () => this.actions.select(row.name, false),
         ondblclick: () => this.actions.select(row.name, true),
       },
-      tensorName(row.name),
+      h('span', { class: 'name' }, ...tensorName(row.name)),
       h('span', { class: 'bar-box' }, bar, zero),
       h('span', { class: 'numeric' }, measure.text(row.value)),
       h('span', { class: 'numeric' }, percent(row.valid)),
@@ -149,20 +149,15 @@ export class ParametersView implements TabView {
     );
   }
 
-  /** Marks what is selected, and what the cursor in the code is at. */
-  private mark(): void {
-    const { view, highlighted } = this.shown!;
-    [...this.list.children].forEach((element, i) => {
-      const selected = this.names[i] === view.selected;
-      element.setAttribute('aria-selected', String(selected));
-      element.classList.toggle('at-cursor', highlighted.includes(this.names[i]));
-      if (selected) {
-        this.list.setAttribute('aria-activedescendant', element.id);
-        element.scrollIntoView({ block: 'nearest' });
-      }
-    });
-    const first = this.names.findIndex((name) => highlighted.includes(name));
-    if (first >= 0 && view.selected === null) this.list.children[first].scrollIntoView({ block: 'nearest' });
+  /** Scrolls to what has just been selected, or is at the cursor in the code now; the reader may have scrolled on since. */
+  private bringIntoView({ view: { selected }, highlighted }: Shown): void {
+    const chosen = selected === null ? -1 : this.names.indexOf(selected);
+    if (chosen >= 0) this.list.setAttribute('aria-activedescendant', `bar-${chosen}`);
+    else this.list.removeAttribute('aria-activedescendant');
+    const target = selected ?? highlighted.find((name) => this.names.includes(name)) ?? null;
+    if (target === this.inView) return;
+    this.inView = target;
+    if (target !== null) this.list.children[this.names.indexOf(target)]?.scrollIntoView({ block: 'nearest' });
   }
 
   private key(event: KeyboardEvent): void {
@@ -189,7 +184,7 @@ export function sparkline(points: readonly { step: number; value: number }[]): S
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const last = shown.at(-1)?.step || 1;
   const x = (step: number) => 1 + ((width - 2) * step) / last;
-  const y = (value: number) => height - 2 - ((height - 4) * (value - low)) / (high - low || 1);
+  const y = (value: number) => (high > low ? height - 2 - ((height - 4) * (value - low)) / (high - low) : height / 2);
   const line = shown.map(({ step, value }) => `${x(step).toFixed(1)},${y(value).toFixed(1)}`).join(' ');
   return svg(
     'svg',

@@ -1,8 +1,9 @@
 import { number, percent, shorten } from '../../extension/shared/format.ts';
 import type { MeasureFields } from '../../extension/shared/protocol.ts';
 import { LineChart } from '../chart.ts';
-import { h, set } from '../dom.ts';
+import { h, patch } from '../dom.ts';
 import { measureNamed } from '../measures.ts';
+import { runLegend } from '../runLegend.ts';
 import { matches } from '../state.ts';
 import { fitNames, tensorName } from '../tensorName.ts';
 import { curves } from './curves.ts';
@@ -16,6 +17,7 @@ export class RegimesView implements TabView {
   private readonly text = h('p', {});
   private readonly bars = h('div', { class: 'regimes', role: 'table', 'aria-label': 'Regimes by tensor' });
   private readonly chart = new LineChart('Share of coordinates below the switch', measureNamed('belowSwitch').about);
+  private readonly legend = h('div', {});
   readonly element = h(
     'div',
     { class: 'tab' },
@@ -31,14 +33,16 @@ export class RegimesView implements TabView {
       'no gradient',
     ),
     this.bars,
+    this.legend,
     h('div', { class: 'charts' }, this.chart.element),
   );
 
   constructor(private readonly actions: Actions) {}
 
-  update({ runs, run, line, view, stale }: Shown): void {
+  update({ runs, run, line, view, stale, highlighted }: Shown): void {
     this.element.classList.toggle('stale', stale.length > 0);
     const { header } = run;
+    patch(this.legend, runLegend(runs));
     const nothing = header.notApplicable
       ? 'There is no correction with these settings.'
       : 'Nothing has been measured yet.';
@@ -54,7 +58,7 @@ export class RegimesView implements TabView {
     });
     if (!line) {
       this.text.textContent = nothing;
-      set(this.bars);
+      patch(this.bars);
       return;
     }
     this.text.textContent =
@@ -63,17 +67,20 @@ export class RegimesView implements TabView {
         : `In the limit of many steps the sign turns at |g|* = ${number(header.switchGradient)}: coordinates with a smaller gradient are regularized, all others anti-regularized. At step ${line.step}:`;
     const found = header.tensors.filter(({ name }) => matches(name, view.filter)).slice(0, mostRows);
     fitNames(this.element, ['all parameters', ...found.map(({ name }) => name)]);
-    set(
+    const marks = (name: string) => ({ selected: name === view.selected, atCursor: highlighted.includes(name) });
+    patch(
       this.bars,
-      this.row('all parameters', line, null),
-      ...found.flatMap(({ name }) => (line.tensors[name] ? [this.row(name, line.tensors[name], name)] : [])),
+      head(),
+      this.row('all parameters', line),
+      ...found.flatMap(({ name }) => (line.tensors[name] ? [this.row(name, line.tensors[name], marks(name))] : [])),
     );
   }
 
+  /** A row; of a tensor where `marks` are given. */
   private row(
     label: string,
     { negativeShare, belowSwitchShare, kappaMin, kappaMax }: MeasureFields,
-    tensor: string | null,
+    marks?: { readonly selected: boolean; readonly atCursor: boolean },
   ): HTMLElement {
     const part = (kind: string, share: number) => {
       const element = h('span', { class: kind });
@@ -84,25 +91,51 @@ export class RegimesView implements TabView {
     return h(
       'div',
       {
-        class: 'regime-row',
+        class: `regime-row${marks?.selected ? ' selected' : ''}${marks?.atCursor ? ' at-cursor' : ''}`,
         role: 'row',
-        onclick: () => this.actions.select(tensor, false),
-        ondblclick: () => this.actions.select(tensor, true),
+        'data-key': marks ? `tensor ${label}` : 'all',
+        onclick: () => this.actions.select(marks ? label : null, false),
+        ondblclick: () => marks && this.actions.select(label, true),
       },
-      tensorName(label, { role: 'rowheader', title: shorten(label, 200) }),
+      h(
+        'span',
+        { class: 'name', role: 'rowheader', title: shorten(label, 200) },
+        marks
+          ? h(
+              'button',
+              {
+                type: 'button',
+                class: 'sort',
+                title: 'Show the line that creates it',
+                onclick: () => this.actions.select(label, true),
+              },
+              ...tensorName(label),
+            )
+          : label,
+      ),
       h(
         'span',
         { class: 'share', 'aria-hidden': 'true' },
         anti > 0 && part('anti', anti),
         regularized > 0 && part('regularizing hatched', regularized),
       ),
-      h('span', { class: 'numeric', role: 'cell', title: 'anti-regularized' }, percent(negativeShare)),
-      h('span', { class: 'numeric', role: 'cell', title: 'regularized' }, percent(belowSwitchShare)),
-      h(
-        'span',
-        { class: 'dim numeric wide', role: 'cell', title: 'least and largest κ of a coordinate' },
-        `κ ${number(kappaMin, true)}…${number(kappaMax, true)}`,
-      ),
+      h('span', { class: 'numeric', role: 'cell' }, percent(negativeShare)),
+      h('span', { class: 'numeric', role: 'cell' }, percent(belowSwitchShare)),
+      h('span', { class: 'dim numeric wide', role: 'cell' }, `${number(kappaMin, true)}…${number(kappaMax, true)}`),
     );
   }
+}
+
+function head(): HTMLElement {
+  const column = (text: string, title: string, kind = '') =>
+    h('span', { class: `dim numeric${kind}`, role: 'columnheader', title }, text);
+  return h(
+    'div',
+    { class: 'regime-row regime-head', role: 'row', 'data-key': 'columns' },
+    h('span', { role: 'columnheader' }, h('span', { class: 'spoken' }, 'Tensor')),
+    h('span', { 'aria-hidden': 'true' }),
+    column('anti', 'Share of the coordinates that are anti-regularized'),
+    column('reg.', 'Share of the coordinates that are regularized'),
+    column('κ', 'Least and largest κ of a coordinate', ' wide'),
+  );
 }

@@ -1,7 +1,7 @@
 import { shorten, thousands } from '../../extension/shared/format.ts';
 import type { TensorLine } from '../../extension/shared/protocol.ts';
 import { isBelievable } from '../../extension/shared/verdict.ts';
-import { h, set } from '../dom.ts';
+import { h, patch } from '../dom.ts';
 import { measureNamed, measures, sizeOf } from '../measures.ts';
 import { matches, series } from '../state.ts';
 import { filterField } from '../toolkit.ts';
@@ -54,9 +54,9 @@ export class TableView implements TabView {
     const { run, line, view, stale } = shown;
     this.element.classList.toggle('stale', stale.length > 0);
     if (!line) {
-      set(this.head);
-      set(this.body);
-      set(this.foot);
+      patch(this.head);
+      patch(this.body);
+      patch(this.foot);
       this.note.textContent = 'Nothing has been measured yet.';
       return;
     }
@@ -78,9 +78,9 @@ export class TableView implements TabView {
         );
       });
     }
-    set(this.head, this.header(shown));
-    set(this.body, ...entries.map((entry) => this.row(entry, shown)));
-    set(
+    patch(this.head, this.header(shown));
+    patch(this.body, ...entries.map((entry) => this.row(entry, shown)));
+    patch(
       this.foot,
       h(
         'tr',
@@ -133,6 +133,7 @@ export class TableView implements TabView {
       'tr',
       {
         class: `${name === view.selected ? 'selected' : ''}${highlighted.includes(name) ? ' at-cursor' : ''}`,
+        'data-key': name,
         onclick: () => this.actions.select(name, false),
         ondblclick: () => this.actions.select(name, true),
       },

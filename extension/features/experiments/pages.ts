@@ -99,6 +99,11 @@ export class ResultPages implements vscode.Disposable {
     this.show(to);
   }
 
+  /** Folders may have been deleted outside of the editor: their pages say so. */
+  recheck(): void {
+    for (const [folder, panel] of this.panels) if (!existsSync(folder)) this.post(panel, folder);
+  }
+
   /** The folder is gone. */
   close(folder: string): void {
     this.panels.get(folder)?.dispose();
@@ -130,7 +135,8 @@ export class ResultPages implements vscode.Disposable {
         }
         this.panels.set(shown, panel);
         this.post(panel, shown);
-      } else if (shown !== undefined)
+      } else if (message.type === 'do' && message.action === 'showLog') this.log.show();
+      else if (shown !== undefined)
         this.receive(message, shown).catch((error: Error) => {
           this.log.error(error);
           void vscode.window.showErrorMessage(error.message);

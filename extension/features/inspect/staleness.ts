@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createReadStream, existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type * as vscode from 'vscode';
 import { readSource } from '../../runs/source.ts';
+import { shorten } from '../../shared/format.ts';
 import type { PanelRun } from '../../shared/panel.ts';
 import type { Configurations } from '../configurations.ts';
 import { currentOptimizer } from './current.ts';
@@ -13,6 +14,7 @@ import { hyperChanges } from './hyper.ts';
 export async function changesSince(run: PanelRun, configurations: Configurations): Promise<string[]> {
   const { header, folder } = run;
   const reasons: string[] = [];
+  if (!existsSync(folder)) reasons.push(`the run ${shorten(basename(folder), 80)} has been deleted`);
   const started = Date.parse(header.started);
   for (const [files, digest] of [
     [[header.model.path], header.model.sha256],
