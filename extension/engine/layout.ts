@@ -108,9 +108,6 @@ export class ParameterLayout {
 /** Emits reductions of the blocks of some vectors: [n·blockSize] each to float64 [vectors, n], within a block in their own type. */
 export function reduceBlocks(b: GraphBuilder, op: Reduction, vectors: readonly Value[]): Value {
   const blocks = vectors[0].shape[0] / blockSize;
-  const rows = vectors.map((vector) => {
-    const reduced = b.reduce(op, b.reshape(vector, [blocks, blockSize]), [1]);
-    return b.reshape(b.cast(reduced, 'float64'), [1, blocks]);
-  });
-  return b.concat(rows, 0);
+  const rows = vectors.map((vector) => b.reduce(op, b.reshape(vector, [1, blocks, blockSize]), [2]));
+  return b.cast(b.concat(rows, 0), 'float64');
 }
