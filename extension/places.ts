@@ -36,10 +36,18 @@ export const menus = {
     item('optimizerBias.openExperiment', onResult, '1_open@1'),
     item('optimizerBias.compareRuns', on('run', 'point', 'sweep', 'sweep\\.unfinished'), '1_open@2'),
     item('optimizerBias.resumeSweep', `${on('sweep\\.unfinished')} && ${trusted}`, '1_open@3'),
-    item('optimizerBias.rerun', `${inRuns} && ${trusted}`, '1_open@4'),
+    item(
+      'optimizerBias.rerun',
+      `${on('run', 'point', 'sweep', 'sweep\\.unfinished', 'experiment')} && ${trusted}`,
+      '1_open@4',
+    ),
     item('optimizerBias.revealRun', inRuns, '2_file@1'),
     item('optimizerBias.renameRun', onOwn, '7_modification@1'),
-    item('optimizerBias.deleteRun', onOwn, '7_modification@2'),
+    item(
+      'optimizerBias.deleteRun',
+      on('run', 'sweep', 'sweep\\.unfinished', 'experiment', 'damaged'),
+      '7_modification@2',
+    ),
   ],
 };
 

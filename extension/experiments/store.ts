@@ -32,7 +32,8 @@ export function writeExperiment(folder: string, header: ExperimentHeader): void 
 /** Reads what `writeExperiment` wrote, with the points of the pictures. Throws an InspectorError where that is not readable. */
 export function readExperiment(folder: string): ExperimentHeader {
   try {
-    const header = JSON.parse(readFileSync(join(folder, 'experiment.json'), 'utf8')) as ExperimentHeader;
+    const header: unknown = JSON.parse(readFileSync(join(folder, 'experiment.json'), 'utf8'));
+    if (!isExperimentHeader(header)) throw new Error('experiment.json is incomplete');
     if (!header.result) return header;
     const charts = JSON.parse(readFileSync(join(folder, 'series.json'), 'utf8')) as Chart[];
     return { ...header, result: { ...header.result, charts } };
@@ -43,6 +44,16 @@ export function readExperiment(folder: string): ExperimentHeader {
       { cause: error },
     );
   }
+}
+
+/** Whether what an experiment.json holds has everything that is shown of it: it may be damaged, or somebody else's. */
+export function isExperimentHeader(value: unknown): value is ExperimentHeader {
+  const { format, status, started, name, title, figure, parameters, result } = (value ?? {}) as Record<string, unknown>;
+  const texts = [status, started, name, title, figure].every((each) => typeof each === 'string');
+  if (format !== 1 || !texts || typeof parameters !== 'object' || parameters === null) return false;
+  if (result === undefined) return true;
+  const { sentence, agreement, tables, notes } = (result ?? {}) as Record<string, unknown>;
+  return typeof sentence === 'string' && typeof agreement === 'string' && Array.isArray(tables) && Array.isArray(notes);
 }
 
 function replace(path: string, content: string): void {

@@ -23,11 +23,15 @@ const mostRows = 20;
 export class StrengthDecorations implements vscode.Disposable {
   private readonly type = vscode.window.createTextEditorDecorationType({
     rangeBehavior: vscode.DecorationRangeBehavior.ClosedOpen,
-    after: { margin: '0 0 0 3ch', color: new vscode.ThemeColor('editorCodeLens.foreground') },
+    after: { margin: '0 0 0 3ch', color: new vscode.ThemeColor('descriptionForeground') },
   });
   private readonly staleType = vscode.window.createTextEditorDecorationType({
     rangeBehavior: vscode.DecorationRangeBehavior.ClosedOpen,
-    after: { margin: '0 0 0 3ch', color: new vscode.ThemeColor('disabledForeground'), textDecoration: 'line-through' },
+    after: {
+      margin: '0 0 0 3ch',
+      color: new vscode.ThemeColor('descriptionForeground'),
+      textDecoration: 'line-through',
+    },
   });
   private readonly snapshots = new Snapshots();
   private readonly pending = new Debouncer(delayMilliseconds);

@@ -1,7 +1,8 @@
-import { existsSync, readdirSync, readFileSync, renameSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { InspectorError, quoteName } from '../shared/errors.ts';
 import type { RunHeader } from '../shared/protocol.ts';
+import { isRunHeader } from './header.ts';
 import { isAlive } from './store.ts';
 
 /** A run as lists show it: without its steps. */
@@ -15,24 +16,13 @@ export interface RunEntry {
 /** A larger run.json is not one of ours. */
 const largestHeader = 16 * 2 ** 20;
 
-/** The runs below `runs/` of a folder, the latest first. What is no run, or cannot be read, is left out. */
-export function listRuns(directory: string): RunEntry[] {
-  const parent = join(directory, 'runs');
-  if (!existsSync(parent)) return [];
-  return readdirSync(parent, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .flatMap(({ name }) => runIn(join(parent, name)) ?? [])
-    .sort((a, b) => b.header.started.localeCompare(a.header.started));
-}
-
 /** The run in a folder; undefined where there is none that can be read. */
 export function runIn(folder: string): RunEntry | undefined {
   try {
     const path = join(folder, 'run.json');
     if (statSync(path).size > largestHeader) return undefined;
-    const header = JSON.parse(readFileSync(path, 'utf8')) as RunHeader;
-    if (header.format !== 1 || typeof header.started !== 'string' || !header.optimizer || !header.model)
-      return undefined;
+    const header: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    if (!isRunHeader(header)) return undefined;
     const interrupted = header.status === 'running' && !isAlive(header.process);
     return { folder, name: basename(folder), header, interrupted };
   } catch {

@@ -14,6 +14,7 @@ import { writeNpzFile } from '../datasets/npz.ts';
 import type { Tensor } from '../onnx/tensor.ts';
 import { InspectorError } from '../shared/errors.ts';
 import type { RunHeader, RunStatus, StepLine } from '../shared/protocol.ts';
+import { isRunHeader, isStepLine } from './header.ts';
 
 /** Level by level: Node's own recursion never ends where a file system that allows no new folders says "not found". */
 function makeFolder(folder: string): void {
@@ -92,9 +93,9 @@ export interface Run {
 
 /** Reads a run; a last line that was cut off by a crash is left out. */
 export function readRun(folder: string): Run {
-  let header: RunHeader;
+  let header: unknown;
   try {
-    header = JSON.parse(readFileSync(join(folder, 'run.json'), 'utf8')) as RunHeader;
+    header = JSON.parse(readFileSync(join(folder, 'run.json'), 'utf8'));
   } catch (error) {
     throw new InspectorError(
       `${folder} holds no readable run: ${(error as Error).message}.`,
@@ -102,10 +103,16 @@ export function readRun(folder: string): Run {
       { cause: error },
     );
   }
+  if (!isRunHeader(header))
+    throw new InspectorError(
+      `${folder} holds no readable run: run.json is incomplete.`,
+      'It was damaged or written by another version.',
+    );
   const path = join(folder, 'steps.jsonl');
   const steps = (existsSync(path) ? readFileSync(path, 'utf8') : '').split('\n').flatMap((line) => {
     try {
-      return line === '' ? [] : [JSON.parse(line) as StepLine];
+      const step: unknown = line === '' ? undefined : JSON.parse(line);
+      return isStepLine(step) ? [step] : [];
     } catch {
       return [];
     }

@@ -17,6 +17,7 @@ import {
 } from '../../extension/features/experiments/form.ts';
 import { specs } from '../../extension/optimizers/hyperparameters.ts';
 import { isFromExperimentPage } from '../../extension/shared/experimentPanel.ts';
+import { run } from '../webview/runs.ts';
 
 const experiment = {
   name: 'e',
@@ -120,7 +121,7 @@ test('half-finished sweeps are found; finished ones and ones that are being work
       const points = statuses.map((status, index) => ({ index, status, folder: `points/${index}` }));
       for (const point of points) {
         mkdirSync(join(folder, point.folder), { recursive: true });
-        const header = { format: 1, status: point.status, process, tensors: [] };
+        const header = { ...run().header, status: point.status, process };
         writeFileSync(join(folder, point.folder, 'run.json'), JSON.stringify(header));
         writeFileSync(join(folder, point.folder, 'steps.jsonl'), '');
       }

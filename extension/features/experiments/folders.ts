@@ -16,7 +16,14 @@ export interface Unfinished {
 export function sweepIn(folder: string): SweepHeader | undefined {
   try {
     const header = JSON.parse(readFileSync(join(folder, 'sweep.json'), 'utf8')) as SweepHeader;
-    return header.format === 1 && Array.isArray(header.points) && header.request?.base ? header : undefined;
+    const { base, axes } = header.request;
+    const whole =
+      header.format === 1 &&
+      typeof header.started === 'string' &&
+      typeof base.model === 'string' &&
+      axes.every(({ name, values }) => typeof name === 'string' && Array.isArray(values)) &&
+      header.points.every((point) => typeof point.folder === 'string');
+    return whole ? header : undefined;
   } catch {
     return undefined;
   }

@@ -1,7 +1,8 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { isExperimentHeader } from '../../experiments/store.ts';
 import type { SweepHeader } from '../../experiments/sweep.ts';
-import { listRuns, type RunEntry, runIn } from '../../runs/list.ts';
+import { type RunEntry, runIn } from '../../runs/list.ts';
 import { isAlive } from '../../runs/store.ts';
 import type { ExperimentHeader } from '../../shared/experiments.ts';
 import { sweepIn } from '../experiments/folders.ts';
@@ -35,17 +36,34 @@ export type Entry =
       readonly name: string;
       readonly started: string;
       readonly experiment: ExperimentHeader;
-    };
+    }
+  /** It is meant to be one of these, but cannot be read. */
+  | { readonly kind: 'damaged'; readonly folder: string; readonly name: string; readonly started: string };
 
-/** Everything below `runs/` of a directory, the latest first. What cannot be read is left out. */
+/** Everything below `runs/` of a directory, the latest first. */
 export function entriesIn(directory: string): Entry[] {
   const parent = join(directory, 'runs');
   if (!existsSync(parent)) return [];
-  const results = readdirSync(parent, { withFileTypes: true })
+  return readdirSync(parent, { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
-    .flatMap(({ name }) => resultEntry(join(parent, name)) ?? []);
-  const runs = listRuns(directory).map((run) => runEntry(run, false));
-  return [...results, ...runs].sort((a, b) => b.started.localeCompare(a.started));
+    .flatMap(({ name }) => entryIn(join(parent, name)) ?? [])
+    .sort((a, b) => b.started.localeCompare(a.started));
+}
+
+function entryIn(folder: string): Entry | undefined {
+  const result = resultEntry(folder);
+  if (result) return result;
+  const run = runIn(folder);
+  return run ? runEntry(run, false) : damagedEntry(folder);
+}
+
+/** Undefined where a folder is none of ours. */
+function damagedEntry(folder: string): Entry | undefined {
+  const file = ['run.json', 'sweep.json', 'experiment.json']
+    .map((name) => join(folder, name))
+    .find((path) => existsSync(path));
+  if (file === undefined) return undefined;
+  return { kind: 'damaged', folder, name: basename(folder), started: statSync(file).mtime.toISOString() };
 }
 
 /** The runs of a sweep's points, in the order of the sweep. */
@@ -75,19 +93,18 @@ function experimentIn(folder: string): ExperimentHeader | undefined {
   try {
     const path = join(folder, 'experiment.json');
     if (statSync(path).size > largestHeader) return undefined;
-    const header = JSON.parse(readFileSync(path, 'utf8')) as ExperimentHeader;
-    return header.format === 1 && typeof header.started === 'string' && typeof header.title === 'string'
-      ? header
-      : undefined;
+    const header: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    return isExperimentHeader(header) ? header : undefined;
   } catch {
     return undefined;
   }
 }
 
-export type State = 'running' | 'finished' | 'cancelled' | 'failed' | 'interrupted';
+export type State = 'running' | 'finished' | 'cancelled' | 'failed' | 'interrupted' | 'damaged';
 
 /** How far an entry has come; what claims to run but has no process is interrupted. */
 export function stateOf(entry: Entry): State {
+  if (entry.kind === 'damaged') return 'damaged';
   if (entry.kind === 'run') return entry.run.interrupted ? 'interrupted' : entry.run.header.status;
   if (entry.kind === 'experiment') {
     const { status, process } = entry.experiment;

@@ -16,22 +16,28 @@ export function treeItem(entry: Entry): vscode.TreeItem {
   item.iconPath = new vscode.ThemeIcon(icon(entry, state));
   item.contextValue = contextValue(entry, state);
   item.tooltip = tooltip(entry, state);
+  item.accessibilityInformation = { label: [name, kinds[entry.kind], state, item.description].join(', ') };
+  if (entry.kind === 'damaged') return item;
   item.command = typedCommand(
     vscode.l10n.t('Open'),
     entry.kind === 'run' ? 'optimizerBias.openRun' : 'optimizerBias.openExperiment',
     { folder },
   );
   if (entry.kind === 'sweep') item.collapsibleState = vscode.TreeItemCollapsibleState.Collapsed;
-  item.accessibilityInformation = { label: [name, kinds[entry.kind], state, item.description].join(', ') };
   return item;
 }
 
-const kinds: Readonly<Record<Entry['kind'], string>> = { run: 'inspection', sweep: 'sweep', experiment: 'experiment' };
+const kinds: Readonly<Record<Entry['kind'], string>> = {
+  run: 'inspection',
+  sweep: 'sweep',
+  experiment: 'experiment',
+  damaged: 'folder',
+};
 
 /** What the menus of an entry depend on. */
 function contextValue(entry: Entry, state: State): string {
   if (entry.kind === 'run') return entry.point ? 'point' : 'run';
-  if (entry.kind === 'experiment') return 'experiment';
+  if (entry.kind !== 'sweep') return entry.kind;
   return state !== 'running' && entry.done < entry.sweep.points.length ? 'sweep.unfinished' : 'sweep';
 }
 
@@ -53,6 +59,8 @@ export function describe(entry: Entry): string {
         .filter(Boolean)
         .join(' · ');
     }
+    case 'damaged':
+      return vscode.l10n.t('cannot be read');
     case 'experiment': {
       const { title, result } = entry.experiment;
       const agreement =
@@ -68,12 +76,13 @@ const stateIcons: Readonly<Record<State, string>> = {
   cancelled: 'circle-slash',
   failed: 'error',
   interrupted: 'warning',
+  damaged: 'warning',
 };
 
 /** Finished sweeps and experiments are told apart from inspections; for all others the state matters more. */
 function icon(entry: Entry, state: State): string {
   if (state !== 'finished') return stateIcons[state] ?? 'circle-outline';
-  return { run: stateIcons.finished, sweep: 'layers', experiment: 'beaker' }[entry.kind];
+  return { run: stateIcons.finished, sweep: 'layers', experiment: 'beaker', damaged: stateIcons.damaged }[entry.kind];
 }
 
 function tooltip(entry: Entry, state: State): string {
@@ -101,6 +110,10 @@ function details(entry: Entry): string[] {
         seeds.length > 1 ? `seeds ${seeds.join(', ')}` : '',
       ];
     }
+    case 'damaged':
+      return [
+        vscode.l10n.t('What this folder was to hold is damaged, or was written by another version. It can be deleted.'),
+      ];
     case 'experiment': {
       const { title, figure, result } = entry.experiment;
       return [title, figure, result?.sentence ?? ''];
@@ -109,7 +122,7 @@ function details(entry: Entry): string[] {
 }
 
 function failure(entry: Entry): string {
-  if (entry.kind === 'sweep') return '';
+  if (entry.kind === 'sweep' || entry.kind === 'damaged') return '';
   const message = entry.kind === 'run' ? entry.run.header.message : entry.experiment.message;
   return message === undefined ? '' : inEditor(message, entry.kind === 'run' ? 'inspect' : 'experiment');
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
 import { file, processes, witness } from './extension.ts';
@@ -50,10 +50,17 @@ export function writeRun(name: string, steps: number, status = 'finished'): stri
     started: '2026-01-02T03:04:05Z',
     process: 0,
     request: request(steps),
-    model: { path: 'digits.onnx' },
+    model: { path: 'digits.onnx', parameters: 3 },
     data: { files: [], samples: 3 },
+    loss: 'mse',
     optimizer: { name: 'adam', title: 'Adam', hyper: { lr: 1e-4, beta2: 0.999 } },
     hKappaLimit: -0.099,
+    dtype: 'float32',
+    device: 'cpu',
+    tensors: [],
+    notTrained: [],
+    notes: [],
+    warnings: [],
   };
   writeFileSync(join(folder, 'run.json'), JSON.stringify(header));
   writeFileSync(join(folder, 'steps.jsonl'), '');
@@ -62,12 +69,22 @@ export function writeRun(name: string, steps: number, status = 'finished'): stri
 
 const headerOf = (name: string) => JSON.parse(readFileSync(join(runs(), name, 'run.json'), 'utf8'));
 
-test('the Runs view lists what is on disk, and nothing else', async () => {
+test('the Runs view lists what is on disk, and what of it is damaged', async () => {
   assert.deepEqual(await shownRuns(), []);
   writeRun('baseline', 3);
   mkdirSync(join(runs(), 'no run'));
-  writeFileSync(join(runs(), 'no run', 'run.json'), '{"format":1');
-  assert.deepEqual(await shownRuns(), ['baseline: anti-regularizing 0.099 · lr 1e-4 · β₂ 0.999']);
+  const damaged = ['{"format":1', '{"format":1,"started":"","optimizer":{},"model":{}}', 'null', '{"format":2}'];
+  for (const text of damaged) {
+    mkdirSync(join(runs(), 'damaged'), { recursive: true });
+    writeFileSync(join(runs(), 'damaged', 'run.json'), text);
+    assert.deepEqual(await shownRuns(), [
+      'damaged: cannot be read',
+      'baseline: anti-regularizing 0.099 · lr 1e-4 · β₂ 0.999',
+    ]);
+  }
+  const item = (await topItems()).find(({ contextValue }) => contextValue === 'damaged');
+  assert.equal(item?.command, undefined);
+  rmSync(join(runs(), 'damaged'), { recursive: true });
 });
 
 test('sweeps hold the runs of their points; experiments stand beside them', async () => {
@@ -103,8 +120,11 @@ test('sweeps hold the runs of their points; experiments stand beside them', asyn
     status: 'finished',
     started: '2026-01-04T00:00:00Z',
     process: 0,
+    name: 'bilinear',
+    figure: '',
+    parameters: {},
     title: 'Which minimum Adam reaches',
-    result: { agreement: 'agrees', sentence: 'It reaches it.', charts: [] },
+    result: { agreement: 'agrees', sentence: 'It reaches it.', charts: [], tables: [], notes: [] },
   };
   mkdirSync(join(runs(), 'minimum'));
   writeFileSync(join(runs(), 'minimum', 'experiment.json'), JSON.stringify(experiment));
