@@ -154,9 +154,21 @@ export function matches(name: string, filter: string): boolean {
     });
 }
 
-/** The values of a measure over the run: of a tensor, or of the model where `tensor` is undefined. */
-export function series(run: PanelRun, measure: Measure, tensor?: string): { step: number; value: number }[] {
-  return run.steps.flatMap((line) => {
+/** At most `most` lines of a run that have a correction, evenly, and the last of them. */
+export function sampled({ steps }: PanelRun, most: number): readonly StepLine[] {
+  const corrected = steps.filter(({ kappa }) => kappa !== undefined);
+  const lines = corrected.length > 0 ? corrected : steps;
+  const stride = Math.ceil(lines.length / most);
+  return lines.filter((_, i) => i % stride === 0 || i === lines.length - 1);
+}
+
+/** The values of a measure at lines of a run: of a tensor, or of the model where `tensor` is undefined. */
+export function series(
+  lines: readonly StepLine[],
+  measure: Measure,
+  tensor?: string,
+): { step: number; value: number }[] {
+  return lines.flatMap((line) => {
     const fields = tensor === undefined ? line : line.tensors[tensor];
     const value = fields && measure.value(fields, line);
     return typeof value === 'number' && Number.isFinite(value) ? [{ step: line.step, value }] : [];

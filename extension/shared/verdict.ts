@@ -34,10 +34,12 @@ export function sentence(run: Pick<RunHeader, 'optimizer' | 'hKappaLimit' | 'not
     return `No first-order correction exists for ${run.optimizer.title} with these settings: ${run.notApplicable}`;
   const { net, hKappa, normRateBase } = line;
   const norm = normOf(run.optimizer);
+  // Where numbers have stopped being finite, the limit is still known.
+  const sign = hKappa ?? run.hKappaLimit ?? 0;
   const effect =
-    hKappa === null || hKappa === undefined || hKappa === 0
+    sign === 0
       ? `finite steps neither impede nor favour the reduction of ${norm}`
-      : `finite steps ${hKappa < 0 ? 'impede' : 'favour'} the reduction of ${norm}`;
+      : `finite steps ${sign < 0 ? 'impede' : 'favour'} the reduction of ${norm}`;
   const problem = doubt(line);
   const matched =
     net === null || net === undefined || !normRateBase
@@ -67,6 +69,6 @@ const short = (value: number | null | undefined): string =>
     ? 'unknown'
     : (Math.abs(value) >= 1e-3 && Math.abs(value) < 1e5) || value === 0
       ? String(Number(value.toPrecision(3)))
-      : value.toExponential(2).replace('e+', 'e');
+      : value.toExponential(2).replace('e+', 'e').replace('-', '−');
 const share = (value: number | null | undefined): string =>
   value === null || value === undefined ? 'an unknown share' : `${short(Number((value * 100).toPrecision(2)))} %`;

@@ -11,6 +11,7 @@ import {
   receive,
   restoreView,
   rows,
+  sampled,
   series,
 } from '../../webview/state.ts';
 import { run, tensorLine } from './runs.ts';
@@ -112,7 +113,11 @@ test('a step without a correction is not what the numbers are from', () => {
   const { kappa: _, ...plain } = a.steps[2];
   assert.equal(lastMeasured([...a.steps.slice(0, 2), plain])?.step, 1);
   assert.equal(lastMeasured([plain]), undefined);
-  assert.deepEqual(series({ ...a, steps: [plain] }, measureNamed('strength'), 'fc.weight').length, 1);
+  assert.equal(series([plain], measureNamed('strength'), 'fc.weight').length, 1);
+  const long = run({ steps: 999 });
+  const steps = long.steps.map((line) => (line.step % 10 === 3 ? line : { ...line, kappa: undefined }));
+  const some = sampled({ ...long, steps }, 20).map(({ step }) => step);
+  assert.ok(some.length <= 21 && some.every((step) => step % 10 === 3) && some.at(-1) === 993, `${some}`);
 });
 
 test('settings and what differs between runs', () => {

@@ -57,7 +57,7 @@ export class Overview {
     return this.tile(
       big,
       'at equal loss, in units of its base rate',
-      [`correction ${number(line.relativeSize)} of the gradient`],
+      typeof line.relativeSize === 'number' ? [`correction ${number(line.relativeSize)} of the gradient`] : [],
       problem,
       netMeasure.id,
     );

@@ -1,7 +1,8 @@
 import { percent, shorten, thousands } from '../../extension/shared/format.ts';
+import type { StepLine } from '../../extension/shared/protocol.ts';
 import { h, patch, svg } from '../dom.ts';
 import { measureNamed, measures } from '../measures.ts';
-import { type Row, rows, type SortKey, series } from '../state.ts';
+import { type Row, rows, type SortKey, sampled, series } from '../state.ts';
 import { fitNames, tensorName } from '../tensorName.ts';
 import { dropdown, filterField } from '../toolkit.ts';
 import type { Actions, Shown, TabView } from './view.ts';
@@ -9,7 +10,7 @@ import type { Actions, Shown, TabView } from './view.ts';
 /** Most bars at once; the filter finds the others. */
 const mostRows = 400;
 /** Most points of a sparkline. */
-const mostPoints = 60;
+export const mostPoints = 60;
 
 const sorts: readonly (readonly [SortKey, string])[] = [
   ['model', 'order in the model'],
@@ -104,7 +105,8 @@ export class ParametersView implements TabView {
       h('span', { class: 'numeric', title: measures.find(({ id }) => id === 'valid')?.about }, 'valid'),
       h('span', { class: 'spark-head' }, 'over run'),
     );
-    patch(this.list, ...visible.map((row, i) => this.row(row, i, shown, at)));
+    const lines = sampled(run, mostPoints);
+    patch(this.list, ...visible.map((row, i) => this.row(row, i, shown, lines, at)));
     this.bringIntoView(shown);
     const hidden =
       all.length > visible.length
@@ -116,7 +118,13 @@ export class ParametersView implements TabView {
     this.note.textContent = all.length === 0 ? 'No tensor has such a name.' : `${hatched}${hidden}`;
   }
 
-  private row(row: Row, index: number, { run, view, highlighted }: Shown, at: (value: number) => number): HTMLElement {
+  private row(
+    row: Row,
+    index: number,
+    { view, highlighted }: Shown,
+    lines: readonly StepLine[],
+    at: (value: number) => number,
+  ): HTMLElement {
     const measure = measureNamed(view.measure);
     const value = row.value ?? 0;
     const bar = h('span', {
@@ -145,7 +153,7 @@ export class ParametersView implements TabView {
       h('span', { class: 'bar-box' }, bar, zero),
       h('span', { class: 'numeric' }, measure.text(row.value)),
       h('span', { class: 'numeric' }, percent(row.valid)),
-      sparkline(series(run, measure, row.name)),
+      sparkline(series(lines, measure, row.name)),
     );
   }
 
@@ -178,14 +186,12 @@ export class ParametersView implements TabView {
 /** The values over the run as a small line, from the least to the greatest of them; 0 is dotted where it lies between. */
 export function sparkline(points: readonly { step: number; value: number }[]): SVGElement {
   const [width, height] = [72, 16];
-  const stride = Math.ceil(points.length / mostPoints);
-  const shown = points.filter((_, i) => i % stride === 0 || i === points.length - 1);
-  const values = shown.map(({ value }) => value);
+  const values = points.map(({ value }) => value);
   const [low, high] = [Math.min(...values), Math.max(...values)];
-  const last = shown.at(-1)?.step || 1;
+  const last = points.at(-1)?.step || 1;
   const x = (step: number) => 1 + ((width - 2) * step) / last;
   const y = (value: number) => (high > low ? height - 2 - ((height - 4) * (value - low)) / (high - low) : height / 2);
-  const line = shown.map(({ step, value }) => `${x(step).toFixed(1)},${y(value).toFixed(1)}`).join(' ');
+  const line = points.map(({ step, value }) => `${x(step).toFixed(1)},${y(value).toFixed(1)}`).join(' ');
   return svg(
     'svg',
     { class: 'spark', viewBox: `0 0 ${width} ${height}`, 'aria-hidden': 'true', focusable: 'false' },

@@ -1,11 +1,11 @@
 import { shorten, thousands } from '../../extension/shared/format.ts';
-import type { TensorLine } from '../../extension/shared/protocol.ts';
+import type { StepLine, TensorLine } from '../../extension/shared/protocol.ts';
 import { isBelievable } from '../../extension/shared/verdict.ts';
 import { h, patch } from '../dom.ts';
 import { measureNamed, measures, sizeOf } from '../measures.ts';
-import { matches, series } from '../state.ts';
+import { matches, sampled, series } from '../state.ts';
 import { filterField } from '../toolkit.ts';
-import { sparkline } from './parameters.ts';
+import { mostPoints, sparkline } from './parameters.ts';
 import type { Actions, Shown, TabView } from './view.ts';
 
 interface Entry {
@@ -79,7 +79,8 @@ export class TableView implements TabView {
       });
     }
     patch(this.head, this.header(shown));
-    patch(this.body, ...entries.map((entry) => this.row(entry, shown)));
+    const lines = sampled(run, mostPoints);
+    patch(this.body, ...entries.map((entry) => this.row(entry, shown, lines)));
     patch(
       this.foot,
       h(
@@ -90,7 +91,7 @@ export class TableView implements TabView {
         ...measures.map((measure) =>
           this.cell(measure.text(measure.value(line, line)), measure.theoretical === true && !isBelievable(line)),
         ),
-        h('td', {}, sparkline(series(run, measureNamed(view.measure)))),
+        h('td', {}, sparkline(series(lines, measureNamed(view.measure)))),
       ),
     );
     this.note.textContent = `Step ${line.step}. Dim and in parentheses: the first-order theory does not hold there.`;
@@ -127,7 +128,11 @@ export class TableView implements TabView {
     );
   }
 
-  private row({ name, shape, fields }: Entry, { run, line, view, highlighted }: Shown): HTMLElement {
+  private row(
+    { name, shape, fields }: Entry,
+    { line, view, highlighted }: Shown,
+    lines: readonly StepLine[],
+  ): HTMLElement {
     const doubtful = !isBelievable(fields);
     return h(
       'tr',
@@ -155,7 +160,7 @@ export class TableView implements TabView {
       ...measures.map((measure) =>
         this.cell(measure.text(measure.value(fields, line!)), measure.theoretical === true && doubtful),
       ),
-      h('td', {}, sparkline(series(run, measureNamed(view.measure), name))),
+      h('td', {}, sparkline(series(lines, measureNamed(view.measure), name))),
     );
   }
 
