@@ -6,7 +6,7 @@ import { optimizersCommand } from './cli/optimizers.ts';
 import { type Command, parseCommand, UsageError } from './cli/options.ts';
 import { scanCommand } from './cli/scan.ts';
 import { sweepCommand } from './cli/sweep.ts';
-import { describeError, InspectorError, quoteName } from './shared/errors.ts';
+import { describeError, InspectorError, quoteName, StoppedError } from './shared/errors.ts';
 import { toolVersion } from './shared/version.ts';
 
 /** The command line: one entry per command. */
@@ -29,7 +29,7 @@ const overview = (): string =>
     'optimizer-bias COMMAND --help shows the options of a command.',
   ].join('\n');
 
-/** Runs the program; returns its exit code: 0, 2 for bad usage, 1 for anything else. */
+/** Runs the program; returns its exit code: 0, 2 for bad usage, 130 where it was interrupted, 1 for anything else. */
 async function main(argv: readonly string[]): Promise<number> {
   const [name, ...rest] = argv;
   if (name === undefined || name === '--help' || name === 'help' || name === '-h') {
@@ -52,7 +52,7 @@ async function main(argv: readonly string[]): Promise<number> {
     if (verbose) process.stderr.write(`${(error as Error).stack}\n`);
     else if (!(error instanceof UsageError || error instanceof InspectorError))
       process.stderr.write('Run again with --verbose for details, and please report this.\n');
-    return error instanceof UsageError ? 2 : 1;
+    return error instanceof UsageError ? 2 : error instanceof StoppedError ? 130 : 1;
   }
 }
 

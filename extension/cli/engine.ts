@@ -4,11 +4,14 @@ import { InspectorError } from '../shared/errors.ts';
 import type { EngineEvent, EngineRequest, Progress } from '../shared/protocol.ts';
 import { ProgressLine } from './text.ts';
 
+/** After an interrupt a step may take its time: a second interrupt ends it at once. */
+const patienceMilliseconds = 30_000;
+
 type Finished = Extract<EngineEvent, { type: 'finished' }>;
 
 /**
  * Runs a request in an engine process with a progress line; the first interrupt asks it to stop, the second ends the
- * process. Throws an InspectorError where it fails, with the folder of what was kept.
+ * process. Throws an InspectorError where it fails, with the folder of what was kept, a StoppedError where it was ended.
  */
 export async function runInEngine(
   request: Exclude<EngineRequest, { type: 'cancel' }>,
@@ -20,14 +23,15 @@ export async function runInEngine(
   const interrupt = () => {
     interrupts++;
     if (interrupts > 1) client.dispose();
-    else client.cancel();
+    else client.cancel(patienceMilliseconds);
+    line.update('Stopping after this step (Ctrl-C again: at once) …');
   };
   process.on('SIGINT', interrupt);
   process.on('SIGTERM', interrupt);
   let last: EngineEvent;
   try {
     last = await client.run(request, (event) => {
-      if (event.type === 'progress') line.update(text(event.progress));
+      if (event.type === 'progress' && interrupts === 0) line.update(text(event.progress));
     });
   } finally {
     line.clear();

@@ -1,10 +1,10 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { dirname } from 'node:path';
-import { InspectorError } from '../shared/errors.ts';
+import { InspectorError, StoppedError } from '../shared/errors.ts';
 import type { EngineEvent, EngineRequest, InspectRequest } from '../shared/protocol.ts';
 import { childEnvironment } from './environment.ts';
 
-/** How long a run may take to notice that it was cancelled before its process is ended. */
+/** How long a run may take to notice that it was cancelled before its process is ended, unless told otherwise. */
 const patienceMilliseconds = 3000;
 
 /**
@@ -13,16 +13,23 @@ const patienceMilliseconds = 3000;
  */
 export class EngineClient {
   private child: ChildProcess | undefined;
+  /** Ends the process that was asked to stop. */
+  private patience: NodeJS.Timeout | undefined;
+  /** True once this side has ended the process. */
+  private stopped = false;
 
   /** @param script the bundled engine process */
   constructor(private readonly script: string) {}
 
-  /** Runs an inspection; resolves with the last event. Throws an InspectorError where the process ends before it. */
+  /** Runs an inspection, as `run`. */
   inspect(request: InspectRequest, listen: (event: EngineEvent) => void): Promise<EngineEvent> {
     return this.run({ type: 'inspect', request }, listen);
   }
 
-  /** Runs any request; resolves with the last event. Throws an InspectorError where the process ends before it. */
+  /**
+   * Runs any request; resolves with the last event. Throws an InspectorError where the process ends before it, a
+   * StoppedError where this side ended it.
+   */
   run(request: Exclude<EngineRequest, { type: 'cancel' }>, listen: (event: EngineEvent) => void): Promise<EngineEvent> {
     const child = this.start();
     return new Promise((resolve, reject) => {
@@ -31,6 +38,7 @@ export class EngineClient {
         tail = (tail + data.toString('utf8')).slice(-2000);
       };
       const done = () => {
+        clearTimeout(this.patience);
         child.off('message', receive);
         child.off('exit', ended);
         child.stderr?.off('data', collect);
@@ -45,7 +53,11 @@ export class EngineClient {
       };
       const ended = (code: number | null, signal: NodeJS.Signals | null) => {
         done();
-        reject(new InspectorError(deathMessage(code, signal, tail), deathRemedy(signal, request)));
+        reject(
+          this.stopped
+            ? new StoppedError()
+            : new InspectorError(deathMessage(code, signal, tail), deathRemedy(signal, request)),
+        );
       };
       child.stderr?.on('data', collect);
       child.on('message', receive);
@@ -54,21 +66,17 @@ export class EngineClient {
     });
   }
 
-  /** Asks the running request to stop after its current step, and ends the process where it does not answer. */
-  cancel(): void {
-    const { child } = this;
-    if (!child) return;
-    child.send({ type: 'cancel' } satisfies EngineRequest);
-    const timer = setTimeout(() => child.kill('SIGKILL'), patienceMilliseconds);
-    child.once('exit', () => clearTimeout(timer));
-    child.once('message', (message) => {
-      const { type } = message as EngineEvent;
-      if (type === 'finished' || type === 'failed') clearTimeout(timer);
-    });
+  /** Asks the running request to stop after its current step, and ends the process where it does not in time. */
+  cancel(patience = patienceMilliseconds): void {
+    this.child?.send({ type: 'cancel' } satisfies EngineRequest);
+    clearTimeout(this.patience);
+    this.patience = setTimeout(() => this.dispose(), patience);
   }
 
   /** Ends the process. */
   dispose(): void {
+    clearTimeout(this.patience);
+    this.stopped = true;
     this.child?.kill('SIGKILL');
     this.child = undefined;
   }
@@ -87,6 +95,7 @@ export class EngineClient {
       if (this.child === child) this.child = undefined;
     });
     this.child = child;
+    this.stopped = false;
     return child;
   }
 }

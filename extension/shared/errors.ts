@@ -13,6 +13,13 @@ export class InspectorError extends Error {
   }
 }
 
+/** The user ended what was running, and it was not there any more to say how far it had come. */
+export class StoppedError extends InspectorError {
+  constructor() {
+    super('Stopped: the engine was ended in the middle of its work. What was measured until then is kept.');
+  }
+}
+
 /** The text for the user: the message and, where there is one, the remedy. Never a stack trace. */
 export function describeError(error: unknown): string {
   if (error instanceof InspectorError) return error.remedy ? `${error.message}\n${error.remedy}` : error.message;

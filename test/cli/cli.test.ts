@@ -153,6 +153,30 @@ describe('inspect', () => {
     });
   });
 
+  it('ends an engine that does not answer at the second interrupt', async () => {
+    const out = join(scratch, 'twice');
+    const child = spawn(process.execPath, [cli, 'inspect', '--sample', '--steps', '2000000', '--out', out], {
+      cwd: scratch,
+    });
+    let stderr = '';
+    child.stderr.on('data', (part) => {
+      stderr += part;
+    });
+    await waitFor(
+      () => existsSync(join(out, 'steps.jsonl')) && readFileSync(join(out, 'steps.jsonl'), 'utf8').length > 2000,
+    );
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    const engine = readRun(out).header.process;
+    process.kill(engine, 'SIGSTOP');
+    // Two interrupts of one kind may be delivered as one.
+    child.kill('SIGINT');
+    child.kill('SIGTERM');
+    assert.equal(await ended, 130);
+    assert.match(stderr, /^Stopped: the engine was ended in the middle of its work\./);
+    assert.throws(() => process.kill(engine, 0), { code: 'ESRCH' });
+    assert.equal(readRun(out).interrupted, true);
+  });
+
   it('reports the death of the engine and keeps what was measured', async () => {
     const out = join(scratch, 'killed');
     const child = spawn(process.execPath, [cli, 'inspect', '--sample', '--steps', '2000000', '--out', out], {
