@@ -8,7 +8,6 @@ import {
   vsCodePanelTab,
   vsCodePanelView,
   vsCodeProgressRing,
-  vsCodeTextField,
 } from '@vscode/webview-ui-toolkit';
 import { type Child, h } from './dom.ts';
 
@@ -22,13 +21,14 @@ provideVSCodeDesignSystem().register(
   vsCodePanelTab(),
   vsCodePanelView(),
   vsCodeProgressRing(),
-  vsCodeTextField(),
 );
 
 type Appearance = 'primary' | 'secondary' | 'icon';
 
 export function button(label: Child, run: () => void, appearance: Appearance = 'secondary', title = ''): HTMLElement {
-  return h('vscode-button', { appearance, ...(title && { title, 'aria-label': title }), onclick: run }, label);
+  // A sign needs a name; of what has one, the name is what voices call.
+  const name = appearance === 'icon' ? { 'aria-label': title } : {};
+  return h('vscode-button', { appearance, ...(title && { title }), ...name, onclick: run }, label);
 }
 
 export const progressRing = (): HTMLElement => h('vscode-progress-ring', { 'aria-hidden': 'true' });
@@ -62,7 +62,8 @@ export function dropdown(
 
 /** A text field for a filter; calls `change` with every key. */
 export function filterField(label: string, value: string, change: (value: string) => void): HTMLElement {
-  const control = h('vscode-text-field', { placeholder: label, 'aria-label': label, value }) as ValueElement;
+  // The toolkit's own field takes the name "Text field", whatever it is called.
+  const control = h('input', { class: 'filter', placeholder: label, 'aria-label': label, value }) as HTMLInputElement;
   control.addEventListener('input', () => change(control.value));
   return control;
 }

@@ -148,6 +148,13 @@ describe('the panel in a browser, under its policy', { timeout: 120_000 }, () =>
     await page.keyboard.press('Enter');
     await page.locator('.regime-row.selected', { hasText: 'fc.bias' }).waitFor();
     assert.deepEqual((await told(page)).at(-1), { type: 'reveal', tensor: 'fc.bias' });
+    // A list is one stop of the Tab key.
+    await page.keyboard.press('ArrowUp');
+    await page.locator('.regime-row button:focus', { hasText: 'fc.weight' }).waitFor();
+    await page.keyboard.press('Tab');
+    await page.locator('vscode-panel-view:not([hidden]) canvas:focus').waitFor();
+    await page.keyboard.press('Shift+Tab');
+    await page.locator('.regime-row button:focus', { hasText: 'fc.weight' }).waitFor();
     await page.close();
   });
 
@@ -194,6 +201,7 @@ describe('the panel in a browser, under its policy', { timeout: 120_000 }, () =>
     await page.locator('th button:focus', { hasText: 'Size' }).waitFor();
     await page.locator('vscode-panel-tab', { hasText: 'Curves' }).click();
     const canvas = page.locator('.chart', { hasText: 'Loss' }).locator('canvas');
+    await canvas.waitFor();
     await canvas.focus();
     await page.keyboard.press('Home');
     await record(5);

@@ -3,6 +3,7 @@ import type { MeasureFields } from '../../extension/shared/protocol.ts';
 import { LineChart } from '../chart.ts';
 import { h, patch } from '../dom.ts';
 import { measureNamed } from '../measures.ts';
+import { RovingFocus } from '../rovingFocus.ts';
 import { runLegend } from '../runLegend.ts';
 import { matches } from '../state.ts';
 import { fitNames, tensorName } from '../tensorName.ts';
@@ -18,6 +19,7 @@ export class RegimesView implements TabView {
   private readonly bars = h('div', { class: 'regimes', role: 'table', 'aria-label': 'Regimes by tensor' });
   private readonly chart = new LineChart('Share of coordinates below the switch', measureNamed('belowSwitch').about);
   private readonly legend = h('div', {});
+  private readonly focus = new RovingFocus(this.bars, '.name button');
   readonly element = h(
     'div',
     { class: 'tab' },
@@ -74,6 +76,7 @@ export class RegimesView implements TabView {
       this.row('all parameters', line),
       ...found.flatMap(({ name }) => (line.tensors[name] ? [this.row(name, line.tensors[name], marks(name))] : [])),
     );
+    this.focus.update();
   }
 
   /** A row; of a tensor where `marks` are given. */

@@ -3,6 +3,7 @@ import type { StepLine, TensorLine } from '../../extension/shared/protocol.ts';
 import { isBelievable } from '../../extension/shared/verdict.ts';
 import { h, patch } from '../dom.ts';
 import { measureNamed, measures, sizeOf } from '../measures.ts';
+import { RovingFocus } from '../rovingFocus.ts';
 import { matches, sampled, series } from '../state.ts';
 import { filterField } from '../toolkit.ts';
 import { mostPoints, sparkline } from './parameters.ts';
@@ -20,6 +21,7 @@ export class TableView implements TabView {
   private readonly body = h('tbody', {});
   private readonly foot = h('tfoot', {});
   private readonly note = h('p', { class: 'dim' });
+  private readonly focus = new RovingFocus(this.body, 'th button');
   readonly element: HTMLElement;
 
   constructor(
@@ -81,6 +83,7 @@ export class TableView implements TabView {
     patch(this.head, this.header(shown));
     const lines = sampled(run, mostPoints);
     patch(this.body, ...entries.map((entry) => this.row(entry, shown, lines)));
+    this.focus.update();
     patch(
       this.foot,
       h(
