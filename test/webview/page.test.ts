@@ -223,14 +223,14 @@ describe('the panel in a browser, under its policy', { timeout: 120_000 }, () =>
     for (const tab of ['Parameters', 'Curves', 'Regimes', 'Compare', 'Table', 'About the numbers']) {
       await page.locator('vscode-panel-tab', { hasText: tab }).click();
       await page.locator('vscode-panel-view:not([hidden]) .tab').waitFor();
-      const wide = await page.evaluate(() => {
+      // A chart that comes to the front takes its size a moment later.
+      await page.waitForFunction(() => {
         const { document, innerWidth } = globalThis as unknown as {
           document: { documentElement: { scrollWidth: number } };
           innerWidth: number;
         };
-        return document.documentElement.scrollWidth - innerWidth;
+        return document.documentElement.scrollWidth <= innerWidth;
       });
-      assert.ok(wide <= 0, `${tab}: ${wide} px too wide`);
       if (tab !== 'Parameters' && tab !== 'Regimes') continue;
       const label = page.locator('vscode-panel-view:not([hidden]) .name', { hasText: 'in_proj_weight' }).first();
       assert.ok(

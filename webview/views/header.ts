@@ -74,11 +74,13 @@ export class Header {
     this.element = h('header', {}, h('div', { class: 'head-row' }, this.subject, this.actions), this.bar, this.spoken);
   }
 
-  update({ runs: [run], activity }: Model): void {
+  update({ runs: [run, ...others], activity }: Model): void {
     const running = activity.kind === 'running';
     set(
       this.subject,
-      ...(run ? subject(run) : [h('strong', {}, running ? shorten(activity.title, 60) : 'Optimizer Bias')]),
+      ...(run
+        ? subject(run, others.length > 0)
+        : [h('strong', {}, running ? shorten(activity.title, 60) : 'Optimizer Bias')]),
     );
     this.words.textContent = run || activity.kind !== 'idle' ? words(activity, run) : '';
     const said =
@@ -102,9 +104,11 @@ export class Header {
   }
 }
 
-function subject(run: PanelRun): HTMLElement[] {
+/** `compared`: the numbers are those of this run, and others are laid over it. */
+function subject(run: PanelRun, compared: boolean): HTMLElement[] {
   const { model, data, device, loss } = run.header;
   const details = [settingsText(run.header), `${thousands(data.samples)} samples`, loss, device.toUpperCase()];
+  if (compared) details.push(shorten(run.name, 48));
   return [
     h('strong', { title: model.path }, shorten(baseName(model.path), 60)),
     h('span', { class: 'dim' }, ` · ${details.join(' · ')}`),
