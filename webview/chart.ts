@@ -41,6 +41,7 @@ const mostTableRows = 200;
 export class LineChart {
   readonly element: HTMLElement;
   private readonly canvas = h('canvas', {
+    hidden: true,
     tabindex: '0',
     role: 'application',
     'aria-roledescription': 'chart',
