@@ -1,5 +1,5 @@
 import { type HyperparameterValue, isTrue, numberOf, type OptimizerConfig } from './config.ts';
-import { formatBeta, formatNumber, optimizerTitle } from './hover.ts';
+import { formatNumber, formatSetting, optimizerTitle } from './hover.ts';
 import { isIgnored } from './ignore.ts';
 import { RULES, type RuleCode, type Severity } from './rules.ts';
 import type { SourceRange } from './source.ts';
@@ -72,7 +72,7 @@ function nameOf(config: OptimizerConfig, name: string): string {
 function* ranges(config: OptimizerConfig): Generator<Found> {
   for (const [about, { value, from }] of config.hyperparameters) {
     if (typeof value !== 'number' || from === 'default') continue;
-    const is = `${nameOf(config, about)} = ${formatNumber(value)}`;
+    const is = `${nameOf(config, about)} = ${formatSetting(value)}`;
     if (about === 'beta1' || about === 'beta2' || (about === 'alpha' && config.optimizer === 'rmsprop')) {
       if (value < 0 || value >= 1)
         yield { code: 'beta-out-of-range', about, message: `${is}: a decay rate must be in [0, 1).` };
@@ -100,7 +100,7 @@ function* memories(config: OptimizerConfig): Generator<Found> {
     /^(adam|adamw|nadam|sparse_adam|radam)$/.test(config.optimizer)
   ) {
     const ratio = (1 - beta1) / (1 - beta2);
-    const values = `(${formatBeta(beta1)}, ${formatBeta(beta2)})`;
+    const values = `(${formatSetting(beta1)}, ${formatSetting(beta2)})`;
     // A ratio that is 30 on paper may come out a little above.
     // With β₁ = 0 there is no first memory.
     if (ratio > FAR_APART * (1 + 1e-9) && beta1 > 0) {
@@ -143,7 +143,7 @@ function swap(
     {
       title: 'Swap the two values',
       range: { from: low.from, to: high.to },
-      newText: `${formatBeta(beta2)}, ${formatBeta(beta1)}`,
+      newText: `${formatSetting(beta2)}, ${formatSetting(beta1)}`,
     },
   ];
 }
@@ -238,7 +238,7 @@ function* variants(config: OptimizerConfig): Generator<Found> {
     yield {
       code: 'lion-learning-rate',
       about: 'lr',
-      message: `For Lion a learning rate 3 to 10 times smaller than for AdamW is recommended; ${formatNumber(lr.value)} is what AdamW often takes.`,
+      message: `For Lion a learning rate 3 to 10 times smaller than for AdamW is recommended; ${formatSetting(lr.value)} is what AdamW often takes.`,
     };
   }
 }

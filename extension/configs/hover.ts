@@ -1,3 +1,4 @@
+import { setting } from '../shared/format.ts';
 import { type HyperparameterValue, numberOf, type OptimizerConfig } from './config.ts';
 import { compareBeta2, halfStrengthStep, type Summary, squaredNormWeight, summarize } from './summary.ts';
 
@@ -12,6 +13,9 @@ export function formatNumber(value: number): string {
       .replace('e+', 'e');
   return value.toLocaleString('en-US', { maximumSignificantDigits: 3 });
 }
+
+/** A setting as it was written: digits that tell 0.9999 from 1 stay. */
+export const formatSetting = (value: number): string => setting(Number(value.toPrecision(8)));
 
 /** "Anti-regularizing 0.99": the word and the magnitude of h·κ. */
 export function strengthWords(hKappa: number): string {
@@ -98,7 +102,7 @@ export function codeLensText(config: OptimizerConfig, summary: Summary = summari
 /** A value with where it comes from: `1e-3`, `0.999 *default*`, `*unknown*`. */
 function shown(entry: HyperparameterValue | undefined): string {
   if (!entry || entry.from === 'unknown') return '*unknown*';
-  const value = typeof entry.value === 'number' ? formatNumber(entry.value) : pythonWord(entry.value);
+  const value = typeof entry.value === 'number' ? formatSetting(entry.value) : pythonWord(entry.value);
   return entry.from === 'default' ? `${value} *default*` : entry.from === 'resolved' ? `${value} *resolved*` : value;
 }
 
@@ -125,8 +129,14 @@ export function settingsLine(config: OptimizerConfig): string {
     const same = beta1.from === beta2.from && typeof beta1.value === 'number' && typeof beta2.value === 'number';
     if (same) {
       const mark = beta1.from === 'default' || beta1.from === 'resolved' ? ` *${beta1.from}*` : '';
-      parts.push(`betas (${formatNumber(Number(beta1.value))}, ${formatNumber(Number(beta2.value))})${mark}`);
-    } else parts.push(`β₁ ${shown(beta1)}`, `β₂ ${shown(beta2)}`);
+      parts.push(`betas (${formatSetting(Number(beta1.value))}, ${formatSetting(Number(beta2.value))})${mark}`);
+    } else
+      // Of a pair, neither has a name of its own.
+      for (const [key, greek, beta] of [
+        ['beta1', 'β₁', beta1],
+        ['beta2', 'β₂', beta2],
+      ] as const)
+        parts.push(`${beta.argument && beta1.argument !== beta2.argument ? name(key) : greek} ${shown(beta)}`);
   }
   for (const key of ['alpha', 'momentum', 'rho'])
     if (hyperparameters.has(key)) parts.push(`${name(key)} ${shown(hyperparameters.get(key))}`);
@@ -182,18 +192,13 @@ function comparisonTable(config: OptimizerConfig): string | undefined {
   const rows = compareBeta2(config);
   if (!rows) return undefined;
   const cell = (text: string, bold: boolean) => (bold ? `**${text}**` : text);
-  const head = rows.map(({ beta2, isCurrent }) => cell(formatBeta(beta2), isCurrent));
+  const head = rows.map(({ beta2, isCurrent }) => cell(formatSetting(beta2), isCurrent));
   const strength = rows.map(({ hKappa, isCurrent }) => cell(signed(-hKappa), isCurrent));
   return [
     `| β₂ | ${head.join(' | ')} |`,
     `|---|${rows.map(() => '---|').join('')}`,
     `| strength | ${strength.join(' | ')} |`,
   ].join('\n');
-}
-
-/** β close to 1 keeps the digits that distinguish it from 1. */
-export function formatBeta(beta: number): string {
-  return String(Number(beta.toPrecision(8)));
 }
 
 /** Anti-regularizing strength −h·κ; regularizing values carry a minus. */

@@ -1,6 +1,6 @@
 import type { OptimizerConfig, Provenance, Scalar } from './config.ts';
 import type { Diagnostic } from './diagnostics.ts';
-import { codeLensText, formatNumber, optimizerTitle } from './hover.ts';
+import { codeLensText, formatSetting, optimizerTitle } from './hover.ts';
 import { RULES, type Severity } from './rules.ts';
 import type { LineMap } from './source.ts';
 import { summarize } from './summary.ts';
@@ -55,7 +55,7 @@ export function renderText(findings: readonly ScanFinding[], fileCount: number):
       .filter(([name, { from }]) => from === 'literal' || from === 'resolved' || name === 'lr')
       .map(
         ([name, { value, from }]) =>
-          `${name} ${from === 'unknown' ? '?' : typeof value === 'number' ? formatNumber(value) : value}`,
+          `${name} ${from === 'unknown' ? '?' : typeof value === 'number' ? formatSetting(value) : value}`,
       );
     const what = `${optimizerTitle(config.optimizer)} (${config.framework})`;
     out.push(`${visible(finding.file)}:${line + 1}:${column + 1}  ${[what, ...settings].join(' · ')}`);

@@ -200,6 +200,16 @@ describe('texts', () => {
     assert.match(text, /\|g\| under 9\.6e-11 are regularized instead\. Small batches can reverse this\./);
   });
 
+  test('settings stand there as they were written, under the names that they were given', () => {
+    const keras = hoverMarkdown(config('keras.optimizers.Adam(learning_rate=1.2345e-4, beta_2=0.9999)'));
+    assert.match(
+      keras,
+      /^\*\*Adam\*\* — learning\\?_rate 1\.2345e-4 · beta\\?_1 0\.9 \*default\* · beta\\?_2 0\.9999 · /,
+    );
+    const pair = hoverMarkdown(config('torch.optim.Adam(p, lr=1e-4, betas=(unknown, 0.9999))'));
+    assert.match(pair, / · β₁ \*unknown\* · β₂ 0\.9999 · /);
+  });
+
   test('verdict, warning and picture come first, links and runs last', () => {
     const extras = { picture: '![curve](data:x)', footer: 'links' };
     const text = hoverMarkdown(config('torch.optim.Adam(p, lr=1e-3)'), extras);
