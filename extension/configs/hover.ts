@@ -130,8 +130,9 @@ export function settingsLine(config: OptimizerConfig): string {
     if (same) {
       const mark = beta1.from === 'default' || beta1.from === 'resolved' ? ` *${beta1.from}*` : '';
       parts.push(`betas (${formatSetting(Number(beta1.value))}, ${formatSetting(Number(beta2.value))})${mark}`);
-    } else
-      // Of a pair, neither has a name of its own.
+    }
+    // Of a pair, neither has a name of its own.
+    else
       for (const [key, greek, beta] of [
         ['beta1', 'β₁', beta1],
         ['beta2', 'β₂', beta2],

@@ -142,10 +142,14 @@ export function newRunFolder(directory: string, model: string, optimizer: string
       .slice(0, 60) || 'model';
   const parent = join(directory, 'runs');
   const base = join(parent, `${day}-${name}-${optimizer}`);
+  try {
+    mkdirSync(parent, { recursive: true });
+  } catch {
+    return base;
+  }
   for (let i = 1; ; i++) {
     const folder = i === 1 ? base : `${base}-${i}`;
     try {
-      mkdirSync(parent, { recursive: true });
       mkdirSync(folder);
       return folder;
     } catch (error) {
