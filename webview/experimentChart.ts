@@ -156,7 +156,7 @@ export class ExperimentChart {
         callback: (value: number | string) => tick(Number(value), scale === 'log' && decades(range ?? values) > 1.5),
       },
       grid: { color: colours.grid, lineWidth: 0.5, tickLength: 4 },
-      border: { color: colours.grid },
+      border: { color: colours.border },
       ...(range && { min: range[0], max: range[1] }),
     });
     this.drawn = new Canvas<'line'>(this.canvas, {
@@ -184,7 +184,7 @@ export class ExperimentChart {
             backgroundColor: colours.background,
             titleColor: colours.text,
             bodyColor: colours.text,
-            borderColor: colours.grid,
+            borderColor: colours.border,
             borderWidth: 1,
             titleFont: font,
             bodyFont: font,

@@ -3,6 +3,8 @@ export interface Palette {
   readonly text: string;
   readonly dim: string;
   readonly grid: string;
+  /** Axes and frames. */
+  readonly border: string;
   readonly background: string;
   readonly focus: string;
   readonly font: string;
@@ -28,7 +30,9 @@ export function palette(): Palette {
   return {
     text: colour('foreground', 'editor-foreground'),
     dim: colour('descriptionForeground', 'foreground'),
-    grid: colour('contrastBorder', 'editorWidget-border', 'panel-border', 'descriptionForeground'),
+    // In themes of high contrast, borders are as strong as curves.
+    grid: colour('editorIndentGuide-background1', 'editorIndentGuide-background', 'panel-border'),
+    border: colour('contrastBorder', 'editorWidget-border', 'panel-border', 'descriptionForeground'),
     background: colour('editor-background'),
     focus: colour('focusBorder', 'foreground'),
     font: colour('font-family'),

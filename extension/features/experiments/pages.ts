@@ -4,6 +4,7 @@ import * as vscode from 'vscode';
 import { InspectorError } from '../../shared/errors.ts';
 import { type FromExperimentPage, isFromExperimentPage, type ToExperimentPage } from '../../shared/experimentPanel.ts';
 import type { ExperimentHeader } from '../../shared/experiments.ts';
+import { shorten } from '../../shared/format.ts';
 import { pageHtml, pageIcon, pageOptions } from '../inspect/page.ts';
 import { revealFolder, saveFile } from '../saving.ts';
 import { typedCommand } from '../typedCommand.ts';
@@ -148,6 +149,8 @@ export class ResultPages implements vscode.Disposable {
   private post(panel: vscode.WebviewPanel, folder: string): void {
     let message: ToExperimentPage;
     try {
+      if (!existsSync(folder))
+        throw new InspectorError(vscode.l10n.t('The folder {0} has been deleted.', shorten(basename(folder), 80)));
       const header = resultIn(folder);
       panel.title = vscode.l10n.t('Experiment: {0}', header.title);
       const here = this.work.get(folder);
