@@ -72,7 +72,7 @@ function clear(): void {
 function show(message: Extract<ToExperimentPage, { type: 'show' }>): void {
   const { header, work } = message;
   if (!main.isConnected) set(document.body, main);
-  const cancelling = work !== 'here' && meter.element.contains(document.activeElement);
+  const focused = document.activeElement;
   if (work !== 'here') meter.element.remove();
   else if (!meter.element.isConnected) top.after(meter.element);
   patch(top, finding(message));
@@ -85,7 +85,9 @@ function show(message: Extract<ToExperimentPage, { type: 'show' }>): void {
   patch(bottom, ...details(header));
   const said = work === 'here' ? 'Running' : (top.textContent ?? '');
   if (spoken.textContent !== said) spoken.textContent = said;
-  if (cancelling) middle.querySelector<HTMLElement>('vscode-button')?.focus();
+  // What was pressed to start or to stop is gone: its counterpart takes its place.
+  if (focused && !focused.isConnected)
+    (work === 'here' ? meter.element : middle).querySelector<HTMLElement>('vscode-button')?.focus();
 }
 
 function notices({ header, work, resumable }: Extract<ToExperimentPage, { type: 'show' }>): Child[] {
@@ -148,7 +150,7 @@ function actions({ header, work, runs }: Extract<ToExperimentPage, { type: 'show
 function details(header: ExperimentHeader): Child[] {
   const { result } = header;
   return [
-    ...(result?.tables ?? []).map(tableSection),
+    ...(result?.tables ?? []).filter(({ rows }) => rows.length > 0).map(tableSection),
     result &&
       result.notes.length > 0 &&
       h('ul', { class: 'notes' }, ...result.notes.map((note) => h('li', {}, inEditor(note, 'experiment')))),

@@ -110,6 +110,13 @@ const results = h('div', { class: 'results' }, overview.element, panels.element)
 set(document.body, header.element, notices.element, empty, waiting, results);
 
 function update(): void {
+  const focused = document.activeElement;
+  drawAll();
+  // A notice whose button was pressed is gone.
+  if (focused && !focused.isConnected) header.focus();
+}
+
+function drawAll(): void {
   const [run] = model.runs;
   header.update(model);
   notices.update(model);

@@ -213,6 +213,10 @@ describe('the page of a result in a browser, under its policy', { timeout: 120_0
     await post(page, message());
     await page.locator('.verdict').waitFor();
     await page.locator('.head-row vscode-button:focus').waitFor();
+    await post(page, message({ status: 'cancelled' }, true));
+    await page.locator('vscode-button', { hasText: 'Resume' }).focus();
+    await post(page, message({ status: 'running', result: result({ tables: [] }) }, false, 'here'));
+    await page.locator('.meter vscode-button:focus', { hasText: 'Cancel' }).waitFor();
     await post(page, message({ status: 'failed', result: undefined, message: 'Lower --lr.' }));
     await page
       .locator('.notice.error', { hasText: 'Lower “lr”.' })

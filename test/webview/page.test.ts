@@ -210,6 +210,10 @@ describe('the panel in a browser, under its policy', { timeout: 120_000 }, () =>
     await post(page, { type: 'activity', activity: idle });
     await page.locator('vscode-button:focus', { hasText: 'Re-run' }).waitFor();
     assert.match((await page.locator('[role="status"]').textContent()) ?? '', /5 steps/);
+    await post(page, { type: 'stale', reasons: ['lr is now 3'] });
+    await page.locator('.notice vscode-button', { hasText: 'Re-run' }).focus();
+    await post(page, { type: 'show', runs: [], activity, stale: [] });
+    await page.locator('vscode-button:focus', { hasText: 'Stop' }).waitFor();
     await page.close();
   });
 

@@ -74,6 +74,11 @@ export class Header {
     this.element = h('header', {}, h('div', { class: 'head-row' }, this.subject, this.actions), this.bar, this.spoken);
   }
 
+  /** Puts the focus on what stops the run, or repeats it. */
+  focus(): void {
+    (this.stop.hidden ? this.rerun : this.stop).focus();
+  }
+
   update({ runs: [run, ...others], activity }: Model): void {
     const running = activity.kind === 'running';
     set(
@@ -91,7 +96,7 @@ export class Header {
     const focused = document.activeElement === this.stop || document.activeElement === this.rerun;
     this.stop.hidden = !running;
     this.rerun.hidden = !run || running;
-    if (focused) (running ? this.stop : this.rerun).focus();
+    if (focused) this.focus();
     this.exports.hidden = !run?.steps.length;
     this.bar.hidden = !running;
     if (running) {
