@@ -102,6 +102,14 @@ describe('two windows on one folder', { timeout: 600_000 }, () => {
     await rowsOf(first, 'renamed').waitFor({ state: 'detached' });
     assert.equal(folders().length, 1);
     assert.ok(await shown.isVisible());
+    // Whichever of the two runs it was, the panel that shows it says that it is gone.
+    const gone = windows.map((workbench) =>
+      panel(workbench).locator('.notice', { hasText: 'has been renamed or deleted' }),
+    );
+    await eventually(
+      () => Promise.all(gone.map((notice) => notice.count())),
+      ([a, b]) => a + b === 1,
+    );
   });
 
   test('a run of one window is not deleted by the other while it goes on', async () => {

@@ -88,6 +88,9 @@ describe('the panel in a browser, under its policy', { timeout: 120_000 }, () =>
     await post(page, { type: 'show', runs: [run()], activity: idle, stale: ['lr is now 3'] });
     await page.locator('.notice.warning', { hasText: 'These numbers are of an earlier state: lr is now 3.' }).waitFor();
     await page.locator('.notice vscode-button', { hasText: 'Re-run' }).click();
+    await post(page, { type: 'show', runs: [], activity: idle, stale: [], missing: ['The run a cannot be read.'] });
+    await page.locator('.notice.warning', { hasText: 'The run a cannot be read.' }).waitFor();
+    await page.locator('.empty h2', { hasText: 'No run yet' }).waitFor();
     assert.deepEqual(
       (await told(page)).flatMap((message) => (message.type === 'do' ? [message.action] : [])),
       ['trySample', 'stop', 'retryOnCpu', 'rerun'],

@@ -14,7 +14,7 @@ import { hyperChanges } from './hyper.ts';
 export async function changesSince(run: PanelRun, configurations: Configurations): Promise<string[]> {
   const { header, folder } = run;
   const reasons: string[] = [];
-  if (!existsSync(folder)) reasons.push(`the run ${shorten(basename(folder), 80)} has been deleted`);
+  if (!existsSync(folder)) reasons.push(`the run ${shorten(basename(folder), 80)} has been renamed or deleted`);
   const started = Date.parse(header.started);
   for (const [files, digest] of [
     [[header.model.path], header.model.sha256],
