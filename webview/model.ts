@@ -1,5 +1,5 @@
 import { inEditor, inEditorBriefly } from '../extension/shared/editorWords.ts';
-import { baseName, shorten, thousands } from '../extension/shared/format.ts';
+import { baseName, shorten, tensorLabel, thousands } from '../extension/shared/format.ts';
 import type { FromModelPage, ModelPage, ToModelPage } from '../extension/shared/panel.ts';
 import { type Child, h, set } from './dom.ts';
 import { acquireHost } from './host.ts';
@@ -128,15 +128,15 @@ function parameterSection(parameters: ModelPage['parameters']): HTMLElement {
   const note = h('p', { class: 'dim' });
   const fill = (filter: string) => {
     const found = parameters.filter(({ name }) => matches(name, filter));
-    const rows = found
-      .slice(0, mostRows)
-      .map(({ name, shape, size, trained, reason }) => [
-        shorten(name, 60),
-        shape,
-        thousands(size),
-        trained ? 'yes' : `no: ${inEditorBriefly(reason)}`,
-      ]);
-    set(body, grid('Parameters', ['name', 'shape', 'size', 'trained'], rows, 2));
+    const shown = found.slice(0, mostRows);
+    const whole = shown.map(({ name }) => shorten(name, 200));
+    const rows = shown.map(({ name, shape, size, trained, reason }) => [
+      tensorLabel(name, 60),
+      shape,
+      thousands(size),
+      trained ? 'yes' : `no: ${inEditorBriefly(reason)}`,
+    ]);
+    set(body, grid('Parameters', ['name', 'shape', 'size', 'trained'], rows, 2, whole));
     note.textContent =
       found.length > mostRows ? `and ${thousands(found.length - mostRows)} more: narrow the filter to see them.` : '';
   };
@@ -174,12 +174,17 @@ function grid(
   heads: readonly string[],
   rows: readonly (readonly string[])[],
   numeric = -1,
+  /** Whole names, where the first column abbreviates them. */
+  whole: readonly string[] = [],
 ): HTMLElement {
-  const cells = (tag: string, texts: readonly string[]): Child[] =>
+  const cells = (tag: string, texts: readonly string[], title?: string): Child[] =>
     texts.map((text, i) =>
       h(
         i === 0 && tag === 'td' ? 'th' : tag,
-        { class: i === numeric ? 'numeric' : '', ...(tag === 'th' ? { scope: 'col' } : i === 0 && { scope: 'row' }) },
+        {
+          class: i === numeric ? 'numeric' : '',
+          ...(tag === 'th' ? { scope: 'col' } : i === 0 && { scope: 'row', title }),
+        },
         text,
       ),
     );
@@ -188,7 +193,7 @@ function grid(
     { class: 'grid fit' },
     h('caption', { class: 'spoken' }, title),
     h('thead', {}, h('tr', {}, ...cells('th', heads))),
-    h('tbody', {}, ...rows.map((row) => h('tr', {}, ...cells('td', row)))),
+    h('tbody', {}, ...rows.map((row, r) => h('tr', {}, ...cells('td', row, whole[r])))),
   );
 }
 

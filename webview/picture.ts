@@ -1,4 +1,4 @@
-import { baseName, percent, shorten } from '../extension/shared/format.ts';
+import { baseName, percent, shorten, tensorLabel } from '../extension/shared/format.ts';
 import type { PanelRun } from '../extension/shared/panel.ts';
 import { capitalised, sentence, strength } from '../extension/shared/verdict.ts';
 import { lastMeasured, measureNamed, settingsText } from './measures.ts';
@@ -63,7 +63,7 @@ export function toPng(run: PanelRun, view: View, charts: readonly HTMLCanvasElem
   for (const row of bars) {
     const value = row.value ?? 0;
     const text = measure.text(row.value);
-    write(shorten(row.name, 40), margin, y + 4, 12, colours.text);
+    write(tensorLabel(row.name, 40), margin, y + 4, 12, colours.text);
     c.fillStyle =
       value < 0 === (measure.id === 'kappa' || measure.id === 'cosine') ? colours.anti : colours.regularizing;
     c.globalAlpha = row.believable ? 1 : 0.35;

@@ -4,7 +4,7 @@ import { inspectModel } from '../engine/modelReport.ts';
 import { readModel } from '../onnx/read.ts';
 import { showShape } from '../onnx/shapes.ts';
 import type { Command } from './options.ts';
-import { shorten, styles, table, thousands } from './text.ts';
+import { shorten, styles, table, tensorLabel, thousands } from './text.ts';
 
 /** `optimizer-bias model`. */
 export const modelCommand: Command = {
@@ -41,7 +41,7 @@ export const modelCommand: Command = {
       table(
         ['parameter', 'shape', 'size', 'trained'],
         report.parameters.map(({ name, shape, size, trained, reason }) => [
-          shorten(name, 60),
+          tensorLabel(name, 60),
           showShape(shape),
           thousands(size),
           trained ? 'yes' : `no: ${reason}`,

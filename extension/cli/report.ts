@@ -1,7 +1,7 @@
 import type { Run } from '../runs/store.ts';
 import type { StepLine, TensorLine } from '../shared/protocol.ts';
 import { capitalised, doubt, isBelievable, sentence, strength } from '../shared/verdict.ts';
-import { number, percent, setting, shorten, styles, table, thousands } from './text.ts';
+import { number, percent, setting, shorten, styles, table, tensorLabel, thousands } from './text.ts';
 
 /** Most rows of the table; the rest is summed up in a line. */
 const mostRows = 60;
@@ -39,7 +39,7 @@ export function renderRun(run: Run): string {
       style.dim(
         `Not trained: ${header.notTrained
           .slice(0, 8)
-          .map(({ name: tensor, reason }) => `${shorten(tensor)} (${reason})`)
+          .map(({ name: tensor, reason }) => `${tensorLabel(tensor)} (${reason})`)
           .join(', ')}${header.notTrained.length > 8 ? `, and ${header.notTrained.length - 8} more` : ''}`,
       ),
     );
@@ -66,7 +66,7 @@ function tensorTable(run: Run, line: StepLine): string {
   const row = (name: string, size: number, fields: TensorLine): string[] => {
     const shown = (text: string) => (isBelievable(fields) || text === '–' ? text : `(${text})`);
     return [
-      shorten(name),
+      tensorLabel(name),
       thousands(size),
       shown(number(fields.hKappa, true)),
       shown(number(fields.relativeSize)),

@@ -48,5 +48,23 @@ export function shorten(name: string, limit = 40): string {
     : `${visible.slice(0, limit / 2 - 1)}…${visible.slice(visible.length - limit / 2)}`;
 }
 
+/**
+ * `e.l.0.s.in_proj.weight` for `encoder.layers.0.self_attn.in_proj.weight`, where the name has more than `limit` characters:
+ * words shrink to their first letters, but for the last two, or the last one. Numbers stay: they tell tensors apart.
+ */
+export function abbreviate(name: string, limit: number): string {
+  const parts = name.split(/([./])/);
+  const words = (parts.length + 1) / 2;
+  const keeping = (last: number) =>
+    parts.map((part, i) => (i % 2 === 1 || i / 2 >= words - last || /^\d/.test(part) ? part : initial(part))).join('');
+  return [name, keeping(2)].find((each) => each.length <= limit) ?? keeping(1);
+}
+
+/** First letter and number of a word: `l1` for `layer1`. */
+const initial = (word: string): string => word.slice(0, 1) + (/\d*$/.exec(word.slice(1))?.[0] ?? '');
+
+/** A tensor's name in at most `limit` characters: abbreviated, and only then without its middle. */
+export const tensorLabel = (name: string, limit = 40): string => shorten(abbreviate(name, limit), limit);
+
 /** The last part of a path with either kind of slash. */
 export const baseName = (path: string): string => path.split(/[/\\]/).at(-1) ?? path;

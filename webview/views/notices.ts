@@ -1,5 +1,5 @@
 import { inEditor, inEditorBriefly } from '../../extension/shared/editorWords.ts';
-import { shorten } from '../../extension/shared/format.ts';
+import { tensorLabel } from '../../extension/shared/format.ts';
 import type { RunHeader } from '../../extension/shared/protocol.ts';
 import { type Child, h, patch } from '../dom.ts';
 import type { Model } from '../state.ts';
@@ -107,7 +107,7 @@ function remarks({ notes, notTrained }: RunHeader): Child {
   if (notes.length === 0 && notTrained.length === 0) return false;
   const shown = notTrained
     .slice(0, mostNames)
-    .map(({ name, reason }) => `${shorten(name, 60)} (${inEditorBriefly(reason)})`);
+    .map(({ name, reason }) => `${tensorLabel(name, 60)} (${inEditorBriefly(reason)})`);
   const more = notTrained.length > mostNames ? ` and ${notTrained.length - mostNames} more` : '';
   const title = [
     notes.length > 0 && `${notes.length} ${notes.length === 1 ? 'remark' : 'remarks'} on model and data`,

@@ -1,4 +1,4 @@
-import { percent, shorten, thousands } from '../../extension/shared/format.ts';
+import { percent, shorten, tensorLabel, thousands } from '../../extension/shared/format.ts';
 import type { StepLine } from '../../extension/shared/protocol.ts';
 import { h, patch, svg } from '../dom.ts';
 import { measureNamed, measures } from '../measures.ts';
@@ -135,7 +135,7 @@ export class ParametersView implements TabView {
     const zero = h('span', { class: 'bar-zero' });
     zero.style.left = `${at(0)}%`;
     const end = measure.ends?.[value < 0 ? 0 : 1] ?? '';
-    const spoken = `${shorten(row.name, 80)}: ${value === 0 ? '' : `${end} `}${measure.text(row.value)}, valid ${percent(row.valid)}${row.believable ? '' : ', theory does not hold'}`;
+    const spoken = `${tensorLabel(row.name, 80)}: ${value === 0 ? '' : `${end} `}${measure.text(row.value)}, valid ${percent(row.valid)}${row.believable ? '' : ', theory does not hold'}`;
     return h(
       'div',
       {

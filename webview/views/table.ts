@@ -1,4 +1,4 @@
-import { shorten, thousands } from '../../extension/shared/format.ts';
+import { shorten, tensorLabel, thousands } from '../../extension/shared/format.ts';
 import type { StepLine, TensorLine } from '../../extension/shared/protocol.ts';
 import { isBelievable } from '../../extension/shared/verdict.ts';
 import { h, patch } from '../dom.ts';
@@ -156,7 +156,7 @@ export class TableView implements TabView {
             onclick: () => this.actions.select(name, true),
             title: 'Show the line that creates it',
           },
-          shorten(name, 48),
+          tensorLabel(name, 48),
         ),
       ),
       h('td', { class: 'numeric' }, thousands(sizeOf(shape))),
