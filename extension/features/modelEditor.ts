@@ -43,6 +43,7 @@ export function registerModelEditor(extension: vscode.Uri, log: vscode.LogOutput
           watcher,
           watcher.onDidChange(changed),
           watcher.onDidCreate(changed),
+          watcher.onDidDelete(changed),
           vscode.workspace.onDidGrantWorkspaceTrust(() => void show()),
           webview.onDidReceiveMessage((message: unknown) => {
             if (!isFromModelPage(message)) return;

@@ -200,12 +200,14 @@ function summary(fields: readonly TensorLine[]): string {
 
 function table(names: readonly string[], line: StepLine, stale: boolean): vscode.MarkdownString {
   const rows = names.slice(0, mostRows).map((name) => {
-    const { hKappa, relativeSize, cosine, validShare, selfCheck } = line.tensors[name] ?? {};
-    return `| ${escapeMarkdown(name)} | ${strength(hKappa)} | ${number(relativeSize)} | ${number(cosine, true)} | ${percent(validShare)} | ${number(selfCheck)} |`;
+    const fields = line.tensors[name] ?? {};
+    const { hKappa, relativeSize, cosine, validShare, selfCheck } = fields;
+    const shown = (text: string) => (isBelievable(fields) || text === '–' ? text : `(${text})`);
+    return `| ${escapeMarkdown(name)} | ${shown(number(hKappa, true))} | ${shown(number(relativeSize))} | ${shown(number(cosine, true))} | ${percent(validShare)} | ${number(selfCheck)} |`;
   });
   const more = names.length > mostRows ? `\n\nand ${thousands(names.length - mostRows)} more` : '';
   const head = `${stale ? '**Stale**: the file or the configuration has changed since. ' : ''}Measured at step ${line.step}, full batch:`;
   return new vscode.MarkdownString(
-    `${head}\n\n| tensor | strength | \\|corr\\|/\\|g\\| | cosine | valid | self-check |\n|---|---|--:|--:|--:|--:|\n${rows.join('\n')}${more}\n\nSmall batches can reverse this.`,
+    `${head}\n\n| tensor | strength h·κ | \\|corr\\|/\\|g\\| | cosine | valid | self-check |\n|---|--:|--:|--:|--:|--:|\n${rows.join('\n')}${more}\n\nNegative: anti-regularizing. In parentheses: the first-order theory does not hold there. Small batches can reverse this.`,
   );
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import type { Browser, FrameLocator, Locator } from 'playwright-core';
@@ -273,6 +273,8 @@ describe('inspecting a model in the editor', { timeout: 900_000 }, () => {
     const notice = webview().locator('.notice.error');
     await notice.locator('vscode-button', { hasText: 'Try Again' }).waitFor();
     assert.match(await notice.innerText(), /broken\.onnx/);
+    rmSync(path);
+    await notice.filter({ hasText: 'no such file' }).waitFor();
     await workbench.host(async (vscode) => {
       const tabs = vscode.window.tabGroups.all.flatMap((group) => group.tabs);
       await vscode.window.tabGroups.close(tabs.filter(({ input }) => input instanceof vscode.TabInputCustom));
