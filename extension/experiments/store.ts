@@ -52,8 +52,9 @@ export function isExperimentHeader(value: unknown): value is ExperimentHeader {
   const texts = [status, started, name, title, figure].every((each) => typeof each === 'string');
   if (format !== 1 || !texts || typeof parameters !== 'object' || parameters === null) return false;
   if (result === undefined) return true;
-  const { sentence, agreement, tables, notes } = (result ?? {}) as Record<string, unknown>;
-  return typeof sentence === 'string' && typeof agreement === 'string' && Array.isArray(tables) && Array.isArray(notes);
+  const { sentence, agreement, claim, tables, notes } = (result ?? {}) as Record<string, unknown>;
+  const verdict = [sentence, agreement, claim].every((each) => typeof each === 'string');
+  return verdict && Array.isArray(tables) && Array.isArray(notes);
 }
 
 function replace(path: string, content: string): void {

@@ -124,7 +124,7 @@ test('sweeps hold the runs of their points; experiments stand beside them', asyn
     figure: '',
     parameters: {},
     title: 'Which minimum Adam reaches',
-    result: { agreement: 'agrees', sentence: 'It reaches it.', charts: [], tables: [], notes: [] },
+    result: { agreement: 'agrees', claim: 'the theory', sentence: 'It reaches it.', charts: [], tables: [], notes: [] },
   };
   mkdirSync(join(runs(), 'minimum'));
   writeFileSync(join(runs(), 'minimum', 'experiment.json'), JSON.stringify(experiment));
