@@ -278,14 +278,19 @@ describe('optimizer configurations in the editor', { timeout: 900_000 }, () => {
     assert.equal(line, 6);
   });
 
-  for (const [theme, name] of [
-    ['Dark Modern', 'dark'],
-    ['Light Modern', 'light'],
-    ['Default High Contrast', 'contrast-dark'],
-    ['Default High Contrast Light', 'contrast-light'],
+  for (const [theme, name, kind] of [
+    ['Dark Modern', 'dark', 2],
+    ['Light Modern', 'light', 1],
+    ['Default High Contrast', 'contrast-dark', 3],
+    ['Default High Contrast Light', 'contrast-light', 4],
   ] as const) {
     scenario(`pictures of the hovers: ${theme}`, async () => {
       await workbench.configure({ 'workbench.colorTheme': theme });
+      // The hover is drawn for the theme of which the extensions have been told.
+      await eventually(
+        () => workbench.host((vscode) => vscode.window.activeColorTheme.kind),
+        (found) => found === kind,
+      );
       const editor = await workbench.openFile('train.py');
       const hover = await workbench.hover(editor, 'Adam(', /Anti-regularizing 0\.99/);
       const svg = Buffer.from((await hover.locator('img').getAttribute('src'))!.split(',')[1], 'base64').toString();
