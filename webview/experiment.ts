@@ -3,7 +3,7 @@ import type { ExperimentAction, FromExperimentPage, ToExperimentPage } from '../
 import type { Chart, ExperimentHeader, ParameterValue, ResultTable } from '../extension/shared/experiments.ts';
 import { badgeOf } from '../extension/shared/experimentVerdict.ts';
 import { baseName, number, setting } from '../extension/shared/format.ts';
-import { isBelievable } from '../extension/shared/verdict.ts';
+import { hedged, isBelievable } from '../extension/shared/verdict.ts';
 import { type Child, h, patch, set } from './dom.ts';
 import { ExperimentChart } from './experimentChart.ts';
 import { experimentPng } from './experimentPicture.ts';
@@ -195,7 +195,7 @@ function tableSection({ title, columns, rows }: ResultTable): HTMLElement {
   const doubts = rows.map((row) => isDoubtful(columns, row));
   const shown = (cell: string | number | null, i: number, doubtful: boolean) => {
     const text = typeof cell === 'string' ? cell : number(cell);
-    return doubtful && theoretical.has(columns[i]) && text !== '–' ? `(${text})` : text;
+    return hedged(text, !(doubtful && theoretical.has(columns[i])));
   };
   return h(
     'section',

@@ -1,6 +1,6 @@
 import { baseName, percent, shorten, tensorLabel } from '../extension/shared/format.ts';
 import type { PanelRun } from '../extension/shared/panel.ts';
-import { capitalised, sentence, strength } from '../extension/shared/verdict.ts';
+import { capitalised, hedged, sentence, strength } from '../extension/shared/verdict.ts';
 import { lastMeasured, measureNamed, settingsText } from './measures.ts';
 import { rows, type View } from './state.ts';
 import { palette } from './theme.ts';
@@ -69,7 +69,7 @@ export function toPng(run: PanelRun, view: View, charts: readonly HTMLCanvasElem
     c.globalAlpha = row.believable ? 1 : 0.35;
     c.fillRect(Math.min(at(0), at(value)), y + 4, Math.abs(at(value) - at(0)), rowHeight - 8);
     c.globalAlpha = 1;
-    write(`${row.believable ? text : `(${text})`} · valid ${percent(row.valid)}`, right + 12, y + 4, 12, colours.text);
+    write(`${hedged(text, row.believable)} · valid ${percent(row.valid)}`, right + 12, y + 4, 12, colours.text);
     y += rowHeight;
   }
   if (bars.some(({ believable }) => !believable))

@@ -16,23 +16,8 @@ export function tensorName(name: string): HTMLElement[] {
 
 /** Makes the column of names in the rows of `element` as wide as the longest of them needs. */
 export function fitNames(element: HTMLElement, names: readonly string[]): void {
-  const longest = (text: (name: string) => string) => Math.max(8, ...names.map((name) => text(name).length));
-  element.style.setProperty(
-    '--brief',
-    String(
-      Math.min(
-        fewest,
-        longest((name) => abbreviate(name, fewest)),
-      ),
-    ),
-  );
-  element.style.setProperty(
-    '--whole',
-    String(
-      Math.min(
-        most,
-        longest((name) => tensorLabel(name, most)),
-      ),
-    ),
-  );
+  const widest = (text: (name: string, limit: number) => string, limit: number): string =>
+    String(Math.min(limit, Math.max(8, ...names.map((name) => text(name, limit).length))));
+  element.style.setProperty('--brief', widest(abbreviate, fewest));
+  element.style.setProperty('--whole', widest(tensorLabel, most));
 }

@@ -1,6 +1,6 @@
 import type { Run } from '../runs/store.ts';
 import type { StepLine, TensorLine } from '../shared/protocol.ts';
-import { capitalised, doubt, isBelievable, sentence, strength } from '../shared/verdict.ts';
+import { capitalised, doubt, hedged, isBelievable, sentence, strength } from '../shared/verdict.ts';
 import { number, percent, setting, shorten, styles, table, tensorLabel, thousands } from './text.ts';
 
 /** Most rows of the table; the rest is summed up in a line. */
@@ -64,7 +64,7 @@ function tensorTable(run: Run, line: StepLine): string {
   const header = ['tensor', 'size', 'strength h·κ', '|corr|/|g|', 'cos', 'net', 'valid', 'self-check', '|g| < |g|*'];
   const base = Math.abs(line.normRateBase ?? 0);
   const row = (name: string, size: number, fields: TensorLine): string[] => {
-    const shown = (text: string) => (isBelievable(fields) || text === '–' ? text : `(${text})`);
+    const shown = (text: string) => hedged(text, isBelievable(fields));
     return [
       tensorLabel(name),
       thousands(size),

@@ -34,6 +34,7 @@ export class EngineClient {
     const child = this.start();
     return new Promise((resolve, reject) => {
       let tail = '';
+      let folder: string | undefined;
       const collect = (data: Buffer) => {
         tail = (tail + data.toString('utf8')).slice(-2000);
       };
@@ -45,6 +46,7 @@ export class EngineClient {
       };
       const receive = (message: unknown) => {
         const event = message as EngineEvent;
+        if (event.type === 'started' || event.type === 'opened') folder = event.folder;
         listen(event);
         if (event.type === 'finished' || event.type === 'failed' || event.type === 'experiments') {
           done();
@@ -55,7 +57,7 @@ export class EngineClient {
         done();
         reject(
           this.stopped
-            ? new StoppedError()
+            ? new StoppedError(folder)
             : new InspectorError(deathMessage(code, signal, tail), deathRemedy(signal, request)),
         );
       };
@@ -68,7 +70,8 @@ export class EngineClient {
 
   /** Asks the running request to stop after its current step, and ends the process where it does not in time. */
   cancel(patience = patienceMilliseconds): void {
-    this.child?.send({ type: 'cancel' } satisfies EngineRequest);
+    if (!this.child) return;
+    this.child.send({ type: 'cancel' } satisfies EngineRequest);
     clearTimeout(this.patience);
     this.patience = setTimeout(() => this.dispose(), patience);
   }

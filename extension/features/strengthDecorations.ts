@@ -4,7 +4,7 @@ import { parameterLines } from '../configs/parameterLines.ts';
 import { number, percent, shorten, thousands } from '../shared/format.ts';
 import type { PanelRun } from '../shared/panel.ts';
 import type { StepLine, TensorLine } from '../shared/protocol.ts';
-import { isBelievable, strength } from '../shared/verdict.ts';
+import { hedged, isBelievable, strength } from '../shared/verdict.ts';
 import { type Configurations, rangeIn } from './configurations.ts';
 import { Debouncer } from './debouncer.ts';
 import { changesSince, Snapshots } from './inspect/staleness.ts';
@@ -202,7 +202,7 @@ function table(names: readonly string[], line: StepLine, stale: boolean): vscode
   const rows = names.slice(0, mostRows).map((name) => {
     const fields = line.tensors[name] ?? {};
     const { hKappa, relativeSize, cosine, validShare, selfCheck } = fields;
-    const shown = (text: string) => (isBelievable(fields) || text === '–' ? text : `(${text})`);
+    const shown = (text: string) => hedged(text, isBelievable(fields));
     return `| ${escapeMarkdown(name)} | ${shown(number(hKappa, true))} | ${shown(number(relativeSize))} | ${shown(number(cosine, true))} | ${percent(validShare)} | ${number(selfCheck)} |`;
   });
   const more = names.length > mostRows ? `\n\nand ${thousands(names.length - mostRows)} more` : '';

@@ -145,6 +145,7 @@ export function newRunFolder(directory: string, model: string, optimizer: string
   try {
     mkdirSync(parent, { recursive: true });
   } catch {
+    // Whoever writes there says what is in the way.
     return base;
   }
   for (let i = 1; ; i++) {

@@ -15,8 +15,12 @@ export class InspectorError extends Error {
 
 /** The user ended what was running, and it was not there any more to say how far it had come. */
 export class StoppedError extends InspectorError {
-  constructor() {
-    super('Stopped: the engine was ended in the middle of its work. What was measured until then is kept.');
+  /** `folder`: what was measured until then, if it had begun. */
+  constructor(folder: string | undefined) {
+    super(
+      'Stopped: the engine was ended in the middle of its work.',
+      folder === undefined ? 'Nothing had been measured yet.' : `What was measured until then is kept: ${folder}`,
+    );
   }
 }
 

@@ -10,6 +10,9 @@ export function isBelievable(measures: MeasureFields): boolean {
   return (measures.validShare ?? 0) >= leastValidShare && (measures.selfCheck ?? 0) <= mostSelfCheck;
 }
 
+/** A number of the first-order theory as it is shown: in parentheses where the theory does not hold. */
+export const hedged = (text: string, believable: boolean): string => (believable || text === '–' ? text : `(${text})`);
+
 /** Why it does not hold, in one clause; undefined where it does. */
 export function doubt(measures: MeasureFields): string | undefined {
   if ((measures.validShare ?? 0) < leastValidShare)

@@ -14,6 +14,7 @@ const python = process.env.PYTHON ?? 'python3';
 const quick = process.argv.includes('quick');
 const rounds = quick ? 2 : 5;
 const stepsInTurn = 3;
+const roundsAlone = 2;
 
 await bundle({
   entryPoints: [
@@ -108,7 +109,8 @@ async function compare(title, args, { plainOnly = false } = {}) {
 async function alone(title, args) {
   const participant = ours(args);
   const greeting = await participant.next();
-  for (let round = 0; round < 2; round++) for (const kind of ['plain', 'corrected']) await participant.turn(kind);
+  for (let round = 0; round < roundsAlone; round++)
+    for (const kind of ['plain', 'corrected']) await participant.turn(kind);
   const { megabytes } = await participant.ask('memory');
   participant.close();
   const { plain, corrected } = participant.times;
@@ -131,7 +133,7 @@ await compare('MLP 784-512-512-10, GELU, 10,000 samples (multiplications: correc
 ]);
 await compare('CNN 16-16-32-32, SiLU, 1,000 images of 3×32×32', ['cnn', '1000', '0']);
 if (!quick) await compare('ResNet bottleneck 64-64-256, 100 images of 3×32×32', ['resnet', '100', '0']);
-console.log('\nGrowth with samples, parameters and depth (MLP)');
+console.log(`\nGrowth with samples, parameters and depth (MLP; medians of ${roundsAlone * stepsInTurn} steps)`);
 await alone('784-512-512-10, 1,000 samples', ['mlp', '1000', '0', '784', '512', '512', '10']);
 await alone('784-512-512-10, 40,000 samples', ['mlp', '40000', '0', '784', '512', '512', '10']);
 await alone('784-512-512-10, 40,000 samples in 500s', ['mlp', '40000', '500', '784', '512', '512', '10']);

@@ -133,14 +133,7 @@ describe('inspect', () => {
   });
 
   it('keeps a readable run when it is interrupted', async () => {
-    const out = join(scratch, 'interrupted');
-    const child = spawn(process.execPath, [cli, 'inspect', '--sample', '--steps', '2000000', '--out', out], {
-      cwd: scratch,
-    });
-    await waitFor(
-      () =>
-        existsSync(join(out, 'steps.jsonl')) && readFileSync(join(out, 'steps.jsonl'), 'utf8').split('\n').length > 20,
-    );
+    const { out, child } = await longRun('interrupted');
     child.kill('SIGINT');
     const code = await new Promise((resolve) => child.once('exit', resolve));
     assert.equal(code, 130);
@@ -154,17 +147,7 @@ describe('inspect', () => {
   });
 
   it('ends an engine that does not answer at the second interrupt', async () => {
-    const out = join(scratch, 'twice');
-    const child = spawn(process.execPath, [cli, 'inspect', '--sample', '--steps', '2000000', '--out', out], {
-      cwd: scratch,
-    });
-    let stderr = '';
-    child.stderr.on('data', (part) => {
-      stderr += part;
-    });
-    await waitFor(
-      () => existsSync(join(out, 'steps.jsonl')) && readFileSync(join(out, 'steps.jsonl'), 'utf8').length > 2000,
-    );
+    const { out, child, said } = await longRun('twice');
     const ended = new Promise((resolve) => child.once('exit', resolve));
     const engine = readRun(out).header.process;
     process.kill(engine, 'SIGSTOP');
@@ -172,27 +155,20 @@ describe('inspect', () => {
     child.kill('SIGINT');
     child.kill('SIGTERM');
     assert.equal(await ended, 130);
-    assert.match(stderr, /^Stopped: the engine was ended in the middle of its work\./);
+    assert.match(
+      said(),
+      /^Stopped: the engine was ended in the middle of its work\.\nWhat was measured until then is kept: .+twice\n/,
+    );
     assert.throws(() => process.kill(engine, 0), { code: 'ESRCH' });
     assert.equal(readRun(out).interrupted, true);
   });
 
   it('reports the death of the engine and keeps what was measured', async () => {
-    const out = join(scratch, 'killed');
-    const child = spawn(process.execPath, [cli, 'inspect', '--sample', '--steps', '2000000', '--out', out], {
-      cwd: scratch,
-    });
-    let stderr = '';
-    child.stderr.on('data', (part) => {
-      stderr += part;
-    });
-    await waitFor(
-      () => existsSync(join(out, 'steps.jsonl')) && readFileSync(join(out, 'steps.jsonl'), 'utf8').length > 2000,
-    );
+    const { out, child, said } = await longRun('killed');
     process.kill(readRun(out).header.process, 'SIGKILL');
     const code = await new Promise((resolve) => child.once('exit', resolve));
     assert.equal(code, 1);
-    assert.match(stderr, /The engine process was killed \(SIGKILL\)/);
+    assert.match(said(), /The engine process was killed \(SIGKILL\)/);
     const { header, steps, interrupted } = readRun(out);
     assert.equal(header.status, 'running');
     assert.equal(interrupted, true);
@@ -324,6 +300,21 @@ describe('optimizers and help', () => {
       assert.match(run(command, '--help').stdout, /Usage: optimizer-bias/);
   });
 });
+
+/** An inspection that does not end by itself, when it has measured more than twenty steps; `said` is what it wrote as errors. */
+async function longRun(name: string) {
+  const out = join(scratch, name);
+  const child = spawn(process.execPath, [cli, 'inspect', '--sample', '--steps', '2000000', '--out', out], {
+    cwd: scratch,
+  });
+  let errors = '';
+  child.stderr.on('data', (part) => {
+    errors += part;
+  });
+  const steps = join(out, 'steps.jsonl');
+  await waitFor(() => existsSync(steps) && readFileSync(steps, 'utf8').split('\n').length > 20);
+  return { out, child, said: () => errors };
+}
 
 async function waitFor(condition: () => boolean): Promise<void> {
   for (let i = 0; i < 600; i++) {

@@ -1,168 +1,184 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { analyse, analyseCells } from '../../extension/configs/analyse.ts';
-import type { Language } from '../../extension/configs/config.ts';
 import { expectFound } from './expect.ts';
+import { table } from './tables.ts';
 
-type Case = readonly [name: string, text: string, ...expected: string[]];
+table(
+  'YAML',
+  [
+    [
+      'Lightning CLI',
+      'seed_everything: 1\ntrainer:\n  max_epochs: 10\noptimizer:\n  class_path: torch.optim.AdamW\n  init_args:\n    lr: 1e-3\n    betas: [0.9, 0.95]\nlr_scheduler:\n  class_path: torch.optim.lr_scheduler.StepLR\n  init_args: {step_size: 1}\n',
+      'pytorch adamw lr=0.001 beta1=0.9 beta2=0.95 weight_decay=0.01(default)',
+    ],
+    [
+      'Lightning CLI, short name',
+      'optimizer:\n  class_path: Adam\n  init_args:\n    lr: 0.01\n',
+      'pytorch adam lr=0.01',
+    ],
+    [
+      'Hydra',
+      'model:\n  optimizer:\n    _target_: torch.optim.Adam\n    _partial_: true\n    lr: 0.001\n    weight_decay: 0.0\n  scheduler:\n    _target_: torch.optim.lr_scheduler.ReduceLROnPlateau\n',
+      'pytorch adam lr=0.001 weight_decay=0',
+    ],
+    [
+      'Hydra with interpolation',
+      'lr: 0.02\noptimizer:\n  _target_: torch.optim.SGD\n  lr: \u0024{lr}\n  momentum: \u0024{model.m}\n',
+      'pytorch sgd lr=0.02(resolved) momentum=?',
+    ],
+    [
+      'torchtune',
+      'optimizer:\n  _component_: bitsandbytes.optim.PagedAdamW\n  lr: 2e-5\n',
+      'bitsandbytes adamw lr=0.00002',
+    ],
+    ['OpenMMLab style', 'optimizer:\n  type: SGD\n  lr: 0.1\n  momentum: 0.9\n', 'generic sgd lr=0.1 momentum=0.9'],
+    [
+      'flat keys',
+      'model: resnet18\noptimizer: adamw\nlr: 3e-4\nweight_decay: 0.05\nbatch_size: 64\n',
+      'generic adamw lr=0.0003 weight_decay=0.05',
+    ],
+    [
+      'timm arguments',
+      'opt: rmsproptf\nlr: .016\nmomentum: 0.9\nalpha: 0.3\n',
+      'generic rmsprop lr=0.016 momentum=0.9',
+    ],
+    [
+      'name and parameters side by side',
+      'training:\n  optimizer: Adam\n  optimizer_params:\n    lr: 0.001\n    eps: 1.0e-9\n  learning_rate: 5\n',
+      'generic adam lr=0.001 eps=1e-9',
+    ],
+    [
+      'Hugging Face',
+      'model_name_or_path: x\nlearning_rate: 1.0e-4\nper_device_train_batch_size: 1\nadam_beta2: 0.95\n',
+      'huggingface adamw lr=0.0001 beta1=0.9(default) beta2=0.95',
+    ],
+    [
+      'axolotl',
+      'optimizer: adamw_bnb_8bit\nlearning_rate: 0.0002\nadam_beta2: 0.95\n',
+      'huggingface adamw lr=0.0002 beta2=0.95',
+    ],
+    [
+      'Detectron2',
+      '_BASE_: ../Base.yaml\nSOLVER:\n  BASE_LR: 0.02\n  STEPS: (60000, 80000)\n',
+      'detectron2 sgd lr=0.02 momentum=?',
+    ],
+    [
+      'Detectron2 fork',
+      'SOLVER:\n  BASE_LR: 0.0001\n  OPTIMIZER: ADAMW\n',
+      'detectron2 adamw lr=0.0001 momentum=0.9(default)',
+    ],
+    [
+      'anchor and merge key',
+      'base: &base\n  lr: 0.1\n  betas: [0.9, 0.95]\noptimizer:\n  _target_: torch.optim.Adam\n  <<: *base\n  eps: 1e-6\n',
+      'pytorch adam lr=0.1(resolved) beta2=0.95(resolved) eps=0.000001',
+    ],
+    ['alias', 'x: &lr 0.25\noptimizer: {_target_: torch.optim.Adam, lr: *lr}\n', 'pytorch adam lr=0.25(resolved)'],
+    [
+      'list of merged maps: the first wins',
+      'a: &a {lr: 1}\nb: &b {lr: 2, eps: 3}\nc:\n  optimizer: adam\n  <<: [*a, *b]\n',
+      'generic adam lr=1(resolved) eps=3(resolved)',
+    ],
+    [
+      'several documents',
+      'optimizer: sgd\nlr: 1\n---\noptimizer: adam\nlr: 2\n',
+      'generic sgd lr=1',
+      'generic adam lr=2',
+    ],
+    [
+      'value to be filled in',
+      'optimizer: adam\nlr: ???\nbetas: [0.9, 0.99]\neps: 1e-8\n',
+      'generic adam lr=? beta2=0.99',
+    ],
+    [
+      'Axolotl',
+      'micro_batch_size: 2\noptimizer: adamw_bnb_8bit\nlr_scheduler: cosine\nlearning_rate: 0.0002\n',
+      'huggingface adamw lr=0.0002 beta1=0.9(default) beta2=0.999(default) eps=1e-8(default)',
+    ],
+    [
+      'fairseq',
+      'optimization:\n  max_update: 400\n  lr: [0.0005]\noptimizer:\n  _name: adam\n  adam_betas: (0.9, 0.98)\n  adam_eps: 1e-06\n  weight_decay: 0.01\n',
+      'generic adam lr=0.0005 beta1=0.9 beta2=0.98 eps=0.000001 weight_decay=0.01',
+    ],
+    [
+      'fairseq, groups',
+      'optimization:\n  lr: [0.0]\noptimizer:\n  _name: composite\n  groups:\n    generator:\n      lr: [0.0004]\n      optimizer:\n        _name: adam\n        adam_betas: [0.5, 0.98]\n        adam_eps: 1e-06\n',
+      'generic adam lr=0.0004 beta1=0.5',
+    ],
+    ['several learning rates', 'optimizer: adam\nlr: [0.1, 0.2]\neps: 1\nbeta1: 0.5', 'generic adam lr=? eps=1'],
+    ['duplicate key: the last counts', 'optimizer: adam\nlr: 1\nlr: 2\n', 'generic adam lr=2'],
+    ['tab and broken end', 'optimizer: adam\nlr: 1e-3\nx: [1, 2\n\ty: {', 'generic adam lr=0.001'],
+  ],
+  'yaml',
+);
 
-function table(title: string, language: Language, cases: readonly Case[]): void {
-  describe(title, () => {
-    for (const [name, text, ...expected] of cases) test(name, () => void expectFound(language, text, expected));
-  });
-}
+table(
+  'YAML that configures no optimizer',
+  [
+    ['name without settings', 'optimizer: adam\nmodel: x\n'],
+    ['settings without name', 'lr: 0.1\nbetas: [0.9, 0.999]\n'],
+    ['currency', 'currency: sgd\nlr: left\nrate: 0.3\n'],
+    ['sides', 'optimizer: adam\nlr: left to right\n'],
+    ['a person', 'users:\n  - name: Adam\n    age: 3\n'],
+    ['another optimizer', 'optimizer: minify\nlr: 0.1\n'],
+    ['own class', 'optimizer:\n  _target_: my.optim.Adam\n  lr: 0.1\n'],
+    ['learning rate of something else', 'learning_rate: 0.1\nn_estimators: 100\n'],
+    ['an optimizer switched on by a flag', 'learning_rate: 1.0e-5\nper_device_train_batch_size: 1\nuse_muon: true\n'],
+    ['solver of something else', 'SOLVER:\n  TYPE: cplex\n'],
+  ],
+  'yaml',
+);
 
-table('YAML', 'yaml', [
+table(
+  'JSON',
   [
-    'Lightning CLI',
-    'seed_everything: 1\ntrainer:\n  max_epochs: 10\noptimizer:\n  class_path: torch.optim.AdamW\n  init_args:\n    lr: 1e-3\n    betas: [0.9, 0.95]\nlr_scheduler:\n  class_path: torch.optim.lr_scheduler.StepLR\n  init_args: {step_size: 1}\n',
-    'pytorch adamw lr=0.001 beta1=0.9 beta2=0.95 weight_decay=0.01(default)',
+    [
+      'DeepSpeed',
+      '{\n  "train_batch_size": 8, // per step\n  "optimizer": {\n    "type": "Adam",\n    "params": { "lr": 0.001, "betas": [0.8, 0.999], "eps": 1e-8, "weight_decay": 3e-7 },\n  },\n}',
+      'deepspeed adamw lr=0.001 beta1=0.8 weight_decay=3e-7',
+    ],
+    [
+      'DeepSpeed, Adam mode',
+      '{"optimizer": {"type": "Adam", "params": {"lr": "auto", "adam_w_mode": false}}}',
+      'deepspeed adam lr=? beta2=0.999(default)',
+    ],
+    ['nested', '{"train": {"optimizer": {"name": "adamw", "args": {"lr": 1e-4}}}}', 'generic adamw lr=0.0001'],
+    [
+      'list of phases',
+      '{"phases": [{"optimizer": "sgd", "lr": 1}, {"optimizer": "adam", "lr": 2}]}',
+      'generic sgd lr=1',
+      'generic adam lr=2',
+    ],
+    ['unfinished', '{"optimizer": "adam", "lr": 0.1, "x": [', 'generic adam lr=0.1'],
+    ['package manifest', '{"name": "adam", "version": "1.0.0", "optimization": true}'],
   ],
-  ['Lightning CLI, short name', 'optimizer:\n  class_path: Adam\n  init_args:\n    lr: 0.01\n', 'pytorch adam lr=0.01'],
-  [
-    'Hydra',
-    'model:\n  optimizer:\n    _target_: torch.optim.Adam\n    _partial_: true\n    lr: 0.001\n    weight_decay: 0.0\n  scheduler:\n    _target_: torch.optim.lr_scheduler.ReduceLROnPlateau\n',
-    'pytorch adam lr=0.001 weight_decay=0',
-  ],
-  [
-    'Hydra with interpolation',
-    'lr: 0.02\noptimizer:\n  _target_: torch.optim.SGD\n  lr: \u0024{lr}\n  momentum: \u0024{model.m}\n',
-    'pytorch sgd lr=0.02(resolved) momentum=?',
-  ],
-  [
-    'torchtune',
-    'optimizer:\n  _component_: bitsandbytes.optim.PagedAdamW\n  lr: 2e-5\n',
-    'bitsandbytes adamw lr=0.00002',
-  ],
-  ['OpenMMLab style', 'optimizer:\n  type: SGD\n  lr: 0.1\n  momentum: 0.9\n', 'generic sgd lr=0.1 momentum=0.9'],
-  [
-    'flat keys',
-    'model: resnet18\noptimizer: adamw\nlr: 3e-4\nweight_decay: 0.05\nbatch_size: 64\n',
-    'generic adamw lr=0.0003 weight_decay=0.05',
-  ],
-  ['timm arguments', 'opt: rmsproptf\nlr: .016\nmomentum: 0.9\nalpha: 0.3\n', 'generic rmsprop lr=0.016 momentum=0.9'],
-  [
-    'name and parameters side by side',
-    'training:\n  optimizer: Adam\n  optimizer_params:\n    lr: 0.001\n    eps: 1.0e-9\n  learning_rate: 5\n',
-    'generic adam lr=0.001 eps=1e-9',
-  ],
-  [
-    'Hugging Face',
-    'model_name_or_path: x\nlearning_rate: 1.0e-4\nper_device_train_batch_size: 1\nadam_beta2: 0.95\n',
-    'huggingface adamw lr=0.0001 beta1=0.9(default) beta2=0.95',
-  ],
-  [
-    'axolotl',
-    'optimizer: adamw_bnb_8bit\nlearning_rate: 0.0002\nadam_beta2: 0.95\n',
-    'huggingface adamw lr=0.0002 beta2=0.95',
-  ],
-  [
-    'Detectron2',
-    '_BASE_: ../Base.yaml\nSOLVER:\n  BASE_LR: 0.02\n  STEPS: (60000, 80000)\n',
-    'detectron2 sgd lr=0.02 momentum=?',
-  ],
-  [
-    'Detectron2 fork',
-    'SOLVER:\n  BASE_LR: 0.0001\n  OPTIMIZER: ADAMW\n',
-    'detectron2 adamw lr=0.0001 momentum=0.9(default)',
-  ],
-  [
-    'anchor and merge key',
-    'base: &base\n  lr: 0.1\n  betas: [0.9, 0.95]\noptimizer:\n  _target_: torch.optim.Adam\n  <<: *base\n  eps: 1e-6\n',
-    'pytorch adam lr=0.1(resolved) beta2=0.95(resolved) eps=0.000001',
-  ],
-  ['alias', 'x: &lr 0.25\noptimizer: {_target_: torch.optim.Adam, lr: *lr}\n', 'pytorch adam lr=0.25(resolved)'],
-  [
-    'list of merged maps: the first wins',
-    'a: &a {lr: 1}\nb: &b {lr: 2, eps: 3}\nc:\n  optimizer: adam\n  <<: [*a, *b]\n',
-    'generic adam lr=1(resolved) eps=3(resolved)',
-  ],
-  [
-    'several documents',
-    'optimizer: sgd\nlr: 1\n---\noptimizer: adam\nlr: 2\n',
-    'generic sgd lr=1',
-    'generic adam lr=2',
-  ],
-  [
-    'value to be filled in',
-    'optimizer: adam\nlr: ???\nbetas: [0.9, 0.99]\neps: 1e-8\n',
-    'generic adam lr=? beta2=0.99',
-  ],
-  [
-    'Axolotl',
-    'micro_batch_size: 2\noptimizer: adamw_bnb_8bit\nlr_scheduler: cosine\nlearning_rate: 0.0002\n',
-    'huggingface adamw lr=0.0002 beta1=0.9(default) beta2=0.999(default) eps=1e-8(default)',
-  ],
-  [
-    'fairseq',
-    'optimization:\n  max_update: 400\n  lr: [0.0005]\noptimizer:\n  _name: adam\n  adam_betas: (0.9, 0.98)\n  adam_eps: 1e-06\n  weight_decay: 0.01\n',
-    'generic adam lr=0.0005 beta1=0.9 beta2=0.98 eps=0.000001 weight_decay=0.01',
-  ],
-  [
-    'fairseq, groups',
-    'optimization:\n  lr: [0.0]\noptimizer:\n  _name: composite\n  groups:\n    generator:\n      lr: [0.0004]\n      optimizer:\n        _name: adam\n        adam_betas: [0.5, 0.98]\n        adam_eps: 1e-06\n',
-    'generic adam lr=0.0004 beta1=0.5',
-  ],
-  ['several learning rates', 'optimizer: adam\nlr: [0.1, 0.2]\neps: 1\nbeta1: 0.5', 'generic adam lr=? eps=1'],
-  ['duplicate key: the last counts', 'optimizer: adam\nlr: 1\nlr: 2\n', 'generic adam lr=2'],
-  ['tab and broken end', 'optimizer: adam\nlr: 1e-3\nx: [1, 2\n\ty: {', 'generic adam lr=0.001'],
-]);
+  'jsonc',
+);
 
-table('YAML that configures no optimizer', 'yaml', [
-  ['name without settings', 'optimizer: adam\nmodel: x\n'],
-  ['settings without name', 'lr: 0.1\nbetas: [0.9, 0.999]\n'],
-  ['currency', 'currency: sgd\nlr: left\nrate: 0.3\n'],
-  ['sides', 'optimizer: adam\nlr: left to right\n'],
-  ['a person', 'users:\n  - name: Adam\n    age: 3\n'],
-  ['another optimizer', 'optimizer: minify\nlr: 0.1\n'],
-  ['own class', 'optimizer:\n  _target_: my.optim.Adam\n  lr: 0.1\n'],
-  ['learning rate of something else', 'learning_rate: 0.1\nn_estimators: 100\n'],
-  ['an optimizer switched on by a flag', 'learning_rate: 1.0e-5\nper_device_train_batch_size: 1\nuse_muon: true\n'],
-  ['solver of something else', 'SOLVER:\n  TYPE: cplex\n'],
-]);
-
-table('JSON', 'jsonc', [
+table(
+  'TOML',
   [
-    'DeepSpeed',
-    '{\n  "train_batch_size": 8, // per step\n  "optimizer": {\n    "type": "Adam",\n    "params": { "lr": 0.001, "betas": [0.8, 0.999], "eps": 1e-8, "weight_decay": 3e-7 },\n  },\n}',
-    'deepspeed adamw lr=0.001 beta1=0.8 weight_decay=3e-7',
+    [
+      'table',
+      '[optimizer]\ntype = "AdamW"\nlr = 3e-4\nbetas = [0.9, 0.95]\nsince = 1979-05-27\n',
+      'generic adamw lr=0.0003 beta1=0.9 beta2=0.95',
+    ],
+    ['flat', '[train]\noptimizer = "lion"\nlearning_rate = 1e-4\n', 'generic lion lr=0.0001'],
+    [
+      'dotted and inline',
+      'optimizer.name = "adam"\noptimizer.params = { lr = 0.01, eps = 1e-6 }\n',
+      'generic adam lr=0.01 eps=0.000001',
+    ],
+    [
+      'a broken line',
+      '[optimizer]\ntype = "sgd"\nlr = 0.1\nmomentum =\n[train]\noptimizer = "adam"\nlr = 1.0\n',
+      'generic sgd lr=0.1',
+      'generic adam lr=1',
+    ],
+    ['pyproject', '[project]\nname = "adam"\n[tool.ruff]\nline-length = 100\n'],
   ],
-  [
-    'DeepSpeed, Adam mode',
-    '{"optimizer": {"type": "Adam", "params": {"lr": "auto", "adam_w_mode": false}}}',
-    'deepspeed adam lr=? beta2=0.999(default)',
-  ],
-  ['nested', '{"train": {"optimizer": {"name": "adamw", "args": {"lr": 1e-4}}}}', 'generic adamw lr=0.0001'],
-  [
-    'list of phases',
-    '{"phases": [{"optimizer": "sgd", "lr": 1}, {"optimizer": "adam", "lr": 2}]}',
-    'generic sgd lr=1',
-    'generic adam lr=2',
-  ],
-  ['unfinished', '{"optimizer": "adam", "lr": 0.1, "x": [', 'generic adam lr=0.1'],
-  ['package manifest', '{"name": "adam", "version": "1.0.0", "optimization": true}'],
-]);
-
-table('TOML', 'toml', [
-  [
-    'table',
-    '[optimizer]\ntype = "AdamW"\nlr = 3e-4\nbetas = [0.9, 0.95]\nsince = 1979-05-27\n',
-    'generic adamw lr=0.0003 beta1=0.9 beta2=0.95',
-  ],
-  ['flat', '[train]\noptimizer = "lion"\nlearning_rate = 1e-4\n', 'generic lion lr=0.0001'],
-  [
-    'dotted and inline',
-    'optimizer.name = "adam"\noptimizer.params = { lr = 0.01, eps = 1e-6 }\n',
-    'generic adam lr=0.01 eps=0.000001',
-  ],
-  [
-    'a broken line',
-    '[optimizer]\ntype = "sgd"\nlr = 0.1\nmomentum =\n[train]\noptimizer = "adam"\nlr = 1.0\n',
-    'generic sgd lr=0.1',
-    'generic adam lr=1',
-  ],
-  ['pyproject', '[project]\nname = "adam"\n[tool.ruff]\nline-length = 100\n'],
-]);
+  'toml',
+);
 
 test('ranges in YAML: name, key, value and what an alias stands for', () => {
   const text = 'rate: &r 0.1\noptimizer: adam\nlr: *r\n';

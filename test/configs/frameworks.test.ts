@@ -1,13 +1,4 @@
-import { describe, test } from 'node:test';
-import { expectFound } from './expect.ts';
-
-type Case = readonly [name: string, text: string, ...expected: string[]];
-
-function table(title: string, cases: readonly Case[]): void {
-  describe(title, () => {
-    for (const [name, text, ...expected] of cases) test(name, () => void expectFound('python', text, expected));
-  });
-}
+import { table } from './tables.ts';
 
 table('other frameworks', [
   [

@@ -1,6 +1,6 @@
 import { shorten, tensorLabel, thousands } from '../../extension/shared/format.ts';
 import type { StepLine, TensorLine } from '../../extension/shared/protocol.ts';
-import { isBelievable } from '../../extension/shared/verdict.ts';
+import { hedged, isBelievable } from '../../extension/shared/verdict.ts';
 import { h, patch } from '../dom.ts';
 import { measureNamed, measures, sizeOf } from '../measures.ts';
 import { RovingFocus } from '../rovingFocus.ts';
@@ -168,10 +168,6 @@ export class TableView implements TabView {
   }
 
   private cell(text: string, doubtful: boolean): HTMLElement {
-    return h(
-      'td',
-      { class: `numeric${doubtful && text !== '–' ? ' doubtful' : ''}` },
-      doubtful && text !== '–' ? `(${text})` : text,
-    );
+    return h('td', { class: `numeric${doubtful && text !== '–' ? ' doubtful' : ''}` }, hedged(text, !doubtful));
   }
 }
