@@ -1,4 +1,4 @@
-import { number, percent, setting } from '../extension/shared/format.ts';
+import { number, percent, setting, thousands } from '../extension/shared/format.ts';
 import type { RunHeader, StepLine, TensorLine } from '../extension/shared/protocol.ts';
 
 /** A measure of theory C as the panel shows it: one entry is a column, a choice of bars, and a paragraph of "About the numbers". */
@@ -166,6 +166,12 @@ export function normFloor({ model, optimizer }: RunHeader): number {
 
 /** Number of parameters of a shape. */
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((product, dim) => product * dim, 1);
+
+/** `1,251 of 20,001 steps`, where not all of a run's steps are held; undefined where they are. */
+export function partText(steps: readonly StepLine[]): string | undefined {
+  const all = (steps.at(-1)?.step ?? -1) + 1;
+  return steps.length < all ? `${thousands(steps.length)} of ${thousands(all)} steps` : undefined;
+}
 
 /** `Adam · lr 0.001 · betas (0.9, 0.999) · eps 1e-8`: what was run, without what is off or 0. */
 export function settingsText({ optimizer }: RunHeader): string {

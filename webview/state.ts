@@ -2,6 +2,7 @@ import { setting } from '../extension/shared/format.ts';
 import type { Activity, PanelRun, ToPanel } from '../extension/shared/panel.ts';
 import { mostRuns } from '../extension/shared/panel.ts';
 import type { RunHeader, StepLine } from '../extension/shared/protocol.ts';
+import { grown } from '../extension/shared/steps.ts';
 import { isBelievable } from '../extension/shared/verdict.ts';
 import { type Measure, measureNamed, sizeOf } from './measures.ts';
 
@@ -62,7 +63,10 @@ export function receive(model: Model, message: ToPanel): Model {
     case 'activity':
       return { ...model, activity: message.activity };
     case 'records':
-      return change(model, message.folder, (run) => ({ ...run, steps: append(run.steps, message.records) }));
+      return change(model, message.folder, (run) => ({
+        ...run,
+        steps: grown(run.header, run.steps, message.records),
+      }));
     case 'header':
       return change(model, message.folder, (run) => ({
         ...run,
@@ -78,12 +82,6 @@ export function receive(model: Model, message: ToPanel): Model {
 
 function change(model: Model, folder: string, replace: (run: PanelRun) => PanelRun): Model {
   return { ...model, runs: model.runs.map((run) => (run.folder === folder ? replace(run) : run)) };
-}
-
-/** Records in the order of their steps; a step that is there already is not added again. */
-function append(steps: readonly StepLine[], records: readonly StepLine[]): readonly StepLine[] {
-  const last = steps.at(-1)?.step ?? -1;
-  return [...steps, ...records.filter(({ step }) => step > last)];
 }
 
 /** A saved view, as far as it is one: it may have been written by an older version. */

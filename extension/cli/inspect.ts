@@ -1,9 +1,11 @@
 import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { lossNames } from '../engine/loss.ts';
 import type { Framework } from '../optimizers/optimizer.ts';
 import { optimizerNamed, optimizers } from '../optimizers/registry.ts';
 import { scheduleKinds } from '../optimizers/schedules.ts';
-import { readRun } from '../runs/store.ts';
+import { readSteps } from '../runs/steps.ts';
+import { readHeader, readRun } from '../runs/store.ts';
 import type { InspectRequest, Progress } from '../shared/protocol.ts';
 import { runInEngine } from './engine.ts';
 import { type Command, type Given, type Option, UsageError } from './options.ts';
@@ -133,15 +135,23 @@ export const inspectCommand: Command = {
   options: inspectOptions,
   async run(given) {
     const request = requestOf(given);
-    const json = given.values.has('json');
     const last = await runInEngine({ type: 'inspect', request }, progressText);
-    const run = readRun(last.folder);
-    process.stdout.write(
-      json ? `${JSON.stringify({ folder: run.folder, run: run.header, steps: run.steps })}\n` : renderRun(run),
-    );
+    if (given.values.has('json')) await pipeline(jsonOf(last.folder), process.stdout, { end: false });
+    else process.stdout.write(renderRun(readRun(last.folder)));
     return last.status === 'cancelled' ? 130 : 0;
   },
 };
+
+/** A run as JSON, piece by piece: a long one would not fit into one text. */
+function* jsonOf(folder: string): Generator<string> {
+  yield `{"folder":${JSON.stringify(folder)},"run":${JSON.stringify(readHeader(folder).header)},"steps":[`;
+  let separator = '';
+  for (const step of readSteps(folder)) {
+    yield `${separator}${JSON.stringify(step)}`;
+    separator = ',';
+  }
+  yield ']}\n';
+}
 
 function progressText({ phase, step, steps, loss, secondsLeft }: Progress): string {
   if (phase !== 'running') return phase === 'reading' ? 'Reading model and data …' : 'Building the program …';

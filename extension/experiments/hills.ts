@@ -1,7 +1,7 @@
 import type { StepLine } from '../shared/protocol.ts';
 
 /** The norm's curve above its floor p·√ε; 0 where rounding puts it below. */
-export function aboveFloor(steps: readonly StepLine[], floor: number): (number | null)[] {
+export function aboveFloor(steps: readonly Pick<StepLine, 'perturbedNorm'>[], floor: number): (number | null)[] {
   return steps.map(({ perturbedNorm }) => (perturbedNorm === null ? null : Math.max(0, perturbedNorm - floor)));
 }
 

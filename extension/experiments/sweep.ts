@@ -4,7 +4,8 @@ import { loadDataset } from '../datasets/dataset.ts';
 import { createProblem } from '../engine/problem.ts';
 import { Runner } from '../engine/runner.ts';
 import type { Device } from '../engine/session.ts';
-import { newRunFolder, type Run, RunWriter, readRun } from '../runs/store.ts';
+import { readSteps } from '../runs/steps.ts';
+import { newRunFolder, RunWriter, readHeader } from '../runs/store.ts';
 import { InspectorError, quoteName } from '../shared/errors.ts';
 import type { SweepPoint, SweepRequest } from '../shared/experiments.ts';
 import type { InspectRequest, RunStatus } from '../shared/protocol.ts';
@@ -209,8 +210,7 @@ function previous(folder: string, request: SweepRequest, { digests }: Subject): 
   const points = header.points.map((point): SweepPoint => {
     const path = join(folder, point.folder, 'run.json');
     if (!existsSync(path)) return { ...point, status: 'waiting' };
-    const run = readRun(join(folder, point.folder));
-    const { status, message } = run.header;
+    const { status, message } = readHeader(join(folder, point.folder)).header;
     return { ...point, status: isDone(status) ? status : 'waiting', message };
   });
   return { ...header, points };
@@ -329,12 +329,14 @@ async function testEvaluator(
 function dataOf(folder: string, point: SweepPoint): PointData[] {
   const at = join(folder, point.folder);
   if (!isDone(point.status) || !existsSync(join(at, 'run.json'))) return [];
-  const run: Run = readRun(at);
+  const { header } = readHeader(at);
+  // Of a sweep's points only the whole model is compared.
+  const steps = Array.from(readSteps(at), ({ tensors: _, ...line }) => line);
   const path = join(at, 'test.jsonl');
   const tests = existsSync(path)
     ? readFileSync(path, 'utf8')
         .split('\n')
         .flatMap((line) => (line === '' ? [] : [JSON.parse(line) as TestLine]))
     : [];
-  return [{ point, run, tests }];
+  return [{ point, run: { header, steps }, tests }];
 }

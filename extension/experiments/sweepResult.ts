@@ -1,6 +1,6 @@
-import type { Run } from '../runs/store.ts';
 import type { Chart, ExperimentResult, Series, SweepPoint, SweepRequest } from '../shared/experiments.ts';
 import { agreeing, disagreeing, undecided, type Verdict } from '../shared/experimentVerdict.ts';
+import type { RunHeader, StepLine } from '../shared/protocol.ts';
 import { isBelievable } from '../shared/verdict.ts';
 import { finite, listed, shown } from './format.ts';
 import { aboveFloor, hillOf, normAtLoss } from './hills.ts';
@@ -13,10 +13,13 @@ export interface TestLine {
   readonly accuracy: number | null;
 }
 
+/** What was measured of the whole model at a step. */
+export type ModelLine = Omit<StepLine, 'tensors'>;
+
 /** A finished point with what it measured. */
 export interface PointData {
   readonly point: SweepPoint;
-  readonly run: Run;
+  readonly run: { readonly header: RunHeader; readonly steps: readonly ModelLine[] };
   readonly tests: readonly TestLine[];
 }
 

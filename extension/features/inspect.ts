@@ -5,7 +5,7 @@ import { optimizerTitle } from '../configs/hover.ts';
 import type { Address } from '../contributions.ts';
 import { optimizers } from '../optimizers/registry.ts';
 import { readSource } from '../runs/source.ts';
-import { readRun } from '../runs/store.ts';
+import { readHeader } from '../runs/store.ts';
 import { describeError } from '../shared/errors.ts';
 import { projectFile } from '../shared/target.ts';
 import { pickConfiguration } from './commands.ts';
@@ -311,7 +311,7 @@ async function inspectionOf(
 ): Promise<Inspection | undefined> {
   try {
     // What the panel shows may have been deleted.
-    const { header } = panel.run?.folder === folder ? panel.run : readRun(folder);
+    const { header } = panel.run?.folder === folder ? panel.run : readHeader(folder);
     const { out: _, ...request } = header.request;
     const source = readSource(folder);
     const optimizer = source && (await currentOptimizer(request.directory, source, configurations));

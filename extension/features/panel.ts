@@ -1,6 +1,6 @@
 import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
-import { readRun } from '../runs/store.ts';
+import { readHeader, readRun } from '../runs/store.ts';
 import { describeError } from '../shared/errors.ts';
 import { shorten } from '../shared/format.ts';
 import {
@@ -14,9 +14,9 @@ import {
   type ToPanel,
 } from '../shared/panel.ts';
 import type { StepLine } from '../shared/protocol.ts';
+import { grown } from '../shared/steps.ts';
 import type { InspectionEvent, Inspections } from './inspect/inspections.ts';
 import { pageHtml, pageIcon, pageOptions } from './inspect/page.ts';
-import { thinned } from './inspect/thinned.ts';
 import { revealFolder, saveFile } from './saving.ts';
 import { registerCommand } from './typedCommand.ts';
 
@@ -144,7 +144,7 @@ export class Panel implements vscode.Disposable {
     this.runs = folders.slice(0, mostRuns).flatMap((folder) => {
       try {
         const { header, steps, interrupted } = readRun(folder);
-        return [{ folder, name: basename(folder), header, steps: thinned(steps), interrupted }];
+        return [{ folder, name: basename(folder), header, steps, interrupted }];
       } catch (error) {
         // A run may have been deleted since the panel was last open.
         this.log.warn(describeError(error));
@@ -253,7 +253,7 @@ export class Panel implements vscode.Disposable {
     this.parcel = [];
     const [run] = this.runs;
     if (run && records.length > 0) {
-      this.runs[0] = { ...run, steps: [...run.steps, ...records] };
+      this.runs[0] = { ...run, steps: grown(run.header, run.steps, records) };
       this.post({ type: 'records', folder: run.folder, records });
     }
     this.post({ type: 'activity', activity: this.activity });
@@ -283,7 +283,7 @@ async function closeUnrestored(): Promise<void> {
 /** A run's header as it is on disk now. */
 function readAgain(run: PanelRun): Pick<PanelRun, 'header' | 'interrupted'> {
   try {
-    return readRun(run.folder);
+    return readHeader(run.folder);
   } catch {
     return run;
   }

@@ -1,9 +1,8 @@
-import { existsSync, readFileSync, renameSync, statSync } from 'node:fs';
+import { existsSync, renameSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { InspectorError, quoteName } from '../shared/errors.ts';
 import type { RunHeader } from '../shared/protocol.ts';
-import { isRunHeader } from './header.ts';
-import { isAlive } from './store.ts';
+import { readHeader } from './store.ts';
 
 /** A run as lists show it: without its steps. */
 export interface RunEntry {
@@ -13,18 +12,10 @@ export interface RunEntry {
   readonly interrupted: boolean;
 }
 
-/** A larger run.json is not one of ours. */
-const largestHeader = 16 * 2 ** 20;
-
 /** The run in a folder; undefined where there is none that can be read. */
 export function runIn(folder: string): RunEntry | undefined {
   try {
-    const path = join(folder, 'run.json');
-    if (statSync(path).size > largestHeader) return undefined;
-    const header: unknown = JSON.parse(readFileSync(path, 'utf8'));
-    if (!isRunHeader(header)) return undefined;
-    const interrupted = header.status === 'running' && !isAlive(header.process);
-    return { folder, name: basename(folder), header, interrupted };
+    return { ...readHeader(folder), name: basename(folder) };
   } catch {
     return undefined;
   }

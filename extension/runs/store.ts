@@ -6,6 +6,7 @@ import {
   openSync,
   readFileSync,
   renameSync,
+  statSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
@@ -14,7 +15,8 @@ import { writeNpzFile } from '../datasets/npz.ts';
 import type { Tensor } from '../onnx/tensor.ts';
 import { InspectorError } from '../shared/errors.ts';
 import type { RunHeader, RunStatus, StepLine } from '../shared/protocol.ts';
-import { isRunHeader, isStepLine } from './header.ts';
+import { isRunHeader } from './header.ts';
+import { readHeldSteps } from './steps.ts';
 
 /** Level by level: Node's own recursion never ends where a file system that allows no new folders says "not found". */
 function makeFolder(folder: string): void {
@@ -86,16 +88,22 @@ export class RunWriter {
 export interface Run {
   readonly folder: string;
   readonly header: RunHeader;
+  /** Of a long run not all: see `isHeld`. */
   readonly steps: readonly StepLine[];
   /** True for a run whose process ended without closing it. */
   readonly interrupted: boolean;
 }
 
-/** Reads a run; a last line that was cut off by a crash is left out. */
-export function readRun(folder: string): Run {
+/** A larger run.json is not one of ours. */
+const largestHeader = 16 * 2 ** 20;
+
+/** Reads what was run, without its steps. Throws an InspectorError where that is not possible. */
+export function readHeader(folder: string): Pick<Run, 'folder' | 'header' | 'interrupted'> {
+  const path = join(folder, 'run.json');
   let header: unknown;
   try {
-    header = JSON.parse(readFileSync(join(folder, 'run.json'), 'utf8'));
+    if (statSync(path).size > largestHeader) throw new Error('run.json is too large');
+    header = JSON.parse(readFileSync(path, 'utf8'));
   } catch (error) {
     throw new InspectorError(
       `${folder} holds no readable run: ${(error as Error).message}.`,
@@ -108,16 +116,13 @@ export function readRun(folder: string): Run {
       `${folder} holds no readable run: run.json is incomplete.`,
       'It was damaged or written by another version.',
     );
-  const path = join(folder, 'steps.jsonl');
-  const steps = (existsSync(path) ? readFileSync(path, 'utf8') : '').split('\n').flatMap((line) => {
-    try {
-      const step: unknown = line === '' ? undefined : JSON.parse(line);
-      return isStepLine(step) ? [step] : [];
-    } catch {
-      return [];
-    }
-  });
-  return { folder, header, steps, interrupted: header.status === 'running' && !isAlive(header.process) };
+  return { folder, header, interrupted: header.status === 'running' && !isAlive(header.process) };
+}
+
+/** Reads a run, with those of its steps that are held in memory. Throws an InspectorError where that is not possible. */
+export function readRun(folder: string): Run {
+  const run = readHeader(folder);
+  return { ...run, steps: readHeldSteps(folder, run.header) };
 }
 
 /** Whether a process of this machine still runs. Numbers that are not positive stand for groups of processes, and name none. */

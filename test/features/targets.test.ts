@@ -15,12 +15,10 @@ import {
   targetFor,
   writeTargets,
 } from '../../extension/features/inspect/targets.ts';
-import { thinned } from '../../extension/features/inspect/thinned.ts';
 import { completeHyperparameters } from '../../extension/optimizers/hyperparameters.ts';
 import type { Framework } from '../../extension/optimizers/optimizer.ts';
 import { optimizerNamed } from '../../extension/optimizers/registry.ts';
 import { projectFile } from '../../extension/shared/target.ts';
-import { run } from '../webview/runs.ts';
 
 test('the project file: what is wrong is named', () => {
   assert.deepEqual(parseTargets('{"inspections":[{"model":"a.onnx","steps":5}]}'), [{ model: 'a.onnx', steps: 5 }]);
@@ -121,16 +119,4 @@ test('what a configuration says other than the run', () => {
   ]);
   assert.deepEqual(hyperChanges(then, { ...defaultOptimizer, optimizer: 'sgd' }), ['the optimizer is now sgd']);
   assert.deepEqual(hyperChanges(then, undefined), ['its optimizer configuration is gone']);
-});
-
-test('long runs are thinned: first, last and the last with a correction stay', () => {
-  const tensors = Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`t${i}`, {}]));
-  const { steps } = run({ tensors, steps: 400 });
-  const sparse = steps.map((line, i) => (i % 40 === 0 ? line : { ...line, kappa: undefined }));
-  const kept = thinned(sparse);
-  assert.ok(kept.length < 200, `${kept.length}`);
-  assert.equal(kept[0].step, 0);
-  assert.equal(kept.at(-1)?.step, 400);
-  assert.equal(kept.filter(({ kappa }) => kappa !== undefined).length, 11);
-  assert.equal(thinned(steps.slice(0, 10)).length, 10);
 });

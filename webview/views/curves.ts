@@ -3,7 +3,7 @@ import type { PanelRun } from '../../extension/shared/panel.ts';
 import type { StepLine } from '../../extension/shared/protocol.ts';
 import { type Line, LineChart } from '../chart.ts';
 import { h, patch } from '../dom.ts';
-import { measureNamed, normFloor } from '../measures.ts';
+import { measureNamed, normFloor, partText } from '../measures.ts';
 import { runLegend } from '../runLegend.ts';
 import { checkbox } from '../toolkit.ts';
 import type { Actions, Shown, TabView } from './view.ts';
@@ -33,6 +33,7 @@ export class CurvesView implements TabView {
   private readonly check = new LineChart('Self-check (logarithmic)', measureNamed('selfCheck').about);
   private readonly floor: HTMLElement;
   private readonly legend = h('div', {});
+  private readonly part = h('p', { class: 'dim' });
   readonly element: HTMLElement;
 
   constructor(actions: Actions, view: Shown['view']) {
@@ -49,6 +50,7 @@ export class CurvesView implements TabView {
       ),
       this.legend,
       h('div', { class: 'charts' }, this.loss.element, this.norm.element, this.correction.element, this.check.element),
+      this.part,
     );
   }
 
@@ -60,6 +62,8 @@ export class CurvesView implements TabView {
   update({ runs, run, view, stale }: Shown): void {
     const { logarithmic, aboveFloor } = view;
     patch(this.legend, runLegend(runs));
+    const part = partText(run.steps);
+    this.part.textContent = part ? `${part} are drawn. All of them are in steps.jsonl, in the folder of the run.` : '';
     this.element.classList.toggle('stale', stale.length > 0);
     this.floor.title = `The floor of this run is ${number(normFloor(run.header))}: what is left of the norm where the gradient vanishes.`;
     const nothing = 'Nothing has been measured yet.';

@@ -1,11 +1,13 @@
 import { baseName, duration, number, shorten, thousands } from '../../extension/shared/format.ts';
 import type { Activity, ExportFormat, PanelRun } from '../../extension/shared/panel.ts';
 import { h, set } from '../dom.ts';
-import { settingsText } from '../measures.ts';
+import { partText, settingsText } from '../measures.ts';
 import type { Model } from '../state.ts';
 import { button, progressRing } from '../toolkit.ts';
 import type { Actions } from './view.ts';
 
+/** Formats that hold the steps themselves. */
+const ofSteps: readonly ExportFormat[] = ['csv', 'json'];
 const exportNames: readonly (readonly [ExportFormat, string])[] = [
   ['png', 'Picture (PNG)'],
   ['csv', 'Numbers (CSV)'],
@@ -21,6 +23,8 @@ export class Header {
   private readonly spoken = h('div', { class: 'spoken', role: 'status' });
   private readonly bar = h('progress', { class: 'bar', 'aria-label': 'Progress of the run' }) as HTMLProgressElement;
   private readonly exports: HTMLElement;
+  /** How many of the steps an export has. */
+  private readonly parts: HTMLElement[] = [];
   private readonly actions: HTMLElement;
   readonly element: HTMLElement;
   private readonly spinner = progressRing();
@@ -43,8 +47,8 @@ export class Header {
       h(
         'div',
         { class: 'menu-items' },
-        ...exportNames.map(([format, text]) =>
-          button(
+        ...exportNames.map(([format, text]) => {
+          const item = button(
             text,
             () => {
               (this.exports as HTMLDetailsElement).open = false;
@@ -52,8 +56,12 @@ export class Header {
               save(format);
             },
             'secondary',
-          ),
-        ),
+          );
+          const part = h('span', {});
+          item.append(part);
+          if (ofSteps.includes(format)) this.parts.push(part);
+          return item;
+        }),
       ),
     );
     this.exports.addEventListener('keydown', (event) => {
@@ -98,6 +106,8 @@ export class Header {
     this.rerun.hidden = !run || running;
     if (focused) this.focus();
     this.exports.hidden = !run?.steps.length;
+    const part = partText(run?.steps ?? []);
+    for (const element of this.parts) element.textContent = part ? `, ${part}` : '';
     this.bar.hidden = !running;
     if (running) {
       const { step, steps, phase } = activity.progress;

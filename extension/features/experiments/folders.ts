@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readExperiment } from '../../experiments/store.ts';
 import type { SweepHeader } from '../../experiments/sweep.ts';
-import { isAlive as isProcessAlive, readRun } from '../../runs/store.ts';
+import { isAlive as isProcessAlive, readHeader } from '../../runs/store.ts';
 import type { ExperimentHeader } from '../../shared/experiments.ts';
 
 /** What a half-finished sweep has left. */
@@ -44,7 +44,7 @@ export function unfinishedSweep(folder: string): Unfinished | undefined {
 /** A process is writing this run. */
 function isAlive(folder: string): boolean {
   try {
-    const { header, interrupted } = readRun(folder);
+    const { header, interrupted } = readHeader(folder);
     return header.status === 'running' && !interrupted;
   } catch {
     return false;

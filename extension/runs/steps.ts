@@ -1,0 +1,119 @@
+import { closeSync, existsSync, openSync, readSync } from 'node:fs';
+import { join } from 'node:path';
+import type { RunHeader, StepLine } from '../shared/protocol.ts';
+import { grown, isHeld } from '../shared/steps.ts';
+import { isStepLine } from './header.ts';
+
+const newline = 10;
+const chunkBytes = 2 ** 20;
+/** A longer line is none of ours. */
+const longestLine = 2 ** 26;
+/** Lines that are joined to the held ones at once. */
+const parcel = 256;
+
+/** The steps of a run, one after the other, however many there are; a line that was cut off by a crash is left out. */
+export function* readSteps(folder: string): Generator<StepLine> {
+  for (const line of linesOf(join(folder, 'steps.jsonl'))) {
+    const step = parse(line);
+    if (step) yield step;
+  }
+}
+
+/** The steps of a run that are held in memory. Most lines of a long run are not even parsed. */
+export function readHeldSteps(folder: string, header: RunHeader): readonly StepLine[] {
+  let steps: readonly StepLine[] = [];
+  let records: StepLine[] = [];
+  let furthest = -1;
+  let held = isHeld(header, furthest);
+  // What is left out stays if nothing follows, or nothing with a correction.
+  let last: Buffer | undefined;
+  let corrected: Buffer | undefined;
+  const advance = (step: number) => {
+    furthest = step;
+    held = isHeld(header, furthest);
+  };
+  const add = (line: Buffer | undefined) => {
+    const step = line && parse(line);
+    if (!step) return;
+    records.push(step);
+    if (step.step > furthest) advance(step.step);
+  };
+  const flush = () => {
+    steps = grown(header, steps, records);
+    records = [];
+  };
+  for (const line of linesOf(join(folder, 'steps.jsonl'))) {
+    const step = stepOf(line);
+    if (step === furthest + 1) advance(step);
+    if (step !== undefined && step <= furthest && !held(step)) {
+      last = line;
+      if (isCorrected(line)) corrected = line;
+      continue;
+    }
+    add(corrected);
+    add(line);
+    last = undefined;
+    corrected = undefined;
+    if (records.length >= parcel) flush();
+  }
+  add(corrected);
+  if (last !== corrected) add(last);
+  flush();
+  return steps;
+}
+
+/** The step of a line as this program writes it, without parsing the line. */
+function stepOf(line: Buffer): number | undefined {
+  const found = /^\{"step":(\d+),/.exec(line.toString('latin1', 0, 32));
+  return found ? Number(found[1]) : undefined;
+}
+
+function isCorrected(line: Buffer): boolean {
+  const at = line.indexOf('"kappa":');
+  return at >= 0 && at < line.indexOf('"tensors":');
+}
+
+function parse(line: Buffer): StepLine | undefined {
+  try {
+    const step: unknown = JSON.parse(line.toString('utf8'));
+    return isStepLine(step) ? step : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The lines of a file that are not empty, without ever holding the file; none where it does not exist. */
+function* linesOf(path: string): Generator<Buffer> {
+  if (!existsSync(path)) return;
+  const file = openSync(path, 'r');
+  try {
+    const chunk = Buffer.alloc(chunkBytes);
+    let begun: Buffer[] = [];
+    let length = 0;
+    const finish = (rest: Buffer): Buffer => {
+      const line = length + rest.length > longestLine ? Buffer.alloc(0) : Buffer.concat([...begun, rest]);
+      begun = [];
+      length = 0;
+      return line;
+    };
+    for (;;) {
+      const bytes = readSync(file, chunk);
+      if (bytes === 0) break;
+      let from = 0;
+      for (;;) {
+        const to = chunk.indexOf(newline, from);
+        if (to < 0 || to >= bytes) break;
+        const line = finish(chunk.subarray(from, to));
+        if (line.length > 0) yield line;
+        from = to + 1;
+      }
+      length += bytes - from;
+      if (length <= longestLine) begun.push(Buffer.from(chunk.subarray(from, bytes)));
+      else begun = [];
+    }
+    const line = finish(Buffer.alloc(0));
+    if (line.length > 0) yield line;
+  } finally {
+    closeSync(file);
+  }
+}
