@@ -98,7 +98,8 @@ export class StrengthDecorations implements vscode.Disposable {
     const known = this.maps.get(document);
     if (known?.version === document.version && known.folder === run.folder) return known.lines;
     const names = run.header.tensors.map(({ name }) => name);
-    const found = parameterLines(document.getText(), names);
+    const others = run.header.notTrained.map(({ name }) => name);
+    const found = parameterLines(document.getText(), names, others);
     const lines = new Map<string, vscode.Range>();
     if (found.size >= leastShare * names.length)
       for (const [name, range] of found) lines.set(name, rangeIn(document, range));
