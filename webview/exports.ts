@@ -1,4 +1,4 @@
-import { baseName, number, percent, shorten, thousands } from '../extension/shared/format.ts';
+import { baseName, labelOf, number, percent, shorten, thousands } from '../extension/shared/format.ts';
 import type { PanelRun } from '../extension/shared/panel.ts';
 import type { StepLine } from '../extension/shared/protocol.ts';
 import { capitalised, doubt, isBelievable, sentence, strength } from '../extension/shared/verdict.ts';
@@ -98,9 +98,10 @@ function markdownTable({ header }: PanelRun, line: StepLine): string {
   return [
     row(['tensor', 'size', ...measures.map(({ title }) => cell(title))]),
     row(['---', '--:', ...measures.map(() => '--:')]),
-    ...header.tensors.flatMap(({ name, shape }) =>
-      line.tensors[name] ? [text(cell(name), sizeOf(shape), line.tensors[name])] : [],
-    ),
+    ...header.tensors.flatMap((tensor) => {
+      const fields = line.tensors[tensor.name];
+      return fields ? [text(cell(labelOf(tensor)), sizeOf(tensor.shape), fields)] : [];
+    }),
     text('**all**', header.model.parameters, line),
   ].join('\n');
 }

@@ -1,9 +1,10 @@
 import { inEditor, inEditorBriefly } from '../extension/shared/editorWords.ts';
-import { baseName, shorten, tensorLabel, thousands } from '../extension/shared/format.ts';
+import { baseName, labelOf, shorten, tensorLabel, thousands } from '../extension/shared/format.ts';
 import type { FromModelPage, ModelPage, ToModelPage } from '../extension/shared/panel.ts';
 import { type Child, h, set } from './dom.ts';
 import { acquireHost } from './host.ts';
-import { matches } from './state.ts';
+import { isFound } from './state.ts';
+import { inFile } from './tensorName.ts';
 import { button, filterField, progressRing } from './toolkit.ts';
 
 /** Most rows of a table; the filter finds the others. */
@@ -127,11 +128,11 @@ function parameterSection(parameters: ModelPage['parameters']): HTMLElement {
   const body = h('div', { class: 'scroll-x' });
   const note = h('p', { class: 'dim' });
   const fill = (filter: string) => {
-    const found = parameters.filter(({ name }) => matches(name, filter));
+    const found = parameters.filter((parameter) => isFound(parameter, filter));
     const shown = found.slice(0, mostRows);
-    const whole = shown.map(({ name }) => shorten(name, 200));
-    const rows = shown.map(({ name, shape, size, trained, reason }) => [
-      tensorLabel(name, 60),
+    const whole = shown.map((parameter) => inFile({ ...parameter, label: labelOf(parameter) }));
+    const rows = shown.map(({ shape, size, trained, reason, ...names }) => [
+      tensorLabel(labelOf(names), 60),
       shape,
       thousands(size),
       trained ? 'yes' : `no: ${inEditorBriefly(reason)}`,

@@ -63,7 +63,7 @@ export function toPng(run: PanelRun, view: View, charts: readonly HTMLCanvasElem
   for (const row of bars) {
     const value = row.value ?? 0;
     const text = measure.text(row.value);
-    write(tensorLabel(row.name, 40), margin, y + 4, 12, colours.text);
+    write(tensorLabel(row.label, 40), margin, y + 4, 12, colours.text);
     c.fillStyle =
       value < 0 === (measure.id === 'kappa' || measure.id === 'cosine') ? colours.anti : colours.regularizing;
     c.globalAlpha = row.believable ? 1 : 0.35;

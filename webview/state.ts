@@ -1,7 +1,7 @@
-import { setting } from '../extension/shared/format.ts';
+import { labelOf, setting } from '../extension/shared/format.ts';
 import type { Activity, PanelRun, ToPanel } from '../extension/shared/panel.ts';
 import { mostRuns } from '../extension/shared/panel.ts';
-import type { RunHeader, StepLine } from '../extension/shared/protocol.ts';
+import type { RunHeader, RunTensor, StepLine } from '../extension/shared/protocol.ts';
 import { grown } from '../extension/shared/steps.ts';
 import { isBelievable } from '../extension/shared/verdict.ts';
 import { type Measure, measureNamed, sizeOf } from './measures.ts';
@@ -100,6 +100,8 @@ export function restoreView(saved: unknown): View {
 /** One tensor, or the whole model, at one step. */
 export interface Row {
   readonly name: string;
+  /** What it is called. */
+  readonly label: string;
   readonly size: number;
   readonly shape: readonly number[];
   readonly value: number | null | undefined;
@@ -110,10 +112,12 @@ export interface Row {
 /** The tensors of a run at a step, filtered and sorted for the bars. */
 export function rows(run: PanelRun, line: StepLine, view: Pick<View, 'measure' | 'sort' | 'filter'>): Row[] {
   const measure = measureNamed(view.measure);
-  const all = run.header.tensors.map(({ name, shape }): Row => {
+  const all = run.header.tensors.map((tensor): Row => {
+    const { name, shape } = tensor;
     const fields = line.tensors[name];
     return {
       name,
+      label: labelOf(tensor),
       shape,
       size: sizeOf(shape),
       value: fields && measure.value(fields, line),
@@ -121,12 +125,12 @@ export function rows(run: PanelRun, line: StepLine, view: Pick<View, 'measure' |
       believable: fields !== undefined && isBelievable(fields),
     };
   });
-  const found = all.filter(({ name }) => matches(name, view.filter));
+  const found = all.filter(({ name, label }) => isFound({ name, source: label }, view.filter));
   switch (view.sort) {
     case 'model':
       return found;
     case 'name':
-      return found.sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }));
+      return found.sort((a, b) => a.label.localeCompare(b.label, 'en', { numeric: true }));
     case 'size':
       return found.sort((a, b) => b.size - a.size);
     case 'value':
@@ -135,6 +139,10 @@ export function rows(run: PanelRun, line: StepLine, view: Pick<View, 'measure' |
       return found.sort((a, b) => (b.valid ?? 0) - (a.valid ?? 0));
   }
 }
+
+/** Whether a tensor has a name with the words of a filter, in the model or in the file. */
+export const isFound = ({ name, source }: Pick<RunTensor, 'name' | 'source'>, filter: string): boolean =>
+  matches(name, filter) || (source !== undefined && matches(source, filter));
 
 /** Words that must all occur; `*` stands for anything. */
 export function matches(name: string, filter: string): boolean {

@@ -14,6 +14,10 @@ export function tensorName(name: string): HTMLElement[] {
     : [h('bdi', { class: 'whole' }, whole), h('bdi', { class: 'brief' }, brief)];
 }
 
+/** What a tensor is called, and in the file, where that is another name. */
+export const inFile = ({ name, label }: { readonly name: string; readonly label: string }): string =>
+  shorten(label, 200) + (name === label ? '' : `, in the file ${shorten(name, 100)}`);
+
 /** Makes the column of names in the rows of `element` as wide as the longest of them needs. */
 export function fitNames(element: HTMLElement, names: readonly string[]): void {
   const widest = (text: (name: string, limit: number) => string, limit: number): string =>

@@ -40,8 +40,8 @@ export const modelCommand: Command = {
     write(
       table(
         ['parameter', 'shape', 'size', 'trained'],
-        report.parameters.map(({ name, shape, size, trained, reason }) => [
-          tensorLabel(name, 60),
+        report.parameters.map(({ name, source, shape, size, trained, reason }) => [
+          tensorLabel(source === undefined ? name : `${source} (${name})`, 60),
           showShape(shape),
           thousands(size),
           trained ? 'yes' : `no: ${reason}`,

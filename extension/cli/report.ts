@@ -1,7 +1,7 @@
 import type { Run } from '../runs/store.ts';
 import type { StepLine, TensorLine } from '../shared/protocol.ts';
 import { capitalised, doubt, hedged, isBelievable, sentence, strength } from '../shared/verdict.ts';
-import { number, percent, setting, shorten, styles, table, tensorLabel, thousands } from './text.ts';
+import { labelOf, number, percent, setting, shorten, styles, table, tensorLabel, thousands } from './text.ts';
 
 /** Most rows of the table; the rest is summed up in a line. */
 const mostRows = 60;
@@ -63,10 +63,10 @@ function verdict(run: Run, line: StepLine): string {
 function tensorTable(run: Run, line: StepLine): string {
   const header = ['tensor', 'size', 'strength h·κ', '|corr|/|g|', 'cos', 'net', 'valid', 'self-check', '|g| < |g|*'];
   const base = Math.abs(line.normRateBase ?? 0);
-  const row = (name: string, size: number, fields: TensorLine): string[] => {
+  const row = (label: string, size: number, fields: TensorLine): string[] => {
     const shown = (text: string) => hedged(text, isBelievable(fields));
     return [
-      tensorLabel(name),
+      tensorLabel(label),
       thousands(size),
       shown(number(fields.hKappa, true)),
       shown(number(fields.relativeSize)),
@@ -80,7 +80,9 @@ function tensorTable(run: Run, line: StepLine): string {
     ];
   };
   const sizes = run.header.tensors.map(({ shape }) => shape.reduce((product, dim) => product * dim, 1));
-  const rows = run.header.tensors.slice(0, mostRows).map(({ name }, i) => row(name, sizes[i], line.tensors[name]));
+  const rows = run.header.tensors
+    .slice(0, mostRows)
+    .map((tensor, i) => row(labelOf(tensor), sizes[i], line.tensors[tensor.name]));
   rows.push(row('all', run.header.model.parameters, line));
   const text = [table(header, rows)];
   if (run.header.tensors.length > mostRows)

@@ -46,6 +46,4 @@ export class ExportView {
   }
 }
 
-/** Names that exporters give to tensors that they computed: `val_3`, `onnx::MatMul_17`. */
-export const generated = (name: string): boolean => /^(val_\d+|onnx::\w+)$/.test(name);
 export const plural = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`;

@@ -3,10 +3,11 @@ import { elementCount } from '../onnx/tensor.ts';
 import { quoteName } from '../shared/errors.ts';
 import { namesStatistics, suspectedBuffer } from './buffers.ts';
 import { equalGroups, isUniform } from './equalTensors.ts';
-import { ExportView, generated, plural } from './exportView.ts';
+import { ExportView, plural } from './exportView.ts';
 import type { LossName } from './loss.ts';
 import { nameList } from './parameters.ts';
 import { isFromTensorFlow } from './roles.ts';
+import { generated, sourceNames } from './sourceNames.ts';
 import type { Warning } from './warning.ts';
 import { wholeExport } from './wholeExport.ts';
 
@@ -210,10 +211,21 @@ function renamedWeights(view: ExportView): ExportWarning | undefined {
   return {
     code: 'renamed-weights',
     title: 'Linear weights are transposed and renamed',
-    detail: `${nameList([...new Set(names)], 4)} ${names.length === 1 ? 'is a transposed copy of the weight' : 'are transposed copies of weights'} of linear layers. Adam treats every element alike, so the numbers are those of your model; but they stand under these names and in transposed order, and --freeze, --trainable and --weights do not find the original names. Where the original is used elsewhere too (tied weights), the two train apart.`,
+    detail: `${described(view, names, 4)} ${names.length === 1 ? 'is a transposed copy of the weight' : 'are transposed copies of weights'} of linear layers. Adam treats every element alike, so the numbers are those of your model; but in what is written they have these names and this order, and the original names are not found by --weights, nor, where they are not given here, by --freeze and --trainable. Where the original is used elsewhere too (tied weights), the two train apart.`,
     parameters: [...new Set(names)],
     remedy: view.remedy,
   };
+}
+
+/** Names of initializers, each with what it was made from. */
+function described({ model }: ExportView, names: readonly string[], limit: number): string {
+  const sources = sourceNames(model);
+  const unique = [...new Set(names)];
+  const shown = unique.slice(0, limit).map((name) => {
+    const source = sources.get(name);
+    return source === undefined ? quoteName(name) : `${quoteName(name)} from ${quoteName(source)}`;
+  });
+  return shown.join(', ') + (unique.length > limit ? ` and ${unique.length - limit} more` : '');
 }
 
 function packedGates(view: ExportView): ExportWarning | undefined {
@@ -234,7 +246,7 @@ function packedGates(view: ExportView): ExportWarning | undefined {
   return {
     code: 'packed-gates',
     title: 'Weights of a recurrent layer are packed and renamed',
-    detail: `${nameList([...new Set(names)], 4)} hold the gates of recurrent layers in the order of ONNX, with directions and both biases packed into one tensor. Adam treats every element alike, so each element has the numbers of your model; norms per tensor are those of the packed ones, under these names.${sum}`,
+    detail: `${described(view, names, 4)} hold the gates of recurrent layers in the order of ONNX, with directions and both biases packed into one tensor. Adam treats every element alike, so each element has the numbers of your model; norms per tensor are those of the packed ones, under these names.${sum}`,
     parameters: [...new Set(names)],
     remedy: view.remedy,
   };

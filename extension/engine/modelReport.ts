@@ -8,6 +8,7 @@ import { type ExportWarning, exportWarnings } from './exportWarnings.ts';
 import { withoutSecondBias } from './kerasBias.ts';
 import { endingOf, fittingLosses } from './loss.ts';
 import { type ParameterFilter, parameterCandidates } from './parameters.ts';
+import { sourceNames } from './sourceNames.ts';
 import { nativeFloat, reaching } from './trial.ts';
 
 /** What a model is, before any data. */
@@ -27,6 +28,8 @@ export interface ModelReport {
   }[];
   readonly parameters: readonly {
     readonly name: string;
+    /** In the original module, where the exporter renamed it. */
+    readonly source?: string;
     readonly shape: Shape;
     readonly size: number;
     readonly trained: boolean;
@@ -76,6 +79,7 @@ export function inspectModel(original: Model, operators: Operators, filter: Para
     counts.set(op, { count: (counts.get(op)?.count ?? 0) + 1, supported });
   }
   const known = blockers.length === 0;
+  const sources = sourceNames(model);
   return {
     producer: model.producer,
     opset: model.opsets.get('') ?? 0,
@@ -89,6 +93,7 @@ export function inspectModel(original: Model, operators: Operators, filter: Para
     parameters: [
       ...candidates.map(({ name, shape }) => ({
         name,
+        source: sources.get(name),
         shape,
         size: elementCount(shape),
         trained: reached.has(name) || !known,

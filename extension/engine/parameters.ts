@@ -2,6 +2,7 @@ import type { Initializer, Model } from '../onnx/model.ts';
 import { elementCount, isFloat } from '../onnx/tensor.ts';
 import { InspectorError, quoteName } from '../shared/errors.ts';
 import { rolesOf } from './roles.ts';
+import { sourceNames } from './sourceNames.ts';
 import { wholeExport } from './wholeExport.ts';
 
 /** Why a float initializer is or is not trained. */
@@ -13,7 +14,7 @@ export interface ParameterChoice {
 }
 
 export interface ParameterFilter {
-  /** Glob patterns; `*` matches anything. */
+  /** Glob patterns for names in the file or in the original module; `*` matches anything. */
   readonly freeze?: readonly string[];
   readonly trainable?: readonly string[];
 }
@@ -35,10 +36,11 @@ export function parameterCandidates(
   filter: ParameterFilter,
 ): { readonly candidates: readonly Initializer[]; readonly choices: readonly ParameterChoice[] } {
   const roleOf = rolesOf(model);
+  const sources = sourceNames(model);
   const freeze = (filter.freeze ?? []).map(globToRegExp);
   const trainable = (filter.trainable ?? []).map(globToRegExp);
   const unmatched = [...(filter.freeze ?? []), ...(filter.trainable ?? [])].filter(
-    (glob) => ![...model.graph.initializers.keys()].some((name) => globToRegExp(glob).test(name)),
+    (glob) => ![...model.graph.initializers.keys(), ...sources.values()].some((name) => globToRegExp(glob).test(name)),
   );
   if (unmatched.length > 0) {
     throw new InspectorError(
@@ -52,8 +54,9 @@ export function parameterCandidates(
     const { name, shape, type } = initializer;
     if (!type || !isFloat(type)) continue;
     const reject = (reason: string) => choices.push({ name, shape, trained: false, reason });
-    const asked = trainable.some((glob) => glob.test(name));
-    if (freeze.some((glob) => glob.test(name))) reject('frozen by --freeze');
+    const isNamed = (glob: RegExp) => glob.test(name) || glob.test(sources.get(name) ?? name);
+    const asked = trainable.some(isNamed);
+    if (freeze.some(isNamed)) reject('frozen by --freeze');
     else if (asked) candidates.push(initializer);
     else if (trainable.length > 0) reject('not named by --trainable');
     else if (elementCount(shape) === 0) reject('has no elements');

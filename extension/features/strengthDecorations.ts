@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import { escapeMarkdown } from '../configs/hover.ts';
 import { parameterLines } from '../configs/parameterLines.ts';
-import { number, percent, shorten, thousands } from '../shared/format.ts';
+import { labelOf, number, percent, shorten, thousands } from '../shared/format.ts';
 import type { PanelRun } from '../shared/panel.ts';
 import type { StepLine, TensorLine } from '../shared/protocol.ts';
 import { hedged, isBelievable, strength } from '../shared/verdict.ts';
@@ -88,7 +88,8 @@ export class StrengthDecorations implements vscode.Disposable {
       return;
     }
     const stale = this.reasons.length > 0 || (await this.snapshots.isStale(document, run));
-    const decorations = byLine(lines).map(([row, names]) => decoration(document, row, names, line, stale));
+    const labels = new Map(run.header.tensors.map((tensor) => [tensor.name, labelOf(tensor)]));
+    const decorations = byLine(lines).map(([row, names]) => decoration(document, row, names, labels, line, stale));
     editor.setDecorations(stale ? this.staleType : this.type, decorations);
     editor.setDecorations(stale ? this.type : this.staleType, []);
   }
@@ -97,12 +98,15 @@ export class StrengthDecorations implements vscode.Disposable {
   private linesOf(document: vscode.TextDocument, run: PanelRun): ReadonlyMap<string, vscode.Range> {
     const known = this.maps.get(document);
     if (known?.version === document.version && known.folder === run.folder) return known.lines;
-    const names = run.header.tensors.map(({ name }) => name);
+    const { tensors } = run.header;
     const others = run.header.notTrained.map(({ name }) => name);
-    const found = parameterLines(document.getText(), names, others);
+    const found = parameterLines(document.getText(), tensors.map(labelOf), others);
     const lines = new Map<string, vscode.Range>();
-    if (found.size >= leastShare * names.length)
-      for (const [name, range] of found) lines.set(name, rangeIn(document, range));
+    if (found.size >= leastShare * tensors.length)
+      for (const tensor of tensors) {
+        const range = found.get(labelOf(tensor));
+        if (range) lines.set(tensor.name, rangeIn(document, range));
+      }
     this.maps.set(document, { version: document.version, folder: run.folder, lines });
     return lines;
   }
@@ -129,8 +133,9 @@ export class StrengthDecorations implements vscode.Disposable {
     const document = place ?? (await this.search(run, tensor));
     const range = document && this.linesOf(document, run).get(tensor);
     if (!document || !range) {
+      const label = labelOf(run.header.tensors.find(({ name }) => name === tensor) ?? { name: tensor });
       void vscode.window.setStatusBarMessage(
-        vscode.l10n.t('No open file creates {0}: open the file of the model.', shorten(tensor, 60)),
+        vscode.l10n.t('No open file creates {0}: open the file of the model.', shorten(label, 60)),
         5000,
       );
       return;
@@ -168,6 +173,7 @@ function decoration(
   document: vscode.TextDocument,
   row: number,
   names: readonly string[],
+  labels: ReadonlyMap<string, string>,
   line: StepLine,
   stale: boolean,
 ): vscode.DecorationOptions {
@@ -175,7 +181,7 @@ function decoration(
   const { end } = document.lineAt(row).range;
   return {
     range: new vscode.Range(end, end),
-    hoverMessage: table(names, line, stale),
+    hoverMessage: table(names, labels, line, stale),
     renderOptions: { after: { contentText: `◂ ${summary(fields)}${stale ? ' · stale' : ''}` } },
   };
 }
@@ -199,12 +205,17 @@ function summary(fields: readonly TensorLine[]): string {
   return `${words} · valid ${least === most ? least : `${least} to ${most}`}${doubtful}`;
 }
 
-function table(names: readonly string[], line: StepLine, stale: boolean): vscode.MarkdownString {
+function table(
+  names: readonly string[],
+  labels: ReadonlyMap<string, string>,
+  line: StepLine,
+  stale: boolean,
+): vscode.MarkdownString {
   const rows = names.slice(0, mostRows).map((name) => {
     const fields = line.tensors[name] ?? {};
     const { hKappa, relativeSize, cosine, validShare, selfCheck } = fields;
     const shown = (text: string) => hedged(text, isBelievable(fields));
-    return `| ${escapeMarkdown(name)} | ${shown(number(hKappa, true))} | ${shown(number(relativeSize))} | ${shown(number(cosine, true))} | ${percent(validShare)} | ${number(selfCheck)} |`;
+    return `| ${escapeMarkdown(labels.get(name) ?? name)} | ${shown(number(hKappa, true))} | ${shown(number(relativeSize))} | ${shown(number(cosine, true))} | ${percent(validShare)} | ${number(selfCheck)} |`;
   });
   const more = names.length > mostRows ? `\n\nand ${thousands(names.length - mostRows)} more` : '';
   const head = `${stale ? '**Stale**: the file or the configuration has changed since. ' : ''}Measured at step ${line.step}, full batch:`;

@@ -66,5 +66,9 @@ const initial = (word: string): string => word.slice(0, 1) + (/\d*$/.exec(word.s
 /** A tensor's name in at most `limit` characters: abbreviated, and only then without its middle. */
 export const tensorLabel = (name: string, limit = 40): string => shorten(abbreviate(name, limit), limit);
 
+/** What a tensor is called: as in the original module, where the exporter renamed it. */
+export const labelOf = ({ name, source }: { readonly name: string; readonly source?: string }): string =>
+  source ?? name;
+
 /** The last part of a path with either kind of slash. */
 export const baseName = (path: string): string => path.split(/[/\\]/).at(-1) ?? path;

@@ -103,6 +103,8 @@ export interface ModelPage {
   readonly outputs: readonly { readonly name: string; readonly type: string; readonly shape: string }[];
   readonly parameters: readonly {
     readonly name: string;
+    /** In the original module, where the exporter renamed it. */
+    readonly source?: string;
     readonly shape: string;
     readonly size: number;
     readonly trained: boolean;

@@ -83,6 +83,15 @@ export type EngineEvent =
 
 export type RunStatus = 'running' | 'finished' | 'cancelled' | 'failed';
 
+/** A tensor of parameters that are trained. */
+export interface RunTensor {
+  /** Of the initializer in the file. */
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** Of what the exporter made it from and renamed it, in the original module. */
+  readonly source?: string;
+}
+
 /** `run.json`: what was run. */
 export interface RunHeader {
   readonly format: 1;
@@ -118,7 +127,7 @@ export interface RunHeader {
   readonly dtype: string;
   readonly device: string;
   readonly microBatch: { readonly plain: number; readonly corrected: number };
-  readonly tensors: readonly { readonly name: string; readonly shape: readonly number[] }[];
+  readonly tensors: readonly RunTensor[];
   readonly notTrained: readonly { readonly name: string; readonly reason: string }[];
   readonly notes: readonly string[];
   readonly warnings: readonly {

@@ -88,6 +88,19 @@ test('bars: the sign is that of anti-regularization, sorted and filtered', () =>
   assert.deepEqual(names('model', 'nothing'), []);
 });
 
+test('tensors that the exporter renamed have the names of the model, and are found by both', () => {
+  const { header, ...rest } = run({ tensors: { val_6: {}, 'a.bias': {} } });
+  const [renamed, other] = header.tensors;
+  const shown = { ...rest, header: { ...header, tensors: [{ ...renamed, source: 'b.weight' }, other] } };
+  const labels = (view: { sort: 'name' | 'model'; filter: string }) =>
+    rows(shown, rest.steps[1], { measure: 'strength', ...view }).map(({ name, label }) => [name, label]);
+  assert.deepEqual(labels({ sort: 'name', filter: '' }), [
+    ['a.bias', 'a.bias'],
+    ['val_6', 'b.weight'],
+  ]);
+  for (const filter of ['b.w', 'val']) assert.deepEqual(labels({ sort: 'model', filter }), [['val_6', 'b.weight']]);
+});
+
 test('the filter: words anywhere, a star for anything', () => {
   assert.ok(matches('blocks.3.attn.qkv.weight', 'blocks*attn weight'));
   assert.ok(matches('a', ''));

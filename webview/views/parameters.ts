@@ -1,9 +1,9 @@
-import { percent, shorten, tensorLabel, thousands } from '../../extension/shared/format.ts';
+import { percent, tensorLabel, thousands } from '../../extension/shared/format.ts';
 import type { StepLine } from '../../extension/shared/protocol.ts';
 import { h, patch, svg } from '../dom.ts';
 import { measureNamed, measures } from '../measures.ts';
 import { type Row, rows, type SortKey, sampled, series } from '../state.ts';
-import { fitNames, tensorName } from '../tensorName.ts';
+import { fitNames, inFile, tensorName } from '../tensorName.ts';
 import { dropdown, filterField } from '../toolkit.ts';
 import type { Actions, Shown, TabView } from './view.ts';
 
@@ -84,7 +84,10 @@ export class ParametersView implements TabView {
     const all = rows(run, line, view);
     const visible = all.slice(0, mostRows);
     this.names = visible.map(({ name }) => name);
-    fitNames(this.element, this.names);
+    fitNames(
+      this.element,
+      visible.map(({ label }) => label),
+    );
     const measure = measureNamed(view.measure);
     const values = visible.map(({ value }) => value ?? 0);
     const low = Math.min(0, ...values);
@@ -135,7 +138,7 @@ export class ParametersView implements TabView {
     const zero = h('span', { class: 'bar-zero' });
     zero.style.left = `${at(0)}%`;
     const end = measure.ends?.[value < 0 ? 0 : 1] ?? '';
-    const spoken = `${tensorLabel(row.name, 80)}: ${value === 0 ? '' : `${end} `}${measure.text(row.value)}, valid ${percent(row.valid)}${row.believable ? '' : ', theory does not hold'}`;
+    const spoken = `${tensorLabel(row.label, 80)}: ${value === 0 ? '' : `${end} `}${measure.text(row.value)}, valid ${percent(row.valid)}${row.believable ? '' : ', theory does not hold'}`;
     return h(
       'div',
       {
@@ -145,11 +148,11 @@ export class ParametersView implements TabView {
         'data-key': row.name,
         'aria-selected': String(row.name === view.selected),
         'aria-label': spoken,
-        title: `${shorten(row.name, 200)}  [${row.shape.join(', ')}]\n${spoken}\nClick: select; double click: show the line that creates it`,
+        title: `${inFile(row)}  [${row.shape.join(', ')}]\n${spoken}\nClick: select; double click: show the line that creates it`,
         onclick: () => this.actions.select(row.name, false),
         ondblclick: () => this.actions.select(row.name, true),
       },
-      h('span', { class: 'name' }, ...tensorName(row.name)),
+      h('span', { class: 'name' }, ...tensorName(row.label)),
       h('span', { class: 'bar-box' }, bar, zero),
       h('span', { class: 'numeric' }, measure.text(row.value)),
       h('span', { class: 'numeric' }, percent(row.valid)),

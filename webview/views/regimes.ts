@@ -1,12 +1,12 @@
-import { number, percent, shorten } from '../../extension/shared/format.ts';
+import { labelOf, number, percent } from '../../extension/shared/format.ts';
 import type { MeasureFields } from '../../extension/shared/protocol.ts';
 import { LineChart } from '../chart.ts';
 import { h, patch } from '../dom.ts';
 import { measureNamed } from '../measures.ts';
 import { RovingFocus } from '../rovingFocus.ts';
 import { runLegend } from '../runLegend.ts';
-import { matches } from '../state.ts';
-import { fitNames, tensorName } from '../tensorName.ts';
+import { isFound } from '../state.ts';
+import { fitNames, inFile, tensorName } from '../tensorName.ts';
 import { curves } from './curves.ts';
 import type { Actions, Shown, TabView } from './view.ts';
 
@@ -67,14 +67,17 @@ export class RegimesView implements TabView {
       header.switchGradient === null
         ? `With ${header.optimizer.title} at these settings every coordinate is in the same regime.`
         : `In the limit of many steps the sign turns at |g|* = ${number(header.switchGradient)}: coordinates with a smaller gradient are regularized, all others anti-regularized. At step ${line.step}:`;
-    const found = header.tensors.filter(({ name }) => matches(name, view.filter)).slice(0, mostRows);
-    fitNames(this.element, ['all parameters', ...found.map(({ name }) => name)]);
-    const marks = (name: string) => ({ selected: name === view.selected, atCursor: highlighted.includes(name) });
+    const found = header.tensors.filter((tensor) => isFound(tensor, view.filter)).slice(0, mostRows);
+    fitNames(this.element, ['all parameters', ...found.map(labelOf)]);
+    const marks = (name: string) => ({ name, selected: name === view.selected, atCursor: highlighted.includes(name) });
     patch(
       this.bars,
       head(),
       this.row('all parameters', line),
-      ...found.flatMap(({ name }) => (line.tensors[name] ? [this.row(name, line.tensors[name], marks(name))] : [])),
+      ...found.flatMap((tensor) => {
+        const fields = line.tensors[tensor.name];
+        return fields ? [this.row(labelOf(tensor), fields, marks(tensor.name))] : [];
+      }),
     );
     this.focus.update();
   }
@@ -83,7 +86,7 @@ export class RegimesView implements TabView {
   private row(
     label: string,
     { negativeShare, belowSwitchShare, kappaMin, kappaMax }: MeasureFields,
-    marks?: { readonly selected: boolean; readonly atCursor: boolean },
+    marks?: { readonly name: string; readonly selected: boolean; readonly atCursor: boolean },
   ): HTMLElement {
     const part = (kind: string, share: number) => {
       const element = h('span', { class: kind });
@@ -96,13 +99,13 @@ export class RegimesView implements TabView {
       {
         class: `regime-row${marks?.selected ? ' selected' : ''}${marks?.atCursor ? ' at-cursor' : ''}`,
         role: 'row',
-        'data-key': marks ? `tensor ${label}` : 'all',
-        onclick: () => this.actions.select(marks ? label : null, false),
-        ondblclick: () => marks && this.actions.select(label, true),
+        'data-key': marks ? `tensor ${marks.name}` : 'all',
+        onclick: () => this.actions.select(marks?.name ?? null, false),
+        ondblclick: () => marks && this.actions.select(marks.name, true),
       },
       h(
         'span',
-        { class: 'name', role: 'rowheader', title: shorten(label, 200) },
+        { class: 'name', role: 'rowheader', title: inFile({ name: marks?.name ?? label, label }) },
         marks
           ? h(
               'button',
@@ -110,7 +113,7 @@ export class RegimesView implements TabView {
                 type: 'button',
                 class: 'sort',
                 title: 'Show the line that creates it',
-                onclick: () => this.actions.select(label, true),
+                onclick: () => this.actions.select(marks.name, true),
               },
               ...tensorName(label),
             )

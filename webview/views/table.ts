@@ -1,16 +1,18 @@
-import { shorten, tensorLabel, thousands } from '../../extension/shared/format.ts';
+import { labelOf, tensorLabel, thousands } from '../../extension/shared/format.ts';
 import type { StepLine, TensorLine } from '../../extension/shared/protocol.ts';
 import { hedged, isBelievable } from '../../extension/shared/verdict.ts';
 import { h, patch } from '../dom.ts';
 import { measureNamed, measures, sizeOf } from '../measures.ts';
 import { RovingFocus } from '../rovingFocus.ts';
-import { matches, sampled, series } from '../state.ts';
+import { isFound, sampled, series } from '../state.ts';
+import { inFile } from '../tensorName.ts';
 import { filterField } from '../toolkit.ts';
 import { mostPoints, sparkline } from './parameters.ts';
 import type { Actions, Shown, TabView } from './view.ts';
 
 interface Entry {
   readonly name: string;
+  readonly label: string;
   readonly shape: readonly number[];
   readonly fields: TensorLine;
 }
@@ -62,13 +64,15 @@ export class TableView implements TabView {
       this.note.textContent = 'Nothing has been measured yet.';
       return;
     }
-    const entries = run.header.tensors.flatMap(({ name, shape }): Entry[] =>
-      line.tensors[name] && matches(name, view.filter) ? [{ name, shape, fields: line.tensors[name] }] : [],
-    );
+    const entries = run.header.tensors.flatMap((tensor): Entry[] => {
+      const { name, shape } = tensor;
+      const fields = line.tensors[name];
+      return fields && isFound(tensor, view.filter) ? [{ name, label: labelOf(tensor), shape, fields }] : [];
+    });
     if (view.column !== 'model') {
-      const key = ({ name, shape, fields }: Entry): number | string =>
+      const key = ({ label, shape, fields }: Entry): number | string =>
         view.column === 'name'
-          ? name
+          ? label
           : view.column === 'size'
             ? sizeOf(shape)
             : (measureNamed(view.column).value(fields, line) ?? Number.NEGATIVE_INFINITY);
@@ -132,7 +136,7 @@ export class TableView implements TabView {
   }
 
   private row(
-    { name, shape, fields }: Entry,
+    { name, label, shape, fields }: Entry,
     { line, view, highlighted }: Shown,
     lines: readonly StepLine[],
   ): HTMLElement {
@@ -147,7 +151,7 @@ export class TableView implements TabView {
       },
       h(
         'th',
-        { scope: 'row', title: `${shorten(name, 200)}  [${shape.join(', ')}]` },
+        { scope: 'row', title: `${inFile({ name, label })}  [${shape.join(', ')}]` },
         h(
           'button',
           {
@@ -156,7 +160,7 @@ export class TableView implements TabView {
             onclick: () => this.actions.select(name, true),
             title: 'Show the line that creates it',
           },
-          tensorLabel(name, 48),
+          tensorLabel(label, 48),
         ),
       ),
       h('td', { class: 'numeric' }, thousands(sizeOf(shape))),
