@@ -1,4 +1,4 @@
-import { kerasLayer, kerasLayers } from './modules/keras.ts';
+import { kerasLayers, kerasLines } from './modules/keras.ts';
 import type { Module } from './modules/module.ts';
 import { explainedByRoot, follow, misfit } from './modules/names.ts';
 import { type NameTree, nameTree } from './modules/nameTree.ts';
@@ -32,7 +32,7 @@ export function parameterLines(
   }
   // Keras 3 builds a model once more to export it, so that every scope has another number behind its name.
   for (const ending of [undefined, /_\d+$/])
-    accounts.push({ lines: assign(tensors, (name) => kerasLayer(layers, name, ending)), misfit: () => 0 });
+    accounts.push({ lines: assign(tensors, kerasLines(layers, all, ending)), misfit: () => 0 });
   const most = Math.max(...accounts.map(({ lines }) => lines.size));
   // Of equals the first is the model, since models stand above the code that uses them.
   const best = most > 0 ? accounts.filter(({ lines }) => lines.size === most) : [];
@@ -48,6 +48,10 @@ interface Account {
 
 /** Of more roots that explain as many names the rest is not looked at. */
 const mostEqual = 100;
+/** Names that exporters number, which tell nothing of where a tensor comes from: `val_3`, `onnx::LSTM_17`, `W0__52`. */
+export const isNumbered = (name: string): boolean =>
+  /^(?:val_\d+|onnx::\w+|[WRB]\d*__\d+|const_fold_opt__\d+)$/.test(name);
+
 const longestText = 2 * 1024 * 1024;
 /** Wrappers around a model add so many parts to all of its names. */
 const mostWrappers = 4;

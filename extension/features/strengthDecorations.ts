@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import { escapeMarkdown } from '../configs/hover.ts';
-import { parameterLines } from '../configs/parameterLines.ts';
+import { isNumbered, parameterLines } from '../configs/parameterLines.ts';
 import { labelOf, number, percent, shorten, thousands } from '../shared/format.ts';
 import type { PanelRun } from '../shared/panel.ts';
 import type { StepLine, TensorLine } from '../shared/protocol.ts';
@@ -12,7 +12,7 @@ import type { Panel } from './panel.ts';
 import type { Settings } from './settings.ts';
 
 const delayMilliseconds = 300;
-/** A file that creates fewer of a model's tensors is not where the model is written. */
+/** A file that creates fewer of a model's tensors, of those that have names, is not where the model is written. */
 const leastShare = 0.5;
 /** Values that differ by less are shown as one. */
 const alike = 0.02;
@@ -102,7 +102,7 @@ export class StrengthDecorations implements vscode.Disposable {
     const others = run.header.notTrained.map(({ name }) => name);
     const found = parameterLines(document.getText(), tensors.map(labelOf), others);
     const lines = new Map<string, vscode.Range>();
-    if (found.size >= leastShare * tensors.length)
+    if (found.size >= leastShare * tensors.filter((tensor) => !isNumbered(labelOf(tensor))).length)
       for (const tensor of tensors) {
         const range = found.get(labelOf(tensor));
         if (range) lines.set(tensor.name, rangeIn(document, range));

@@ -506,6 +506,35 @@ test('texts that are made to take long do not', () => {
   for (const [text, names] of texts) assert.ok(parameterLines(text, names).size <= names.length);
 });
 
+test('Keras layers that loops and functions make', () => {
+  const text = `import keras
+from keras import layers
+
+def block(x, width):
+    x = layers.Conv2D(width, 3)(x)
+    return layers.BatchNormalization()(x)
+
+def make(blocks):
+    x = inputs = keras.Input((32, 32, 3))
+    x = block(x, 8)
+    x = block(x, 16)
+    for _ in range(blocks):
+        x = layers.Dense(32)(x)
+    return keras.Model(inputs, layers.Dense(10)(x))
+`;
+  const name = (layer: string) => `functional_1/${layer}/Cast/ReadVariableOp:0`;
+  const lines = {
+    conv2d_1: 'x = layers.Conv2D(width, 3)(x)',
+    conv2d_1_2: 'x = layers.Conv2D(width, 3)(x)',
+    batch_normalization_1: 'return layers.BatchNormalization()(x)',
+    dense_1: 'x = layers.Dense(32)(x)',
+    dense_1_2: 'x = layers.Dense(32)(x)',
+    dense_2_1: 'return keras.Model(inputs, layers.Dense(10)(x))',
+  };
+  const expected = Object.fromEntries(Object.entries(lines).map(([layer, line]) => [name(layer), line]));
+  assert.deepEqual(linesOf(text, Object.keys(expected)), expected);
+});
+
 test('a class that contains itself, and names like prototypes, do no harm', () => {
   const text =
     'class Tree(nn.Module):\n    def __init__(self):\n        self.left = Tree()\n        self.w = nn.Linear(1, 1)\n';

@@ -35,6 +35,10 @@ export interface Item {
   readonly conditional?: boolean;
 }
 
+/** Whether all of a row is there, each once. */
+export const isCertain = (row: readonly Item[]): boolean =>
+  row.every(({ loop, conditional }) => loop === undefined && !conditional);
+
 /** Longer rows and lists of patterns are cut: nobody writes them, but lists that hold themselves twice grow so. */
 export const mostParts = 4096;
 

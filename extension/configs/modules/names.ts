@@ -1,5 +1,5 @@
 import type { SourceRange } from '../source.ts';
-import { type Item, isBare, isEmpty, isOpen, type Module, moduleAt, origins } from './module.ts';
+import { type Item, isBare, isCertain, isEmpty, isOpen, type Module, moduleAt, origins } from './module.ts';
 import { deepest, type NameTree, size } from './nameTree.ts';
 import { align } from './rows.ts';
 import { fits } from './syntax.ts';
@@ -34,10 +34,6 @@ export function follow(root: Module, names: NameTree, parts: readonly string[]):
 
 const isIndex = (part: string): boolean => /^\d+$/.test(part);
 const rowOf = (all: readonly Module[]) => all.find(({ items }) => items?.length)?.items;
-
-/** Whether all of a row is there, each once. */
-const isCertain = (row: readonly Item[]): boolean =>
-  row.every(({ loop, conditional }) => loop === undefined && !conditional);
 
 /** A part of a module, of those that it may be the one that explains most names behind it. */
 function partOf(module: Module, part: string, tree: NameTree): Module | undefined {
