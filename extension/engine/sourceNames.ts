@@ -67,3 +67,23 @@ function partOf(
   const others = [...initializers.keys()].filter((other) => other.startsWith(`${module}.`));
   return count === undefined && others.every((other) => other === `${module}.bias`) ? `${module}.${role}` : undefined;
 }
+
+/**
+ * Tensors in the order in which the model uses them, where exporters have moved some behind the others, as they do with those
+ * that they rename; else as they are.
+ */
+export function inOrderOfUse<T extends { readonly name: string; readonly source?: string }>(
+  { graph }: Model,
+  tensors: readonly T[],
+): readonly T[] {
+  if (tensors.every(({ source }) => source === undefined)) return tensors;
+  const origins = new Map<string, string>();
+  const first = new Map<string, number>();
+  for (const { opType, inputs, outputs } of graph.nodes) {
+    const names = inputs.map((name) => origins.get(name) ?? name);
+    if (opType === 'Identity') origins.set(outputs[0], names[0]);
+    else for (const name of names) if (!first.has(name)) first.set(name, first.size);
+  }
+  const place = ({ name }: T) => first.get(name) ?? first.size;
+  return [...tensors].sort((a, b) => place(a) - place(b));
+}

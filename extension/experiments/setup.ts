@@ -7,7 +7,7 @@ import { exportWarnings } from '../engine/exportWarnings.ts';
 import type { LossName } from '../engine/loss.ts';
 import { createProblem, type Problem } from '../engine/problem.ts';
 import { type Device, runtimeVersion } from '../engine/session.ts';
-import { sourceNames } from '../engine/sourceNames.ts';
+import { inOrderOfUse, sourceNames } from '../engine/sourceNames.ts';
 import { applyWeights, readWeights } from '../engine/weights.ts';
 import type { Model } from '../onnx/model.ts';
 import { readModel } from '../onnx/read.ts';
@@ -118,7 +118,10 @@ export async function runHeader(
     dtype: problem.floatType,
     device,
     microBatch: { plain: chunks.plain.size, corrected: chunks.corrected.size },
-    tensors: problem.layout.segments.map(({ name, shape }) => ({ name, shape, source: sources.get(name) })),
+    tensors: inOrderOfUse(
+      model,
+      problem.layout.segments.map(({ name, shape }) => ({ name, shape, source: sources.get(name) })),
+    ),
     notTrained: problem.choices
       .filter(({ trained }) => !trained)
       .map(({ name, reason }) => ({ name: sources.get(name) ?? name, reason })),

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { exportWarnings } from '../../extension/engine/exportWarnings.ts';
 import { parameterCandidates } from '../../extension/engine/parameters.ts';
-import { sourceNames } from '../../extension/engine/sourceNames.ts';
+import { inOrderOfUse, sourceNames } from '../../extension/engine/sourceNames.ts';
 import { decodeModel } from '../../extension/onnx/read.ts';
 import { float, linear, type Node, node } from '../onnx/files.ts';
 
@@ -72,6 +72,22 @@ describe('names in the original module', () => {
     assert.equal(sourceNames(tied).size, 0);
     const twice = [noted('val_1', ['fc.weight']), noted('val_2', ['fc.weight'])];
     assert.equal(sourceNames(model([node('MatMul(x, val_1) -> y')], ['val_1', 'val_2'], twice)).size, 0);
+  });
+
+  it('bring the tensors back into the order in which they are used', () => {
+    const nodes = [
+      node('Identity(shared) -> copy'),
+      node('MatMul(x, val_1) -> a'),
+      node('Add(a, fc.bias) -> b'),
+      node('Mul(b, copy) -> y'),
+    ];
+    const renamed = model(nodes, ['fc.bias', 'shared', 'unused', 'val_1']);
+    const order = (tensors: { name: string; source?: string }[]) =>
+      inOrderOfUse(renamed, tensors).map(({ name }) => name);
+    const tensors = ['fc.bias', 'shared', 'unused', 'val_1'].map((name) => ({ name }));
+    assert.deepEqual(order(tensors), ['fc.bias', 'shared', 'unused', 'val_1']);
+    const sourced = tensors.map((tensor) => (tensor.name === 'val_1' ? { ...tensor, source: 'fc.weight' } : tensor));
+    assert.deepEqual(order(sourced), ['val_1', 'fc.bias', 'shared', 'unused']);
   });
 
   it('are found by globs, and told of in warnings', () => {
