@@ -22,7 +22,7 @@ export function parameterLines(
   const layers = kerasLayers(modules);
   const all = [...tensors, ...others];
   const accounts: Account[] = [];
-  for (let skipped = 0; skipped <= sharedStart(all); skipped++) {
+  for (let skipped = 0; skipped <= sharedStart(tensors); skipped++) {
     const names = nameTree(all, skipped);
     const counts = roots.map((root) => explainedByRoot(root, names));
     const most = counts.reduce((one, other) => Math.max(one, other), 1);
@@ -74,7 +74,8 @@ function assign(tensors: readonly string[], find: (name: string) => SourceRange 
 
 /** How many parts all names begin with, as those of a model do that something wraps; a tensor's own name is none of them. */
 function sharedStart(names: readonly string[]): number {
-  const [first, ...rest] = names.map((name) => name.split('.').slice(0, -1));
+  const named = names.filter((name) => !isNumbered(name));
+  const [first = [], ...rest] = named.map((name) => name.split('.').slice(0, -1));
   const different = first.findIndex((part, i) => rest.some((parts) => parts[i] !== part));
   return Math.min(different < 0 ? first.length : different, mostWrappers);
 }

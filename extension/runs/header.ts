@@ -32,7 +32,8 @@ export function isRunHeader(value: unknown): value is RunHeader {
     isFields(optimizer.hyper) &&
     isList(
       value.tensors,
-      ({ name, shape }) => areTexts(name) && Array.isArray(shape) && areNumbers(...(shape as unknown[])),
+      ({ name, shape, source = '' }) =>
+        areTexts(name, source) && Array.isArray(shape) && areNumbers(...(shape as unknown[])),
     ) &&
     isList(value.notTrained, ({ name, reason }) => areTexts(name, reason)) &&
     isTextList(value.notes) &&

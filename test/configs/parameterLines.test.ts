@@ -476,6 +476,13 @@ describe('what people write', () => {
     test(title, () => assert.deepEqual(linesOf(text, Object.keys(lines)), lines));
 });
 
+test('tensors whose names exporters number hide neither a wrapper nor the model', () => {
+  const text = 'class Net(nn.Module):\n  def __init__(self):\n    self.fc = nn.Linear(1, 2)\n';
+  const found = parameterLines(text, ['inner.fc.weight', 'val_3'], ['val_4', 'onnx::Mul_5']);
+  assert.deepEqual([...found.keys()], ['inner.fc.weight']);
+  assert.equal(parameterLines(text, ['val_3', 'W0__1']).size, 0);
+});
+
 test('tensors that are not trained help to count', () => {
   const text =
     'class Net(nn.Module):\n  def __init__(self):\n    layers = [nn.Embedding(9, 1)]\n    for i in range(n):\n      layers.append(nn.Linear(1, 1))\n    self.net = nn.Sequential(*layers)\n';
