@@ -5,7 +5,7 @@ import { labelOf, number, percent, shorten, thousands } from '../shared/format.t
 import type { PanelRun } from '../shared/panel.ts';
 import type { StepLine, TensorLine } from '../shared/protocol.ts';
 import { hedged, isBelievable, strength } from '../shared/verdict.ts';
-import { type Configurations, rangeIn } from './configurations.ts';
+import { type Configurations, notebookOf, rangeIn } from './configurations.ts';
 import { Debouncer } from './debouncer.ts';
 import { changesSince, Snapshots } from './inspect/staleness.ts';
 import type { Panel } from './panel.ts';
@@ -140,12 +140,7 @@ export class StrengthDecorations implements vscode.Disposable {
       );
       return;
     }
-    const column =
-      vscode.window.visibleTextEditors.find((editor) => editor.document === document)?.viewColumn ??
-      vscode.ViewColumn.One;
-    const editor = await vscode.window.showTextDocument(document, { viewColumn: column, preserveFocus: true });
-    editor.selection = new vscode.Selection(range.start, range.start);
-    editor.revealRange(range, vscode.TextEditorRevealType.InCenterIfOutsideViewport);
+    await show(document, range);
   }
 
   private async search(run: PanelRun, tensor: string): Promise<vscode.TextDocument | undefined> {
@@ -160,6 +155,32 @@ export class StrengthDecorations implements vscode.Disposable {
     }
     return undefined;
   }
+}
+
+/** Puts the cursor on a range, in the column where its document is open already; the focus stays where it is. */
+async function show(document: vscode.TextDocument, range: vscode.Range): Promise<void> {
+  const editorOf = () => vscode.window.visibleTextEditors.find((each) => each.document === document);
+  const notebook = notebookOf(document);
+  if (notebook) {
+    const index = notebook.getCells().findIndex((cell) => cell.document === document);
+    const cell = new vscode.NotebookRange(index, index + 1);
+    const open = vscode.window.visibleNotebookEditors.find((each) => each.notebook === notebook);
+    const viewColumn = open?.viewColumn ?? vscode.ViewColumn.One;
+    const shown = await vscode.window.showNotebookDocument(notebook, {
+      viewColumn,
+      preserveFocus: true,
+      selections: [cell],
+    });
+    shown.revealRange(cell, vscode.NotebookEditorRevealType.InCenterIfOutsideViewport);
+  }
+  const viewColumn = editorOf()?.viewColumn ?? vscode.ViewColumn.One;
+  // A cell far away has an editor only once it has come into view.
+  const editor = notebook
+    ? editorOf()
+    : await vscode.window.showTextDocument(document, { viewColumn, preserveFocus: true });
+  if (!editor) return;
+  editor.selection = new vscode.Selection(range.start, range.start);
+  editor.revealRange(range, vscode.TextEditorRevealType.InCenterIfOutsideViewport);
 }
 
 /** Names by the line on which their decoration stands: where the expression ends. */

@@ -8,6 +8,15 @@ import { picture } from './pictures.ts';
 import { type Server, startServer } from './rig/server.ts';
 import { eventually, launchBrowser, Workbench } from './rig/workbench.ts';
 
+/** The notebook of the other tests, with a cell that creates the model. */
+const notebook = (() => {
+  const content = JSON.parse(FILES['train.ipynb']);
+  const source =
+    'from torch import nn\nmodel = nn.Sequential(\n    nn.Linear(64, 32),\n    nn.Tanh(),\n    nn.Linear(32, 10),\n)\n';
+  content.cells.push({ ...content.cells[0], source });
+  return JSON.stringify(content);
+})();
+
 describe('from a cell of a notebook to the panel, and from there to files', { timeout: 600_000 }, () => {
   let server: Server;
   let browser: Browser;
@@ -15,7 +24,7 @@ describe('from a cell of a notebook to the panel, and from there to files', { ti
 
   before(async () => {
     server = await startServer({
-      files: { 'train.ipynb': FILES['train.ipynb'], 'other.py': FILES['train.py'] },
+      files: { 'train.ipynb': notebook, 'other.py': FILES['train.py'] },
       copies: { 'digits.onnx': 'media/sample/digits.onnx', 'digits.npz': 'media/sample/digits.npz' },
     });
     browser = await launchBrowser();
@@ -61,11 +70,22 @@ describe('from a cell of a notebook to the panel, and from there to files', { ti
     await picture(page, 'notebook-inspected');
   });
 
+  test('a tensor of the panel leads to its line in a cell', async () => {
+    await webview().locator('.bar-row', { hasText: '2.weight' }).dblclick();
+    const lines = () =>
+      workbench.host((vscode) =>
+        vscode.window.visibleTextEditors
+          .filter(({ document }) => document.getText().includes('nn.Tanh'))
+          .map(({ selection }) => selection.active.line),
+      );
+    await eventually(lines, ([line]) => line === 4);
+  });
+
   test('the run is stale once the other cell says something else', async () => {
     const notice = webview().locator('.notice', { hasText: 'lr is now 1e-5' });
-    writeFileSync(inWorkspace('train.ipynb'), FILES['train.ipynb'].replace('LR = 1e-4', 'LR = 1e-5'));
+    writeFileSync(inWorkspace('train.ipynb'), notebook.replace('LR = 1e-4', 'LR = 1e-5'));
     await notice.waitFor();
-    writeFileSync(inWorkspace('train.ipynb'), FILES['train.ipynb']);
+    writeFileSync(inWorkspace('train.ipynb'), notebook);
     await notice.waitFor({ state: 'detached' });
   });
 
