@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Browser, FrameLocator, Locator } from 'playwright-core';
 import { picture } from './pictures.ts';
 import { type Server, startServer } from './rig/server.ts';
-import { eventually, launchBrowser, Workbench } from './rig/workbench.ts';
+import { eventually, launchBrowser, typedIn, Workbench } from './rig/workbench.ts';
 
 const themes = [
   ['Default Light Modern', 'vscode-light'],
@@ -198,7 +198,7 @@ describe('experiments and sweeps in the editor', { timeout: 900_000 }, () => {
     // Enter does nothing while the dialog still reads the folder.
     await eventually(
       async () => {
-        const typed = (await input.count()) > 0 ? await input.inputValue() : '';
+        const typed = await typedIn(input);
         if (typed === path) await workbench.page.keyboard.press('Enter');
         return typed;
       },
@@ -211,15 +211,14 @@ describe('experiments and sweeps in the editor', { timeout: 900_000 }, () => {
     const input = workbench.page.locator('.quick-input-widget:visible .quick-input-box input');
     // The dialog fills the input once it has read the folder.
     await eventually(
-      async () => ((await input.count()) > 0 ? await input.inputValue() : ''),
+      () => typedIn(input),
       (value) => value.startsWith(server.workspace),
     );
     const path = join(server.workspace, name);
     await typePath(path);
-    return eventually(
-      async () => (existsSync(path) ? readFileSync(path) : Buffer.alloc(0)),
-      (bytes) => bytes.length > 0,
-    );
+    // Before it is said that the file is written, only a part may be.
+    await workbench.page.locator('.notification-toast', { hasText: `Wrote ${name}` }).waitFor();
+    return readFileSync(path);
   };
 
   test('an experiment on own data with its own test set, chosen in the dialogs; its picture and numbers are saved', async () => {

@@ -6,7 +6,7 @@ import type { Browser, FrameLocator } from 'playwright-core';
 import { FILES } from './files.ts';
 import { picture } from './pictures.ts';
 import { type Server, startServer } from './rig/server.ts';
-import { eventually, launchBrowser, Workbench } from './rig/workbench.ts';
+import { eventually, launchBrowser, typedIn, Workbench } from './rig/workbench.ts';
 
 /** The notebook of the other tests, with a cell that creates the model. */
 const notebook = (() => {
@@ -111,7 +111,7 @@ describe('from a cell of a notebook to the panel, and from there to files', { ti
     const dialog = workbench.page.locator('.quick-input-widget');
     // The dialog fills the input once it has read the folder.
     await eventually(
-      async () => ((await dialog.isVisible()) ? await dialog.locator('.quick-input-box input').inputValue() : ''),
+      () => typedIn(workbench.page.locator('.quick-input-widget:visible .quick-input-box input')),
       (value) => value.startsWith(server.workspace) && /\.(?:png|csv|json|md)$/.test(value),
     );
     await dialog.locator('.monaco-list-row').first().waitFor();
@@ -123,16 +123,9 @@ describe('from a cell of a notebook to the panel, and from there to files', { ti
     const input = (await openDialog(entry)).locator('.quick-input-box input');
     await input.fill(inWorkspace(name));
     await workbench.page.keyboard.press('Enter');
-    return eventually(
-      async () => {
-        try {
-          return readFileSync(inWorkspace(name));
-        } catch {
-          return Buffer.alloc(0);
-        }
-      },
-      (bytes) => bytes.length > 0,
-    );
+    // Before it is said that the file is written, only a part may be.
+    await workbench.page.locator('.notification-toast', { hasText: `Wrote ${name}` }).waitFor();
+    return readFileSync(inWorkspace(name));
   };
 
   test('numbers: every step of every tensor as CSV, as they are on disk', async () => {

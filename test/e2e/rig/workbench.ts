@@ -236,6 +236,10 @@ export async function eventually<T>(
   }
 }
 
+/** What stands in an input; nothing where there is none, as when its dialog has closed. */
+export const typedIn = (input: Locator): Promise<string> =>
+  input.evaluateAll(([first]) => (first as { readonly value?: string } | undefined)?.value ?? '');
+
 /** The text below an element, whether it is in view or not. */
 export async function textOf(element: Locator): Promise<string> {
   return (await element.textContent()) ?? '';
