@@ -88,7 +88,9 @@ export function kerasLines(
     const place = placeOf(name);
     if (!place || 'from' in place) continue;
     const [row, index] = place;
-    numbers.set(row, [...(numbers.get(row) ?? []), index]);
+    const known = numbers.get(row);
+    if (known) known.push(index);
+    else numbers.set(row, [index]);
   }
   const trees = new Map<string, NameTree>([...numbers].map(([row, indices]) => [row, nameTree(indices, 0)]));
   return (name) => {
