@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { build } from 'esbuild';
+import { build as buildOnce, context } from 'esbuild';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const entryPoints = [
@@ -14,6 +14,10 @@ const entryPoints = [
 ]
   .map((path) => join(root, path))
   .filter((path) => existsSync(path));
+
+/** Builds once, or with `--watch` again at every change, until the process ends. */
+const build = async (options) =>
+  process.argv.includes('--watch') ? (await context({ ...options, logLevel: 'info' })).watch() : buildOnce(options);
 
 /** Bundles for Node as CommonJS; onnxruntime-node (native) and vscode (the editor's own) stay outside. */
 export async function bundle(options = {}) {

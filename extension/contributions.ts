@@ -1,4 +1,4 @@
-import { RULES, SEVERITIES } from './configs/rules.ts';
+import { RULES, SEVERITIES } from './advice/rules.ts';
 import {
   colors,
   customEditors,

@@ -1,5 +1,6 @@
 // Bundles every test file with esbuild (TypeScript, no type stripping needed on Node 20) and hands them to node's own runner.
-// `node test/run.mjs [PATTERN…]` runs only the files whose path contains a pattern.
+// `node test/run.mjs [PATTERN…]` runs only the files whose path contains every pattern, and no pattern that begins with `!`:
+// `node test/run.mjs configs`, `node test/run.mjs '!e2e'`.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join, relative } from 'node:path';
@@ -8,9 +9,11 @@ import { bundle, bundleWebviews } from '../extension/build.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const patterns = process.argv.slice(2);
+const fits = (file) => (pattern) =>
+  pattern.startsWith('!') ? !file.includes(pattern.slice(1)) : file.includes(pattern);
 const found = readdirSync(join(root, 'test'), { recursive: true })
   .map(String)
-  .filter((file) => file.endsWith('.test.ts') && patterns.every((pattern) => file.includes(pattern)))
+  .filter((file) => file.endsWith('.test.ts') && patterns.every(fits(file)))
   .sort();
 if (found.length === 0) {
   console.error(`No test file matches ${patterns.join(' ')}.`);

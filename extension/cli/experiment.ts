@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { type Experiment, optionOf } from '../experiments/experiment.ts';
 import { experimentNamed, experiments } from '../experiments/registry.ts';
-import { readExperiment } from '../experiments/store.ts';
+import { readExperiment } from '../jobs/store.ts';
 import type {
   ExperimentHeader,
   ExperimentRequest,

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { lossNames } from '../engine/loss.ts';
 import type { Framework } from '../optimizers/optimizer.ts';
 import { optimizerNamed, optimizers } from '../optimizers/registry.ts';
 import { scheduleKinds } from '../optimizers/schedules.ts';
-import { readSteps } from '../runs/steps.ts';
-import { readHeader, readRun } from '../runs/store.ts';
+import { readSteps } from '../runStore/steps.ts';
+import { readHeader, readRun } from '../runStore/store.ts';
+import { lossNames } from '../shared/losses.ts';
 import type { InspectRequest, Progress } from '../shared/protocol.ts';
 import { runInEngine } from './engine.ts';
 import { type Command, type Given, type Option, UsageError } from './options.ts';

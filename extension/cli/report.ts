@@ -1,4 +1,4 @@
-import type { Run } from '../runs/store.ts';
+import type { Run } from '../runStore/store.ts';
 import type { StepLine, TensorLine } from '../shared/protocol.ts';
 import { capitalised, doubt, hedged, isBelievable, sentence, strength } from '../shared/verdict.ts';
 import { labelOf, number, percent, setting, shorten, styles, table, tensorLabel, thousands } from './text.ts';

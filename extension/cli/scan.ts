@@ -1,4 +1,4 @@
-import { runScan } from '../configs/scan.ts';
+import { runScan } from '../advice/scan.ts';
 import type { Command } from './options.ts';
 
 /** `optimizer-bias scan`: reads its own arguments. */

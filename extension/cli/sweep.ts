@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
-import { readExperiment } from '../experiments/store.ts';
-import { readSweep } from '../experiments/sweep.ts';
+import { readExperiment } from '../jobs/store.ts';
+import { readSweep } from '../jobs/sweep.ts';
 import { optimizerNamed } from '../optimizers/registry.ts';
 import { quoteName } from '../shared/errors.ts';
 import type { SweepAxis, SweepRequest } from '../shared/experiments.ts';

@@ -1,5 +1,5 @@
+import { fail } from '../files/files.ts';
 import { allocate, type Tensor } from '../onnx/tensor.ts';
-import { fail } from './files.ts';
 
 const pixels = 3 * 32 * 32;
 const record = 1 + pixels;

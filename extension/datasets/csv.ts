@@ -1,5 +1,5 @@
+import { fail } from '../files/files.ts';
 import { quoteName } from '../shared/errors.ts';
-import { fail } from './files.ts';
 import { labelColumn, labelTensor, type Table } from './table.ts';
 
 /** Longest text that is read, in bytes; each number takes 8 bytes once read. */

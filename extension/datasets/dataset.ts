@@ -1,10 +1,11 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { checkSize, fail, InputFile, memoryLimit } from '../files/files.ts';
+import { collect, collectAll, gunzipped, peek, plain } from '../files/streams.ts';
 import { allocate, type Tensor } from '../onnx/tensor.ts';
 import { InspectorError, quoteName } from '../shared/errors.ts';
 import { decodeCifar } from './cifar.ts';
 import { decodeCsv, longestCsv } from './csv.ts';
-import { checkSize, fail, InputFile, memoryLimit } from './files.ts';
 import { detectFormat, type Format, isGzip } from './formats.ts';
 import { decodeIdx, idxHeader } from './idx.ts';
 import { decodeNpy, npyHeader } from './npy.ts';
@@ -12,7 +13,6 @@ import { npzArrays } from './npz.ts';
 import { readParquet } from './parquet.ts';
 import { safetensorsArrays } from './safetensors.ts';
 import { checkLength } from './samples.ts';
-import { collect, collectAll, gunzipped, peek, plain } from './streams.ts';
 
 /** Arrays by name: 'x' and 'y' where the roles are known, every other array of the file under its own name. */
 export interface Dataset {

@@ -1,4 +1,4 @@
-import { fail } from './files.ts';
+import { fail } from '../files/files.ts';
 import { isIdx } from './idx.ts';
 import { isNpy } from './npy.ts';
 import { isSafetensors } from './safetensors.ts';

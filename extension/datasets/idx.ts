@@ -1,5 +1,5 @@
-import type { ElementType, Tensor } from '../onnx/tensor.ts';
-import { byteLength, fail } from './files.ts';
+import { fail } from '../files/files.ts';
+import { byteLength, type ElementType, type Tensor } from '../onnx/tensor.ts';
 import { decodeElements } from './npy.ts';
 
 const types: ReadonlyMap<number, ElementType> = new Map([

@@ -1,5 +1,7 @@
+import { fail, formatBytes } from '../files/files.ts';
 import {
   allocate,
+  byteLength,
   bytesPerElement,
   type ElementType,
   type Shape,
@@ -8,7 +10,6 @@ import {
   viewBytes,
 } from '../onnx/tensor.ts';
 import { quoteName } from '../shared/errors.ts';
-import { byteLength, fail, formatBytes } from './files.ts';
 
 /** The head of an npy file (NEP 1). */
 export interface NpyHeader {

@@ -3,12 +3,12 @@ import { open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { deflateRaw } from 'node:zlib';
+import { fail, InputFile, memoryLimit } from '../files/files.ts';
+import { collect } from '../files/streams.ts';
+import { crc32, nameProblem, type ZipEntry, zipEntries, zipSource } from '../files/zip.ts';
 import { type Tensor, toFloat } from '../onnx/tensor.ts';
 import { InspectorError, quoteName } from '../shared/errors.ts';
-import { fail, InputFile, memoryLimit } from './files.ts';
 import { decodeNpy, encodeNpyHeader, npyHeader } from './npy.ts';
-import { collect } from './streams.ts';
-import { crc32, nameProblem, type ZipEntry, zipEntries, zipSource } from './zip.ts';
 
 /** All arrays of an npz file by name. Memory is bounded by `memoryLimit()` over all arrays together. */
 export function readNpz(path: string): Promise<Map<string, Tensor>> {

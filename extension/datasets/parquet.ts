@@ -1,7 +1,7 @@
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import type { Compressors, FileMetaData } from 'hyparquet';
+import { checkSize, fail, type InputFile, memoryLimit } from '../files/files.ts';
 import { InspectorError, quoteName } from '../shared/errors.ts';
-import { checkSize, fail, type InputFile, memoryLimit } from './files.ts';
 import { labelColumn, labelTensor, type Table } from './table.ts';
 
 /**

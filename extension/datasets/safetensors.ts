@@ -1,6 +1,6 @@
-import type { ElementType, Tensor } from '../onnx/tensor.ts';
+import { checkSize, fail, formatBytes, InputFile, memoryLimit } from '../files/files.ts';
+import { byteLength, type ElementType, type Tensor } from '../onnx/tensor.ts';
 import { quoteName } from '../shared/errors.ts';
-import { byteLength, checkSize, fail, formatBytes, InputFile, memoryLimit } from './files.ts';
 import { decodeElements } from './npy.ts';
 
 const dtypes: ReadonlyMap<unknown, ElementType> = new Map<unknown, ElementType>([

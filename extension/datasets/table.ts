@@ -1,6 +1,6 @@
+import { fail } from '../files/files.ts';
 import { type Tensor, tensorOf } from '../onnx/tensor.ts';
 import { quoteName } from '../shared/errors.ts';
-import { fail } from './files.ts';
 
 /** A table split into features and label. */
 export interface Table {

@@ -1,7 +1,7 @@
+import { nameList } from '../exports/parameters.ts';
 import { isDefaultDomain, type Model, type ValueInfo } from '../onnx/model.ts';
 import { elementCount, type Shape, type Tensor } from '../onnx/tensor.ts';
 import { InspectorError, quoteName } from '../shared/errors.ts';
-import { nameList } from './parameters.ts';
 
 /** Names that people and exporters give to the axis that counts samples. */
 const batchName = /^(n|b|bs|(n|num)?_?(samples?|examples?))$|batch/i;

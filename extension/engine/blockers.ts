@@ -1,7 +1,7 @@
+import { isFromTensorFlow } from '../exports/roles.ts';
 import type { Blocker } from '../onnx/instantiate.ts';
 import { isDefaultDomain, type Model } from '../onnx/model.ts';
 import { quoteName } from '../shared/errors.ts';
-import { isFromTensorFlow } from './roles.ts';
 
 /**
  * One message for everything that stops a model from being differentiated: each node with operator, opset and reason, and

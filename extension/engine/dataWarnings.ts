@@ -1,7 +1,7 @@
+import type { Warning } from '../exports/warning.ts';
 import type { Model, ModelNode } from '../onnx/model.ts';
 import { elementCount, numbersOf, type Tensor } from '../onnx/tensor.ts';
 import { quoteName } from '../shared/errors.ts';
-import type { Warning } from './warning.ts';
 
 /** Operators that pass the numbers of an image on as they are. */
 const passing: ReadonlySet<string> = new Set([

@@ -6,8 +6,9 @@ import type { Model } from '../onnx/model.ts';
 import { showShape } from '../onnx/shapes.ts';
 import { elementCount, isFloat, type Tensor, tensorOf } from '../onnx/tensor.ts';
 import { InspectorError, quoteName } from '../shared/errors.ts';
+import type { LossName } from '../shared/losses.ts';
 import { describeBlockers } from './blockers.ts';
-import { isCrossEntropy, type LossName } from './loss.ts';
+import { isCrossEntropy } from './loss.ts';
 import { nativeFloat } from './trial.ts';
 
 /** Zeros of the model's own shapes, for when a graph is to be built without data; unknown sizes become `batch`. */

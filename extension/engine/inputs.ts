@@ -1,9 +1,12 @@
 import type { Dataset } from '../datasets/dataset.ts';
 import { checkFinite, checkLabels, type Normalisation, normalise } from '../datasets/samples.ts';
+import { nameList } from '../exports/parameters.ts';
+import type { Warning } from '../exports/warning.ts';
 import type { Model, ValueInfo } from '../onnx/model.ts';
 import { showShape } from '../onnx/shapes.ts';
 import { elementCount, type FloatType, isFloat, type Shape, type Tensor, tensorOf, toFloat } from '../onnx/tensor.ts';
 import { InspectorError, quoteName } from '../shared/errors.ts';
+import type { LossName } from '../shared/losses.ts';
 import { axisFirst, knownBatchAxes, parseBatchAxes, placeSamples } from './batchAxes.ts';
 import { unscaledBytes } from './dataWarnings.ts';
 import {
@@ -11,12 +14,9 @@ import {
   ignoreIndex,
   isBinaryCrossEntropy,
   isCrossEntropy,
-  type LossName,
   type Reduction,
   withoutOneHot,
 } from './loss.ts';
-import { nameList } from './parameters.ts';
-import type { Warning } from './warning.ts';
 
 /** An array of the data set that feeds an input of the model. */
 export interface BoundInput {

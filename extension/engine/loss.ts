@@ -3,20 +3,7 @@ import type { Node, Value } from '../onnx/graph.ts';
 import { showShape } from '../onnx/shapes.ts';
 import { elementCount, isFloat, numbersOf, type Shape, type Tensor, tensorOf } from '../onnx/tensor.ts';
 import { InspectorError } from '../shared/errors.ts';
-
-/**
- * What is minimised. `cross-entropy` and `bce-with-logits` take logits; `cross-entropy-on-probabilities` and `bce` take what
- * a softmax or a sigmoid at the end of the model has made of them. `output` is the model's own scalar output.
- */
-export const lossNames = [
-  'cross-entropy',
-  'cross-entropy-on-probabilities',
-  'mse',
-  'bce-with-logits',
-  'bce',
-  'output',
-] as const;
-export type LossName = (typeof lossNames)[number];
+import type { LossName } from '../shared/losses.ts';
 
 export const isCrossEntropy = (loss: LossName): boolean =>
   loss === 'cross-entropy' || loss === 'cross-entropy-on-probabilities';

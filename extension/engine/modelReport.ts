@@ -1,14 +1,14 @@
+import { type ExportWarning, exportWarnings } from '../exports/exportWarnings.ts';
+import { withoutSecondBias } from '../exports/kerasBias.ts';
+import { type ParameterFilter, parameterCandidates } from '../exports/parameters.ts';
+import { sourceNames } from '../exports/sourceNames.ts';
 import { GraphBuilder } from '../onnx/builder.ts';
 import type { Value } from '../onnx/graph.ts';
 import { type Blocker, instantiate, isControlFlow } from '../onnx/instantiate.ts';
 import { isDefaultDomain, type Model } from '../onnx/model.ts';
 import type { Operators } from '../onnx/operator.ts';
 import { elementCount, type Shape } from '../onnx/tensor.ts';
-import { type ExportWarning, exportWarnings } from './exportWarnings.ts';
-import { withoutSecondBias } from './kerasBias.ts';
 import { endingOf, fittingLosses } from './loss.ts';
-import { type ParameterFilter, parameterCandidates } from './parameters.ts';
-import { sourceNames } from './sourceNames.ts';
 import { nativeFloat, reaching } from './trial.ts';
 
 /** What a model is, before any data. */

@@ -1,15 +1,6 @@
 import type { Dataset } from '../datasets/dataset.ts';
 import { checkFinite, type Normalisation } from '../datasets/samples.ts';
-import { GraphBuilder } from '../onnx/builder.ts';
-import type { Value } from '../onnx/graph.ts';
-import { type Initializer, isDefaultDomain, type Model } from '../onnx/model.ts';
-import { type FloatType, isFloat, type Tensor } from '../onnx/tensor.ts';
-import { InspectorError, quoteName } from '../shared/errors.ts';
-import { describeBlockers } from './blockers.ts';
-import { labelsFor, labelsOf, matchInputs, prepareLabels, sampleCount } from './inputs.ts';
-import { withoutSecondBias } from './kerasBias.ts';
-import { ParameterLayout } from './layout.ts';
-import { chooseLoss, emitLoss, endingOf, type LossName } from './loss.ts';
+import { withoutSecondBias } from '../exports/kerasBias.ts';
 import {
   globToRegExp,
   nameList,
@@ -17,9 +8,19 @@ import {
   type ParameterFilter,
   parameterCandidates,
   refuseUntrainable,
-} from './parameters.ts';
+} from '../exports/parameters.ts';
+import type { Warning } from '../exports/warning.ts';
+import { GraphBuilder } from '../onnx/builder.ts';
+import type { Value } from '../onnx/graph.ts';
+import { type Initializer, isDefaultDomain, type Model } from '../onnx/model.ts';
+import { type FloatType, isFloat, type Tensor } from '../onnx/tensor.ts';
+import { InspectorError, quoteName } from '../shared/errors.ts';
+import type { LossName } from '../shared/losses.ts';
+import { describeBlockers } from './blockers.ts';
+import { labelsFor, labelsOf, matchInputs, prepareLabels, sampleCount } from './inputs.ts';
+import { ParameterLayout } from './layout.ts';
+import { chooseLoss, emitLoss, endingOf } from './loss.ts';
 import { axisToFirst, followBatch, nativeFloat, reaching, type Trial, tryModel } from './trial.ts';
-import type { Warning } from './warning.ts';
 
 export interface ProblemOptions {
   readonly loss?: LossName;

@@ -1,4 +1,5 @@
 import { operators } from '../autodiff/decompositions/index.ts';
+import { nameList } from '../exports/parameters.ts';
 import { GraphBuilder } from '../onnx/builder.ts';
 import { nodesReaching, type Value } from '../onnx/graph.ts';
 import { type Blocker, instantiate } from '../onnx/instantiate.ts';
@@ -8,9 +9,8 @@ import { passesGradient } from '../onnx/ops.ts';
 import { pruned } from '../onnx/prune.ts';
 import { elementCount, type FloatType, isFloat, type Shape } from '../onnx/tensor.ts';
 import { quoteName } from '../shared/errors.ts';
+import type { LossName } from '../shared/losses.ts';
 import { type BoundInput, fixedBatchOf, sampleCount } from './inputs.ts';
-import type { LossName } from './loss.ts';
-import { nameList } from './parameters.ts';
 
 /** Emits a model's outputs from its parameters and from data whose first axis counts samples. */
 export type Build = (

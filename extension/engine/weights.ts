@@ -1,11 +1,11 @@
 import { extname } from 'node:path';
 import { readNpz } from '../datasets/npz.ts';
 import { readSafetensors } from '../datasets/safetensors.ts';
+import { nameList } from '../exports/parameters.ts';
 import type { Initializer, Model } from '../onnx/model.ts';
 import { showShape } from '../onnx/shapes.ts';
 import { isFloat, type Tensor, toFloat } from '../onnx/tensor.ts';
 import { InspectorError, quoteName } from '../shared/errors.ts';
-import { nameList } from './parameters.ts';
 
 /** The tensors of a checkpoint (`.safetensors` or `.npz`) by name. */
 export async function readWeights(path: string): Promise<Map<string, Tensor>> {

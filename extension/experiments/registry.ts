@@ -1,12 +1,12 @@
 import { InspectorError, quoteName } from '../shared/errors.ts';
-import { bilinear } from './bilinear.ts';
-import { closeness } from './closeness.ts';
+import { bilinear } from './bilinear/bilinear.ts';
+import { closeness } from './closeness/closeness.ts';
 import type { Experiment } from './experiment.ts';
-import { miniBatch } from './miniBatch.ts';
-import { normAndAccuracy } from './normAndAccuracy.ts';
-import { oneDimensional } from './oneDimensional.ts';
-import { separable } from './separable.ts';
-import { table1 } from './table1.ts';
+import { miniBatch } from './miniBatch/miniBatch.ts';
+import { normAndAccuracy } from './normAndAccuracy/normAndAccuracy.ts';
+import { oneDimensional } from './oneDimensional/oneDimensional.ts';
+import { separable } from './separable/separable.ts';
+import { table1 } from './table1/table1.ts';
 
 /** Every experiment, in the order in which they are offered. */
 export const experiments: readonly Experiment[] = [

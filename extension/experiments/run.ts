@@ -1,22 +1,15 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { newRunFolder } from '../runs/store.ts';
+import type { ResultObserver } from '../jobs/observer.ts';
+import { digest, Parts } from '../jobs/parts.ts';
+import { readExperiment, writeExperiment } from '../jobs/store.ts';
+import { newRunFolder } from '../runStore/store.ts';
 import { InspectorError } from '../shared/errors.ts';
 import type { ExperimentHeader, ExperimentRequest, ExperimentResult, ParameterValue } from '../shared/experiments.ts';
-import type { Progress, RunStatus } from '../shared/protocol.ts';
+import type { RunStatus } from '../shared/protocol.ts';
 import { toolVersion } from '../shared/version.ts';
 import { Cancelled, completeParameters, type Experiment } from './experiment.ts';
-import { digest, Parts } from './parts.ts';
 import { experimentNamed } from './registry.ts';
-import { readExperiment, writeExperiment } from './store.ts';
-
-export interface ExperimentObserver {
-  started(folder: string): void;
-  progress(progress: Progress): void;
-  /** What is in the folder has changed while it runs. */
-  updated?(folder: string): void;
-  readonly cancelled: boolean;
-}
 
 /** Between two writings of what there is so far. */
 const updateMilliseconds = 1000;
@@ -28,7 +21,7 @@ const updateMilliseconds = 1000;
  */
 export async function runExperiment(
   request: ExperimentRequest,
-  observer: ExperimentObserver,
+  observer: ResultObserver,
   samples: string,
 ): Promise<{ folder: string; status: RunStatus }> {
   const { directory } = request;

@@ -1,4 +1,4 @@
-import { Random } from './random.ts';
+import { Random } from '../jobs/random.ts';
 
 /** A smooth loss in float64: E(θ), ∇E(θ) and H(θ)·v, each vector of shape [p]. */
 export interface SmoothLoss {

@@ -1,16 +1,16 @@
 import { join, resolve } from 'node:path';
 import { type Dataset, loadDataset } from '../datasets/dataset.ts';
 import { limitSamples, type Normalisation } from '../datasets/samples.ts';
-import type { LossName } from '../engine/loss.ts';
-import { lossNames } from '../engine/loss.ts';
 import { createProblem, type Problem } from '../engine/problem.ts';
+import { drawnAnew } from '../jobs/drawnAnew.ts';
+import { inferenceForm } from '../jobs/runningStatistics.ts';
 import { readModel } from '../onnx/read.ts';
 import { elementCount, type FloatType, numbersOf, type Tensor } from '../onnx/tensor.ts';
 import { InspectorError } from '../shared/errors.ts';
-import { drawnAnew } from './drawnAnew.ts';
+import type { LossName } from '../shared/losses.ts';
+import { lossNames } from '../shared/losses.ts';
 import { choice, count, file, type Surroundings, text } from './experiment.ts';
 import { type NetworkChoice, type NetworkName, networkFor, standardWidth } from './networks/index.ts';
-import { inferenceForm } from './runningStatistics.ts';
 
 /** The parameters of experiments on a network: the user's model and data, or the bundled ones. */
 export const subjectParameters = {

@@ -166,3 +166,8 @@ export function toFloat(tensor: Tensor, type: FloatType): Tensor<FloatType> {
     data: type === 'float32' ? Float32Array.from(numbers) : Float64Array.from(numbers),
   };
 }
+
+/** Bytes that an array needs; infinite or inexact beyond 2^53, where no file is as long. */
+export function byteLength(type: ElementType, shape: Shape): number {
+  return shape.includes(0) ? 0 : shape.reduce((product, dim) => product * dim, bytesPerElement(type));
+}

@@ -8,7 +8,7 @@ import { writeNpzFile } from '../../extension/datasets/npz.ts';
 import { Session } from '../../extension/engine/session.ts';
 import { readModel } from '../../extension/onnx/read.ts';
 import { type Tensor, tensorOf } from '../../extension/onnx/tensor.ts';
-import { readRun } from '../../extension/runs/store.ts';
+import { readRun } from '../../extension/runStore/store.ts';
 import { cli, sample } from '../support/paths.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'cli-'));

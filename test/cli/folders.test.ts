@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { it } from 'node:test';
-import { newRunFolder, RunWriter } from '../../extension/runs/store.ts';
+import { newRunFolder, RunWriter } from '../../extension/runStore/store.ts';
 import { InspectorError } from '../../extension/shared/errors.ts';
 import type { RunHeader } from '../../extension/shared/protocol.ts';
 

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { type Diagnostic, diagnose } from '../../extension/advice/diagnostics.ts';
+import { RULES, rulesPage } from '../../extension/advice/rules.ts';
 import { analyse } from '../../extension/configs/analyse.ts';
 import type { Language } from '../../extension/configs/config.ts';
-import { type Diagnostic, diagnose } from '../../extension/configs/diagnostics.ts';
 import { ignoreEdit } from '../../extension/configs/ignore.ts';
-import { RULES, rulesPage } from '../../extension/configs/rules.ts';
 
 function found(call: string, language: Language = 'python'): { text: string; diagnostics: Diagnostic[] } {
   const text = language === 'python' ? `import torch, keras, optax\n${call}\n` : call;

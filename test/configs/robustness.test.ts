@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import { diagnose } from '../../extension/advice/diagnostics.ts';
+import { codeLensText, hoverMarkdown } from '../../extension/advice/hover.ts';
 import { Analyser, analyse } from '../../extension/configs/analyse.ts';
 import type { Language, OptimizerConfig } from '../../extension/configs/config.ts';
-import { diagnose } from '../../extension/configs/diagnostics.ts';
-import { codeLensText, hoverMarkdown } from '../../extension/configs/hover.ts';
 import { mask } from '../../extension/configs/python/mask.ts';
 import type { SourceRange } from '../../extension/configs/source.ts';
 

@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import type { ScanRecord } from '../../extension/configs/report.ts';
-import { runScan } from '../../extension/configs/scan.ts';
+import type { ScanRecord } from '../../extension/advice/report.ts';
+import { runScan } from '../../extension/advice/scan.ts';
 
 const CALL = 'import torch\ntorch.optim.Adam(p, lr=1e-3, betas=(0.9, 0.95))\n';
 const BAD = 'import torch\n\n  \nif True:\n    torch.optim.SGD(p, lr=-1)\n';

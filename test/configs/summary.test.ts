@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { analyse } from '../../extension/configs/analyse.ts';
-import type { OptimizerConfig } from '../../extension/configs/config.ts';
 import {
   argumentMarkdown,
   codeLensText,
@@ -9,14 +7,16 @@ import {
   formatNumber,
   hoverMarkdown,
   verdict,
-} from '../../extension/configs/hover.ts';
+} from '../../extension/advice/hover.ts';
 import {
   compareBeta2,
   halfStrengthStep,
   squaredNormWeight,
   strengthCurve,
   summarize,
-} from '../../extension/configs/summary.ts';
+} from '../../extension/advice/summary.ts';
+import { analyse } from '../../extension/configs/analyse.ts';
+import type { OptimizerConfig } from '../../extension/configs/config.ts';
 import { optimizerNamed } from '../../extension/optimizers/registry.ts';
 
 function config(call: string, text = `import torch, keras, optax\n${call}\n`): OptimizerConfig {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { bufferRole, suspectedBuffer } from '../../extension/engine/buffers.ts';
-import { exportWarnings } from '../../extension/engine/exportWarnings.ts';
+import { bufferRole, suspectedBuffer } from '../../extension/exports/buffers.ts';
+import { exportWarnings } from '../../extension/exports/exportWarnings.ts';
 import type { Initializer } from '../../extension/onnx/model.ts';
 import { decodeModel } from '../../extension/onnx/read.ts';
 import { elementCount, tensorOf } from '../../extension/onnx/tensor.ts';

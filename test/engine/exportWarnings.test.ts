@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type ExportWarning, exportWarnings } from '../../extension/engine/exportWarnings.ts';
-import type { LossName } from '../../extension/engine/loss.ts';
+import { type ExportWarning, exportWarnings } from '../../extension/exports/exportWarnings.ts';
 import { decodeModel } from '../../extension/onnx/read.ts';
+import type { LossName } from '../../extension/shared/losses.ts';
 import {
   DataType,
   float,

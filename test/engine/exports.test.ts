@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { readNpz } from '../../extension/datasets/npz.ts';
 import type { Tensor } from '../../extension/onnx/tensor.ts';
-import { readRun } from '../../extension/runs/store.ts';
+import { readRun } from '../../extension/runStore/store.ts';
 import { cli, exports } from '../support/paths.ts';
 
 /** Files of real exporters, without an option that would help, against float64 numbers of TensorFlow and PyTorch. */

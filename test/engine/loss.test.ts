@@ -1,19 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { lower } from '../../extension/autodiff/lowering/index.ts';
-import {
-  chooseLoss,
-  classAxis,
-  emitLoss,
-  fittingLosses,
-  type LossName,
-  withoutOneHot,
-} from '../../extension/engine/loss.ts';
+import { chooseLoss, classAxis, emitLoss, fittingLosses, withoutOneHot } from '../../extension/engine/loss.ts';
 import { Session } from '../../extension/engine/session.ts';
 import { GraphBuilder } from '../../extension/onnx/builder.ts';
 import type { Value } from '../../extension/onnx/graph.ts';
 import { type ElementType, type Shape, type Tensor, tensorOf } from '../../extension/onnx/tensor.ts';
 import { encodeModel } from '../../extension/onnx/write.ts';
+import type { LossName } from '../../extension/shared/losses.ts';
 import { messageOf } from '../support/errors.ts';
 
 const filled = (type: ElementType, shape: Shape, value: (i: number) => number): Tensor =>

@@ -6,7 +6,7 @@ import {
   type ParameterFilter,
   parameterCandidates,
   refuseUntrainable,
-} from '../../extension/engine/parameters.ts';
+} from '../../extension/exports/parameters.ts';
 import { decodeModel } from '../../extension/onnx/read.ts';
 import { DataType, float, type GraphInit, linear, node } from '../onnx/files.ts';
 import { messageOf } from '../support/errors.ts';

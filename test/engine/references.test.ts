@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { readNpz } from '../../extension/datasets/npz.ts';
 import type { Tensor } from '../../extension/onnx/tensor.ts';
-import { readRun } from '../../extension/runs/store.ts';
+import { readRun } from '../../extension/runStore/store.ts';
 import { cli, fixtures } from '../support/paths.ts';
 
 /** Through the command line, as a user would, against PyTorch's float64 numbers. */

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { exportWarnings } from '../../extension/engine/exportWarnings.ts';
-import { parameterCandidates } from '../../extension/engine/parameters.ts';
-import { inOrderOfUse, sourceNames } from '../../extension/engine/sourceNames.ts';
+import { exportWarnings } from '../../extension/exports/exportWarnings.ts';
+import { parameterCandidates } from '../../extension/exports/parameters.ts';
+import { inOrderOfUse, sourceNames } from '../../extension/exports/sourceNames.ts';
 import { decodeModel } from '../../extension/onnx/read.ts';
 import { float, linear, type Node, node } from '../onnx/files.ts';
 

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Dataset } from '../../extension/datasets/dataset.ts';
-import { exportWarnings } from '../../extension/engine/exportWarnings.ts';
-import { withoutSecondBias } from '../../extension/engine/kerasBias.ts';
-import { parameterCandidates } from '../../extension/engine/parameters.ts';
 import { createProblem } from '../../extension/engine/problem.ts';
+import { exportWarnings } from '../../extension/exports/exportWarnings.ts';
+import { withoutSecondBias } from '../../extension/exports/kerasBias.ts';
+import { parameterCandidates } from '../../extension/exports/parameters.ts';
 import { decodeModel } from '../../extension/onnx/read.ts';
 import { type Tensor, tensorOf } from '../../extension/onnx/tensor.ts';
 import { float, type GraphInit, info, Kind, linear, node } from '../onnx/files.ts';

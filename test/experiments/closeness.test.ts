@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { closeness, judge } from '../../extension/experiments/closeness.ts';
+import { closeness, judge } from '../../extension/experiments/closeness/closeness.ts';
 import { completeParameters } from '../../extension/experiments/experiment.ts';
 import { surroundings } from './support.ts';
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { bilinear, judge as judgeBilinear } from '../../extension/experiments/bilinear.ts';
+import { bilinear, judge as judgeBilinear } from '../../extension/experiments/bilinear/bilinear.ts';
 import { completeParameters, type Experiment } from '../../extension/experiments/experiment.ts';
-import { judge as judgeOne, oneDimensional } from '../../extension/experiments/oneDimensional.ts';
-import { type Cell, judge as judgeCells, table1 } from '../../extension/experiments/table1.ts';
+import { judge as judgeOne, oneDimensional } from '../../extension/experiments/oneDimensional/oneDimensional.ts';
+import { type Cell, judge as judgeCells, table1 } from '../../extension/experiments/table1/table1.ts';
 import { surroundings } from './support.ts';
 
 const run = (experiment: Experiment, given: Parameters<typeof completeParameters>[1]) =>

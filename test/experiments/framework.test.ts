@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { completeParameters, type Experiment, optionOf } from '../../extension/experiments/experiment.ts';
-import { Parts } from '../../extension/experiments/parts.ts';
-import { Random } from '../../extension/experiments/random.ts';
 import { experimentNamed, experiments } from '../../extension/experiments/registry.ts';
 import { runExperiment } from '../../extension/experiments/run.ts';
-import { readExperiment } from '../../extension/experiments/store.ts';
-import { renderSvg } from '../../extension/experiments/svg.ts';
+import { Parts } from '../../extension/jobs/parts.ts';
+import { Random } from '../../extension/jobs/random.ts';
+import { readExperiment } from '../../extension/jobs/store.ts';
+import { renderSvg } from '../../extension/jobs/svg.ts';
 
 const table: Experiment = experimentNamed('table-1');
 

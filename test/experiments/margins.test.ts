@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { isStructured, makePoints, pointsOf } from '../../extension/experiments/separable/data.ts';
 import {
   cosine,
   dualFixedPoint,
@@ -12,9 +13,8 @@ import {
   row,
   simplex,
   smallestMargin,
-} from '../../extension/experiments/margins.ts';
-import { Random } from '../../extension/experiments/random.ts';
-import { isStructured, makePoints, pointsOf } from '../../extension/experiments/separableData.ts';
+} from '../../extension/experiments/separable/margins.ts';
+import { Random } from '../../extension/jobs/random.ts';
 
 const close = (actual: number, expected: number, tolerance: number, what = '') =>
   assert.ok(Math.abs(actual - expected) <= tolerance, `${what} ${actual} instead of ${expected}`);

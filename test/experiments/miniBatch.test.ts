@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { numericLosses } from '../../extension/experiments/batchLosses.ts';
 import { completeParameters } from '../../extension/experiments/experiment.ts';
-import { errorsOf, judge, miniBatch, termsAt } from '../../extension/experiments/miniBatch.ts';
+import { numericLosses } from '../../extension/experiments/miniBatch/batchLosses.ts';
+import { errorsOf, judge, miniBatch, termsAt } from '../../extension/experiments/miniBatch/miniBatch.ts';
 import { bilinearProblem, meanLoss, type SmoothLoss, tanhProblem } from '../../extension/experiments/smallProblems.ts';
 import vectors from '../optimizers/theory-vectors.json';
 import { surroundings } from './support.ts';

@@ -2,14 +2,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Dataset } from '../../extension/datasets/dataset.ts';
 import { createProblem } from '../../extension/engine/problem.ts';
-import { Evaluator } from '../../extension/experiments/evaluator.ts';
 import { convolutionalNetwork } from '../../extension/experiments/networks/convolutional.ts';
 import { networkFor, networkNames } from '../../extension/experiments/networks/index.ts';
 import { multilayerPerceptron } from '../../extension/experiments/networks/multilayerPerceptron.ts';
 import { residualNetwork } from '../../extension/experiments/networks/residual.ts';
 import { visionTransformer } from '../../extension/experiments/networks/visionTransformer.ts';
-import { Random } from '../../extension/experiments/random.ts';
-import { inferenceForm, RunningStatistics } from '../../extension/experiments/runningStatistics.ts';
+import { Evaluator } from '../../extension/jobs/evaluator.ts';
+import { Random } from '../../extension/jobs/random.ts';
+import { inferenceForm, RunningStatistics } from '../../extension/jobs/runningStatistics.ts';
 import type { Model } from '../../extension/onnx/model.ts';
 import { elementCount, type Tensor, tensorOf } from '../../extension/onnx/tensor.ts';
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { completeParameters, type Surroundings } from '../../extension/experiments/experiment.ts';
-import { normAndAccuracy } from '../../extension/experiments/normAndAccuracy.ts';
-import { type Curve, resultOf } from '../../extension/experiments/normAndAccuracyResult.ts';
+import { normAndAccuracy } from '../../extension/experiments/normAndAccuracy/normAndAccuracy.ts';
+import { type Curve, resultOf } from '../../extension/experiments/normAndAccuracy/result.ts';
 import { surroundings } from './support.ts';
 
 const run = (given: Parameters<typeof completeParameters>[1]) =>

@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { completeParameters } from '../../extension/experiments/experiment.ts';
+import { makePoints, pointsOf } from '../../extension/experiments/separable/data.ts';
 import {
   dualFixedPoint,
   maxMarginInf,
   maxMarginL2,
   type Points,
   smallestMargin,
-} from '../../extension/experiments/margins.ts';
-import { directionOf, judge, type Outcome, separable } from '../../extension/experiments/separable.ts';
-import { makePoints, pointsOf } from '../../extension/experiments/separableData.ts';
-import { type Algorithm, epochwiseErrors, LinearRun } from '../../extension/experiments/separableRun.ts';
+} from '../../extension/experiments/separable/margins.ts';
+import { type Algorithm, epochwiseErrors, LinearRun } from '../../extension/experiments/separable/run.ts';
+import { directionOf, judge, type Outcome, separable } from '../../extension/experiments/separable/separable.ts';
 import gaussian from './gaussian.json';
 import { surroundings } from './support.ts';
 

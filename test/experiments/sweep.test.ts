@@ -7,12 +7,12 @@ import { test } from 'node:test';
 import { parseCommand } from '../../extension/cli/options.ts';
 import { sweepCommand, sweepRequestOf } from '../../extension/cli/sweep.ts';
 import { Session } from '../../extension/engine/session.ts';
-import { hillOf, normAtLoss } from '../../extension/experiments/hills.ts';
-import { inspect } from '../../extension/experiments/inspect.ts';
-import { readExperiment } from '../../extension/experiments/store.ts';
-import { plan, readSweep, sweep } from '../../extension/experiments/sweep.ts';
-import { judge } from '../../extension/experiments/sweepResult.ts';
-import { readRun } from '../../extension/runs/store.ts';
+import { hillOf, normAtLoss } from '../../extension/jobs/hills.ts';
+import { inspect } from '../../extension/jobs/inspect.ts';
+import { readExperiment } from '../../extension/jobs/store.ts';
+import { plan, readSweep, sweep } from '../../extension/jobs/sweep.ts';
+import { judge } from '../../extension/jobs/sweepResult.ts';
+import { readRun } from '../../extension/runStore/store.ts';
 import type { SweepPoint, SweepRequest } from '../../extension/shared/experiments.ts';
 import type { StepLine } from '../../extension/shared/protocol.ts';
 

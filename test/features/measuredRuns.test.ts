@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { analyse } from '../../extension/configs/analyse.ts';
-import { MeasuredRuns } from '../../extension/features/measuredRuns.ts';
+import { MeasuredRuns } from '../../extension/features/code/measuredRuns.ts';
 
 const HYPER = { lr: 1e-4, beta1: 0.9, beta2: 0.99, eps: 1e-8, eps_placement: 'outside', weight_decay: 0 };
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { analyse } from '../../extension/configs/analyse.ts';
-import { type PictureTheme, strengthPicture } from '../../extension/features/strengthPicture.ts';
+import { type PictureTheme, strengthPicture } from '../../extension/features/code/strengthPicture.ts';
 
 const THEMES: readonly PictureTheme[] = ['dark', 'light', 'contrastDark', 'contrastLight'];
 

@@ -1,6 +1,6 @@
+import { Random } from '../../jobs/random.ts';
 import type { Attribute, Initializer, Model, ModelNode, Origin } from '../../onnx/model.ts';
 import { allocate, elementCount, type FloatType, type Shape, type Tensor, tensorOf } from '../../onnx/tensor.ts';
-import { Random } from '../random.ts';
 
 /** How a tensor of weights begins. */
 export type Initialisation =

@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readExperiment } from '../../experiments/store.ts';
-import type { SweepHeader } from '../../experiments/sweep.ts';
-import { isAlive as isProcessAlive, readHeader } from '../../runs/store.ts';
+import { readExperiment } from '../../jobs/store.ts';
+import type { SweepHeader } from '../../jobs/sweep.ts';
+import { isAlive as isProcessAlive, readHeader } from '../../runStore/store.ts';
 import type { ExperimentHeader } from '../../shared/experiments.ts';
 
 /** What a half-finished sweep has left. */

@@ -5,7 +5,7 @@ import { InspectorError } from '../../shared/errors.ts';
 import { type FromExperimentPage, isFromExperimentPage, type ToExperimentPage } from '../../shared/experimentPanel.ts';
 import type { ExperimentHeader } from '../../shared/experiments.ts';
 import { shorten } from '../../shared/format.ts';
-import { pageHtml, pageIcon, pageOptions } from '../inspect/page.ts';
+import { pageHtml, pageIcon, pageOptions } from '../panel/page.ts';
 import { revealFolder, saveFile } from '../saving.ts';
 import { typedCommand } from '../typedCommand.ts';
 import { isUnfinished, isWorkedOn, pointRuns, resultIn } from './folders.ts';

@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
 import { lstat, mkdir, open, readdir, rename, rm, symlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { InputFile } from '../../datasets/files.ts';
-import { collectAll } from '../../datasets/streams.ts';
-import { tarFiles } from '../../datasets/tar.ts';
-import { zipEntries, zipSource } from '../../datasets/zip.ts';
+import { neededLibraries } from '../../files/elf.ts';
+import { InputFile } from '../../files/files.ts';
+import { collectAll } from '../../files/streams.ts';
+import { tarFiles } from '../../files/tar.ts';
+import { zipEntries, zipSource } from '../../files/zip.ts';
 import { InspectorError } from '../../shared/errors.ts';
-import { neededLibraries } from './elf.ts';
 
 /** The CUDA provider of ONNX Runtime: what has to lie beside the runtime. Nothing of it is run when it is put there. */
 export const providerFiles = ['libonnxruntime_providers_shared.so', 'libonnxruntime_providers_cuda.so'] as const;

@@ -1,7 +1,7 @@
 import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
 import { EngineClient } from '../../engine/client.ts';
-import { type RunSource, writeSource } from '../../runs/source.ts';
+import { type RunSource, writeSource } from '../../runStore/source.ts';
 import { inEditor } from '../../shared/editorWords.ts';
 import { InspectorError } from '../../shared/errors.ts';
 import type { EngineEvent, InspectRequest, Progress, RunHeader, StepLine } from '../../shared/protocol.ts';

@@ -3,7 +3,7 @@ import { createReadStream, existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type * as vscode from 'vscode';
-import { readSource } from '../../runs/source.ts';
+import { readSource } from '../../runStore/source.ts';
 import { shorten } from '../../shared/format.ts';
 import type { PanelRun } from '../../shared/panel.ts';
 import type { Configurations } from '../configurations.ts';

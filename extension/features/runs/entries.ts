@@ -1,9 +1,9 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { isExperimentHeader } from '../../experiments/store.ts';
-import type { SweepHeader } from '../../experiments/sweep.ts';
-import { type RunEntry, runIn } from '../../runs/list.ts';
-import { isAlive } from '../../runs/store.ts';
+import { isExperimentHeader } from '../../jobs/store.ts';
+import type { SweepHeader } from '../../jobs/sweep.ts';
+import { type RunEntry, runIn } from '../../runStore/list.ts';
+import { isAlive } from '../../runStore/store.ts';
 import type { ExperimentHeader } from '../../shared/experiments.ts';
 import { sweepIn } from '../experiments/folders.ts';
 

@@ -1,0 +1,252 @@
+import { type HyperparameterValue, isTrue, numberOf, type OptimizerConfig } from '../configs/config.ts';
+import { isIgnored } from '../configs/ignore.ts';
+import type { SourceRange } from '../configs/source.ts';
+import { formatNumber, formatSetting, optimizerTitle } from './hover.ts';
+import { RULES, type RuleCode, type Severity } from './rules.ts';
+import { FAILS_ABOVE, summarize } from './summary.ts';
+
+export interface Fix {
+  readonly title: string;
+  readonly range: SourceRange;
+  readonly newText: string;
+}
+
+export interface Diagnostic {
+  readonly code: RuleCode;
+  readonly severity: Severity;
+  /** Plain text. */
+  readonly message: string;
+  readonly range: SourceRange;
+  readonly fixes?: readonly Fix[];
+  /** Anchor of the rule on the documentation page. */
+  readonly anchor: string;
+}
+
+/** Ratios of 1−β from which two memories count as far apart, and as reversed (theory F4: heuristics of ours). */
+const FAR_APART = 30;
+/** That of (0.9, 0.999), which PyTorch, Keras, Optax and most others take where nothing is given. */
+const USUAL_RATIO = 100;
+const REVERSED = 3;
+/** Gradient size at which ε dominates, from which on it is reported (ours). */
+const LARGE_EPS = 1e-3;
+/** Adam's default learning rate: at and above it the advice for Lion applies. */
+const LION_LR = 1e-3;
+
+const SMALL_BATCHES = 'Small batches can reverse this.';
+
+interface Found {
+  readonly code: RuleCode;
+  readonly message: string;
+  /** The hyper-parameter it is about; the constructor without. */
+  readonly about?: string;
+  readonly severity?: Severity;
+  readonly fixes?: readonly Fix[];
+}
+
+/**
+ * What can be said against, or about, a configuration. `text` is the text the configuration was found in; diagnostics on
+ * lines with an ignore comment are left out. Worded no stronger than the theory allows.
+ */
+export function diagnose(config: OptimizerConfig, text: string): Diagnostic[] {
+  const found = [...ranges(config), ...memories(config), ...epsilon(config), ...variants(config)];
+  return found
+    .map(({ code, message, about, severity, fixes }) => ({
+      code,
+      severity: severity ?? RULES[code].severity,
+      message,
+      range: (about === undefined ? undefined : config.hyperparameters.get(about)?.range) ?? config.range,
+      anchor: code,
+      ...(fixes && fixes.length > 0 && { fixes }),
+    }))
+    .filter(({ code, range }) => !isIgnored(text, range.from, code) && !isIgnored(text, config.callRange.from, code));
+}
+
+/** As the framework calls it: `betas` for both of them, `learning_rate`. From a fixed table, never from the file. */
+function nameOf(config: OptimizerConfig, name: string): string {
+  const argument = config.hyperparameters.get(name)?.argument ?? name;
+  if (argument !== 'betas') return argument;
+  return name === 'beta1' ? 'betas[0]' : 'betas[1]';
+}
+
+/** Values that no optimizer accepts, or that train nothing. Defaults are never at fault. */
+function* ranges(config: OptimizerConfig): Generator<Found> {
+  for (const [about, { value, from }] of config.hyperparameters) {
+    if (typeof value !== 'number' || from === 'default') continue;
+    const is = `${nameOf(config, about)} = ${formatSetting(value)}`;
+    if (about === 'beta1' || about === 'beta2' || (about === 'alpha' && config.optimizer === 'rmsprop')) {
+      if (value < 0 || value >= 1)
+        yield { code: 'beta-out-of-range', about, message: `${is}: a decay rate must be in [0, 1).` };
+    } else if (about === 'momentum' && (value < 0 || value >= 1)) {
+      yield { code: 'momentum-out-of-range', about, message: `${is}: momentum must be in [0, 1).` };
+    } else if (about === 'lr' && value <= 0) {
+      const message = value < 0 ? `${is} ascends the loss.` : `${is} trains nothing unless a schedule changes it.`;
+      yield { code: 'learning-rate-not-positive', about, message };
+    } else if (about === 'eps' && value < 0) {
+      yield { code: 'eps-negative', about, message: `${is}: ε must not be negative.` };
+    } else if (about === 'weight_decay' && value < 0) {
+      yield { code: 'weight-decay-negative', about, message: `${is}: weight decay must not be negative.` };
+    }
+  }
+}
+
+function* memories(config: OptimizerConfig): Generator<Found> {
+  const beta1 = numberOf(config, 'beta1');
+  const beta2 = numberOf(config, 'beta2');
+  const inRange = [beta1, beta2].every((beta) => beta !== undefined && beta >= 0 && beta < 1);
+  if (
+    beta1 !== undefined &&
+    beta2 !== undefined &&
+    inRange &&
+    /^(adam|adamw|nadam|sparse_adam|radam)$/.test(config.optimizer)
+  ) {
+    const ratio = (1 - beta1) / (1 - beta2);
+    const values = `(${formatSetting(beta1)}, ${formatSetting(beta2)})`;
+    // A ratio that is 30 on paper may come out a little above.
+    // With β₁ = 0 there is no first memory.
+    if (ratio > FAR_APART * (1 + 1e-9) && beta1 > 0) {
+      yield {
+        code: 'memories-far-apart',
+        about: 'beta2',
+        severity: ratio <= USUAL_RATIO * (1 + 1e-9) ? 'hint' : 'information',
+        message: `β₁ and β₂ ${values} are far apart: (1−β₁)/(1−β₂) = ${formatNumber(ratio)} (the common defaults give 100). That is the direction of the spike regime, where in full-batch training smoother convergence is reported for values that are close. ${SMALL_BATCHES}`,
+      };
+    } else if (1 / ratio > REVERSED * (1 + 1e-9)) {
+      yield {
+        code: 'memories-reversed',
+        about: 'beta1',
+        message: `β₁ remembers ${formatNumber(1 / ratio)} times longer than β₂ ${values}: in full-batch training that is the direction of the divergence regime.`,
+        fixes: swap(config.hyperparameters.get('beta1'), config.hyperparameters.get('beta2'), beta1, beta2),
+      };
+    }
+  }
+  const { hKappa, validity, largestStepSize } = summarize(config);
+  if (validity === 'out of range' && hKappa !== null && largestStepSize !== null) {
+    yield {
+      code: 'step-size-out-of-range',
+      about: 'lr',
+      message: `At this learning rate h·κ = ${formatNumber(hKappa).replace('-', '−')} is not small (above ${FAILS_ABOVE} in size), so the first-order theory is out of its range; below about ${formatNumber(Number(largestStepSize.toPrecision(1)))} it can hold.`,
+    };
+  }
+}
+
+function swap(
+  first: HyperparameterValue | undefined,
+  second: HyperparameterValue | undefined,
+  beta1: number,
+  beta2: number,
+): Fix[] {
+  if (first?.from !== 'literal' || second?.from !== 'literal' || !first.range || !second.range) return [];
+  const [low, high] = first.range.from < second.range.from ? [first.range, second.range] : [second.range, first.range];
+  // One edit per fix: only where both values stand next to each other, as in `(0.999, 0.9)`.
+  if (high.from - low.to > 4 || first.argument !== second.argument) return [];
+  return [
+    {
+      title: 'Swap the two values',
+      range: { from: low.from, to: high.to },
+      newText: `${formatSetting(beta2)}, ${formatSetting(beta1)}`,
+    },
+  ];
+}
+
+function* epsilon(config: OptimizerConfig): Generator<Found> {
+  const entry = config.hyperparameters.get('eps');
+  const eps = numberOf(config, 'eps');
+  const placement = config.hyperparameters.get('eps_placement')?.value;
+  if (!entry || eps === undefined || eps < 0 || !/^(adam|adamw|nadam|rmsprop|sparse_adam)$/.test(config.optimizer))
+    return;
+  if (eps === 0 && entry.from !== 'default' && placement !== 'inside') {
+    yield {
+      code: 'eps-zero',
+      about: 'eps',
+      message: `With ${nameOf(config, 'eps')} = 0 a coordinate whose gradients have all been 0 divides 0 by 0.`,
+    };
+    return;
+  }
+  const size = placement === 'inside' ? Math.sqrt(eps) : eps;
+  if (
+    size >= LARGE_EPS &&
+    entry.from !== 'default' &&
+    (placement === 'inside' || placement === 'outside' || placement === 'uncorrected')
+  ) {
+    yield {
+      code: 'eps-regime',
+      about: 'eps',
+      message: `Coordinates with gradients well below ${formatNumber(size)} are in the regime of large ε: in full-batch training theory predicts that the squared two-norm of the loss gradient is penalized there, and the steps lose their adaptivity.`,
+    };
+  }
+  // Defaults are each framework's own affair.
+  if (entry.from === 'default') return;
+  if (placement === 'inside' || placement === 'both') {
+    const scale = formatNumber(Math.sqrt(placement === 'both' ? (numberOf(config, 'eps_root') ?? eps) : eps));
+    yield {
+      code: 'eps-placement',
+      about: 'eps',
+      message: `Here ε stands inside the root, so that it acts on gradients of about ${scale}; in PyTorch it stands outside.`,
+    };
+  } else if (placement === 'uncorrected') {
+    const beta2 = numberOf(config, 'beta2');
+    const factor =
+      beta2 !== undefined && beta2 >= 0 && beta2 < 1 ? `${formatNumber(1 / Math.sqrt(1 - beta2))} times` : 'many times';
+    yield {
+      code: 'eps-placement',
+      about: 'eps',
+      message: `Here ε is added before the bias correction, which makes it ${factor} larger at the first step than in PyTorch.`,
+    };
+  }
+}
+
+function* variants(config: OptimizerConfig): Generator<Found> {
+  const { optimizer } = config;
+  const title = optimizerTitle(optimizer);
+  if (optimizer === 'rmsprop' && isTrue(config, 'centered')) {
+    yield {
+      code: 'centered-rmsprop',
+      about: 'centered',
+      message: 'Centered RMSprop has no first-order correction in the full-batch limit; no strength is shown.',
+    };
+  } else if (optimizer === 'rmsprop' && (numberOf(config, 'momentum') ?? 0) > 0) {
+    yield {
+      code: 'rmsprop-momentum',
+      about: 'momentum',
+      message: `In full-batch training theory predicts the same anti-regularization for every momentum of RMSprop. ${SMALL_BATCHES}`,
+    };
+  }
+  if (/^adamw?$/.test(optimizer) && isTrue(config, 'amsgrad')) {
+    yield {
+      code: 'amsgrad-state-dependent',
+      about: 'amsgrad',
+      message:
+        'With AMSGrad the correction depends on the state: as Adam while the second moment grows, regularizing where its maximum is latched.',
+    };
+  }
+  const decay = config.hyperparameters.get('weight_decay');
+  if (
+    config.weightDecayForm === 'l2' &&
+    typeof decay?.value === 'number' &&
+    decay.value > 0 &&
+    /^(adam|nadam|radam|adamax)$/.test(optimizer)
+  ) {
+    yield {
+      code: 'l2-in-adaptive-optimizer',
+      about: 'weight_decay',
+      message: `In ${title} weight_decay is an L2 penalty that passes through both moments, not the decoupled decay of AdamW.`,
+      fixes: toAdamW(config),
+    };
+  }
+  const lr = config.hyperparameters.get('lr');
+  if (optimizer === 'lion' && typeof lr?.value === 'number' && lr.value >= LION_LR && lr.from !== 'default') {
+    yield {
+      code: 'lion-learning-rate',
+      about: 'lr',
+      message: `For Lion a learning rate 3 to 10 times smaller than for AdamW is recommended; ${formatSetting(lr.value)} is what AdamW often takes.`,
+    };
+  }
+}
+
+/** `optim.Adam` → `optim.AdamW`: only where the module is written before the name, so that no import is needed. */
+function toAdamW(config: OptimizerConfig): Fix[] {
+  const { constructorName: name, range } = config;
+  if (config.framework !== 'pytorch' || !/^[\w.]+\.Adam$/.test(name) || range.to - range.from !== name.length)
+    return [];
+  return [{ title: 'Use AdamW', range: { from: range.to - 4, to: range.to }, newText: 'AdamW' }];
+}

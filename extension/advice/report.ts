@@ -1,0 +1,125 @@
+import type { OptimizerConfig, Provenance, Scalar } from '../configs/config.ts';
+import type { LineMap } from '../configs/source.ts';
+import type { Diagnostic } from './diagnostics.ts';
+import { codeLensText, formatSetting, optimizerTitle } from './hover.ts';
+import { RULES, type Severity } from './rules.ts';
+import { summarize } from './summary.ts';
+
+/** One configuration of one file, with what was found about it. */
+export interface ScanFinding {
+  /** Relative to the working directory, with `/`. */
+  readonly file: string;
+  readonly config: OptimizerConfig;
+  readonly diagnostics: readonly Diagnostic[];
+  readonly lines: LineMap;
+}
+
+/** The shape of one element of the JSON output. Lines and columns count from 1, columns in UTF-16 units. */
+export interface ScanRecord {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly framework: string;
+  readonly optimizer: string;
+  readonly hyperparameters: Readonly<Record<string, { readonly value: Scalar; readonly from: Provenance }>>;
+  /** h·κ for n → ∞ and small ε; null where it is unknown or not defined. */
+  readonly hKappa: number | null;
+  readonly diagnostics: readonly { code: string; severity: Severity; message: string; line: number }[];
+}
+
+export function toRecord({ file, config, diagnostics, lines }: ScanFinding): ScanRecord {
+  const { line, column } = lines.position(config.range.from);
+  const values = [...config.hyperparameters].map(([name, { value, from }]) => [name, { value, from }] as const);
+  return {
+    file,
+    line: line + 1,
+    column: column + 1,
+    framework: config.framework,
+    optimizer: config.optimizer,
+    // Names are canonical ones from a fixed table, never the file's own.
+    hyperparameters: Object.fromEntries(values),
+    hKappa: summarize(config).hKappa,
+    diagnostics: diagnostics.map(({ code, severity, message, range }) => {
+      return { code, severity, message, line: lines.position(range.from).line + 1 };
+    }),
+  };
+}
+
+/** For people: one line for each optimizer, one for each diagnostic, and a count. */
+export function renderText(findings: readonly ScanFinding[], fileCount: number): string {
+  const out: string[] = [];
+  for (const finding of findings) {
+    const { config, diagnostics, lines } = finding;
+    const { line, column } = lines.position(config.range.from);
+    const settings = [...config.hyperparameters]
+      .filter(([name, { from }]) => from === 'literal' || from === 'resolved' || name === 'lr')
+      .map(
+        ([name, { value, from }]) =>
+          `${name} ${from === 'unknown' ? '?' : typeof value === 'number' ? formatSetting(value) : value}`,
+      );
+    const what = `${optimizerTitle(config.optimizer)} (${config.framework})`;
+    out.push(`${visible(finding.file)}:${line + 1}:${column + 1}  ${[what, ...settings].join(' · ')}`);
+    out.push(`    ${codeLensText(config)}`);
+    for (const { code, severity, message, range } of diagnostics) {
+      out.push(`    ${severity} at line ${lines.position(range.from).line + 1}: ${message} [${code}]`);
+    }
+  }
+  const configs = findings.length === 1 ? '1 optimizer configuration' : `${findings.length} optimizer configurations`;
+  out.push(`${findings.length > 0 ? '\n' : ''}${configs} in ${fileCount === 1 ? '1 file' : `${fileCount} files`}.`);
+  return `${out.join('\n')}\n`;
+}
+
+/** File names are anyone's text: control and bidirectional characters are shown as escapes. */
+export function visible(name: string): string {
+  return name.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, (c) => {
+    return `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  });
+}
+
+const LEVELS: Readonly<Record<Severity, 'error' | 'warning' | 'note'>> = {
+  error: 'error',
+  warning: 'warning',
+  information: 'note',
+  hint: 'note',
+};
+
+/** SARIF 2.1.0 with every rule, for code-scanning services. */
+export function renderSarif(findings: readonly ScanFinding[]): string {
+  const codes = Object.keys(RULES);
+  const rules = Object.entries(RULES).map(([id, { title, severity, documentation }]) => ({
+    id,
+    shortDescription: { text: title },
+    fullDescription: { text: documentation.replaceAll('`', '') },
+    help: { text: documentation.replaceAll('`', ''), markdown: documentation },
+    defaultConfiguration: { level: LEVELS[severity] },
+    properties: { severity },
+  }));
+  const results = findings.flatMap(({ file, diagnostics, lines }) =>
+    diagnostics.map(({ code, severity, message, range }) => {
+      const start = lines.position(range.from);
+      const end = lines.position(range.to);
+      const region = {
+        startLine: start.line + 1,
+        startColumn: start.column + 1,
+        endLine: end.line + 1,
+        endColumn: end.column + 1,
+      };
+      const uri = file.split('/').map(encodeURIComponent).join('/');
+      return {
+        ruleId: code,
+        ruleIndex: codes.indexOf(code),
+        level: LEVELS[severity],
+        message: { text: message },
+        locations: [{ physicalLocation: { artifactLocation: { uri }, region } }],
+        properties: { severity },
+      };
+    }),
+  );
+  const tool = { driver: { name: 'Optimizer Bias Inspector', rules } };
+  const log = {
+    $schema: 'https://json.schemastore.org/sarif-2.1.0.json',
+    version: '2.1.0',
+    runs: [{ tool, columnKind: 'utf16CodeUnits', results }],
+  };
+  return `${JSON.stringify(log, null, 2)}\n`;
+}

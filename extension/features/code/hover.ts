@@ -1,0 +1,74 @@
+import * as vscode from 'vscode';
+import { argumentMarkdown, hoverMarkdown } from '../../advice/hover.ts';
+import type { OptimizerConfig } from '../../configs/config.ts';
+import { type Configurations, SELECTOR } from '../configurations.ts';
+import { documentationLink } from '../documentation/documentation.ts';
+import type { Settings } from '../settings.ts';
+import { MeasuredRuns } from './measuredRuns.ts';
+import { type PictureTheme, strengthPicture } from './strengthPicture.ts';
+
+/** What the settings under the mouse do, on an optimizer's name and on each of its arguments. */
+export function registerHover(configurations: Configurations, settings: Settings): vscode.Disposable {
+  const runs = new MeasuredRuns();
+  return vscode.languages.registerHoverProvider(SELECTOR, {
+    async provideHover(document, position, token) {
+      if (token.isCancellationRequested || !settings.get('hover.enabled', document)) return undefined;
+      const target = configurations.at(document, position);
+      if (!target || token.isCancellationRequested) return undefined;
+      const { config, hyperparameter, range } = target;
+      const text = hyperparameter
+        ? argumentMarkdown(config, hyperparameter)
+        : constructorMarkdown(config, await measured(runs, config, document));
+      return text === undefined ? undefined : new vscode.Hover(restricted(text), range);
+    },
+  });
+}
+
+/** How long the hover waits for the disk; what comes later is there the next time. */
+const PATIENCE_MS = 15;
+
+/** What a run with these settings has measured. */
+async function measured(
+  runs: MeasuredRuns,
+  config: OptimizerConfig,
+  document: vscode.TextDocument,
+): Promise<string | undefined> {
+  const folder = vscode.workspace.getWorkspaceFolder(document.uri)?.uri;
+  if (folder?.scheme !== 'file') return undefined;
+  const patience = new Promise<undefined>((resolve) => setTimeout(resolve, PATIENCE_MS));
+  return Promise.race([runs.line(config, folder.fsPath), patience]);
+}
+
+/** Editors show about 250 pixels without scrolling: the verdict, a warning and the picture. */
+function constructorMarkdown(config: OptimizerConfig, run: string | undefined): string {
+  const picture = strengthPicture(config, pictureTheme(vscode.window.activeColorTheme.kind));
+  const links = [
+    `[${vscode.l10n.t('What this means')}](${documentationLink('strength')})`,
+    '[On the Implicit Bias of Adam](https://arxiv.org/abs/2309.00079)',
+    `[${vscode.l10n.t('On batch sizes')}](https://arxiv.org/abs/2602.01642)`,
+  ].join(' · ');
+  return hoverMarkdown(config, {
+    ...(picture && { picture: picture.markdown }),
+    footer: run === undefined ? links : `${links}\n\n${run}`,
+  });
+}
+
+/** Links may open this extension's documentation and web pages, and run nothing else. */
+function restricted(text: string): vscode.MarkdownString {
+  const markdown = new vscode.MarkdownString(text);
+  markdown.isTrusted = { enabledCommands: ['optimizerBias.openDocumentation'] };
+  return markdown;
+}
+
+function pictureTheme(kind: vscode.ColorThemeKind): PictureTheme {
+  switch (kind) {
+    case vscode.ColorThemeKind.Light:
+      return 'light';
+    case vscode.ColorThemeKind.HighContrast:
+      return 'contrastDark';
+    case vscode.ColorThemeKind.HighContrastLight:
+      return 'contrastLight';
+    default:
+      return 'dark';
+  }
+}

@@ -1,0 +1,37 @@
+import * as vscode from 'vscode';
+import { strengthWords, verdict } from '../../advice/hover.ts';
+import { summarize } from '../../advice/summary.ts';
+import type { OptimizerConfig } from '../../configs/config.ts';
+import { type Configurations, SELECTOR } from '../configurations.ts';
+import type { Settings } from '../settings.ts';
+
+/** The strength behind each configuration; off unless the user turns it on. */
+export function registerInlayHints(configurations: Configurations, settings: Settings): vscode.Disposable {
+  return vscode.languages.registerInlayHintsProvider(SELECTOR, {
+    onDidChangeInlayHints: settings.onDidChange,
+    provideInlayHints(document, range, token) {
+      if (token.isCancellationRequested || !settings.get('inlayHints.enabled', document)) return [];
+      return configurations
+        .in(document)
+        .flatMap((config) => hint(document, config) ?? [])
+        .filter(({ position }) => range.contains(position));
+    },
+  });
+}
+
+function hint(document: vscode.TextDocument, config: OptimizerConfig): vscode.InlayHint | undefined {
+  const summary = summarize(config);
+  if (summary.hKappa === null) return undefined;
+  // A call ends where it closes; a mapping in a configuration file has no such place, its optimizer's line has.
+  const position =
+    document.languageId === 'python'
+      ? document.positionAt(config.callRange.to)
+      : document.lineAt(document.positionAt(config.range.to)).range.end;
+  // Editors cut hints after 43 characters.
+  const strength = strengthWords(summary.hKappa).toLowerCase();
+  const doubtful = summary.validity === 'out of range' ? ` · ${vscode.l10n.t('out of range')}` : '';
+  const result = new vscode.InlayHint(position, `${strength}${doubtful}`);
+  result.paddingLeft = true;
+  result.tooltip = verdict(config, summary);
+  return result;
+}

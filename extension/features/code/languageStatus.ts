@@ -1,0 +1,36 @@
+import * as vscode from 'vscode';
+import { codeLensText, optimizerTitle } from '../../advice/hover.ts';
+import { type Configurations, SELECTOR } from '../configurations.ts';
+import { Debouncer } from '../debouncer.ts';
+import { typedCommand } from '../typedCommand.ts';
+
+const DELAY_MS = 300;
+
+/** In the status bar's language menu: what was found in the active document. */
+export function registerLanguageStatus(configurations: Configurations): vscode.Disposable {
+  const item = vscode.languages.createLanguageStatusItem('optimizerBias.status', SELECTOR);
+  item.name = 'Optimizer Bias';
+  const pending = new Debouncer(DELAY_MS);
+  const update = () => {
+    const document = vscode.window.activeTextEditor?.document;
+    const found = document ? configurations.in(document) : [];
+    const [first] = found;
+    item.text = first
+      ? found.length === 1
+        ? codeLensText(first)
+        : vscode.l10n.t('{0} optimizers', found.length)
+      : vscode.l10n.t('No optimizer');
+    item.detail = found.length === 1 ? optimizerTitle(first.optimizer) : vscode.l10n.t('found in this document');
+    item.command = first && typedCommand(vscode.l10n.t('Go to'), 'optimizerBias.goToOptimizer');
+  };
+  const schedule = () => pending.schedule(item, update);
+  schedule();
+  return vscode.Disposable.from(
+    item,
+    pending,
+    vscode.window.onDidChangeActiveTextEditor(schedule),
+    vscode.workspace.onDidChangeTextDocument(({ document }) => {
+      if (document === vscode.window.activeTextEditor?.document) schedule();
+    }),
+  );
+}

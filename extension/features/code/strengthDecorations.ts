@@ -1,0 +1,246 @@
+import * as vscode from 'vscode';
+import { escapeMarkdown } from '../../advice/hover.ts';
+import { isNumbered, parameterLines } from '../../configs/parameterLines.ts';
+import { labelOf, number, percent, shorten, thousands } from '../../shared/format.ts';
+import type { PanelRun } from '../../shared/panel.ts';
+import type { StepLine, TensorLine } from '../../shared/protocol.ts';
+import { hedged, isBelievable, strength } from '../../shared/verdict.ts';
+import { type Configurations, notebookOf, rangeIn } from '../configurations.ts';
+import { Debouncer } from '../debouncer.ts';
+import { changesSince, Snapshots } from '../inspect/staleness.ts';
+import type { Panel } from '../panel/panel.ts';
+import type { Settings } from '../settings.ts';
+
+const delayMilliseconds = 300;
+/** A file that creates fewer of a model's tensors, of those that have names, is not where the model is written. */
+const leastShare = 0.5;
+/** Values that differ by less are shown as one. */
+const alike = 0.02;
+/** Most rows of the table in a hover. */
+const mostRows = 20;
+
+/** What was measured, at the end of each line that creates parameters; and the way from there to the panel and back. */
+export class StrengthDecorations implements vscode.Disposable {
+  private readonly type = vscode.window.createTextEditorDecorationType({
+    rangeBehavior: vscode.DecorationRangeBehavior.ClosedOpen,
+    after: { margin: '0 0 0 3ch', color: new vscode.ThemeColor('descriptionForeground') },
+  });
+  private readonly staleType = vscode.window.createTextEditorDecorationType({
+    rangeBehavior: vscode.DecorationRangeBehavior.ClosedOpen,
+    after: {
+      margin: '0 0 0 3ch',
+      color: new vscode.ThemeColor('descriptionForeground'),
+      textDecoration: 'line-through',
+    },
+  });
+  private readonly snapshots = new Snapshots();
+  private readonly pending = new Debouncer(delayMilliseconds);
+  private readonly maps = new WeakMap<
+    vscode.TextDocument,
+    { version: number; folder: string; lines: ReadonlyMap<string, vscode.Range> }
+  >();
+  private reasons: readonly string[] = [];
+  private readonly subscriptions: vscode.Disposable[];
+
+  constructor(
+    private readonly panel: Panel,
+    private readonly configurations: Configurations,
+    private readonly settings: Settings,
+  ) {
+    const soon = () => this.pending.schedule(this, () => void this.update());
+    this.subscriptions = [
+      panel.onDidChangeRun(soon),
+      panel.onReveal((tensor) => void this.reveal(tensor)),
+      settings.onDidChange(soon),
+      vscode.window.onDidChangeVisibleTextEditors(soon),
+      vscode.workspace.onDidChangeTextDocument(soon),
+      vscode.workspace.onDidSaveTextDocument(soon),
+      vscode.window.onDidChangeWindowState(({ focused }) => focused && soon()),
+      vscode.window.onDidChangeTextEditorSelection(({ textEditor, selections }) =>
+        this.follow(textEditor, selections[0]),
+      ),
+    ];
+  }
+
+  dispose(): void {
+    for (const subscription of [...this.subscriptions, this.pending, this.type, this.staleType]) subscription.dispose();
+  }
+
+  private async update(): Promise<void> {
+    const { run } = this.panel;
+    this.reasons = run && run.header.status !== 'running' ? await changesSince(run, this.configurations) : [];
+    if (run !== this.panel.run) return;
+    this.panel.setStale(this.reasons);
+    for (const editor of vscode.window.visibleTextEditors) await this.decorate(editor, run);
+  }
+
+  private async decorate(editor: vscode.TextEditor, run: PanelRun | undefined): Promise<void> {
+    const { document } = editor;
+    if (document.languageId !== 'python') return;
+    const line = run?.steps.findLast(({ kappa }) => kappa !== undefined);
+    const lines =
+      run && line && this.settings.get('decorations.enabled', document)
+        ? this.linesOf(document, run)
+        : new Map<string, vscode.Range>();
+    if (!run || !line || lines.size === 0) {
+      editor.setDecorations(this.type, []);
+      editor.setDecorations(this.staleType, []);
+      return;
+    }
+    const stale = this.reasons.length > 0 || (await this.snapshots.isStale(document, run));
+    const labels = new Map(run.header.tensors.map((tensor) => [tensor.name, labelOf(tensor)]));
+    const decorations = byLine(lines).map(([row, names]) => decoration(document, row, names, labels, line, stale));
+    editor.setDecorations(stale ? this.staleType : this.type, decorations);
+    editor.setDecorations(stale ? this.type : this.staleType, []);
+  }
+
+  /** Where a document creates the tensors of a run; empty where it is not the model's file. */
+  private linesOf(document: vscode.TextDocument, run: PanelRun): ReadonlyMap<string, vscode.Range> {
+    const known = this.maps.get(document);
+    if (known?.version === document.version && known.folder === run.folder) return known.lines;
+    const { tensors } = run.header;
+    const others = run.header.notTrained.map(({ name }) => name);
+    const found = parameterLines(document.getText(), tensors.map(labelOf), others);
+    const lines = new Map<string, vscode.Range>();
+    if (found.size >= leastShare * tensors.filter((tensor) => !isNumbered(labelOf(tensor))).length)
+      for (const tensor of tensors) {
+        const range = found.get(labelOf(tensor));
+        if (range) lines.set(tensor.name, rangeIn(document, range));
+      }
+    this.maps.set(document, { version: document.version, folder: run.folder, lines });
+    return lines;
+  }
+
+  private follow({ document }: vscode.TextEditor, selection: vscode.Selection | undefined): void {
+    const { run } = this.panel;
+    if (!run || !selection || document.languageId !== 'python') return;
+    const { line } = selection.active;
+    const here = [...this.linesOf(document, run)].filter(
+      ([, range]) => range.start.line <= line && line <= range.end.line,
+    );
+    this.panel.highlight(here.map(([name]) => name));
+  }
+
+  /** Shows the line that creates a tensor: in a visible editor, else in an open document, else in a file of the workspace. */
+  private async reveal(tensor: string): Promise<void> {
+    const { run } = this.panel;
+    if (!run) return;
+    const visible = vscode.window.visibleTextEditors.map(({ document }) => document);
+    const open = vscode.workspace.textDocuments.filter((document) => !visible.includes(document));
+    const place = [...visible, ...open]
+      .filter(({ languageId }) => languageId === 'python')
+      .find((document) => this.linesOf(document, run).has(tensor));
+    const document = place ?? (await this.search(run, tensor));
+    const range = document && this.linesOf(document, run).get(tensor);
+    if (!document || !range) {
+      const label = labelOf(run.header.tensors.find(({ name }) => name === tensor) ?? { name: tensor });
+      void vscode.window.setStatusBarMessage(
+        vscode.l10n.t('No open file creates {0}: open the file of the model.', shorten(label, 60)),
+        5000,
+      );
+      return;
+    }
+    await show(document, range);
+  }
+
+  private async search(run: PanelRun, tensor: string): Promise<vscode.TextDocument | undefined> {
+    const files = await vscode.workspace.findFiles(
+      '**/*.py',
+      '{**/.venv/**,**/venv/**,**/site-packages/**,**/node_modules/**}',
+      200,
+    );
+    for (const file of files) {
+      const document = await vscode.workspace.openTextDocument(file);
+      if (this.linesOf(document, run).has(tensor)) return document;
+    }
+    return undefined;
+  }
+}
+
+/** Puts the cursor on a range, in the column where its document is open already; the focus stays where it is. */
+async function show(document: vscode.TextDocument, range: vscode.Range): Promise<void> {
+  const editorOf = () => vscode.window.visibleTextEditors.find((each) => each.document === document);
+  const notebook = notebookOf(document);
+  if (notebook) {
+    const index = notebook.getCells().findIndex((cell) => cell.document === document);
+    const cell = new vscode.NotebookRange(index, index + 1);
+    const open = vscode.window.visibleNotebookEditors.find((each) => each.notebook === notebook);
+    const viewColumn = open?.viewColumn ?? vscode.ViewColumn.One;
+    const shown = await vscode.window.showNotebookDocument(notebook, {
+      viewColumn,
+      preserveFocus: true,
+      selections: [cell],
+    });
+    shown.revealRange(cell, vscode.NotebookEditorRevealType.InCenterIfOutsideViewport);
+  }
+  const viewColumn = editorOf()?.viewColumn ?? vscode.ViewColumn.One;
+  // A cell far away has an editor only once it has come into view.
+  const editor = notebook
+    ? editorOf()
+    : await vscode.window.showTextDocument(document, { viewColumn, preserveFocus: true });
+  if (!editor) return;
+  editor.selection = new vscode.Selection(range.start, range.start);
+  editor.revealRange(range, vscode.TextEditorRevealType.InCenterIfOutsideViewport);
+}
+
+/** Names by the line on which their decoration stands: where the expression ends. */
+function byLine(lines: ReadonlyMap<string, vscode.Range>): [number, string[]][] {
+  const rows = new Map<number, string[]>();
+  for (const [name, { start }] of lines) rows.set(start.line, [...(rows.get(start.line) ?? []), name]);
+  return [...rows];
+}
+
+function decoration(
+  document: vscode.TextDocument,
+  row: number,
+  names: readonly string[],
+  labels: ReadonlyMap<string, string>,
+  line: StepLine,
+  stale: boolean,
+): vscode.DecorationOptions {
+  const fields = names.flatMap((name) => line.tensors[name] ?? []);
+  const { end } = document.lineAt(row).range;
+  return {
+    range: new vscode.Range(end, end),
+    hoverMessage: table(names, labels, line, stale),
+    renderOptions: { after: { contentText: `◂ ${summary(fields)}${stale ? ' · stale' : ''}` } },
+  };
+}
+
+/** `anti-regularizing 0.42 · valid 64 %`; of several tensors the range. */
+function summary(fields: readonly TensorLine[]): string {
+  const values = fields.flatMap(({ hKappa }) => (typeof hKappa === 'number' ? [hKappa] : []));
+  if (values.length === 0) return 'no correction';
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const same = high - low <= alike * Math.max(Math.abs(low), Math.abs(high));
+  const words = same
+    ? strength(low)
+    : high <= 0
+      ? `${strength(high)} to ${number(-low)}`
+      : low >= 0
+        ? `${strength(low)} to ${number(high)}`
+        : `${strength(low)} to ${strength(high)}`;
+  const valid = fields.flatMap(({ validShare }) => (typeof validShare === 'number' ? [validShare] : []));
+  const [least, most] = [percent(Math.min(...valid)), percent(Math.max(...valid))];
+  const doubtful = fields.every((each) => !isBelievable(each)) ? ', theory does not hold' : '';
+  return `${words} · valid ${least === most ? least : `${least} to ${most}`}${doubtful}`;
+}
+
+function table(
+  names: readonly string[],
+  labels: ReadonlyMap<string, string>,
+  line: StepLine,
+  stale: boolean,
+): vscode.MarkdownString {
+  const rows = names.slice(0, mostRows).map((name) => {
+    const fields = line.tensors[name] ?? {};
+    const { hKappa, relativeSize, cosine, validShare, selfCheck } = fields;
+    const shown = (text: string) => hedged(text, isBelievable(fields));
+    return `| ${escapeMarkdown(labels.get(name) ?? name)} | ${shown(number(hKappa, true))} | ${shown(number(relativeSize))} | ${shown(number(cosine, true))} | ${percent(validShare)} | ${number(selfCheck)} |`;
+  });
+  const more = names.length > mostRows ? `\n\nand ${thousands(names.length - mostRows)} more` : '';
+  const head = `${stale ? '**Stale**: the file or the configuration has changed since. ' : ''}Measured at step ${line.step}, full batch:`;
+  return new vscode.MarkdownString(
+    `${head}\n\n| tensor | strength h·κ | \\|corr\\|/\\|g\\| | cosine | valid | self-check |\n|---|--:|--:|--:|--:|--:|\n${rows.join('\n')}${more}\n\nNegative: anti-regularizing. In parentheses: the first-order theory does not hold there. Small batches can reverse this.`,
+  );
+}

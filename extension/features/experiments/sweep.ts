@@ -1,0 +1,87 @@
+import { basename } from 'node:path';
+import * as vscode from 'vscode';
+import type { CommandArguments } from '../../contributions.ts';
+import { optimizerNamed } from '../../optimizers/registry.ts';
+import type { SweepRequest } from '../../shared/experiments.ts';
+import type { Configurations } from '../configurations.ts';
+import { chooseConfiguration, isTrusted, prepare } from '../inspect/inspect.ts';
+import { registerCommand } from '../typedCommand.ts';
+import { runWithProgress } from './engineRun.ts';
+import { sweepIn, type Unfinished, unfinishedSweeps } from './folders.ts';
+import type { ResultPages } from './pages.ts';
+import { SweepForm } from './sweepForm.ts';
+
+const comparedBeta2 = [0.9, 0.95, 0.99, 0.999];
+
+/** Runs of one model at several hyper-parameters: β₂ alone from the CodeLens, any from the palette. */
+export function registerSweep(
+  configurations: Configurations,
+  extension: vscode.Uri,
+  pages: ResultPages,
+  log: vscode.LogOutputChannel,
+): vscode.Disposable {
+  const run = async (title: string, request: SweepRequest) => {
+    if (request.out !== undefined && pages.isWorkedOn(request.out)) {
+      void vscode.window.showInformationMessage(vscode.l10n.t('This sweep is running already.'));
+      return;
+    }
+    await runWithProgress(extension, log, title, { type: 'sweep', request }, pages);
+  };
+  const resume = ({ folder, header }: Pick<Unfinished, 'folder' | 'header'>) =>
+    run(basename(folder), { ...header.request, out: folder });
+  const start = async (kind: 'beta2' | 'any', where: CommandArguments['optimizerBias.sweep']) => {
+    if (!(await isTrusted())) return;
+    const chosen = await chooseConfiguration(configurations, ...threeOf(where));
+    if (!chosen) return;
+    const { optimizer, folder } = chosen;
+    const { title: name, hyperparameters } = optimizerNamed(optimizer.optimizer);
+    if (kind === 'beta2' && !hyperparameters.some((spec) => spec.name === 'beta2')) {
+      void vscode.window.showInformationMessage(vscode.l10n.t('{0} has no β₂ to compare.', name));
+      return;
+    }
+    const old = await offerResume(unfinishedSweeps(folder).filter((each) => !pages.isWorkedOn(each.folder)));
+    if (old === undefined) return;
+    if (old !== 'new') return resume(old);
+    const form =
+      kind === 'beta2'
+        ? new SweepForm(vscode.l10n.t('Compare β₂'), optimizer, folder, { beta2: comparedBeta2 }, ['beta2'])
+        : new SweepForm(vscode.l10n.t('Sweep'), optimizer, folder);
+    const inspection = await prepare(chosen, log, form);
+    if (inspection) await run(form.action(basename(inspection.request.model)), form.request(inspection.request));
+  };
+  return vscode.Disposable.from(
+    registerCommand('optimizerBias.compareBeta2', (...where) => start('beta2', where)),
+    registerCommand('optimizerBias.sweep', (...where) => start('any', where)),
+    pages.onRepeat(async ({ folder, header, resume: again }) => {
+      if (header.name !== 'sweep' || !(await isTrusted())) return;
+      const sweep = sweepIn(folder);
+      if (!sweep) return;
+      const { out: _, ...request } = sweep.request;
+      await (again ? resume({ folder, header: sweep }) : run(header.title, request));
+    }),
+  );
+}
+
+const threeOf = ([where, line, character]: CommandArguments['optimizerBias.sweep']) =>
+  [where, line, character] as const;
+
+/** Asks whether a half-finished sweep is to be continued, where there is one; undefined where the user leaves. */
+async function offerResume(unfinished: readonly Unfinished[]): Promise<Unfinished | 'new' | undefined> {
+  if (unfinished.length === 0) return 'new';
+  const items: (vscode.QuickPickItem & { answer: Unfinished | 'new' })[] = [
+    { label: `$(add) ${vscode.l10n.t('New sweep')}`, answer: 'new' },
+    ...unfinished.map((each) => ({
+      label: `$(debug-continue) ${vscode.l10n.t('Resume {0}', basename(each.folder))}`,
+      description: vscode.l10n.t('{0} of {1} points are done', each.done, each.header.points.length),
+      detail: each.header.request.axes.map(({ name, values }) => `${name} ${values.join(', ')}`).join(' · '),
+      answer: each,
+    })),
+  ];
+  const chosen = await vscode.window.showQuickPick(items, {
+    title: vscode.l10n.t('Sweep'),
+    placeHolder: vscode.l10n.t('A sweep has not been finished'),
+    matchOnDescription: true,
+    matchOnDetail: true,
+  });
+  return chosen?.answer;
+}

@@ -1,0 +1,329 @@
+import { dirname, relative } from 'node:path';
+import * as vscode from 'vscode';
+import { optimizerTitle } from '../../advice/hover.ts';
+import type { OptimizerConfig } from '../../configs/config.ts';
+import type { Address } from '../../contributions.ts';
+import { optimizers } from '../../optimizers/registry.ts';
+import { readSource } from '../../runStore/source.ts';
+import { readHeader } from '../../runStore/store.ts';
+import { describeError } from '../../shared/errors.ts';
+import { projectFile } from '../../shared/target.ts';
+import { pickConfiguration } from '../code/commands.ts';
+import { type Configurations, notebookOf, pythonCells, rangeIn, SELECTOR } from '../configurations.ts';
+import { Debouncer } from '../debouncer.ts';
+import { isResult } from '../experiments/folders.ts';
+import type { ResultPages } from '../experiments/pages.ts';
+import type { Panel } from '../panel/panel.ts';
+import { registerCommand, typedCommand } from '../typedCommand.ts';
+import { currentOptimizer } from './current.ts';
+import { type ConfiguredOptimizer, configuredOptimizer, defaultOptimizer } from './hyper.ts';
+import type { Inspection, Inspections } from './inspections.ts';
+import { confirm, type Purpose, type Sheet } from './sheet.ts';
+import { readTargets, remembered, requestOf, targetFor, writeTargets } from './targets.ts';
+
+const contextMilliseconds = 300;
+/** What is running, in the status bar: where the panel does not show it. */
+const statusPriority = 50;
+
+/** The commands that start, repeat and stop inspections, and what tells of them outside the panel. */
+export function registerInspect(
+  configurations: Configurations,
+  inspections: Inspections,
+  panel: Panel,
+  pages: ResultPages,
+  log: vscode.LogOutputChannel,
+): vscode.Disposable {
+  const status = vscode.window.createStatusBarItem(
+    'optimizerBias.running',
+    vscode.StatusBarAlignment.Left,
+    statusPriority,
+  );
+  status.name = 'Optimizer Bias';
+  status.command = 'optimizerBias.openPanel';
+  const pending = new Debouncer(contextMilliseconds);
+  const updateContext = () =>
+    pending.schedule(status, () => {
+      const document = vscode.window.activeTextEditor?.document;
+      const found = document !== undefined && configurations.in(document).length > 0;
+      void vscode.commands.executeCommand('setContext', 'optimizerBias.hasOptimizer', found);
+    });
+  updateContext();
+  const start = async (inspection: Inspection) => {
+    if (await isTrusted()) await inspections.run(inspection);
+  };
+  return vscode.Disposable.from(
+    status,
+    pending,
+    vscode.window.onDidChangeActiveTextEditor(updateContext),
+    vscode.workspace.onDidChangeTextDocument(updateContext),
+    vscode.languages.registerCodeActionsProvider(
+      SELECTOR,
+      { provideCodeActions: (document, range) => actions(configurations, document, range) },
+      { providedCodeActionKinds: [vscode.CodeActionKind.QuickFix] },
+    ),
+    inspections.onEvent((event) => {
+      if (event.type === 'starting' || event.type === 'ended')
+        void vscode.commands.executeCommand('setContext', 'optimizerBias.running', event.type === 'starting');
+      if (event.type === 'starting') {
+        status.text = `$(sync~spin) ${event.title}`;
+        status.tooltip = vscode.l10n.t('An inspection is running. Click to see it.');
+        status.show();
+      } else if (event.type === 'progress' && event.progress.phase === 'running') {
+        status.text = `$(sync~spin) ${event.title} ${event.progress.step}/${event.progress.steps}`;
+      } else if (event.type === 'ended') {
+        status.hide();
+        if (event.failure && !panel.isVisible) void tellFailure(event.failure);
+      }
+    }),
+    registerCommand('optimizerBias.inspect', async (where, line, character) => {
+      if (!(await isTrusted())) return;
+      const chosen = await chooseConfiguration(configurations, where, line, character);
+      if (!chosen) return;
+      const inspection = await prepare(chosen, log);
+      if (inspection) await inspections.run(inspection);
+    }),
+    registerCommand('optimizerBias.rerun', async (folder) => {
+      const place = typeof folder === 'object' ? folder.folder : folder;
+      if (place !== undefined && isResult(place)) return pages.repeat(place, false);
+      const last = place === undefined ? inspections.last : await inspectionOf(place, panel, configurations, log);
+      if (last) await start(last);
+      else await vscode.commands.executeCommand('optimizerBias.inspect');
+    }),
+    registerCommand('optimizerBias.retryOnCpu', async () => {
+      const { last } = inspections;
+      if (last) await start({ ...last, request: { ...last.request, device: 'cpu' } });
+    }),
+    registerCommand('optimizerBias.stop', () => inspections.stop()),
+  );
+}
+
+/** "Inspect…" among the quick fixes of what stands at a configuration. */
+function actions(
+  configurations: Configurations,
+  document: vscode.TextDocument,
+  range: vscode.Range,
+): vscode.CodeAction[] {
+  const config = configurations
+    .in(document)
+    .find((each) => configuredOptimizer(each) && rangeIn(document, each.callRange).intersection(range));
+  if (!config) return [];
+  const { line, character } = rangeIn(document, config.range).start;
+  const title = vscode.l10n.t('Inspect {0} on a model…', optimizerTitle(config.optimizer));
+  const action = new vscode.CodeAction(title, vscode.CodeActionKind.QuickFix);
+  action.command = typedCommand(title, 'optimizerBias.inspect', document.uri.toString(), line, character);
+  return [action];
+}
+
+/** Native code runs models; the command may be called where its menu entry is hidden. */
+export async function isTrusted(): Promise<boolean> {
+  if (vscode.workspace.isTrusted) return true;
+  const manage = vscode.l10n.t('Manage Trust');
+  const message = vscode.l10n.t(
+    'Models are only run in workspaces that you trust, since a model can be made to exploit the program that runs it.',
+  );
+  if ((await vscode.window.showWarningMessage(message, manage)) === manage)
+    await vscode.commands.executeCommand('workbench.trust.manage');
+  return false;
+}
+
+async function tellFailure({
+  message,
+  remedy,
+  retry,
+}: {
+  message: string;
+  remedy: string | undefined;
+  retry: string;
+}): Promise<void> {
+  const showLog = vscode.l10n.t('Show Log');
+  const [title, command] =
+    retry === 'cpu'
+      ? ([vscode.l10n.t('Retry on CPU'), 'optimizerBias.retryOnCpu'] as const)
+      : ([
+          retry === 'again' ? vscode.l10n.t('Run Again') : vscode.l10n.t('Change Settings…'),
+          retry === 'again' ? 'optimizerBias.rerun' : 'optimizerBias.inspect',
+        ] as const);
+  const answer = await vscode.window.showErrorMessage([message, remedy].filter(Boolean).join(' '), title, showLog);
+  if (answer === title) await vscode.commands.executeCommand(command);
+  else if (answer === showLog) await vscode.commands.executeCommand('optimizerBias.showLog');
+}
+
+/** The optimizer and the model that a command was called for, as far as the call says. */
+export interface Chosen {
+  readonly folder: string;
+  /** False for a file outside of every workspace folder, for which nothing is remembered. */
+  readonly inWorkspace: boolean;
+  readonly model?: string;
+  readonly source?: { readonly path: string; readonly index: number; readonly line: number };
+  readonly optimizer: ConfiguredOptimizer;
+}
+
+export async function chooseConfiguration(
+  configurations: Configurations,
+  where: Address | undefined,
+  line: number | undefined,
+  character: number | undefined,
+): Promise<Chosen | undefined> {
+  const uri = where === undefined ? undefined : vscode.Uri.parse(where.toString());
+  const model = uri?.path.toLowerCase().endsWith('.onnx') ? uri : undefined;
+  // With the focus in the panel no editor is active; the one beside it is meant.
+  const editor =
+    vscode.window.activeTextEditor ??
+    vscode.window.visibleTextEditors.find(({ document: shown }) => configurations.in(shown).length > 0);
+  const document = uri && !model ? await vscode.workspace.openTextDocument(uri) : editor?.document;
+  const found = document && !model ? configurations.in(document) : [];
+  let config: OptimizerConfig | undefined;
+  if (document && found.length > 0) {
+    const position =
+      line !== undefined && character !== undefined ? new vscode.Position(line, character) : editor?.selection.active;
+    const offset = position ? document.offsetAt(position) : 0;
+    const at = found.find(({ callRange }) => callRange.from <= offset && offset <= callRange.to);
+    config =
+      at ??
+      (found.length === 1
+        ? found[0]
+        : await pickConfiguration(document, found, vscode.l10n.t('Which optimizer is to be inspected?')));
+    if (!config) return undefined;
+  }
+  const optimizer = config ? configuredOptimizer(config) : defaultOptimizer;
+  if (!optimizer) {
+    const known = optimizers.map(({ title }) => title).join(', ');
+    void vscode.window.showInformationMessage(
+      vscode.l10n.t('{0} cannot be inspected: there is a theory for {1}.', optimizerTitle(config!.optimizer), known),
+    );
+    return undefined;
+  }
+  const base = model ?? (config && document ? fileOf(document) : undefined);
+  const folder = await folderFor(base);
+  if (!folder) return undefined;
+  const inFolder = (file: vscode.Uri) => relative(folder.path, file.fsPath).replaceAll('\\', '/');
+  return {
+    folder: folder.path,
+    inWorkspace: folder.inWorkspace,
+    ...(model && { model: inFolder(model) }),
+    ...(config &&
+      document && {
+        source: {
+          path: inFolder(fileOf(document)),
+          index: indexOf(config, document, configurations),
+          line: document.positionAt(config.range.from).line + 1,
+        },
+      }),
+    optimizer,
+  };
+}
+
+/** Which of the configurations of a file it is; a notebook's are counted over all its cells. */
+function indexOf(config: OptimizerConfig, document: vscode.TextDocument, configurations: Configurations): number {
+  const notebook = notebookOf(document);
+  const cells = notebook ? pythonCells(notebook) : [document];
+  const before = cells.slice(0, cells.indexOf(document)).reduce((sum, cell) => sum + configurations.in(cell).length, 0);
+  return before + configurations.in(document).indexOf(config);
+}
+
+/** The file of a document; of a notebook's cell, the notebook. */
+const fileOf = ({ uri }: vscode.TextDocument): vscode.Uri =>
+  uri.scheme === 'vscode-notebook-cell' ? vscode.Uri.file(uri.fsPath) : uri;
+
+/** The folder that paths are relative to and that keeps the runs. */
+export async function folderFor(
+  file: vscode.Uri | undefined,
+): Promise<{ path: string; inWorkspace: boolean } | undefined> {
+  const folders = vscode.workspace.workspaceFolders ?? [];
+  const own = file && vscode.workspace.getWorkspaceFolder(file);
+  if (own) return { path: own.uri.fsPath, inWorkspace: true };
+  if (file?.scheme === 'file') return { path: dirname(file.fsPath), inWorkspace: false };
+  const folder = folders.length > 1 ? await vscode.window.showWorkspaceFolderPick() : folders[0];
+  if (folder?.uri.scheme === 'file') return { path: folder.uri.fsPath, inWorkspace: true };
+  const open = vscode.l10n.t('Open Folder…');
+  const sample = vscode.l10n.t('Try the Sample');
+  const answer = await vscode.window.showInformationMessage(
+    vscode.l10n.t('Open the folder with your model and data first.'),
+    open,
+    sample,
+  );
+  if (answer === open) await vscode.commands.executeCommand('workbench.action.files.openFolder');
+  if (answer === sample) await vscode.commands.executeCommand('optimizerBias.trySample');
+  return undefined;
+}
+
+/** Asks what is to be inspected with what, with what is remembered or guessed filled in; remembers the answer. */
+export async function prepare(
+  chosen: Chosen,
+  log: vscode.LogOutputChannel,
+  purpose?: Purpose,
+): Promise<Inspection | undefined> {
+  const { folder, source, optimizer, inWorkspace } = chosen;
+  let targets: ReturnType<typeof readTargets> = [];
+  try {
+    if (inWorkspace) targets = readTargets(folder);
+  } catch (error) {
+    log.warn(describeError(error));
+    void tellDamaged(folder, describeError(error).replace('\n', ' '));
+    return undefined;
+  }
+  const known = targetFor(targets, { source: source?.path, model: chosen.model });
+  // What another file was inspected with may not be meant for this one.
+  const own = known && (known.source === source?.path || chosen.model !== undefined) ? known : undefined;
+  const sheet: Sheet = {
+    folder,
+    source,
+    optimizer,
+    known: known !== undefined,
+    last: known,
+    target: {
+      ...own,
+      model: chosen.model ?? own?.model,
+      source: source?.path,
+      ...(purpose && { steps: known?.steps ?? purpose.steps }),
+    },
+    purpose,
+  };
+  const target = await confirm(sheet);
+  if (!target) return undefined;
+  if (inWorkspace) {
+    try {
+      // How far other runs go is not how far an inspection goes.
+      writeTargets(folder, remembered(targets, purpose ? { ...target, steps: known?.steps } : target));
+    } catch (error) {
+      log.warn(`The project file was not written: ${(error as Error).message}`);
+    }
+  }
+  return {
+    request: requestOf(folder, target, optimizer),
+    source: source && { path: source.path, index: source.index },
+  };
+}
+
+/** The project file is written by hand, too. */
+async function tellDamaged(folder: string, message: string): Promise<void> {
+  const open = vscode.l10n.t('Open File');
+  if ((await vscode.window.showWarningMessage(message, open)) === open)
+    await vscode.window.showTextDocument(vscode.Uri.joinPath(vscode.Uri.file(folder), projectFile));
+}
+
+/** The inspection that a run was made by, with its configuration as it is now. */
+async function inspectionOf(
+  folder: string,
+  panel: Panel,
+  configurations: Configurations,
+  log: vscode.LogOutputChannel,
+): Promise<Inspection | undefined> {
+  try {
+    // What the panel shows may have been deleted.
+    const { header } = panel.run?.folder === folder ? panel.run : readHeader(folder);
+    const { out: _, ...request } = header.request;
+    const source = readSource(folder);
+    const optimizer = source && (await currentOptimizer(request.directory, source, configurations));
+    return {
+      request: optimizer
+        ? { ...request, optimizer: optimizer.optimizer, framework: optimizer.framework, hyper: optimizer.hyper }
+        : request,
+      source,
+    };
+  } catch (error) {
+    log.warn(describeError(error));
+    void vscode.window.showErrorMessage(describeError(error));
+    return undefined;
+  }
+}

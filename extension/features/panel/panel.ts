@@ -1,0 +1,290 @@
+import { basename, dirname, join } from 'node:path';
+import * as vscode from 'vscode';
+import { readHeader, readRun } from '../../runStore/store.ts';
+import { describeError } from '../../shared/errors.ts';
+import { shorten } from '../../shared/format.ts';
+import {
+  type Activity,
+  type ExportFormat,
+  type FromPanel,
+  isFromPanel,
+  mostRuns,
+  type PanelAction,
+  type PanelRun,
+  type ToPanel,
+} from '../../shared/panel.ts';
+import type { StepLine } from '../../shared/protocol.ts';
+import { grown } from '../../shared/steps.ts';
+import type { InspectionEvent, Inspections } from '../inspect/inspections.ts';
+import { revealFolder, saveFile } from '../saving.ts';
+import { registerCommand } from '../typedCommand.ts';
+import { pageHtml, pageIcon, pageOptions } from './page.ts';
+
+const viewType = 'optimizerBias.panel';
+/** Records reach the panel in parcels, so that a fast run does not flood it. */
+const parcelMilliseconds = 100;
+
+/** The panel beside the code, and the run that it is about. There is one for each window. */
+export class Panel implements vscode.Disposable {
+  private panel: vscode.WebviewPanel | undefined;
+  private runs: PanelRun[] = [];
+  private activity: Activity = { kind: 'idle' };
+  private stale: readonly string[] = [];
+  /** Why runs that were to be shown are not. */
+  private missing: readonly string[] = [];
+  private parcel: StepLine[] = [];
+  private timer: NodeJS.Timeout | undefined;
+  private readonly subscriptions: vscode.Disposable[];
+  private readonly current = new vscode.EventEmitter<PanelRun | undefined>();
+  /** The run that the numbers are of is another one, or has got further. */
+  readonly onDidChangeRun = this.current.event;
+  private readonly revealing = new vscode.EventEmitter<string>();
+  /** The user wants to see the line that creates a tensor. */
+  readonly onReveal = this.revealing.event;
+
+  constructor(
+    private readonly extension: vscode.Uri,
+    private readonly inspections: Inspections,
+    private readonly log: vscode.LogOutputChannel,
+  ) {
+    this.subscriptions = [
+      this.current,
+      this.revealing,
+      inspections.onEvent((event) => this.follow(event)),
+      vscode.window.registerWebviewPanelSerializer(viewType, {
+        deserializeWebviewPanel: async (panel) => this.attach(panel),
+      }),
+      registerCommand('optimizerBias.openPanel', () => this.reveal()),
+    ];
+  }
+
+  /** The run that the numbers are of. */
+  get run(): PanelRun | undefined {
+    return this.runs[0];
+  }
+
+  get isVisible(): boolean {
+    return this.panel?.visible === true;
+  }
+
+  /** Shows runs from disk, the first as the one that the numbers are of. */
+  show(folders: readonly string[]): void {
+    this.reveal();
+    this.load(folders);
+  }
+
+  /** Lays further runs over those that are shown. */
+  compare(folders: readonly string[]): void {
+    const shown = this.runs.map(({ folder }) => folder);
+    this.show([...shown, ...folders.filter((folder) => !shown.includes(folder))].slice(0, mostRuns));
+  }
+
+  setStale(reasons: readonly string[]): void {
+    if (JSON.stringify(reasons) === JSON.stringify(this.stale)) return;
+    this.stale = reasons;
+    this.post({ type: 'stale', reasons });
+  }
+
+  /** Something may have happened to what is shown: it is compared again with what it came from. */
+  recheck(): void {
+    this.current.fire(this.run);
+  }
+
+  highlight(tensors: readonly string[]): void {
+    this.post({ type: 'highlight', tensors });
+  }
+
+  reveal(): void {
+    if (this.panel) {
+      this.panel.reveal(undefined, true);
+      return;
+    }
+    void closeUnrestored();
+    const column = { viewColumn: vscode.ViewColumn.Beside, preserveFocus: true };
+    this.attach(vscode.window.createWebviewPanel(viewType, 'Optimizer Bias', column, pageOptions(this.extension)));
+  }
+
+  dispose(): void {
+    clearTimeout(this.timer);
+    for (const subscription of this.subscriptions) subscription.dispose();
+    this.panel?.dispose();
+  }
+
+  private attach(panel: vscode.WebviewPanel): void {
+    this.panel?.dispose();
+    this.panel = panel;
+    panel.webview.options = pageOptions(this.extension);
+    panel.iconPath = pageIcon(this.extension);
+    panel.onDidDispose(() => {
+      if (this.panel === panel) this.panel = undefined;
+    });
+    panel.webview.onDidReceiveMessage((message: unknown) => {
+      if (isFromPanel(message)) void this.receive(message);
+    });
+    panel.webview.html = pageHtml(panel.webview, this.extension, 'panel', 'Optimizer Bias');
+    this.retitle();
+  }
+
+  private post(message: ToPanel): void {
+    void this.panel?.webview.postMessage(message);
+  }
+
+  private postAll(): void {
+    this.retitle();
+    this.post({ type: 'show', runs: this.runs, activity: this.activity, stale: this.stale, missing: this.missing });
+  }
+
+  private retitle(): void {
+    const model = this.run && basename(this.run.header.model.path);
+    if (this.panel) this.panel.title = model ? `Optimizer Bias: ${model}` : 'Optimizer Bias';
+  }
+
+  private load(folders: readonly string[]): void {
+    const missing: string[] = [];
+    this.runs = folders.slice(0, mostRuns).flatMap((folder) => {
+      try {
+        const { header, steps, interrupted } = readRun(folder);
+        return [{ folder, name: basename(folder), header, steps, interrupted }];
+      } catch (error) {
+        // A run may have been deleted since the panel was last open.
+        this.log.warn(describeError(error));
+        missing.push(vscode.l10n.t('The run {0} cannot be read any more.', shorten(basename(folder), 80)));
+        return [];
+      }
+    });
+    this.missing = missing;
+    this.stale = [];
+    if (this.activity.kind === 'failed') this.activity = { kind: 'idle' };
+    this.postAll();
+    this.current.fire(this.run);
+  }
+
+  private async receive(message: FromPanel): Promise<void> {
+    switch (message.type) {
+      case 'ready':
+        // After a reload of the window nothing is known here, but the page remembers what it showed.
+        if (this.runs.length === 0 && message.folders.length > 0 && this.activity.kind === 'idle')
+          this.load(message.folders);
+        else this.postAll();
+        return;
+      case 'do':
+        return this.act(message.action);
+      case 'removeRun':
+        this.runs = this.runs.filter(({ folder }, i) => i === 0 || folder !== message.folder);
+        return this.postAll();
+      case 'reveal':
+        return this.revealing.fire(message.tensor);
+      case 'export':
+        return this.save(message.format, message.name, message.content);
+    }
+  }
+
+  private async act(action: PanelAction): Promise<void> {
+    const run = (command: string, ...args: unknown[]) => vscode.commands.executeCommand(command, ...args);
+    switch (action) {
+      case 'inspect':
+      case 'change':
+        await run('optimizerBias.inspect');
+        return;
+      case 'trySample':
+        await run('optimizerBias.trySample');
+        return;
+      case 'stop':
+        return this.inspections.stop();
+      case 'rerun':
+        await run('optimizerBias.rerun', this.run?.folder);
+        return;
+      case 'retryOnCpu':
+        await run('optimizerBias.retryOnCpu');
+        return;
+      case 'showLog':
+        return this.log.show();
+      case 'addRun':
+        await run('optimizerBias.compareRuns');
+        return;
+      case 'openRunFolder':
+        if (this.run) await revealFolder(this.run.folder);
+    }
+  }
+
+  private async save(format: ExportFormat, name: string, content: string): Promise<void> {
+    const folder = this.run ? dirname(dirname(this.run.folder)) : '.';
+    const suggested = vscode.Uri.file(join(folder, `${name}.${format}`));
+    await saveFile(suggested, format, Buffer.from(content, format === 'png' ? 'base64' : 'utf8'));
+  }
+
+  private follow(event: InspectionEvent): void {
+    switch (event.type) {
+      case 'starting':
+        this.runs = [];
+        this.stale = [];
+        this.missing = [];
+        this.activity = { kind: 'running', title: event.title, progress: { phase: 'reading', step: 0, steps: 0 } };
+        this.reveal();
+        this.postAll();
+        return;
+      case 'started':
+        this.runs = [
+          { folder: event.folder, name: basename(event.folder), header: event.header, steps: [], interrupted: false },
+        ];
+        this.postAll();
+        return;
+      case 'progress':
+        this.activity = { kind: 'running', title: event.title, progress: event.progress };
+        this.schedule();
+        return;
+      case 'record':
+        this.parcel.push(event.record);
+        this.schedule();
+        return;
+      case 'ended':
+        this.end(event);
+    }
+  }
+
+  private schedule(): void {
+    this.timer ??= setTimeout(() => this.flush(), parcelMilliseconds);
+  }
+
+  private flush(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    const records = this.parcel;
+    this.parcel = [];
+    const [run] = this.runs;
+    if (run && records.length > 0) {
+      this.runs[0] = { ...run, steps: grown(run.header, run.steps, records) };
+      this.post({ type: 'records', folder: run.folder, records });
+    }
+    this.post({ type: 'activity', activity: this.activity });
+    if (run && records.length > 0) this.current.fire(this.run);
+  }
+
+  private end({ folder, failure }: Extract<InspectionEvent, { type: 'ended' }>): void {
+    this.activity = failure ? { kind: 'failed', ...failure } : { kind: 'idle' };
+    this.flush();
+    const [run] = this.runs;
+    if (run && run.folder === folder) {
+      const { header, interrupted } = readAgain(run);
+      this.runs[0] = { ...run, header, interrupted };
+      this.post({ type: 'header', folder, header, interrupted });
+    }
+    this.current.fire(this.run);
+  }
+}
+
+/** After a reload, a panel in the background is restored only when it comes to the front; a new one takes its place. */
+async function closeUnrestored(): Promise<void> {
+  const tabs = vscode.window.tabGroups.all.flatMap((group) => group.tabs);
+  const ours = tabs.filter(({ input }) => input instanceof vscode.TabInputWebview && input.viewType.endsWith(viewType));
+  if (ours.length > 0) await vscode.window.tabGroups.close(ours, true);
+}
+
+/** A run's header as it is on disk now. */
+function readAgain(run: PanelRun): Pick<PanelRun, 'header' | 'interrupted'> {
+  try {
+    return readHeader(run.folder);
+  } catch {
+    return run;
+  }
+}

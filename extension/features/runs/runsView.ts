@@ -1,0 +1,191 @@
+import { basename } from 'node:path';
+import * as vscode from 'vscode';
+import type { RunItem } from '../../contributions.ts';
+import { nameProblem, renameRun } from '../../runStore/list.ts';
+import { describeError } from '../../shared/errors.ts';
+import { mostRuns } from '../../shared/panel.ts';
+import { Debouncer } from '../debouncer.ts';
+import type { ResultPages } from '../experiments/pages.ts';
+import type { Inspections } from '../inspect/inspections.ts';
+import type { Panel } from '../panel/panel.ts';
+import { revealFolder } from '../saving.ts';
+import { registerCommand } from '../typedCommand.ts';
+import { type Entry, entriesIn, pointEntries, stateOf } from './entries.ts';
+import { describe, treeItem } from './items.ts';
+
+const delayMilliseconds = 200;
+
+/** What the workspace has measured, in the side bar, and the commands that act on it. */
+export function registerRunsView(panel: Panel, pages: ResultPages, inspections: Inspections): vscode.Disposable {
+  const provider = new Runs();
+  const view = vscode.window.createTreeView('optimizerBias.runs', { treeDataProvider: provider, canSelectMany: true });
+  // A folder that is renamed or deleted as a whole is told of by its own name only.
+  const watchers = ['**/runs/*', '**/runs/**/{run,sweep,experiment}.json'].map((pattern) =>
+    vscode.workspace.createFileSystemWatcher(pattern),
+  );
+  const pending = new Debouncer(delayMilliseconds);
+  const refresh = () => pending.schedule(provider, () => provider.refresh());
+  const chosen = (item: RunItem | undefined, items?: readonly RunItem[]): readonly RunItem[] =>
+    items?.length ? items : item ? [item] : view.selection;
+  return vscode.Disposable.from(
+    provider,
+    view,
+    pending,
+    ...watchers.flatMap((watcher) => [
+      watcher,
+      watcher.onDidCreate(refresh),
+      watcher.onDidChange(refresh),
+      watcher.onDidDelete(() => {
+        refresh();
+        panel.recheck();
+        pages.recheck();
+      }),
+    ]),
+    vscode.workspace.onDidChangeWorkspaceFolders(refresh),
+    inspections.onEvent(({ type }) => {
+      if (type === 'started' || type === 'ended') refresh();
+    }),
+    registerCommand('optimizerBias.openRun', async (item) => {
+      const [run] = item ? [item] : await pickRuns(provider, vscode.l10n.t('Which run?'), false);
+      if (run) panel.show([run.folder]);
+    }),
+    registerCommand('optimizerBias.compareRuns', async (item, items) => {
+      const given = item ? provider.runsOf(chosen(item, items)) : [];
+      if (given.length > 1) return panel.show(given.slice(0, mostRuns));
+      if (given.length === 1 && panel.run && panel.run.folder !== given[0]) return panel.compare(given);
+      const picked = await pickRuns(provider, vscode.l10n.t('Runs to compare (up to {0})', mostRuns), true);
+      if (picked.length > 0) panel.compare([...given, ...picked.map(({ folder }) => folder)]);
+    }),
+    registerCommand('optimizerBias.renameRun', async (item) => {
+      const [{ folder } = { folder: undefined }] = chosen(item);
+      if (folder === undefined || refuses(provider, folder, vscode.l10n.t('renamed'))) return;
+      const name = await vscode.window.showInputBox({
+        title: vscode.l10n.t('Rename'),
+        value: basename(folder),
+        validateInput: (value) => nameProblem(value),
+      });
+      if (name === undefined) return;
+      try {
+        const renamed = renameRun(folder, name);
+        if (panel.run?.folder === folder) panel.show([renamed]);
+        pages.move(folder, renamed);
+      } catch (error) {
+        void vscode.window.showErrorMessage(describeError(error).replace('\n', ' '));
+      }
+      provider.refresh();
+    }),
+    registerCommand('optimizerBias.deleteRun', async (item, items) => {
+      const folders = chosen(item, items).map(({ folder }) => folder);
+      if (folders.length === 0 || folders.some((folder) => refuses(provider, folder, vscode.l10n.t('deleted')))) return;
+      const remove = vscode.l10n.t('Move to Trash');
+      const what = folders.length === 1 ? basename(folders[0]) : vscode.l10n.t('{0} entries', folders.length);
+      const answer = await vscode.window.showWarningMessage(
+        vscode.l10n.t('Delete {0}?', what),
+        { modal: true },
+        remove,
+      );
+      if (answer !== remove) return;
+      for (const folder of folders) {
+        await trash(vscode.Uri.file(folder));
+        pages.close(folder);
+      }
+      provider.refresh();
+    }),
+    registerCommand('optimizerBias.revealRun', async (item) => {
+      const [entry] = chosen(item);
+      if (entry) await revealFolder(entry.folder);
+    }),
+    registerCommand('optimizerBias.resumeSweep', (item) => {
+      const [sweep] = chosen(item);
+      if (sweep) pages.repeat(sweep.folder, true);
+    }),
+  );
+}
+
+/** Says why an entry cannot be changed: it is being written, or a sweep counts on it. */
+function refuses(provider: Runs, folder: string, done: string): boolean {
+  const entry = provider.entry(folder);
+  if (!entry) return true;
+  const name = basename(folder);
+  const reason =
+    stateOf(entry) === 'running'
+      ? vscode.l10n.t('{0} is still running. Stop it first; then it can be {1}.', name, done)
+      : entry.kind === 'run' && entry.point
+        ? vscode.l10n.t('{0} is a point of a sweep, and can only be {1} with it.', name, done)
+        : undefined;
+  if (reason !== undefined) void vscode.window.showInformationMessage(reason);
+  return reason !== undefined;
+}
+
+/** To the trash where there is one, as remote machines often have none. */
+async function trash(folder: vscode.Uri): Promise<void> {
+  try {
+    await vscode.workspace.fs.delete(folder, { recursive: true, useTrash: true });
+  } catch {
+    await vscode.workspace.fs.delete(folder, { recursive: true });
+  }
+}
+
+/** Inspections, sweeps and experiments, the latest first; below a sweep the runs of its points. */
+class Runs implements vscode.TreeDataProvider<Entry>, vscode.Disposable {
+  private readonly changed = new vscode.EventEmitter<void>();
+  readonly onDidChangeTreeData = this.changed.event;
+
+  refresh(): void {
+    this.changed.fire();
+  }
+
+  dispose(): void {
+    this.changed.dispose();
+  }
+
+  getChildren(parent?: Entry): Entry[] {
+    if (parent) return parent.kind === 'sweep' ? pointEntries(parent.folder, parent.sweep) : [];
+    const folders = (vscode.workspace.workspaceFolders ?? []).filter(({ uri }) => uri.scheme === 'file');
+    const entries = folders.flatMap(({ uri }) => entriesIn(uri.fsPath));
+    const hasRun = entries.some(({ kind }) => kind === 'run');
+    void vscode.commands.executeCommand('setContext', 'optimizerBias.hasRun', hasRun);
+    return entries;
+  }
+
+  getTreeItem(entry: Entry): vscode.TreeItem {
+    return treeItem(entry);
+  }
+
+  /** The entry of a folder as it is on disk now. */
+  entry(folder: string): Entry | undefined {
+    const top = this.getChildren();
+    return [...top, ...top.flatMap((each) => this.getChildren(each))].find((each) => each.folder === folder);
+  }
+
+  /** The folders of runs: those of a sweep's points in place of the sweep. */
+  runsOf(items: readonly RunItem[]): string[] {
+    return items.flatMap(({ folder }) => {
+      const entry = this.entry(folder);
+      return entry?.kind === 'sweep' ? this.getChildren(entry).map((point) => point.folder) : [folder];
+    });
+  }
+}
+
+async function pickRuns(provider: Runs, title: string, several: boolean): Promise<RunItem[]> {
+  const runs = provider.getChildren().flatMap((entry) => (entry.kind === 'run' ? [entry] : []));
+  if (runs.length === 0) {
+    const inspect = vscode.l10n.t('Inspect…');
+    const answer = await vscode.window.showInformationMessage(
+      vscode.l10n.t('There are no runs in this workspace yet.'),
+      inspect,
+    );
+    if (answer === inspect) await vscode.commands.executeCommand('optimizerBias.inspect');
+    return [];
+  }
+  const items = runs.map((entry) => ({
+    label: entry.name,
+    description: describe(entry),
+    detail: basename(entry.run.header.model.path),
+    folder: entry.folder,
+  }));
+  const options = { title, matchOnDescription: true, matchOnDetail: true };
+  if (several) return (await vscode.window.showQuickPick(items, { ...options, canPickMany: true })) ?? [];
+  const picked = await vscode.window.showQuickPick(items, options);
+  return picked ? [picked] : [];
+}

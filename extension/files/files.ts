@@ -1,0 +1,133 @@
+import { constants as bufferLimits } from 'node:buffer';
+import { constants, type Stats } from 'node:fs';
+import { type FileHandle, open, stat } from 'node:fs/promises';
+import { totalmem } from 'node:os';
+import { InspectorError, quoteName } from '../shared/errors.ts';
+
+const gibibyte = 2 ** 30;
+
+/** Most bytes that one file may take once decompressed: half of the memory, 8 GiB, and what one array can hold, whichever is least. */
+export const memoryLimit = (): number => Math.min(totalmem() / 2, 8 * gibibyte, bufferLimits.MAX_LENGTH);
+
+/** An error about one file: `where` is its quoted path, with the array or column appended by the caller where there is one. */
+export function fail(where: string, message: string, remedy?: string): never {
+  throw new InspectorError(`${where}: ${message}`, remedy);
+}
+
+/** "1 byte", "12 bytes", "3.5 MiB". */
+export function formatBytes(count: number): string {
+  if (count > Number.MAX_SAFE_INTEGER) return 'more than 8192 TiB';
+  if (count < 1024) return `${count} byte${count === 1 ? '' : 's'}`;
+  const power = Math.min(4, Math.floor(Math.log2(count) / 10));
+  return `${Number((count / 1024 ** power).toFixed(1))} ${['', 'KiB', 'MiB', 'GiB', 'TiB'][power]}`;
+}
+
+/** Refuses what would have to be held at once but is larger than `limit` bytes. */
+export function checkSize(where: string, bytes: number, limit: number): void {
+  if (bytes <= limit) return;
+  fail(
+    where,
+    `needs ${formatBytes(bytes)}, more than the ${formatBytes(limit)} that can be read at once.`,
+    'Save fewer samples.',
+  );
+}
+
+function refuseIrregular(where: string, stats: Stats): void {
+  if (stats.isFile()) return;
+  const kind = stats.isDirectory()
+    ? 'a directory'
+    : stats.isFIFO()
+      ? 'a pipe'
+      : stats.isSocket()
+        ? 'a socket'
+        : 'a device';
+  fail(where, `is ${kind}, not a file.`, 'Give the path of a data file.');
+}
+
+/** Downloads that went wrong look like data files until one reads them. */
+function refuseImpostors(where: string, prefix: Uint8Array): void {
+  const text = Buffer.from(prefix.subarray(0, 256)).toString('latin1').replace(/^ï»¿/, '').trimStart().toLowerCase();
+  if (text.startsWith('version https://git-lfs.github.com/spec/')) {
+    fail(where, 'is a Git LFS pointer, not the data itself.', 'Run "git lfs pull" to fetch the data.');
+  }
+  if (text.startsWith('<!doctype html') || text.startsWith('<html')) {
+    fail(
+      where,
+      'is a web page (HTML), not data.',
+      'The download probably failed or needs a login; download the file again.',
+    );
+  }
+}
+
+/** A regular file, open for reading at any position. */
+export class InputFile {
+  readonly where: string;
+  readonly path: string;
+  readonly size: number;
+  readonly #handle: FileHandle;
+
+  private constructor(path: string, handle: FileHandle, size: number) {
+    this.path = path;
+    this.where = quoteName(path, 400);
+    this.#handle = handle;
+    this.size = size;
+  }
+
+  /**
+   * Opens `path`, runs `use` and closes the file again.
+   * Refuses missing and empty files, anything but a regular file, and pages or pointers in place of data.
+   */
+  static async use<T>(path: string, use: (file: InputFile) => Promise<T>): Promise<T> {
+    const where = quoteName(path, 400);
+    let handle: FileHandle | undefined;
+    try {
+      // Opening a pipe would wait for its writer, so the kind is looked at first, and again on what was opened.
+      refuseIrregular(where, await stat(path));
+      handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+      const stats = await handle.stat();
+      refuseIrregular(where, stats);
+      const file = new InputFile(path, handle, stats.size);
+      if (file.size === 0) fail(where, 'is empty.', 'Check that the program that wrote it finished.');
+      refuseImpostors(where, await file.read(0, Math.min(file.size, 256)));
+      return await use(file);
+    } catch (error) {
+      throw explainSystemError(where, error);
+    } finally {
+      await handle?.close();
+    }
+  }
+
+  /** `length` bytes from `position`, in an array of their own. */
+  async read(position: number, length: number): Promise<Uint8Array> {
+    const bytes = new Uint8Array(length);
+    for (let filled = 0; filled < length; ) {
+      const step = Math.min(length - filled, gibibyte);
+      const { bytesRead } = await this.#handle.read(bytes, filled, step, position + filled);
+      if (bytesRead === 0)
+        fail(this.where, `ends after ${formatBytes(position + filled)}; it became shorter while it was read.`);
+      filled += bytesRead;
+    }
+    return bytes;
+  }
+
+  /** The bytes from `position` in blocks of 256 KiB. */
+  async *blocks(position = 0, length = this.size - position): AsyncGenerator<Uint8Array> {
+    const block = 2 ** 18;
+    for (let at = 0; at < length; at += block) yield await this.read(position + at, Math.min(block, length - at));
+  }
+}
+
+function explainSystemError(where: string, error: unknown): unknown {
+  if (error instanceof InspectorError || !(error instanceof Error) || !('code' in error)) return error;
+  const causes: Record<string, string> = {
+    ENOENT: 'no such file.',
+    ENOTDIR: 'no such file.',
+    EACCES: 'no permission to read it.',
+    EPERM: 'no permission to read it.',
+    ELOOP: 'too many symbolic links.',
+    ENAMETOOLONG: 'the name is too long.',
+    ERR_INVALID_ARG_VALUE: 'this is no valid path.',
+  };
+  const cause = causes[String(error.code)];
+  return cause ? new InspectorError(`${where}: ${cause}`, 'Check the path.', { cause: error }) : error;
+}

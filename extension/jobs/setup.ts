@@ -1,0 +1,164 @@
+import { freemem } from 'node:os';
+import { resolve } from 'node:path';
+import { type Dataset, loadDataset } from '../datasets/dataset.ts';
+import { limitSamples } from '../datasets/samples.ts';
+import { chooseChunks, lanesFor, type Plan } from '../engine/chunks.ts';
+import { createProblem, type Problem } from '../engine/problem.ts';
+import { type Device, runtimeVersion } from '../engine/session.ts';
+import { applyWeights, readWeights } from '../engine/weights.ts';
+import { exportWarnings } from '../exports/exportWarnings.ts';
+import { inOrderOfUse, sourceNames } from '../exports/sourceNames.ts';
+import type { Model } from '../onnx/model.ts';
+import { readModel } from '../onnx/read.ts';
+import { completeHyperparameters } from '../optimizers/hyperparameters.ts';
+import { numeric, numericCoefficients } from '../optimizers/numeric.ts';
+import type { Framework, Hyperparameters, Optimizer, StepSizes } from '../optimizers/optimizer.ts';
+import { optimizerNamed } from '../optimizers/registry.ts';
+import { type Schedule, stepSizesOf } from '../optimizers/schedules.ts';
+import type { LossName } from '../shared/losses.ts';
+import type { InspectRequest, RunHeader, ScheduleRequest } from '../shared/protocol.ts';
+import { toolVersion } from '../shared/version.ts';
+import { digest } from './parts.ts';
+
+/** Model and data of a request, brought together. */
+export interface Subject {
+  readonly model: Model;
+  readonly problem: Problem;
+  /** What `problem` was made with, for further data of the same kind. */
+  readonly options: Parameters<typeof createProblem>[2];
+  readonly dataset: Dataset;
+  readonly digests: { readonly model: string; readonly data: string };
+  readonly notes: readonly string[];
+}
+
+/** Reads model and data. Throws an InspectorError for anything that does not fit. */
+export async function readSubject(request: InspectRequest): Promise<Subject> {
+  const at = (path: string) => resolve(request.directory, path);
+  const original = await readModel(at(request.model));
+  const weighted =
+    request.weights === undefined ? undefined : applyWeights(original, await readWeights(at(request.weights)));
+  const model = weighted?.model ?? original;
+  const spec = {
+    ...request,
+    data: request.data && at(request.data),
+    x: request.x && at(request.x),
+    y: request.y && at(request.y),
+  };
+  const whole = await loadDataset(spec);
+  const dataset = request.limit === undefined ? whole : limitSamples(whole, request.limit);
+  const options = {
+    loss: request.loss as LossName | undefined,
+    dtype: request.dtype,
+    filter: request,
+    normalisation: { scale: request.scale, mean: request.mean, std: request.std },
+    batchStatistics: request.batchStatistics,
+    batchAxes: request.batchAxes,
+  };
+  const problem = createProblem(model, dataset, options);
+  return {
+    model,
+    problem,
+    options,
+    dataset,
+    digests: { model: await digest([at(request.model)]), data: await digest(dataset.files) },
+    notes: [...(weighted?.notes ?? []), ...problem.notes],
+  };
+}
+
+/** The optimizer of a request with all its numbers. */
+export interface Settings {
+  readonly optimizer: Optimizer;
+  readonly hyper: Hyperparameters;
+  readonly stepSizes: StepSizes | undefined;
+  /** Why no correction exists, if so. */
+  readonly notApplicable: string | undefined;
+}
+
+/** Completes the hyper-parameters of a request. Throws an InspectorError for values that are not possible. */
+export function settingsOf(request: InspectRequest): Settings {
+  const optimizer = optimizerNamed(request.optimizer);
+  const hyper = completeHyperparameters(optimizer, request.framework as Framework, request.hyper);
+  const stepSizes = request.schedule && stepSizesOf(scheduleOf(request.schedule, hyper.lr, request.steps));
+  return { optimizer, hyper, stepSizes, notApplicable: optimizer.notApplicable(hyper) };
+}
+
+/** The chunks in which a request's data is evaluated. */
+export const chunksFor = (problem: Problem, { microBatch, threads }: InspectRequest, device: Device): Plan =>
+  chooseChunks(problem, { microBatch, memoryBudget: memoryBudget(), lanes: lanesFor(device, threads) });
+
+/** `run.json` of a run that begins now. */
+export async function runHeader(
+  request: InspectRequest,
+  { model, problem, dataset, digests, notes }: Subject,
+  { optimizer, hyper, notApplicable }: Settings,
+  chunks: Plan,
+  device: Device,
+): Promise<RunHeader> {
+  const sources = sourceNames(model);
+  return {
+    format: 1,
+    status: 'running',
+    started: new Date().toISOString(),
+    process: process.pid,
+    tool: toolVersion,
+    runtime: `onnxruntime ${await runtimeVersion()}, Node ${process.versions.node}, ${process.platform} ${process.arch}`,
+    request,
+    model: {
+      path: resolve(request.directory, request.model),
+      sha256: digests.model,
+      producer: model.producer,
+      parameters: problem.layout.count,
+    },
+    data: { files: dataset.files, sha256: digests.data, samples: problem.samples },
+    loss: problem.loss,
+    optimizer: { name: optimizer.name, title: optimizer.title, framework: request.framework, hyper },
+    hKappaLimit: notApplicable ? null : limitingHKappa(optimizer, hyper),
+    switchGradient: notApplicable ? null : (optimizer.signChange(hyper, Number.POSITIVE_INFINITY) ?? null),
+    notApplicable,
+    dtype: problem.floatType,
+    device,
+    microBatch: { plain: chunks.plain.size, corrected: chunks.corrected.size },
+    tensors: inOrderOfUse(
+      model,
+      problem.layout.segments.map(({ name, shape }) => ({ name, shape, source: sources.get(name) })),
+    ),
+    notTrained: problem.choices
+      .filter(({ trained }) => !trained)
+      .map(({ name, reason }) => ({ name: sources.get(name) ?? name, reason })),
+    notes,
+    warnings: [...problem.warnings, ...exportWarnings(model, problem.loss)],
+  };
+}
+
+/** A schedule with what was left out: it spans the run, ends at 0, and steps by a factor of ten three times. */
+function scheduleOf(
+  { kind, warmup, steps, final, every, factor }: ScheduleRequest,
+  lr: number,
+  runSteps: number,
+): Schedule {
+  if (kind === 'constant') return { kind, lr, warmup };
+  if (kind === 'step')
+    return { kind, lr, warmup, every: every ?? Math.max(1, Math.floor(runSteps / 3)), factor: factor ?? 0.1 };
+  return { kind, lr, warmup, steps: steps ?? Math.max(1, runSteps), final };
+}
+
+/** h·κ where |g| is large against ε, after many steps. */
+export function limitingHKappa(optimizer: Optimizer, hyper: Hyperparameters): number | null {
+  const one = Float64Array.of(1);
+  const large = Float64Array.of(1e12);
+  const coefficients = numericCoefficients(optimizer.correctionCoefficients(hyper, Number.POSITIVE_INFINITY));
+  const state = Object.fromEntries(optimizer.stateNames(hyper).map((name) => [name, large]));
+  const inputs = { theta: Float64Array.of(0), gradient: large, state };
+  const directions = optimizer.hessianDirections(numeric, hyper, coefficients, inputs);
+  const { kappa } = optimizer.correction(
+    numeric,
+    hyper,
+    coefficients,
+    inputs,
+    directions.map(() => one),
+  );
+  return Number.isFinite(kappa[0]) ? hyper.lr * kappa[0] : null;
+}
+
+/** What one program may take: 1.25 GiB, or half of what is free where that is less. */
+const memoryBudget = (): number => Math.min(1.25 * 2 ** 30, Math.max(2 ** 28, 0.5 * freemem()));

@@ -1,0 +1,342 @@
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { loadDataset } from '../datasets/dataset.ts';
+import { createProblem } from '../engine/problem.ts';
+import { Runner } from '../engine/runner.ts';
+import type { Device } from '../engine/session.ts';
+import { readSteps } from '../runStore/steps.ts';
+import { newRunFolder, RunWriter, readHeader } from '../runStore/store.ts';
+import { InspectorError, quoteName } from '../shared/errors.ts';
+import type { SweepPoint, SweepRequest } from '../shared/experiments.ts';
+import type { InspectRequest, RunStatus } from '../shared/protocol.ts';
+import { toolVersion } from '../shared/version.ts';
+import { drawnAnew } from './drawnAnew.ts';
+import { Evaluator } from './evaluator.ts';
+import { takeSteps } from './inspect.ts';
+import type { ResultObserver } from './observer.ts';
+import { stepLine } from './records.ts';
+import { inferenceForm, RunningStatistics } from './runningStatistics.ts';
+import { chunksFor, readSubject, runHeader, type Settings, type Subject, settingsOf } from './setup.ts';
+import { writeExperiment } from './store.ts';
+import { type PointData, summarise, type TestLine } from './sweepResult.ts';
+
+/** `sweep.json`: what is swept, and how far it is. */
+export interface SweepHeader {
+  readonly format: 1;
+  readonly status: RunStatus;
+  readonly started: string;
+  readonly request: SweepRequest;
+  readonly digests: { readonly model: string; readonly data: string };
+  readonly points: readonly SweepPoint[];
+}
+
+/**
+ * Runs every point of a sweep that is not finished yet; each is a run in a folder of its own. Points whose optimizer has
+ * the same structure share one loaded program. A point whose numbers stop being finite is a result, not the end.
+ */
+export async function sweep(
+  request: SweepRequest,
+  device: Device,
+  observer: ResultObserver,
+): Promise<{ folder: string; status: RunStatus }> {
+  const { base } = request;
+  if (base.stage !== 'step')
+    throw new InspectorError('A sweep takes the correction at the run’s own step.', 'Leave --stage out.');
+  const plans = plan(request);
+  observer.progress({ phase: 'reading', step: 0, steps: plans.length });
+  const subject = await readSubject(base);
+  const settings = plans.map(({ request: each }) => settingsOf(each));
+  const folder =
+    request.out === undefined
+      ? newRunFolder(base.directory, basename(base.model), `sweep-${request.axes.map(({ name }) => name).join('-')}`)
+      : resolve(base.directory, request.out);
+  const started = new Date().toISOString();
+  const before = previous(folder, request, subject);
+  const points = plans.map(({ point }) => before?.points[point.index] ?? point);
+  const finished = new Map<number, PointData>();
+  /** Writes what there is: the state of the points, and what the finished ones say together. */
+  const write = (status: RunStatus, ended?: string) => {
+    for (const point of points)
+      if (isDone(point.status) && !finished.has(point.index))
+        for (const data of dataOf(folder, point)) finished.set(point.index, data);
+    const data = points.flatMap(({ index }) => finished.get(index) ?? []);
+    const summary = summarise(request, data, subject.problem.layout.count, points.length - data.length);
+    for (const point of summary.points) points[point.index] = point;
+    writeHeader(folder, {
+      ...{ format: 1, status, request, digests: subject.digests, points },
+      started: before?.started ?? started,
+    });
+    writeExperiment(folder, {
+      ...{ format: 1, status, started: before?.started ?? started, process: process.pid, tool: toolVersion },
+      ...(ended && { finished: ended }),
+      name: 'sweep',
+      title: `Sweep over ${request.axes.map(({ name }) => name).join(', ') || 'seeds'}`,
+      figure: 'Figures 4–12 of "On the Implicit Bias of Adam", on other models and data',
+      parameters: Object.fromEntries(request.axes.map(({ name, values }) => [name, values.join(',')])),
+      result: summary.result,
+    });
+    observer.updated?.(folder);
+  };
+  write('running');
+  observer.started(folder);
+  observer.progress({ phase: 'building', step: 0, steps: plans.length });
+  const testEvery = Math.max(1, request.testEvery ?? Math.ceil(base.steps / 20));
+  const runners = new Map<string, Runner>();
+  const evaluator = await testEvaluator(request, subject, device);
+  const clock = new Clock(points.filter(({ status }) => !isDone(status)).length);
+  try {
+    for (const { point, request: own } of plans) {
+      if (observer.cancelled) break;
+      if (isDone(points[point.index].status)) continue;
+      points[point.index] = { ...point, status: 'running' };
+      write('running');
+      const { optimizer, hyper, stepSizes } = settings[point.index];
+      const chunks = chunksFor(subject.problem, own, device);
+      const key = optimizer.structure(hyper);
+      const runner =
+        runners.get(key)?.with(hyper, stepSizes) ??
+        new Runner(subject.problem, {
+          optimizer,
+          hyper,
+          stepSizes,
+          stage: 'step',
+          device,
+          chunks,
+          threads: own.threads,
+        });
+      if (!runners.has(key)) runners.set(key, runner);
+      const at = join(folder, point.folder);
+      rmSync(at, { recursive: true, force: true });
+      const header = await runHeader({ ...own, out: at }, subject, settings[point.index], chunks, device);
+      const outcome = await runPoint(
+        { own, subject, settings: settings[point.index], runner, evaluator, point, header, at, testEvery },
+        (share) =>
+          observer.progress({
+            phase: 'running',
+            step: point.index + share,
+            steps: plans.length,
+            secondsLeft: clock.left(share),
+          }),
+        () => observer.cancelled,
+      );
+      points[point.index] = { ...point, ...outcome };
+      if (isDone(outcome.status)) clock.finished();
+      write('running');
+    }
+  } finally {
+    for (const runner of runners.values()) await runner.release();
+    await evaluator?.release();
+  }
+  const status = points.every((point) => isDone(point.status)) ? 'finished' : 'cancelled';
+  write(status, new Date().toISOString());
+  return { folder, status };
+}
+
+const isDone = (status: SweepPoint['status']): boolean => status === 'finished' || status === 'failed';
+
+/** Time left, from the points and the part of a point that are done. */
+class Clock {
+  private readonly started = performance.now();
+  private done = 0;
+  constructor(private readonly points: number) {}
+
+  finished(): void {
+    this.done++;
+  }
+
+  left(share: number): number {
+    const part = this.done + share;
+    const seconds = (performance.now() - this.started) / 1000;
+    return part > 0 ? (seconds / part) * (this.points - part) : 0;
+  }
+}
+
+interface Planned {
+  readonly point: SweepPoint;
+  readonly request: InspectRequest;
+}
+
+/** The points in order: every combination of the axes (or their k-th values together), for every seed. */
+export function plan({ base, axes, together, seeds }: SweepRequest): Planned[] {
+  if (axes.length === 0 && seeds.length < 2)
+    throw new InspectorError(
+      'Nothing is swept.',
+      'Give --sweep NAME=VALUE,VALUE…, for example --sweep beta2=0.9,0.99.',
+    );
+  const lengths = new Set(axes.map(({ values }) => values.length));
+  if (together && lengths.size > 1)
+    throw new InspectorError(
+      `The lists have different lengths: ${axes.map(({ name, values }) => `${quoteName(name)} ${values.length}`).join(', ')}.`,
+      'Give lists of equal length with --together.',
+    );
+  let settings: Record<string, number | boolean | string>[] = [{}];
+  if (together && axes.length > 0)
+    settings = axes[0].values.map((_, i) => Object.fromEntries(axes.map(({ name, values }) => [name, values[i]])));
+  else
+    for (const { name, values } of axes)
+      settings = settings.flatMap((setting) => values.map((value) => ({ ...setting, [name]: value })));
+  const combined = settings.flatMap((values) => seeds.map((seed) => ({ values, seed })));
+  const digits = String(combined.length).length;
+  return combined.map(({ values, seed }, index) => {
+    const label = [
+      ...Object.entries(values).map(([name, value]) => `${name}=${value}`),
+      ...(seeds.length > 1 ? [`seed=${seed}`] : []),
+    ].join(' ');
+    const folder = `points/${String(index).padStart(digits, '0')}-${label.replace(/[^\w.=-]+/g, '_').slice(0, 80)}`;
+    return {
+      point: { index, label, values, seed, folder, status: 'waiting' },
+      request: { ...base, hyper: { ...base.hyper, ...values } },
+    };
+  });
+}
+
+/** What decides the numbers of a sweep. */
+const identity = ({ base, axes, together, seeds, test, testEvery }: SweepRequest): string => {
+  const { out: _out, threads: _threads, device: _device, directory: _directory, ...rest } = base;
+  return JSON.stringify({ base: rest, axes, together, seeds, test: test ?? null, testEvery: testEvery ?? null });
+};
+
+/** The finished points of the same sweep in the folder. Throws an InspectorError where it holds another. */
+function previous(folder: string, request: SweepRequest, { digests }: Subject): SweepHeader | undefined {
+  if (!existsSync(join(folder, 'sweep.json'))) return undefined;
+  const header = readSweep(folder);
+  const same = identity(JSON.parse(JSON.stringify(header.request))) === identity(JSON.parse(JSON.stringify(request)));
+  if (!same || JSON.stringify(header.digests) !== JSON.stringify(digests))
+    throw new InspectorError(
+      `${folder} holds another sweep: ${same ? 'model or data have changed since' : 'its settings differ'}.`,
+      'Choose another folder with --out, or continue that sweep with --resume.',
+    );
+  // A point counts as finished where its run says so, whatever the sweep's own file had time to say.
+  const points = header.points.map((point): SweepPoint => {
+    const path = join(folder, point.folder, 'run.json');
+    if (!existsSync(path)) return { ...point, status: 'waiting' };
+    const { status, message } = readHeader(join(folder, point.folder)).header;
+    return { ...point, status: isDone(status) ? status : 'waiting', message };
+  });
+  return { ...header, points };
+}
+
+/** Reads `sweep.json`. Throws an InspectorError where that is not possible. */
+export function readSweep(folder: string): SweepHeader {
+  try {
+    return JSON.parse(readFileSync(join(folder, 'sweep.json'), 'utf8')) as SweepHeader;
+  } catch (error) {
+    throw new InspectorError(
+      `${folder} holds no readable sweep: ${(error as Error).message}.`,
+      'A sweep is a folder with sweep.json and one folder per point.',
+      { cause: error },
+    );
+  }
+}
+
+function writeHeader(folder: string, header: SweepHeader): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+    const path = join(folder, 'sweep.json');
+    writeFileSync(`${path}.partial`, `${JSON.stringify(header, undefined, 2)}\n`);
+    renameSync(`${path}.partial`, path);
+  } catch (error) {
+    throw new InspectorError(
+      `Cannot write the sweep to ${folder}: ${(error as Error).message}.`,
+      'Choose another folder with --out.',
+      { cause: error },
+    );
+  }
+}
+
+interface PointParts {
+  readonly own: InspectRequest;
+  readonly subject: Subject;
+  readonly settings: Settings;
+  readonly runner: Runner;
+  readonly evaluator: Evaluator | undefined;
+  readonly point: SweepPoint;
+  readonly header: Parameters<typeof RunWriter.create>[1];
+  readonly at: string;
+  readonly testEvery: number;
+}
+
+/** Runs one point and writes its run, and `test.jsonl` where there is a test set. */
+async function runPoint(
+  { own, subject, settings, runner, evaluator, point, header, at, testEvery }: PointParts,
+  progress: (share: number) => void,
+  cancelled: () => boolean,
+): Promise<Pick<SweepPoint, 'status' | 'message'>> {
+  const { problem } = subject;
+  const writer = RunWriter.create(at, header);
+  const names = problem.layout.segments.map(({ name }) => name);
+  const tests: TestLine[] = [];
+  const theta = point.seed === 0 ? problem.theta : drawnAnew(problem, point.seed);
+  try {
+    const status = await takeSteps({
+      request: { ...own, arrays: false },
+      runner,
+      problem,
+      start: runner.start(theta),
+      observer: {
+        progress: ({ step, steps }) => progress(step / Math.max(1, steps)),
+        get cancelled() {
+          return cancelled();
+        },
+      },
+      arrays: new Map(),
+      corrected: settings.notApplicable === undefined,
+      append: (record) => writer.append(stepLine(record, names)),
+      visit: evaluator && {
+        every: testEvery,
+        at: async (position) => {
+          tests.push({ step: position.step, ...(await evaluator.evaluate(position.theta)) });
+        },
+      },
+    });
+    if (evaluator) writeFileSync(join(at, 'test.jsonl'), tests.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    writer.finish(status);
+    return { status };
+  } catch (error) {
+    // Numbers that stop being finite are a result; anything else is to be tried again.
+    const diverged = error instanceof InspectorError;
+    writer.finish(diverged ? 'failed' : 'cancelled', (error as Error).message);
+    if (!diverged) throw error;
+    return { status: 'failed', message: error.message };
+  }
+}
+
+async function testEvaluator(
+  { base, test }: SweepRequest,
+  { model, options, problem }: Subject,
+  device: Device,
+): Promise<Evaluator | undefined> {
+  if (!test) return undefined;
+  const at = (path: string | undefined) => path && resolve(base.directory, path);
+  const dataset = await loadDataset({
+    data: at(test.data),
+    x: at(test.x),
+    y: at(test.y),
+    xKey: base.xKey,
+    yKey: base.yKey,
+    label: base.label,
+  });
+  const same = { ...options, loss: problem.loss, dtype: problem.floatType };
+  const { size } = chunksFor(problem, base, device).plain;
+  const statistics = await RunningStatistics.load(problem, size, device, base.threads);
+  const other = statistics
+    ? createProblem(inferenceForm(model), dataset, { ...same, batchStatistics: false })
+    : createProblem(model, dataset, same);
+  return Evaluator.load(other, device, base.threads, statistics);
+}
+
+/** What a finished point left in its folder. */
+function dataOf(folder: string, point: SweepPoint): PointData[] {
+  const at = join(folder, point.folder);
+  if (!isDone(point.status) || !existsSync(join(at, 'run.json'))) return [];
+  const { header } = readHeader(at);
+  // Of a sweep's points only the whole model is compared.
+  const steps = Array.from(readSteps(at), ({ tensors: _, ...line }) => line);
+  const path = join(at, 'test.jsonl');
+  const tests = existsSync(path)
+    ? readFileSync(path, 'utf8')
+        .split('\n')
+        .flatMap((line) => (line === '' ? [] : [JSON.parse(line) as TestLine]))
+    : [];
+  return [{ point, run: { header, steps }, tests }];
+}
