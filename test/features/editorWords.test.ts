@@ -35,7 +35,18 @@ test('parameters of experiments, and lines of the form of sweeps', () => {
 });
 
 test('no option of any message of the engine and the experiments is left', () => {
-  const rooms = ['engine', 'experiments', 'runs', 'onnx', 'datasets', 'autodiff', 'optimizers'];
+  const rooms = [
+    'engine',
+    'exports',
+    'experiments',
+    'jobs',
+    'runStore',
+    'onnx',
+    'datasets',
+    'files',
+    'autodiff',
+    'optimizers',
+  ];
   const files = rooms.flatMap((room) =>
     readdirSync(join('extension', room), { recursive: true }).map((file) => join('extension', room, String(file))),
   );
