@@ -10,6 +10,7 @@ const entryPoints = [
   'extension/engineProcess.ts',
   'extension/modelProcess.ts',
   'extension/laneWorker.ts',
+  'extension/parquetWorker.ts',
   'extension/extension.ts',
 ]
   .map((path) => join(root, path))

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { dataSetFormats } from '../datasets/formats.ts';
 import type { Framework } from '../optimizers/optimizer.ts';
 import { optimizerNamed, optimizers } from '../optimizers/registry.ts';
 import { scheduleKinds } from '../optimizers/schedules.ts';
@@ -41,7 +42,7 @@ export const problemOptions: readonly Option[] = [
     flag: 'data',
     value: 'text',
     placeholder: 'FILE',
-    help: 'npz, csv, safetensors, parquet or CIFAR-10 binary with samples and labels',
+    help: `samples and labels: ${dataSetFormats}`,
   },
   { flag: 'x', value: 'text', placeholder: 'FILE', help: 'samples alone (npy, IDX)' },
   { flag: 'y', value: 'text', placeholder: 'FILE', help: 'labels alone (npy, IDX)' },

@@ -1,5 +1,7 @@
-import { fail } from '../files/files.ts';
+import { fail, memoryLimit } from '../files/files.ts';
+import { collectAll } from '../files/streams.ts';
 import { allocate, type Tensor } from '../onnx/tensor.ts';
+import { type DataFormat, samplesAndLabels } from './format.ts';
 
 const pixels = 3 * 32 * 32;
 const record = 1 + pixels;
@@ -31,3 +33,18 @@ export function decodeCifar(bytes: Uint8Array, where: string): { x: Tensor; y: T
     y: { type: 'int64', shape: [count], data: labels },
   };
 }
+
+/** The binary version of CIFAR-10; its batches are joined. */
+export const cifar: DataFormat = {
+  name: 'cifar10',
+  description: 'CIFAR-10 file',
+  extensions: ['bin'],
+  shown: 'CIFAR-10 .bin',
+  gzip: true,
+  holds: 'samples and labels',
+  joins: true,
+  async read({ file, source }) {
+    const bytes = await collectAll(source, memoryLimit() / 2, 'Save fewer samples.');
+    return samplesAndLabels(decodeCifar(bytes, file.where));
+  },
+};

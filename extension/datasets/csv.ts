@@ -1,9 +1,11 @@
 import { fail } from '../files/files.ts';
+import { collectAll } from '../files/streams.ts';
 import { quoteName } from '../shared/errors.ts';
+import { type DataFormat, samplesAndLabels } from './format.ts';
 import { labelColumn, labelTensor, type Table } from './table.ts';
 
 /** Longest text that is read, in bytes; each number takes 8 bytes once read. */
-export const longestCsv = 2 ** 28;
+const longestCsv = 2 ** 28;
 const mostColumns = 100_000;
 const [tab, lineFeed, carriageReturn, space, quote, comma, semicolon] = [9, 10, 13, 32, 34, 44, 59];
 const numeric = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
@@ -249,3 +251,18 @@ class Scanner {
     }
   }
 }
+
+/** Text with separated numbers. */
+export const csv: DataFormat = {
+  name: 'csv',
+  description: 'table of numbers',
+  extensions: ['csv', 'tsv', 'txt'],
+  shown: '.csv, .tsv',
+  gzip: true,
+  holds: 'samples and labels',
+  joins: true,
+  async read({ file, source, label }) {
+    const bytes = await collectAll(source, longestCsv, 'Save large tables as .npz or .parquet.');
+    return samplesAndLabels(decodeCsv(bytes, file.where, label));
+  },
+};

@@ -1,17 +1,11 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { checkSize, fail, InputFile, memoryLimit } from '../files/files.ts';
-import { collect, collectAll, gunzipped, peek, plain } from '../files/streams.ts';
-import { allocate, type Tensor } from '../onnx/tensor.ts';
+import { gunzipped, peek, plain } from '../files/streams.ts';
+import { allocate, type Shape, type Tensor } from '../onnx/tensor.ts';
 import { InspectorError, quoteName } from '../shared/errors.ts';
-import { decodeCifar } from './cifar.ts';
-import { decodeCsv, longestCsv } from './csv.ts';
-import { detectFormat, type Format, isGzip } from './formats.ts';
-import { decodeIdx, idxHeader } from './idx.ts';
-import { decodeNpy, npyHeader } from './npy.ts';
-import { npzArrays } from './npz.ts';
-import { readParquet } from './parquet.ts';
-import { safetensorsArrays } from './safetensors.ts';
+import type { DataFormat } from './format.ts';
+import { detectFormat, isGzip, joinedFormats } from './formats.ts';
 import { checkLength } from './samples.ts';
 
 /** Arrays by name: 'x' and 'y' where the roles are known, every other array of the file under its own name. */
@@ -39,7 +33,7 @@ export interface DatasetSpec {
 }
 
 interface Content {
-  readonly format: Format;
+  readonly format: DataFormat;
   readonly arrays: Map<string, Tensor>;
 }
 
@@ -63,24 +57,23 @@ async function loadOne(data: string, spec: DatasetSpec): Promise<Dataset> {
   }
   const paths = await splitPaths(data);
   const parts: Content[] = [];
-  for (const path of paths) parts.push(await readContent(path, spec.label));
-  const format = parts[0].format;
-  const isTable = format === 'csv' || format === 'parquet';
-  if (spec.label !== undefined && !isTable) {
+  for (const path of paths) parts.push(await readContent(path, spec));
+  const { format } = parts[0];
+  if (spec.label !== undefined && format.holds !== 'samples and labels') {
     throw new InspectorError(
       `A label column was given, but ${quoteName(paths[0])} is no table.`,
       'Say which arrays are x and y instead.',
     );
   }
   const arrays = parts.length === 1 ? parts[0].arrays : joinParts(paths, parts);
-  if (format === 'npz' || format === 'safetensors') assignRoles(arrays, spec, paths[0]);
+  if (format.holds === 'named arrays') assignRoles(arrays, spec, paths[0]);
   else if (spec.xKey !== undefined || spec.yKey !== undefined) {
     throw new InspectorError(
       `Array names were given, but ${quoteName(paths[0])} has no named arrays.`,
       'Leave the names out.',
     );
   }
-  return { arrays, files: paths.map((path) => resolve(path)), format };
+  return { arrays, files: paths.map((path) => resolve(path)), format: format.name };
 }
 
 async function loadPair(spec: DatasetSpec): Promise<Dataset> {
@@ -88,7 +81,7 @@ async function loadPair(spec: DatasetSpec): Promise<Dataset> {
   if (spec.label !== undefined)
     throw new InspectorError('A label column was given without a table.', 'Give the table as data.');
   const arrays = new Map<string, Tensor>();
-  const formats = new Set<string>();
+  const kinds = new Set<string>();
   const files: string[] = [];
   const roles = [
     ['x', spec.x, spec.xKey],
@@ -98,10 +91,10 @@ async function loadPair(spec: DatasetSpec): Promise<Dataset> {
     if (path === undefined) continue;
     const content = await readContent(path);
     arrays.set(role, onlyArray(content, path, key, role));
-    formats.add(content.format);
+    kinds.add(content.format.name);
     files.push(resolve(path));
   }
-  return { arrays, files, format: [...formats].join(' + ') };
+  return { arrays, files, format: [...kinds].join(' + ') };
 }
 
 /** The path itself where such a file exists, else its parts between commas. */
@@ -117,11 +110,11 @@ async function splitPaths(data: string): Promise<string[]> {
 
 function onlyArray({ format, arrays }: Content, path: string, key: string | undefined, role: string): Tensor {
   const where = quoteName(path, 400);
-  if (format === 'cifar10' || format === 'csv' || format === 'parquet') {
+  if (format.holds === 'samples and labels') {
     fail(where, `holds samples and labels together, so that it cannot be ${role} alone.`, 'Give it as data.');
   }
   const names = [...arrays.keys()];
-  if (key !== undefined && (format === 'npz' || format === 'safetensors')) return named(arrays, key, where);
+  if (key !== undefined && format.holds === 'named arrays') return named(arrays, key, where);
   if (names.length === 1) return arrays.get(names[0])!;
   fail(where, `holds ${names.length} arrays: ${list(names)}.`, `Name the one that is ${role}.`);
 }
@@ -151,54 +144,33 @@ function assignRoles(arrays: Map<string, Tensor>, spec: DatasetSpec, path: strin
   for (const { role, tensor } of chosen) arrays.set(role, tensor);
 }
 
-async function readContent(path: string, label?: string): Promise<Content> {
+async function readContent(path: string, { label, xKey = 'x', yKey = 'y' }: DatasetSpec = {}): Promise<Content> {
   return InputFile.use(path, async (file) => {
     const compressed = isGzip(await file.read(0, Math.min(2, file.size)));
     const source = compressed ? gunzipped(file) : plain(file);
     const format = detectFormat(await peek(source), path, file.where);
-    const only = (tensor: Tensor) => new Map([['x', tensor]]);
-    const pair = ({ x, y }: { x: Tensor; y: Tensor }) =>
-      new Map([
-        ['x', x],
-        ['y', y],
-      ]);
-    const arrays = async (): Promise<Map<string, Tensor>> => {
-      if (format === 'npy') {
-        const bytes = await collect(source, (prefix) => npyHeader(prefix, file.where).length, memoryLimit());
-        return only(decodeNpy(bytes, file.where));
-      }
-      if (format === 'idx') {
-        const bytes = await collect(source, (prefix) => idxHeader(prefix, file.where).length, memoryLimit());
-        return only(decodeIdx(bytes, file.where));
-      }
-      if (format === 'csv') {
-        const remedy = 'Save large tables as .npz or .parquet.';
-        return pair(decodeCsv(await collectAll(source, longestCsv, remedy), file.where, label));
-      }
-      if (format === 'cifar10') {
-        return pair(decodeCifar(await collectAll(source, memoryLimit() / 2, 'Save fewer samples.'), file.where));
-      }
-      if (compressed)
-        fail(
-          file.where,
-          `is compressed with gzip, which is not read for ${format}.`,
-          'Decompress it with gunzip first.',
-        );
-      if (format === 'npz') return npzArrays(file);
-      if (format === 'safetensors') return safetensorsArrays(file);
-      return pair(await readParquet(file, label));
+    if (compressed && !format.gzip) {
+      fail(
+        file.where,
+        `is compressed with gzip, which is not read for ${format.name}.`,
+        'Decompress it with gunzip first.',
+      );
+    }
+    const announced = (shapes: ReadonlyMap<string, Shape>) => {
+      const [x, y] = [shapes.get(xKey), shapes.get(yKey)];
+      if (x) checkLength({ shape: x }, y && { shape: y });
     };
-    return { format, arrays: await arrays() };
+    return { format, arrays: await format.read({ file, source, label, announced }) };
   });
 }
 
 /** Joins x and y of several files along the first axis. */
 function joinParts(paths: readonly string[], parts: readonly Content[]): Map<string, Tensor> {
-  const format = parts[0].format;
-  if (format !== 'cifar10' && format !== 'csv' && format !== 'parquet') {
+  const single = parts.find(({ format }) => !format.joins)?.format;
+  if (single) {
     fail(
       quoteName(paths[0], 400),
-      `is one of several files; only CIFAR-10, CSV and Parquet files are joined, not ${format}.`,
+      `is one of several files; only ${joinedFormats} are joined, not ${single.name}.`,
       'Give one file.',
     );
   }

@@ -1,13 +1,37 @@
 import { fail } from '../files/files.ts';
-import { isIdx } from './idx.ts';
-import { isNpy } from './npy.ts';
-import { isSafetensors } from './safetensors.ts';
+import { cifar } from './cifar.ts';
+import { csv } from './csv.ts';
+import type { DataFormat } from './format.ts';
+import { idx } from './idx.ts';
+import { npy } from './npy.ts';
+import { npz } from './npz.ts';
+import { parquet } from './parquet.ts';
+import { safetensors } from './safetensors.ts';
 
-export type Format = 'npy' | 'npz' | 'csv' | 'idx' | 'cifar10' | 'safetensors' | 'parquet';
+/** Every format, in the order in which the first bytes are looked at and in which help and messages name them. */
+export const formats: readonly DataFormat[] = [npz, npy, safetensors, csv, parquet, idx, cifar];
 
-/** What is read, for messages. */
-export const readableFormats =
-  'Read are .npz, .npy, .safetensors, .csv, .tsv, .parquet, IDX (MNIST) and CIFAR-10 .bin; .npy, .csv, .tsv, IDX and .bin also as .gz.';
+const listed = (items: readonly string[]): string =>
+  items.length < 2 ? items.join('') : `${items.slice(0, -1).join(', ')} and ${items.at(-1)}`;
+
+const shownAs = ({ shown, extensions }: DataFormat): string =>
+  shown ?? extensions.map((extension) => `.${extension}`).join(', ');
+
+/** What is read, for help and messages. */
+export const readableFormats = `Read are ${listed(formats.map(shownAs))}; ${listed(formats.filter(({ gzip }) => gzip).map(shownAs))} also as .gz.`;
+
+/** Formats that hold samples and labels, for the help of `--data`. */
+export const dataSetFormats: string = listed(
+  formats.filter(({ holds }) => holds !== 'one array').map(({ shown, name }) => shown ?? name),
+);
+
+/** Formats of which several files are joined. */
+export const joinedFormats: string = listed(formats.filter(({ joins }) => joins).map(shownAs));
+
+/** Endings of files that may be data sets, for dialogs and for what looks through folders. */
+export const dataExtensions: readonly string[] = [...formats.flatMap(({ extensions }) => extensions), 'gz'].filter(
+  (extension) => extension !== 'txt',
+);
 
 const latin1 = (bytes: Uint8Array, from: number, to: number) =>
   Buffer.from(bytes.subarray(from, to)).toString('latin1');
@@ -31,14 +55,12 @@ const refused: readonly [magic: string, at: number, kind: string, remedy: string
 ];
 
 /** The format by its content where that is telling, else by the file name extension (without .gz). */
-export function detectFormat(prefix: Uint8Array, path: string, where: string): Format {
-  const begins = (magic: string, at = 0) => latin1(prefix, at, at + magic.length) === magic;
+export function detectFormat(prefix: Uint8Array, path: string, where: string): DataFormat {
   const extension = /\.([a-z0-9]+)$/i.exec(path.replace(/\.gz$/i, ''))?.[1].toLowerCase();
-  if (isNpy(prefix)) return 'npy';
-  if (begins('PK\x03\x04') || begins('PK\x05\x06')) return 'npz';
-  if (begins('PAR1')) return 'parquet';
+  const recognised = formats.find((format) => format.recognises?.(prefix, extension));
+  if (recognised) return recognised;
   for (const [magic, at, kind, remedy] of refused)
-    if (begins(magic, at)) fail(where, `is ${kind}, which is not read.`, remedy);
+    if (latin1(prefix, at, at + magic.length) === magic) fail(where, `is ${kind}, which is not read.`, remedy);
   if (prefix[0] === 0x80 && prefix[1] >= 2 && prefix[1] <= 5 && extension !== 'bin') {
     fail(
       where,
@@ -46,16 +68,11 @@ export function detectFormat(prefix: Uint8Array, path: string, where: string): F
       'Load it in Python and save its arrays with numpy.savez.',
     );
   }
-  if (isSafetensors(prefix)) return 'safetensors';
-  if (isIdx(prefix) && extension !== 'bin') return 'idx';
-  if (extension === 'csv' || extension === 'tsv' || extension === 'txt') return 'csv';
-  if (extension === 'bin') return 'cifar10';
-  const expected: Record<string, string> = {
-    npz: 'npz file (a zip archive of arrays)',
-    npy: 'npy array',
-    parquet: 'Parquet file',
-    safetensors: 'safetensors file',
-  };
-  const name = extension && Object.hasOwn(expected, extension) ? expected[extension] : undefined;
-  fail(where, name ? `is no ${name}: its first bytes are others.` : 'has a format that is not known.', readableFormats);
+  const named = extension === undefined ? undefined : formats.find(({ extensions }) => extensions.includes(extension));
+  if (named && !named.recognises) return named;
+  fail(
+    where,
+    named ? `is no ${named.description}: its first bytes are others.` : 'has a format that is not known.',
+    readableFormats,
+  );
 }

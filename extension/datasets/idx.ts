@@ -1,5 +1,7 @@
-import { fail } from '../files/files.ts';
+import { fail, memoryLimit } from '../files/files.ts';
+import { collect } from '../files/streams.ts';
 import { byteLength, type ElementType, type Tensor } from '../onnx/tensor.ts';
+import { type DataFormat, oneArray } from './format.ts';
 import { decodeElements } from './npy.ts';
 
 const types: ReadonlyMap<number, ElementType> = new Map([
@@ -38,3 +40,19 @@ export function decodeIdx(bytes: Uint8Array, where: string): Tensor {
   }
   return { type, shape, data: decodeElements(type, bytes.subarray(offset), true) };
 }
+
+/** The format of MNIST. */
+export const idx: DataFormat = {
+  name: 'idx',
+  description: 'IDX file',
+  extensions: [],
+  shown: 'IDX (MNIST)',
+  gzip: true,
+  holds: 'one array',
+  joins: false,
+  recognises: (prefix, extension) => isIdx(prefix) && extension !== 'bin',
+  async read({ file, source }) {
+    const bytes = await collect(source, (prefix) => idxHeader(prefix, file.where).length, memoryLimit());
+    return oneArray(decodeIdx(bytes, file.where));
+  },
+};

@@ -1,4 +1,5 @@
-import { fail, formatBytes } from '../files/files.ts';
+import { fail, formatBytes, memoryLimit } from '../files/files.ts';
+import { collect } from '../files/streams.ts';
 import {
   allocate,
   byteLength,
@@ -10,6 +11,7 @@ import {
   viewBytes,
 } from '../onnx/tensor.ts';
 import { quoteName } from '../shared/errors.ts';
+import { type DataFormat, oneArray } from './format.ts';
 
 /** The head of an npy file (NEP 1). */
 export interface NpyHeader {
@@ -251,3 +253,18 @@ export function encodeNpyHeader(type: Exclude<ElementType, 'bfloat16'>, shape: S
   header.writeUInt16LE(length - 10, 8);
   return new Uint8Array(header);
 }
+
+/** One array as `numpy.save` writes it. */
+export const npy: DataFormat = {
+  name: 'npy',
+  description: 'npy array',
+  extensions: ['npy'],
+  gzip: true,
+  holds: 'one array',
+  joins: false,
+  recognises: isNpy,
+  async read({ file, source }) {
+    const bytes = await collect(source, (prefix) => npyHeader(prefix, file.where).length, memoryLimit());
+    return oneArray(decodeNpy(bytes, file.where));
+  },
+};

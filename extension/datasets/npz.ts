@@ -3,28 +3,39 @@ import { open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { deflateRaw } from 'node:zlib';
-import { fail, InputFile, memoryLimit } from '../files/files.ts';
-import { collect } from '../files/streams.ts';
+import { checkSize, fail, InputFile, memoryLimit } from '../files/files.ts';
+import { collect, peek } from '../files/streams.ts';
 import { crc32, nameProblem, type ZipEntry, zipEntries, zipSource } from '../files/zip.ts';
-import { type Tensor, toFloat } from '../onnx/tensor.ts';
+import { type Shape, type Tensor, toFloat } from '../onnx/tensor.ts';
 import { InspectorError, quoteName } from '../shared/errors.ts';
+import type { DataFormat, OpenedFile } from './format.ts';
 import { decodeNpy, encodeNpyHeader, npyHeader } from './npy.ts';
 
 /** All arrays of an npz file by name. Memory is bounded by `memoryLimit()` over all arrays together. */
 export function readNpz(path: string): Promise<Map<string, Tensor>> {
-  return InputFile.use(path, npzArrays);
+  return InputFile.use(path, (file) => npzArrays(file));
 }
 
-/** All arrays of an open npz file by name. */
-export async function npzArrays(file: InputFile): Promise<Map<string, Tensor>> {
+/** All arrays of an open npz file by name; `announced` sees their shapes before any of them is read. */
+async function npzArrays(file: InputFile, announced?: OpenedFile['announced']): Promise<Map<string, Tensor>> {
   const entries = await zipEntries(file);
   refuseOtherArchives(file, entries);
-  let budget = memoryLimit();
-  const arrays = new Map<string, Tensor>();
-  for (const entry of entries) {
+  const members = entries.map((entry) => {
     const name = entry.name.slice(0, -'.npy'.length);
     const where = `${file.where}, array ${quoteName(name)}`;
-    const bytes = await collect(zipSource(file, entry, where), (prefix) => npyHeader(prefix, where).length, budget);
+    return { name, where, source: zipSource(file, entry, where) };
+  });
+  const shapes = new Map<string, Shape>();
+  for (const { name, where, source } of members) {
+    const { shape, length } = npyHeader(await peek(source), where);
+    checkSize(where, length, memoryLimit());
+    shapes.set(name, shape);
+  }
+  announced?.(shapes);
+  let budget = memoryLimit();
+  const arrays = new Map<string, Tensor>();
+  for (const { name, where, source } of members) {
+    const bytes = await collect(source, (prefix) => npyHeader(prefix, where).length, budget);
     budget -= bytes.length;
     arrays.set(name, decodeNpy(bytes, where));
   }
@@ -147,3 +158,18 @@ function uint32(value: number): Buffer {
   bytes.writeUInt32LE(value);
   return bytes;
 }
+
+/** A zip archive of npy arrays, as `numpy.savez` writes it. */
+export const npz: DataFormat = {
+  name: 'npz',
+  description: 'npz file (a zip archive of arrays)',
+  extensions: ['npz'],
+  gzip: false,
+  holds: 'named arrays',
+  joins: false,
+  recognises: (prefix) => {
+    const magic = Buffer.from(prefix.subarray(0, 4)).toString('latin1');
+    return magic === 'PK\x03\x04' || magic === 'PK\x05\x06';
+  },
+  read: ({ file, announced }) => npzArrays(file, announced),
+};

@@ -1,154 +1,70 @@
-import { brotliDecompressSync, gunzipSync } from 'node:zlib';
-import type { Compressors, FileMetaData } from 'hyparquet';
-import { checkSize, fail, type InputFile, memoryLimit } from '../files/files.ts';
-import { InspectorError, quoteName } from '../shared/errors.ts';
-import { labelColumn, labelTensor, type Table } from './table.ts';
+import { Worker } from 'node:worker_threads';
+import { fail, type InputFile } from '../files/files.ts';
+import { ownScript } from '../files/ownScript.ts';
+import { InspectorError } from '../shared/errors.ts';
+import { type DataFormat, samplesAndLabels } from './format.ts';
+import type { Table } from './table.ts';
+
+/** What the thread that reads is given. */
+export interface ParquetTask {
+  readonly path: string;
+  readonly label: string | undefined;
+}
+
+/** What it answers: which column comes next, then the table or what is wrong. */
+export type ParquetAnswer =
+  | { readonly type: 'column'; readonly bytes: number }
+  | { readonly type: 'table'; readonly table: Table }
+  | { readonly type: 'refused'; readonly message: string; readonly remedy?: string };
+
+/** The least that a column of a row group may take; more for large ones, at this speed, which the slowest disks exceed. */
+const leastMilliseconds = 2000;
+const slowestBytesPerMillisecond = 2000;
 
 /**
- * The flat columns of a Parquet file (numbers and booleans) as features and label; all codecs but LZO.
- * Nested columns, text, dates and missing values are refused with row (from 0) and column.
+ * Reads a Parquet file in a thread of its own, which is ended where a column makes no progress: one changed byte is enough
+ * for the library to read the same page for ever.
  */
-export async function readParquet(file: InputFile, label?: string): Promise<Table> {
-  try {
-    return await readColumns(file, label);
-  } catch (error) {
-    // The library trusts its input: a damaged file ends in any kind of error.
-    if (error instanceof InspectorError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
-    const remedy = 'Save it again, or as .npz.';
-    throw new InspectorError(`${file.where}: cannot be read as Parquet: ${reason}.`, remedy, { cause: error });
-  }
-}
-
-async function readColumns(file: InputFile, label: string | undefined): Promise<Table> {
-  const { where } = file;
-  const library = await import('hyparquet');
-  const slice = async (start: number, end = file.size) => {
-    const from = start < 0 ? file.size + start : start;
-    if (!(from >= 0 && end >= from && end <= file.size))
-      fail(where, 'is damaged: it points beyond its end.', 'Save it again.');
-    return (await file.read(from, end - from)).buffer as ArrayBuffer;
-  };
-  const buffer = {
-    byteLength: file.size,
-    slice(start: number, end?: number) {
-      const bytes = slice(start, end);
-      // The library may give up before it looks at what it asked for, which is then no unhandled rejection.
-      bytes.catch(() => {});
-      return bytes;
-    },
-  };
-  const metadata = await library.parquetMetadataAsync(buffer);
-  const names = flatColumns(metadata, where);
-  const rows = Number(metadata.num_rows);
-  if (rows === 0) fail(where, 'holds no rows.');
-  checkSize(where, rows * names.length * 8, memoryLimit());
-  const labelAt = labelColumn(names, label, where);
-  const compressors = await boundedCompressors(where, metadata);
-  const width = names.length - 1;
-  const features = new Float64Array(rows * width);
-  let labels: Float64Array = new Float64Array();
-  for (const [column, name] of names.entries()) {
-    const chunks: ArrayLike<unknown>[] = [];
-    for (const part of columnParts(metadata, name, where)) {
-      await library.parquetRead({
-        file: buffer,
-        metadata: part,
-        columns: [name],
-        compressors,
-        utf8: false,
-        geoparquet: false,
-        onChunk: ({ columnData }) => chunks.push(columnData),
-      });
-    }
-    const numbers = columnNumbers(chunks, rows, where, name);
-    if (column === labelAt) labels = numbers;
-    else {
-      const position = column < labelAt ? column : column - 1;
-      for (let row = 0; row < rows; row++) features[row * width + position] = numbers[row];
-    }
-  }
-  return { x: { type: 'float64', shape: [rows, width], data: features }, y: labelTensor(labels) };
-}
-
-/** Names of the columns; refuses lists, structs and names that occur twice. */
-function flatColumns(metadata: FileMetaData, where: string): string[] {
-  const names = new Set<string>();
-  for (const { name, num_children: children, repetition_type: repetition } of metadata.schema.slice(1)) {
-    if (children || repetition === 'REPEATED') {
-      fail(
-        where,
-        `column ${quoteName(name)} is nested (a list or struct).`,
-        'Save arrays as .npz, or one number for each column.',
-      );
-    }
-    if (names.has(name))
-      fail(where, `has two columns named ${quoteName(name)}.`, 'Give every column a name of its own.');
-    names.add(name);
-  }
-  return [...names];
-}
-
-/**
- * The file's metadata once for each row group, cut down to one column: reads that run side by side in the library would
- * leave unhandled rejections behind where one of them fails.
- */
-function columnParts(metadata: FileMetaData, name: string, where: string): FileMetaData[] {
-  return metadata.row_groups.map((group) => {
-    const columns = group.columns.filter((column) => column.meta_data?.path_in_schema.join('.') === name);
-    if (columns.length !== 1) fail(where, `is damaged: a row group lacks column ${quoteName(name)}.`, 'Save it again.');
-    return { ...metadata, num_rows: group.num_rows, row_groups: [{ ...group, columns }] };
+function readInThread(file: InputFile, label: string | undefined): Promise<Table> {
+  const task: ParquetTask = { path: file.path, label };
+  const worker = new Worker(ownScript('parquetWorker.js'), { workerData: task });
+  let timer: NodeJS.Timeout | undefined;
+  return new Promise<Table>((resolve, reject) => {
+    const damaged = (how: string) => {
+      try {
+        fail(file.where, `cannot be read as Parquet: ${how}.`, 'Save it again, or as .npz.');
+      } catch (error) {
+        reject(error);
+      }
+    };
+    const allow = (bytes: number) => {
+      clearTimeout(timer);
+      const milliseconds = leastMilliseconds + bytes / slowestBytesPerMillisecond;
+      timer = setTimeout(() => damaged('it is damaged so that reading it does not come to an end'), milliseconds);
+    };
+    // The metadata are read first; loading the library counts, too.
+    allow(file.size);
+    worker.on('message', (answer: ParquetAnswer) => {
+      if (answer.type === 'column') allow(answer.bytes);
+      else if (answer.type === 'table') resolve(answer.table);
+      else reject(new InspectorError(answer.message, answer.remedy));
+    });
+    worker.on('error', (error) => damaged(error.message));
+    worker.on('exit', () => damaged('reading it ended early'));
+  }).finally(() => {
+    clearTimeout(timer);
+    return worker.terminate();
   });
 }
 
-/** The chunks of a column as numbers. */
-function columnNumbers(chunks: readonly ArrayLike<unknown>[], rows: number, where: string, name: string): Float64Array {
-  const found = chunks.reduce((sum, { length }) => sum + length, 0);
-  if (found !== rows) fail(where, `column ${quoteName(name)} has ${found} rows, expected ${rows}.`, 'Save it again.');
-  const numbers = new Float64Array(rows);
-  let row = 0;
-  for (const chunk of chunks) {
-    for (let i = 0; i < chunk.length; i++, row++) numbers[row] = toNumber(chunk[i], where, name, row);
-  }
-  return numbers;
-}
-
-function toNumber(value: unknown, where: string, name: string, row: number): number {
-  if (typeof value === 'number') return value;
-  if (typeof value === 'boolean') return value ? 1 : 0;
-  const place = `row ${row} of column ${quoteName(name)}`;
-  if (typeof value === 'bigint') {
-    if (Number.isSafeInteger(Number(value))) return Number(value);
-    fail(where, `${place} is ${value}, too large to be kept exactly.`, 'Use numbers below 2^53.');
-  }
-  if (value === null || value === undefined)
-    fail(where, `${place} is missing.`, 'Fill in missing values or remove those rows.');
-  const kind =
-    value instanceof Date ? 'a date' : typeof value === 'string' || value instanceof Uint8Array ? 'text' : 'no number';
-  fail(where, `${place} is ${kind}; only numbers are read.`, 'Encode categories and classes as integers 0, 1, 2, …');
-}
-
-/** Decompressors that never produce more than the file's own footer announces, nor more than fits in memory. */
-async function boundedCompressors(where: string, metadata: FileMetaData): Promise<Compressors> {
-  const { compressors, decompressZstd } = await import('hyparquet-compressors');
-  let most = 0;
-  for (const { columns } of metadata.row_groups) {
-    for (const column of columns) most = Math.max(most, Number(column.meta_data?.total_uncompressed_size ?? 0));
-  }
-  checkSize(where, most, memoryLimit());
-  const native: Compressors = {
-    ...compressors,
-    GZIP: (input, length) => gunzipSync(input, { maxOutputLength: Math.max(1, length) }),
-    BROTLI: (input, length) => brotliDecompressSync(input, { maxOutputLength: Math.max(1, length) }),
-    ZSTD: (input, length) => decompressZstd(input, new Uint8Array(length)),
-  };
-  const bounded = Object.entries(native).map(([codec, decompress]): [string, typeof decompress] => [
-    codec,
-    (input, length) => {
-      if (!(length >= 0 && length <= most))
-        fail(where, 'is damaged: a page is larger than its column.', 'Save it again.');
-      return decompress(input, length);
-    },
-  ]);
-  return Object.fromEntries(bounded);
-}
+/** Flat columns of numbers; several files are joined. */
+export const parquet: DataFormat = {
+  name: 'parquet',
+  description: 'Parquet file',
+  extensions: ['parquet'],
+  gzip: false,
+  holds: 'samples and labels',
+  joins: true,
+  recognises: (prefix) => Buffer.from(prefix.subarray(0, 4)).toString('latin1') === 'PAR1',
+  read: async ({ file, label }) => samplesAndLabels(await readInThread(file, label)),
+};

@@ -1,6 +1,7 @@
 import { checkSize, fail, formatBytes, InputFile, memoryLimit } from '../files/files.ts';
 import { byteLength, type ElementType, type Tensor } from '../onnx/tensor.ts';
 import { quoteName } from '../shared/errors.ts';
+import type { DataFormat, OpenedFile } from './format.ts';
 import { decodeElements } from './npy.ts';
 
 const dtypes: ReadonlyMap<unknown, ElementType> = new Map<unknown, ElementType>([
@@ -35,11 +36,11 @@ export const isSafetensors = (bytes: Uint8Array): boolean =>
 
 /** All tensors of a safetensors file by name, in the order of their data. */
 export function readSafetensors(path: string): Promise<Map<string, Tensor>> {
-  return InputFile.use(path, safetensorsArrays);
+  return InputFile.use(path, (file) => safetensorsArrays(file));
 }
 
-/** All tensors of an open safetensors file by name. */
-export async function safetensorsArrays(file: InputFile): Promise<Map<string, Tensor>> {
+/** All tensors of an open safetensors file by name; `announced` sees their shapes before any of them is read. */
+async function safetensorsArrays(file: InputFile, announced?: OpenedFile['announced']): Promise<Map<string, Tensor>> {
   if (file.size < 10) fail(file.where, 'is too short for a safetensors file.', remedy);
   const length = Number(new DataView((await file.read(0, 8)).buffer).getBigUint64(0, true));
   if (length > file.size - 8) {
@@ -62,6 +63,7 @@ export async function safetensorsArrays(file: InputFile): Promise<Map<string, Te
     const side = start + end > file.size ? 'is truncated' : 'holds too much';
     fail(file.where, `${side}: its tensors need ${end} bytes, found ${file.size - start}.`, remedy);
   }
+  announced?.(new Map(entries.map(({ name, shape }) => [name, shape])));
   checkSize(file.where, end, memoryLimit());
   const tensors = new Map<string, Tensor>();
   for (const { name, type, shape, begin, end: stop } of entries) {
@@ -115,3 +117,15 @@ function parseEntry(name: string, value: unknown, where: string): Entry {
   }
   return { name, type, shape, begin, end };
 }
+
+/** Tensors as the safetensors library writes them. */
+export const safetensors: DataFormat = {
+  name: 'safetensors',
+  description: 'safetensors file',
+  extensions: ['safetensors'],
+  gzip: false,
+  holds: 'named arrays',
+  joins: false,
+  recognises: isSafetensors,
+  read: ({ file, announced }) => safetensorsArrays(file, announced),
+};

@@ -2,7 +2,7 @@ import { allocate, elementCount, type FloatType, isFloat, numbersOf, type Tensor
 import { InspectorError, quoteName } from '../shared/errors.ts';
 import type { Dataset } from './dataset.ts';
 
-const shapeText = (tensor: Tensor): string => `[${tensor.shape.join(', ')}]`;
+const shapeText = (tensor: Pick<Tensor, 'shape'>): string => `[${tensor.shape.join(', ')}]`;
 
 /** The first `count` rows as a view on the same data. */
 function firstRows(tensor: Tensor, count: number): Tensor {
@@ -14,7 +14,7 @@ function firstRows(tensor: Tensor, count: number): Tensor {
  * Refuses arrays without rows, and x that has no axis as long as y. (Models say which axis counts samples; usually the
  * first one.)
  */
-export function checkLength(x: Tensor, y?: Tensor): void {
+export function checkLength(x: Pick<Tensor, 'shape'>, y?: Pick<Tensor, 'shape'>): void {
   for (const [name, tensor] of [
     ['x', x],
     ['y', y],

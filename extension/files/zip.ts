@@ -175,6 +175,7 @@ export function zipSource(file: InputFile, entry: ZipEntry, where: string): Byte
       let crc = 0;
       for await (const block of entry.compressed ? inflate(where, stored, 'raw') : stored) {
         size += block.length;
+        if (size > entry.size) damaged(file, `entry ${quoteName(entry.name)} is longer than its directory says`);
         crc = crc32(block, crc);
         yield block;
       }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, statSync, truncateSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { describe, it } from 'node:test';
 import { loadDataset } from '../../extension/datasets/dataset.ts';
 import { describeError, InspectorError } from '../../extension/shared/errors.ts';
@@ -8,6 +9,7 @@ import { badArrays } from './badArrays.ts';
 import { badTables } from './badTables.ts';
 import { f64, npy, npyHeader, text, useTemporaryFolder, write, zip } from './files.ts';
 
+const fixtures = resolve('test/fixtures/damaged');
 useTemporaryFolder();
 
 async function messageOf(spec: Parameters<typeof loadDataset>[0]): Promise<string> {
@@ -72,8 +74,32 @@ describe('bad files', () => {
     const message = await messageOf({ data: 'bomb.npz' });
     assert.equal(
       message,
-      `"bomb.npz", array "x": goes on after the ${good.length} bytes that its header announces.\nA file must hold one array; save several arrays with numpy.savez.`,
+      '"bomb.npz": is no complete zip archive: entry "x.npy" is longer than its directory says.\nCopy, download or save the file again.',
     );
     assert.ok(process.memoryUsage().arrayBuffers - before < 2 ** 24);
+  });
+
+  it('ends where one changed byte keeps a Parquet file busy for ever', async () => {
+    const names = ['negative-page.parquet', 'endless-run.parquet'];
+    const messages = await Promise.all(names.map((name) => messageOf({ data: join(fixtures, name) })));
+    for (const message of messages)
+      assert.match(message, /cannot be read as Parquet: .*\.\nSave it again, or as \.npz\.$/);
+  });
+
+  it('compares the rows of x and y before it reads them', async () => {
+    // The data of x is damaged, which would be noticed once it is read.
+    const x = npy(npyHeader('<f8', [40_000]), new Uint8Array(320_000));
+    const y = npy(npyHeader('<f8', [2]), f64(1, 2));
+    write(
+      'rows.npz',
+      zip([
+        { name: 'x.npy', data: x, crc: 1 },
+        { name: 'y.npy', data: y },
+      ]),
+    );
+    assert.equal(
+      await messageOf({ data: 'rows.npz' }),
+      '"x" of shape [40000] has 40000 rows, but "y" of shape [2] has 2.\nEvery sample needs one label.',
+    );
   });
 });

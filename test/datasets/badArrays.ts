@@ -31,12 +31,12 @@ export const badArrays: readonly [name: string, bytes: Uint8Array, message: stri
   [
     'x.npz',
     text('hello'),
-    'is no npz file (a zip archive of arrays): its first bytes are others.\nRead are .npz, .npy, .safetensors, .csv, .tsv, .parquet, IDX (MNIST) and CIFAR-10 .bin; .npy, .csv, .tsv, IDX and .bin also as .gz.',
+    'is no npz file (a zip archive of arrays): its first bytes are others.\nRead are .npz, .npy, .safetensors, .csv, .tsv, .parquet, IDX (MNIST) and CIFAR-10 .bin; .npy, .csv, .tsv, IDX (MNIST) and CIFAR-10 .bin also as .gz.',
   ],
   [
     'x.constructor',
     text('hello'),
-    'has a format that is not known.\nRead are .npz, .npy, .safetensors, .csv, .tsv, .parquet, IDX (MNIST) and CIFAR-10 .bin; .npy, .csv, .tsv, IDX and .bin also as .gz.',
+    'has a format that is not known.\nRead are .npz, .npy, .safetensors, .csv, .tsv, .parquet, IDX (MNIST) and CIFAR-10 .bin; .npy, .csv, .tsv, IDX (MNIST) and CIFAR-10 .bin also as .gz.',
   ],
   [
     'half.csv.gz',

@@ -134,7 +134,7 @@ describe('loadDataset', () => {
     );
     assert.equal(
       await refusal({ data: 'a.npz,b.npz' }),
-      '"a.npz": is one of several files; only CIFAR-10, CSV and Parquet files are joined, not npz.\nGive one file.',
+      '"a.npz": is one of several files; only .csv, .tsv, .parquet and CIFAR-10 .bin are joined, not npz.\nGive one file.',
     );
     write('r,s.csv', text('1,2,0\n'));
     assert.deepEqual((await loadDataset({ data: 'r,s.csv' })).files, [resolve('r,s.csv')]);

@@ -1,5 +1,6 @@
 import { relative } from 'node:path';
 import * as vscode from 'vscode';
+import { dataExtensions } from '../../datasets/formats.ts';
 import type { DeviceChoice } from '../../shared/protocol.ts';
 import { projectFile, type Target } from '../../shared/target.ts';
 import { type ConfiguredOptimizer, describeOptimizer } from './hyper.ts';
@@ -34,7 +35,7 @@ export interface Purpose {
   change(id: string): Promise<void>;
 }
 
-const dataFiles = '**/*.{npz,npy,csv,tsv,parquet,safetensors,bin,gz}';
+const dataFiles = `**/*.{${dataExtensions.join(',')}}`;
 const skipped = '{**/node_modules/**,**/.venv/**,**/venv/**,**/.git/**,**/runs/**,**/site-packages/**}';
 const mostFiles = 500;
 
