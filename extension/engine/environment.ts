@@ -1,4 +1,5 @@
 import { delimiter } from 'node:path';
+import { withoutTelemetry } from './runtime.ts';
 
 let libraries: readonly string[] = [];
 
@@ -13,5 +14,11 @@ export function useLibraries(folders: readonly string[]): void {
  */
 export function childEnvironment(extra: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
   const path = [process.env.LD_LIBRARY_PATH, ...libraries].filter(Boolean).join(delimiter);
-  return { ...process.env, ELECTRON_RUN_AS_NODE: '1', ...(path && { LD_LIBRARY_PATH: path }), ...extra };
+  return {
+    ...process.env,
+    ...withoutTelemetry,
+    ELECTRON_RUN_AS_NODE: '1',
+    ...(path && { LD_LIBRARY_PATH: path }),
+    ...extra,
+  };
 }

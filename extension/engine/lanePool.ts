@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { allocate, type ElementType, elementCount, type Shape, type Tensor } from '../onnx/tensor.ts';
 import type { Lane } from './chunks.ts';
 import type { Problem } from './problem.ts';
+import { turnOffTelemetry } from './runtime.ts';
 
 /** A tensor in the memory of a lane. */
 export interface Place {
@@ -59,6 +60,7 @@ export class LanePool {
     readonly lanes: readonly Lane[],
     script = join(__dirname, 'laneWorker.js'),
   ) {
+    turnOffTelemetry();
     this.threads = lanes.map((lane) => new LaneThread(script, laneData(problem, lane)));
   }
 

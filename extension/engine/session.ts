@@ -3,6 +3,7 @@ import type { InferenceSession, OnnxValue } from 'onnxruntime-node';
 import { findBlock } from '../autodiff/lowering/blockProbe.ts';
 import type { ElementType, Tensor } from '../onnx/tensor.ts';
 import { encodeModel } from '../onnx/write.ts';
+import { loadRuntime } from './runtime.ts';
 
 export type Device = 'cpu' | 'cuda' | 'webgpu';
 export type Feeds = ReadonlyMap<string, Tensor>;
@@ -24,7 +25,7 @@ export class Session {
     threads = availableParallelism(),
     { optimise = true, spin = true } = {},
   ): Promise<Session> {
-    const ort = await import('onnxruntime-node');
+    const ort = await loadRuntime();
     const session = await ort.InferenceSession.create(bytes, {
       executionProviders: device === 'cpu' ? ['cpu'] : [device, 'cpu'],
       graphOptimizationLevel: optimise ? 'all' : 'disabled',
@@ -88,7 +89,7 @@ export function imageBlock(): Promise<number | undefined> {
 
 /** Version of the runtime. */
 export async function runtimeVersion(): Promise<string> {
-  const { env } = await import('onnxruntime-node');
+  const { env } = await loadRuntime();
   return env.versions.node ?? env.versions.common;
 }
 
