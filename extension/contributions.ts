@@ -69,8 +69,8 @@ export type CommandId = keyof CommandArguments;
 const COMMANDS: { readonly [K in CommandId]: { readonly when?: string } } = {
   'optimizerBias.inspect': {},
   'optimizerBias.stop': { when: 'optimizerBias.running' },
-  'optimizerBias.rerun': { when: 'optimizerBias.hasRun' },
-  'optimizerBias.retryOnCpu': { when: 'optimizerBias.hasRun' },
+  'optimizerBias.rerun': { when: 'optimizerBias.hasRun || optimizerBias.canRepeat' },
+  'optimizerBias.retryOnCpu': { when: 'optimizerBias.canRepeat' },
   'optimizerBias.openPanel': {},
   'optimizerBias.runExperiment': {},
   'optimizerBias.openExperiment': {},

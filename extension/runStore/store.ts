@@ -79,10 +79,24 @@ export class RunWriter {
   }
 
   private writeHeader(): void {
-    const path = join(this.folder, 'run.json');
-    writeFileSync(`${path}.partial`, `${JSON.stringify(this.header, undefined, 2)}\n`);
-    renameSync(`${path}.partial`, path);
+    writeHeader(this.folder, this.header);
   }
+}
+
+function writeHeader(folder: string, header: RunHeader): void {
+  const path = join(folder, 'run.json');
+  writeFileSync(`${path}.partial`, `${JSON.stringify(header, undefined, 2)}\n`);
+  renameSync(`${path}.partial`, path);
+}
+
+/**
+ * Says in a run that the user stopped it, where its process was ended in the middle of a step and could not. What the run says
+ * of itself stays. Throws where it cannot be read or written.
+ */
+export function closeStopped(folder: string): void {
+  const { header } = readHeader(folder);
+  if (header.status === 'running')
+    writeHeader(folder, { ...header, status: 'cancelled', finished: new Date().toISOString() });
 }
 
 export interface Run {

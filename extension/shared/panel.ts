@@ -20,7 +20,16 @@ export interface PanelRun {
 export type Activity =
   | { readonly kind: 'idle' }
   | { readonly kind: 'reading' }
-  | { readonly kind: 'running'; readonly progress: Progress; readonly title: string }
+  | {
+      readonly kind: 'running';
+      readonly progress: Progress;
+      /** The model that is inspected. */
+      readonly title: string;
+      /** Of the run that is measured, once there is one: others may be looked at meanwhile. */
+      readonly folder?: string;
+      /** The user has asked for its end. */
+      readonly stopping?: boolean;
+    }
   | {
       readonly kind: 'failed';
       readonly message: string;

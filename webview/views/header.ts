@@ -136,6 +136,7 @@ function words(activity: Activity, run: PanelRun | undefined): string {
       return 'Reading the run …';
     case 'running': {
       const { phase, step, steps, loss, secondsLeft } = activity.progress;
+      if (activity.stopping) return 'Stopping…';
       if (phase === 'reading') return 'Reading model and data …';
       if (phase === 'building') return 'Building the program …';
       return `step ${step}/${steps} · loss ${number(loss)}${secondsLeft === undefined ? '' : ` · ${duration(secondsLeft)} left`}`;
@@ -157,6 +158,8 @@ function outcome({ header, steps, interrupted }: PanelRun): string {
   });
   const status = interrupted
     ? 'Interrupted'
-    : { running: 'Running elsewhere', finished: 'Finished', cancelled: 'Stopped', failed: 'Failed' }[header.status];
+    : { running: 'Running elsewhere', finished: 'Finished', cancelled: 'Stopped by you', failed: 'Failed' }[
+        header.status
+      ];
   return `${status} · ${taken} steps · ${when}`;
 }

@@ -61,7 +61,9 @@ export function registerInspect(
       { provideCodeActions: (document, range) => actions(configurations, document, range) },
       { providedCodeActionKinds: [vscode.CodeActionKind.QuickFix] },
     ),
+    panel.onDidChangeRun((run) => run && setCanRepeat()),
     inspections.onEvent((event) => {
+      if (event.type === 'ended') setCanRepeat();
       if (event.type === 'starting' || event.type === 'ended')
         void vscode.commands.executeCommand('setContext', 'optimizerBias.running', event.type === 'starting');
       if (event.type === 'starting') {
@@ -70,6 +72,8 @@ export function registerInspect(
         status.show();
       } else if (event.type === 'progress' && event.progress.phase === 'running') {
         status.text = `$(sync~spin) ${event.title} ${event.progress.step}/${event.progress.steps}`;
+      } else if (event.type === 'stopping') {
+        status.text = `$(sync~spin) ${vscode.l10n.t('Stopping {0}…', event.title)}`;
       } else if (event.type === 'ended') {
         status.hide();
         if (event.failure && !panel.isVisible) void tellFailure(event.failure);
@@ -83,7 +87,8 @@ export function registerInspect(
       if (inspection) await inspections.run(inspection);
     }),
     registerCommand('optimizerBias.rerun', async (folder) => {
-      const place = typeof folder === 'object' ? folder.folder : folder;
+      // From the palette: what the panel shows.
+      const place = (typeof folder === 'object' ? folder.folder : folder) ?? panel.run?.folder;
       if (place !== undefined && isResult(place)) return pages.repeat(place, false);
       const last = place === undefined ? inspections.last : await inspectionOf(place, panel, configurations, log);
       if (last) await start(last);
@@ -95,6 +100,11 @@ export function registerInspect(
     }),
     registerCommand('optimizerBias.stop', () => inspections.stop()),
   );
+}
+
+/** There is something that "Run Again" can repeat. */
+function setCanRepeat(): void {
+  void vscode.commands.executeCommand('setContext', 'optimizerBias.canRepeat', true);
 }
 
 /** "Inspect…" among the quick fixes of what stands at a configuration. */

@@ -2,6 +2,7 @@ import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
 import { EngineClient } from '../../engine/client.ts';
 import { type RunSource, writeSource } from '../../runStore/source.ts';
+import { closeStopped } from '../../runStore/store.ts';
 import { inEditor } from '../../shared/editorWords.ts';
 import { InspectorError } from '../../shared/errors.ts';
 import type { EngineEvent, InspectRequest, Progress, RunHeader, StepLine } from '../../shared/protocol.ts';
@@ -24,13 +25,22 @@ export type InspectionEvent =
   | { readonly type: 'started'; readonly folder: string; readonly header: RunHeader }
   | { readonly type: 'progress'; readonly progress: Progress; readonly title: string }
   | { readonly type: 'record'; readonly folder: string; readonly record: StepLine }
-  | { readonly type: 'ended'; readonly folder: string | undefined; readonly failure: Failure | undefined };
+  /** The user has asked for its end. */
+  | { readonly type: 'stopping'; readonly title: string }
+  | {
+      readonly type: 'ended';
+      readonly folder: string | undefined;
+      readonly title: string;
+      readonly failure: Failure | undefined;
+    };
 
 /** Runs inspections, one at a time for each window, each in an engine process of its own that ends with it. */
 export class Inspections implements vscode.Disposable {
   private readonly emitter = new vscode.EventEmitter<InspectionEvent>();
   readonly onEvent = this.emitter.event;
-  private running: { readonly client: EngineClient; stopped: boolean } | undefined;
+  private running:
+    | { readonly client: EngineClient; readonly title: string; folder?: string; stopped: boolean }
+    | undefined;
   private disposed = false;
   private lastInspection: Inspection | undefined;
 
@@ -55,21 +65,20 @@ export class Inspections implements vscode.Disposable {
     this.lastInspection = inspection;
     const title = basename(request.model);
     const client = new EngineClient(join(this.extension.fsPath, 'dist', 'engineProcess.js'));
-    const running = { client, stopped: false };
+    const running: NonNullable<typeof this.running> = { client, title, stopped: false };
     this.running = running;
     this.log.info(
       `Inspecting ${request.model} with ${request.data ?? request.x ?? 'no data'}: ${JSON.stringify(request)}`,
     );
     this.emitter.fire({ type: 'starting', title });
-    let folder: string | undefined;
     let failure: Failure | undefined;
     try {
       const last = await client.inspect(request, (event) => {
         if (event.type === 'started') {
-          folder = event.folder;
-          if (source) this.remember(folder, source);
+          running.folder = event.folder;
+          if (source) this.remember(event.folder, source);
         }
-        this.forward(event, folder, title);
+        this.forward(event, running.folder, title);
       });
       if (last.type === 'failed') {
         this.log.error(last.stack ?? last.message);
@@ -91,20 +100,25 @@ export class Inspections implements vscode.Disposable {
     }
     // The log, and who would listen, are gone.
     if (this.disposed) return;
-    this.log.info(failure ? `Failed: ${failure.message}` : `Finished: ${folder}`);
-    this.emitter.fire({ type: 'ended', folder, failure });
+    const { folder } = running;
+    if (running.stopped) this.close(folder);
+    const outcome = running.stopped ? `Stopped by you: ${folder ?? title}` : `Finished: ${folder}`;
+    this.log.info(failure ? `Failed: ${failure.message}` : outcome);
+    this.emitter.fire({ type: 'ended', folder, title, failure });
   }
 
   /** Stops what is running, after its current step where it still answers. */
   stop(): void {
-    if (!this.running) return;
+    if (!this.running || this.running.stopped) return;
     this.running.stopped = true;
     this.running.client.cancel();
+    this.emitter.fire({ type: 'stopping', title: this.running.title });
   }
 
   dispose(): void {
     this.disposed = true;
     this.running?.client.dispose();
+    this.close(this.running?.folder);
     this.emitter.dispose();
   }
 
@@ -126,6 +140,15 @@ export class Inspections implements vscode.Disposable {
     this.stop();
     await ended;
     return true;
+  }
+
+  /** A process that is ended in the middle of a step does not say how its run ended. */
+  private close(folder: string | undefined): void {
+    try {
+      if (folder !== undefined) closeStopped(folder);
+    } catch (error) {
+      if (!this.disposed) this.log.warn((error as Error).message);
+    }
   }
 
   private remember(folder: string, source: RunSource): void {

@@ -4,7 +4,6 @@ import { readHeader, readRun } from '../../runStore/store.ts';
 import { describeError } from '../../shared/errors.ts';
 import { shorten } from '../../shared/format.ts';
 import {
-  type Activity,
   type ExportFormat,
   type FromPanel,
   isFromPanel,
@@ -13,12 +12,11 @@ import {
   type PanelRun,
   type ToPanel,
 } from '../../shared/panel.ts';
-import type { StepLine } from '../../shared/protocol.ts';
-import { grown } from '../../shared/steps.ts';
 import type { InspectionEvent, Inspections } from '../inspect/inspections.ts';
 import { revealFolder, saveFile } from '../saving.ts';
 import { registerCommand } from '../typedCommand.ts';
 import { pageHtml, pageIcon, pageOptions } from './page.ts';
+import { ShownRuns } from './shownRuns.ts';
 
 const viewType = 'optimizerBias.panel';
 /** Records reach the panel in parcels, so that a fast run does not flood it. */
@@ -27,12 +25,13 @@ const parcelMilliseconds = 100;
 /** The panel beside the code, and the run that it is about. There is one for each window. */
 export class Panel implements vscode.Disposable {
   private panel: vscode.WebviewPanel | undefined;
-  private runs: PanelRun[] = [];
-  private activity: Activity = { kind: 'idle' };
+  private readonly shown = new ShownRuns(
+    (message) => this.post(message),
+    (folder) => headerIn(folder),
+  );
   private stale: readonly string[] = [];
   /** Why runs that were to be shown are not. */
   private missing: readonly string[] = [];
-  private parcel: StepLine[] = [];
   private timer: NodeJS.Timeout | undefined;
   private readonly subscriptions: vscode.Disposable[];
   private readonly current = new vscode.EventEmitter<PanelRun | undefined>();
@@ -60,7 +59,12 @@ export class Panel implements vscode.Disposable {
 
   /** The run that the numbers are of. */
   get run(): PanelRun | undefined {
-    return this.runs[0];
+    return this.shown.runs[0];
+  }
+
+  /** The folders of the runs that are shown. */
+  get folders(): readonly string[] {
+    return this.shown.runs.map(({ folder }) => folder);
   }
 
   get isVisible(): boolean {
@@ -75,8 +79,7 @@ export class Panel implements vscode.Disposable {
 
   /** Lays further runs over those that are shown. */
   compare(folders: readonly string[]): void {
-    const shown = this.runs.map(({ folder }) => folder);
-    this.show([...shown, ...folders.filter((folder) => !shown.includes(folder))].slice(0, mostRuns));
+    this.show([...new Set([...this.folders, ...folders])].slice(0, mostRuns));
   }
 
   setStale(reasons: readonly string[]): void {
@@ -131,7 +134,8 @@ export class Panel implements vscode.Disposable {
 
   private postAll(): void {
     this.retitle();
-    this.post({ type: 'show', runs: this.runs, activity: this.activity, stale: this.stale, missing: this.missing });
+    const { runs, activity } = this.shown;
+    this.post({ type: 'show', runs, activity, stale: this.stale, missing: this.missing });
   }
 
   private retitle(): void {
@@ -141,7 +145,7 @@ export class Panel implements vscode.Disposable {
 
   private load(folders: readonly string[]): void {
     const missing: string[] = [];
-    this.runs = folders.slice(0, mostRuns).flatMap((folder) => {
+    const runs = folders.slice(0, mostRuns).flatMap((folder) => {
       try {
         const { header, steps, interrupted } = readRun(folder);
         return [{ folder, name: basename(folder), header, steps, interrupted }];
@@ -152,9 +156,9 @@ export class Panel implements vscode.Disposable {
         return [];
       }
     });
+    this.shown.show(runs);
     this.missing = missing;
     this.stale = [];
-    if (this.activity.kind === 'failed') this.activity = { kind: 'idle' };
     this.postAll();
     this.current.fire(this.run);
   }
@@ -163,14 +167,14 @@ export class Panel implements vscode.Disposable {
     switch (message.type) {
       case 'ready':
         // After a reload of the window nothing is known here, but the page remembers what it showed.
-        if (this.runs.length === 0 && message.folders.length > 0 && this.activity.kind === 'idle')
+        if (this.shown.runs.length === 0 && message.folders.length > 0 && this.shown.activity.kind === 'idle')
           this.load(message.folders);
         else this.postAll();
         return;
       case 'do':
         return this.act(message.action);
       case 'removeRun':
-        this.runs = this.runs.filter(({ folder }, i) => i === 0 || folder !== message.folder);
+        this.shown.remove(message.folder);
         return this.postAll();
       case 'reveal':
         return this.revealing.fire(message.tensor);
@@ -214,62 +218,23 @@ export class Panel implements vscode.Disposable {
   }
 
   private follow(event: InspectionEvent): void {
-    switch (event.type) {
-      case 'starting':
-        this.runs = [];
-        this.stale = [];
-        this.missing = [];
-        this.activity = { kind: 'running', title: event.title, progress: { phase: 'reading', step: 0, steps: 0 } };
-        this.reveal();
-        this.postAll();
-        return;
-      case 'started':
-        this.runs = [
-          { folder: event.folder, name: basename(event.folder), header: event.header, steps: [], interrupted: false },
-        ];
-        this.postAll();
-        return;
-      case 'progress':
-        this.activity = { kind: 'running', title: event.title, progress: event.progress };
-        this.schedule();
-        return;
-      case 'record':
-        this.parcel.push(event.record);
-        this.schedule();
-        return;
-      case 'ended':
-        this.end(event);
+    const anew = this.shown.follow(event);
+    if (event.type === 'starting') {
+      this.stale = [];
+      this.missing = [];
+      this.reveal();
     }
-  }
-
-  private schedule(): void {
-    this.timer ??= setTimeout(() => this.flush(), parcelMilliseconds);
+    if (anew) this.postAll();
+    else if (event.type === 'record' || event.type === 'progress')
+      this.timer ??= setTimeout(() => this.flush(), parcelMilliseconds);
+    else this.flush();
+    if (event.type === 'ended') this.current.fire(this.run);
   }
 
   private flush(): void {
     clearTimeout(this.timer);
     this.timer = undefined;
-    const records = this.parcel;
-    this.parcel = [];
-    const [run] = this.runs;
-    if (run && records.length > 0) {
-      this.runs[0] = { ...run, steps: grown(run.header, run.steps, records) };
-      this.post({ type: 'records', folder: run.folder, records });
-    }
-    this.post({ type: 'activity', activity: this.activity });
-    if (run && records.length > 0) this.current.fire(this.run);
-  }
-
-  private end({ folder, failure }: Extract<InspectionEvent, { type: 'ended' }>): void {
-    this.activity = failure ? { kind: 'failed', ...failure } : { kind: 'idle' };
-    this.flush();
-    const [run] = this.runs;
-    if (run && run.folder === folder) {
-      const { header, interrupted } = readAgain(run);
-      this.runs[0] = { ...run, header, interrupted };
-      this.post({ type: 'header', folder, header, interrupted });
-    }
-    this.current.fire(this.run);
+    if (this.shown.flush()) this.current.fire(this.run);
   }
 }
 
@@ -281,10 +246,10 @@ async function closeUnrestored(): Promise<void> {
 }
 
 /** A run's header as it is on disk now. */
-function readAgain(run: PanelRun): Pick<PanelRun, 'header' | 'interrupted'> {
+function headerIn(folder: string): Pick<PanelRun, 'header' | 'interrupted'> | undefined {
   try {
-    return readHeader(run.folder);
+    return readHeader(folder);
   } catch {
-    return run;
+    return undefined;
   }
 }

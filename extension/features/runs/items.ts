@@ -16,7 +16,7 @@ export function treeItem(entry: Entry): vscode.TreeItem {
   item.iconPath = new vscode.ThemeIcon(icon(entry, state));
   item.contextValue = contextValue(entry, state);
   item.tooltip = tooltip(entry, state);
-  item.accessibilityInformation = { label: [name, kinds[entry.kind], state, item.description].join(', ') };
+  item.accessibilityInformation = { label: [name, kinds[entry.kind], stateWords(state), item.description].join(', ') };
   if (entry.kind === 'damaged') return item;
   item.command = typedCommand(
     vscode.l10n.t('Open'),
@@ -70,6 +70,8 @@ export function describe(entry: Entry): string {
   }
 }
 
+const stateWords = (state: State): string => (state === 'cancelled' ? 'stopped by you' : state);
+
 const stateIcons: Readonly<Record<State, string>> = {
   finished: 'pass',
   running: 'sync~spin',
@@ -86,7 +88,7 @@ function icon(entry: Entry, state: State): string {
 }
 
 function tooltip(entry: Entry, state: State): string {
-  const when = `${capitalised(state)}, ${new Date(entry.started).toLocaleString()}`;
+  const when = `${capitalised(stateWords(state))}, ${new Date(entry.started).toLocaleString()}`;
   return [...details(entry), when, failure(entry)].filter(Boolean).join('\n');
 }
 
