@@ -14,6 +14,17 @@ export interface ScheduleRequest {
   readonly factor?: number;
 }
 
+/** Parameters with hyper-parameters of their own, as PyTorch's `param_groups`. */
+export interface GroupRequest {
+  /** Of the parameters' names, in the file or in the original module; a parameter belongs to the last group that matches. */
+  readonly glob: string;
+  /** What differs from the other parameters, by canonical name; a schedule multiplies `lr` as it does that of the others. */
+  readonly hyper: Readonly<Record<string, number | boolean | string>>;
+}
+
+/** In which order mini-batches take the samples; other texts name a `.npy` file, int64 [steps, batch]. */
+export const batchOrders = ['reshuffled', 'replacement', 'cyclic'] as const;
+
 /** Everything that an inspection depends on. Paths are as the user wrote them, relative to `directory`. */
 export interface InspectRequest {
   readonly directory: string;
@@ -44,6 +55,21 @@ export interface InspectRequest {
   readonly device: DeviceChoice;
   readonly threads?: number;
   readonly batchStatistics?: boolean;
+  /** Samples of each step's mini-batch; where not given, every step sees all samples. */
+  readonly batchSize?: number;
+  /** One of `batchOrders` (default `reshuffled`) or a `.npy` file. */
+  readonly order?: string;
+  /** Of a random order; default 0. */
+  readonly seed?: number;
+  /** Leaves out the last mini-batch of an epoch where it is smaller. */
+  readonly dropLast?: boolean;
+  /** Largest two-norm of the gradient that the optimizer sees, as `torch.nn.utils.clip_grad_norm_`. */
+  readonly clipNorm?: number;
+  readonly groups?: readonly GroupRequest[];
+  /** File with the optimizer's state from which the run goes on. */
+  readonly state?: string;
+  /** File that gets parameters and state at the end. */
+  readonly saveState?: string;
   /** `NAME=AXIS` for inputs of the model whose samples do not lie on the first axis. */
   readonly batchAxes?: readonly string[];
   readonly freeze: readonly string[];
@@ -127,6 +153,15 @@ export interface RunHeader {
   readonly dtype: string;
   readonly device: string;
   readonly microBatch: { readonly plain: number; readonly corrected: number };
+  /** Mini-batches, where the steps do not see all samples. */
+  readonly batches?: {
+    readonly size: number;
+    readonly order: string;
+    readonly seed?: number;
+    readonly dropLast: boolean;
+    /** Steps of an epoch; not where the order comes from a file. */
+    readonly perEpoch?: number;
+  };
   readonly tensors: readonly RunTensor[];
   readonly notTrained: readonly { readonly name: string; readonly reason: string }[];
   readonly notes: readonly string[];
@@ -170,7 +205,10 @@ export interface TensorLine extends MeasureFields {
 /** A line of `steps.jsonl`: what was measured at θ⁽ⁿ⁾. */
 export interface StepLine extends TensorLine {
   readonly step: number;
+  /** Over all samples. */
   readonly loss: number | null;
+  /** In a run on mini-batches: the losses of those since the line before, each at the parameters that its step began with. */
+  readonly batchLosses?: readonly (number | null)[];
   readonly correctionNorm?: number | null;
   /** Largest step size at which the theory would hold for nine tenths of the parameters, all else equal. */
   readonly largestValidStepSize?: number | null;

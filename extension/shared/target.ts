@@ -5,7 +5,7 @@ export const projectFile = '.optimizer-bias.json';
 
 /** What is inspected with what: the part of a request that is remembered. Paths are relative to the workspace folder. */
 export type Target = Partial<
-  Omit<InspectRequest, 'directory' | 'model' | 'optimizer' | 'framework' | 'hyper' | 'out'>
+  Omit<InspectRequest, 'directory' | 'model' | 'optimizer' | 'framework' | 'hyper' | 'out' | 'saveState'>
 > & {
   readonly model: string;
   /** The file whose optimizer it goes with. */
@@ -13,7 +13,7 @@ export type Target = Partial<
 };
 
 /** What the value of a key is. */
-export type Kind = 'text' | 'number' | 'flag' | 'numbers' | 'texts' | 'object' | 'stage';
+export type Kind = 'text' | 'number' | 'flag' | 'numbers' | 'texts' | 'object' | 'groups' | 'stage';
 
 /** Every key of a target and what it holds. */
 export const targetKinds: { readonly [K in keyof Required<Target>]: Kind } = {
@@ -41,6 +41,13 @@ export const targetKinds: { readonly [K in keyof Required<Target>]: Kind } = {
   threads: 'number',
   batchStatistics: 'flag',
   batchAxes: 'texts',
+  batchSize: 'number',
+  order: 'text',
+  seed: 'number',
+  dropLast: 'flag',
+  clipNorm: 'number',
+  groups: 'groups',
+  state: 'text',
   freeze: 'texts',
   trainable: 'texts',
   arrays: 'flag',

@@ -1,18 +1,22 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { InspectorError, quoteName } from '../../shared/errors.ts';
-import type { InspectRequest } from '../../shared/protocol.ts';
+import type { GroupRequest, InspectRequest } from '../../shared/protocol.ts';
 import { type Kind, projectFile, type Target, targetKinds } from '../../shared/target.ts';
 
 const isText = (value: unknown) => typeof value === 'string';
 const isNumber = (value: unknown) => typeof value === 'number' && Number.isFinite(value);
+const isObject = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isGroup = (value: unknown) =>
+  isObject(value) && isText((value as GroupRequest).glob) && isObject((value as GroupRequest).hyper);
 const accepts: Readonly<Record<Kind, readonly [test: (value: unknown) => boolean, name: string]>> = {
   text: [isText, 'a text'],
   number: [isNumber, 'a number'],
   flag: [(value) => typeof value === 'boolean', 'true or false'],
   numbers: [(value) => Array.isArray(value) && value.every(isNumber), 'a list of numbers'],
   texts: [(value) => Array.isArray(value) && value.every(isText), 'a list of texts'],
-  object: [(value) => typeof value === 'object' && value !== null && !Array.isArray(value), 'an object'],
+  object: [isObject, 'an object'],
+  groups: [(value) => Array.isArray(value) && value.every(isGroup), 'a list of objects with "glob" and "hyper"'],
   stage: [(value) => value === 'step' || value === 'inf' || isNumber(value), '"step", "inf" or a step index'],
 };
 
