@@ -10,6 +10,7 @@ import {
   viewsWelcome,
   walkthroughs,
 } from './places.ts';
+import { projectFile } from './shared/target.ts';
 
 /**
  * Everything that the manifest contributes, typed once. `package.json` holds the result of `contributes()` and
@@ -140,6 +141,9 @@ export const SETTINGS: { readonly [K in SettingId]: Setting<SettingTypes[K]> } =
 export const settingName = (id: SettingId): string => `${PREFIX}.${id}`;
 
 /** `contributes` of the manifest. */
+/** The schema of the project file; a test compares it with the table of settings. */
+export const schemaFile = 'media/project.schema.json';
+
 export function contributes() {
   const commands = Object.entries(COMMANDS);
   return {
@@ -169,6 +173,7 @@ export function contributes() {
     customEditors,
     colors,
     walkthroughs,
+    jsonValidation: [{ fileMatch: projectFile, url: `./${schemaFile}` }],
     // The editor itself does not know this language.
     languages: [{ id: 'toml', extensions: ['.toml'], aliases: ['TOML'] }],
   };

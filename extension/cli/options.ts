@@ -1,13 +1,15 @@
 import { InspectorError, quoteName } from '../shared/errors.ts';
+import { type Range, rangeText, within } from '../shared/range.ts';
+import { nearest } from '../shared/setting.ts';
 
 /** Bad usage: exit code 2. */
 export class UsageError extends InspectorError {}
 
 /** One option of a command. */
-export interface Option {
+export interface Option extends Range {
   /** With one word for its value where it takes one: `--lr H`. */
   readonly flag: string;
-  readonly value?: 'text' | 'number' | 'count' | 'numbers';
+  readonly value?: 'text' | 'number' | 'count' | 'numbers' | 'stage';
   readonly repeat?: boolean;
   readonly choices?: readonly string[];
   /** Placeholder of the value in the help text. */
@@ -21,11 +23,13 @@ export interface Command {
   readonly usage: readonly string[];
   /** Undefined for commands that read their own arguments. */
   readonly options?: readonly Option[];
+  /** The options that `--help` shows beside those that were given; all of them if not given. */
+  shown?(values: Given['values']): readonly Option[];
   readonly positionals?: { readonly least: number; readonly most: number };
   run(given: Given): Promise<number>;
 }
 
-type OptionValue = string | number | boolean | readonly (string | number)[];
+export type OptionValue = string | number | boolean | readonly (string | number)[];
 
 /** What was given on the command line. */
 export interface Given {
@@ -60,7 +64,7 @@ export function parseCommand(command: Command, argv: readonly string[]): Given {
     const option = options.get(flag);
     if (!option)
       throw new UsageError(
-        `Unknown option --${flag}.${nearest(flag, [...options.keys()])}`,
+        `Unknown option --${flag}.${hint(flag, [...options.keys()])}`,
         `optimizer-bias ${command.name} --help shows the options.`,
       );
     if (option.value === undefined) {
@@ -77,7 +81,7 @@ export function parseCommand(command: Command, argv: readonly string[]): Given {
     else values.set(flag, value);
   }
   if (values.has('help')) {
-    process.stdout.write(`${helpText(command)}\n`);
+    process.stdout.write(`${helpText(command, command.shown?.(values))}\n`);
     process.exit(0);
   }
   const { least, most } = command.positionals ?? { least: 0, most: 0 };
@@ -96,15 +100,30 @@ function convert(option: Option, text: string): OptionValue {
   if (choices && !choices.includes(text))
     throw new UsageError(`--${flag} is ${quoteName(text)}.`, `Choose one of ${choices.join(', ')}.`);
   if (option.value === 'text') return text;
+  if (option.value === 'stage') return stageOf(flag, text);
   const numbers = text.split(option.value === 'numbers' ? ',' : '\0').map(numberOrFraction);
   if (numbers.some((number) => !Number.isFinite(number)))
     throw new UsageError(
       `--${flag} needs ${option.value === 'numbers' ? 'numbers separated by commas' : 'a number'}, not ${quoteName(text)}.`,
     );
-  if (option.value === 'numbers') return numbers;
-  if (option.value === 'count' && (!Number.isSafeInteger(numbers[0]) || numbers[0] < 0))
-    throw new UsageError(`--${flag} needs a whole number of at least 0, not ${quoteName(text)}.`);
-  return numbers[0];
+  const range = option.value === 'count' ? { min: 0, ...definedRange(option) } : option;
+  const whole = option.value !== 'count' || Number.isSafeInteger(numbers[0]);
+  if (!whole || !numbers.every((number) => within(range, number)))
+    throw new UsageError(
+      `--${flag} needs ${option.value === 'numbers' ? 'numbers' : option.value === 'count' ? 'a whole number' : 'a number'}${rangeText(range)}, not ${quoteName(text)}.`,
+    );
+  return option.value === 'numbers' ? numbers : numbers[0];
+}
+
+const definedRange = ({ min, max }: Range): Range => ({ ...(min !== undefined && { min }), max });
+
+/** `step`, `inf` or a step index. */
+function stageOf(flag: string, text: string): string | number {
+  if (text === 'step' || text === 'inf') return text;
+  const step = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(step))
+    throw new UsageError(`--${flag} is ${quoteName(text)}.`, 'It must be step, inf or a step index such as 100.');
+  return step;
 }
 
 /** A number, or a quotient of two such as 1/255; NaN for anything else. */
@@ -114,10 +133,10 @@ function numberOrFraction(text: string): number {
 }
 
 /** The help text of a command. */
-export function helpText(command: Command): string {
+export function helpText(command: Command, shown = command.options ?? []): string {
   const left = (option: Option) =>
     `  --${option.flag}${option.value ? ` ${option.placeholder ?? option.choices?.join('|') ?? option.value.toUpperCase()}` : ''}${option.repeat ? ' …' : ''}`;
-  const options = [...(command.options ?? []), ...common];
+  const options = [...shown, ...common];
   const width = Math.min(34, Math.max(...options.map((option) => left(option).length)));
   const lines = options.map((option) =>
     left(option).length > width
@@ -134,20 +153,7 @@ export function helpText(command: Command): string {
 }
 
 /** A hint at the option that was probably meant. */
-function nearest(flag: string, known: readonly string[]): string {
-  const best = known
-    .map((name) => ({ name, distance: editDistance(flag, name) }))
-    .sort((a, b) => a.distance - b.distance)[0];
-  return best && best.distance <= Math.max(2, Math.floor(flag.length / 3)) ? ` Did you mean --${best.name}?` : '';
-}
-
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++)
-      next.push(Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1)));
-    row = next;
-  }
-  return row[b.length];
+function hint(flag: string, known: readonly string[]): string {
+  const name = nearest(flag, known);
+  return name === undefined ? '' : ` Did you mean --${name}?`;
 }

@@ -6,7 +6,7 @@ import { quoteName } from '../shared/errors.ts';
 import type { SweepAxis, SweepRequest } from '../shared/experiments.ts';
 import { runInEngine } from './engine.ts';
 import { renderExperiment } from './experiment.ts';
-import { inspectOptions, requestOf } from './inspect.ts';
+import { inspectOptions, ofOptimizer, requestOf } from './inspect.ts';
 import { type Command, type Given, type Option, UsageError } from './options.ts';
 import { bar, duration } from './text.ts';
 
@@ -62,6 +62,7 @@ export const sweepCommand: Command = {
     'optimizer-bias sweep --resume DIR',
   ],
   options,
+  shown: (values) => ofOptimizer(options, values),
   async run(given) {
     const request = sweepRequestOf(given);
     const last = await runInEngine({ type: 'sweep', request }, ({ phase, step, steps, secondsLeft }) =>

@@ -6,6 +6,7 @@ import type { Tensor } from '../onnx/tensor.ts';
 import { newRunFolder, RunWriter } from '../runStore/store.ts';
 import { InspectorError, quoteName } from '../shared/errors.ts';
 import type { InspectRequest, RunStatus } from '../shared/protocol.ts';
+import { checkRequest } from '../shared/request.ts';
 import type { Observer } from './observer.ts';
 import { stepLine } from './records.ts';
 import { chunksFor, readSubject, runHeader, settingsOf } from './setup.ts';
@@ -21,6 +22,7 @@ export interface Outcome {
  * being finite, after what was measured has been written.
  */
 export async function inspect(request: InspectRequest, device: Device, observer: Observer): Promise<Outcome> {
+  checkRequest(request);
   observer.progress({ phase: 'reading', step: 0, steps: request.steps });
   const subject = await readSubject(request);
   const { problem } = subject;

@@ -1,16 +1,15 @@
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { loadDataset } from '../datasets/dataset.ts';
 import { createProblem } from '../engine/problem.ts';
 import { Runner } from '../engine/runner.ts';
 import type { Device } from '../engine/session.ts';
-import { linesOf, readJsonFile } from '../files/regular.ts';
-import { writeWhole } from '../files/writing.ts';
 import { readSteps } from '../runStore/steps.ts';
 import { newRunFolder, RunWriter, readHeader } from '../runStore/store.ts';
 import { InspectorError, quoteName } from '../shared/errors.ts';
 import type { SweepPoint, SweepRequest } from '../shared/experiments.ts';
 import type { InspectRequest, RunStatus } from '../shared/protocol.ts';
+import { checkSweep } from '../shared/request.ts';
 import { toolVersion } from '../shared/version.ts';
 import { drawnAnew } from './drawnAnew.ts';
 import { Evaluator } from './evaluator.ts';
@@ -41,7 +40,7 @@ export async function sweep(
   device: Device,
   observer: ResultObserver,
 ): Promise<{ folder: string; status: RunStatus }> {
-  const { base } = request;
+  const { base } = checkSweep(request);
   if (base.stage !== 'step')
     throw new InspectorError('A sweep takes the correction at the run’s own step.', 'Leave --stage out.');
   const plans = plan(request);
@@ -221,7 +220,7 @@ function previous(folder: string, request: SweepRequest, { digests }: Subject): 
 /** Reads `sweep.json`. Throws an InspectorError where that is not possible. */
 export function readSweep(folder: string): SweepHeader {
   try {
-    return readJsonFile(join(folder, 'sweep.json')) as SweepHeader;
+    return JSON.parse(readFileSync(join(folder, 'sweep.json'), 'utf8')) as SweepHeader;
   } catch (error) {
     throw new InspectorError(
       `${folder} holds no readable sweep: ${(error as Error).message}.`,
@@ -235,7 +234,8 @@ function writeHeader(folder: string, header: SweepHeader): void {
   try {
     mkdirSync(folder, { recursive: true });
     const path = join(folder, 'sweep.json');
-    writeWhole(path, `${JSON.stringify(header, undefined, 2)}\n`);
+    writeFileSync(`${path}.partial`, `${JSON.stringify(header, undefined, 2)}\n`);
+    renameSync(`${path}.partial`, path);
   } catch (error) {
     throw new InspectorError(
       `Cannot write the sweep to ${folder}: ${(error as Error).message}.`,
@@ -290,7 +290,7 @@ async function runPoint(
         },
       },
     });
-    if (evaluator) writeWhole(join(at, 'test.jsonl'), tests.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    if (evaluator) writeFileSync(join(at, 'test.jsonl'), tests.map((line) => `${JSON.stringify(line)}\n`).join(''));
     writer.finish(status);
     return { status };
   } catch (error) {
@@ -333,6 +333,11 @@ function dataOf(folder: string, point: SweepPoint): PointData[] {
   const { header } = readHeader(at);
   // Of a sweep's points only the whole model is compared.
   const steps = Array.from(readSteps(at), ({ tensors: _, ...line }) => line);
-  const tests = Array.from(linesOf(join(at, 'test.jsonl')), (line) => JSON.parse(line.toString('utf8')) as TestLine);
+  const path = join(at, 'test.jsonl');
+  const tests = existsSync(path)
+    ? readFileSync(path, 'utf8')
+        .split('\n')
+        .flatMap((line) => (line === '' ? [] : [JSON.parse(line) as TestLine]))
+    : [];
   return [{ point, run: { header, steps }, tests }];
 }

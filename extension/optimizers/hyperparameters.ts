@@ -1,8 +1,6 @@
 import { InspectorError, quoteName } from '../shared/errors.ts';
+import { decay, nonNegative, rangeText, within } from '../shared/range.ts';
 import type { Framework, HyperparameterSpec, Hyperparameters, Optimizer } from './optimizer.ts';
-
-const decay = { min: 0, max: 1, maxExclusive: true } as const;
-const nonNegative = { min: 0 } as const;
 
 /** The hyper-parameters that several optimizers share. */
 export const specs = {
@@ -82,18 +80,7 @@ function checkValue(optimizer: Optimizer, spec: HyperparameterSpec, value: numbe
     if (typeof value !== 'boolean') fail('Give true or false.');
   } else if (spec.kind === 'choice') {
     if (!spec.choices?.includes(String(value))) fail(`Give one of ${spec.choices?.join(', ')}.`);
-  } else if (typeof value !== 'number' || !Number.isFinite(value) || !inRange(spec, value)) {
-    fail(`Give a finite number${rangeText(spec)}.`);
+  } else if (!within(spec.range ?? {}, value)) {
+    fail(`Give a finite number${rangeText(spec.range ?? {})}.`);
   }
-}
-
-function inRange({ range = {} }: HyperparameterSpec, value: number): boolean {
-  const { min = -Infinity, max = Infinity } = range;
-  return (range.minExclusive ? value > min : value >= min) && (range.maxExclusive ? value < max : value <= max);
-}
-
-function rangeText({ range = {} }: HyperparameterSpec): string {
-  const low = range.min === undefined ? '' : ` ${range.minExclusive ? 'above' : 'of at least'} ${range.min}`;
-  const high = range.max === undefined ? '' : ` ${range.maxExclusive ? 'below' : 'of at most'} ${range.max}`;
-  return low && high ? `${low} and${high}` : low || high;
 }

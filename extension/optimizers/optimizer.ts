@@ -1,3 +1,5 @@
+import type { Range } from '../shared/range.ts';
+import type { frameworks } from '../shared/request.ts';
 import type { Arithmetic } from './arithmetic.ts';
 
 // In this folder P1 is Cattaneo, Klusowski, Shigida: On the Implicit Bias of Adam (ICML 2024); "theory A2" and the like are
@@ -7,7 +9,7 @@ import type { Arithmetic } from './arithmetic.ts';
  * Where the defaults come from; `paper` is the repository of Cattaneo, Klusowski, Shigida (ICML 2024) for Adam, and the
  * publication that introduced the optimizer for those that no framework has. Optax has no default learning rate.
  */
-export type Framework = 'pytorch' | 'keras' | 'optax' | 'paper';
+export type Framework = (typeof frameworks)[number];
 
 /** Values by canonical name (`lr`, `beta1`, `beta2`, `eps`, `weight_decay`, `momentum`, …). Booleans and placements are structure, numbers are data. */
 export interface Hyperparameters {
@@ -23,7 +25,7 @@ export interface HyperparameterSpec {
   /** Command-line option without the dashes. */
   readonly option: string;
   /** Inclusive lower and exclusive or inclusive upper bounds of what the update accepts. */
-  readonly range?: { min?: number; max?: number; minExclusive?: boolean; maxExclusive?: boolean };
+  readonly range?: Range;
   readonly description: string;
 }
 

@@ -1,4 +1,5 @@
 import { InspectorError, quoteName } from '../shared/errors.ts';
+import { scheduleKinds } from '../shared/request.ts';
 import type { StepSizes } from './optimizer.ts';
 
 /** Learning rates over the steps k = 0, 1, …; `lr` is the largest one. */
@@ -28,8 +29,6 @@ export type Schedule =
       readonly every: number;
       readonly factor: number;
     };
-
-export const scheduleKinds = ['constant', 'cosine', 'linear', 'step'] as const;
 
 /**
  * The step sizes h_k of a schedule. A warm-up of w steps multiplies step k by (k + 1)/w for k < w, so that the first step

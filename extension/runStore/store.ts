@@ -1,8 +1,17 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { writeNpzFile } from '../datasets/npz.ts';
-import { readJsonFile } from '../files/regular.ts';
-import { createFresh, writeWhole } from '../files/writing.ts';
 import type { Tensor } from '../onnx/tensor.ts';
 import { InspectorError } from '../shared/errors.ts';
 import type { RunHeader, RunStatus, StepLine } from '../shared/protocol.ts';
@@ -35,7 +44,7 @@ export class RunWriter {
   ) {
     this.header = header;
     this.writeHeader();
-    this.lines = createFresh(join(folder, 'steps.jsonl'));
+    this.lines = openSync(join(folder, 'steps.jsonl'), 'w');
   }
 
   /** Creates the folder where it does not exist. A folder that holds another run's results is overwritten. */
@@ -75,7 +84,9 @@ export class RunWriter {
 }
 
 function writeHeader(folder: string, header: RunHeader): void {
-  writeWhole(join(folder, 'run.json'), `${JSON.stringify(header, undefined, 2)}\n`);
+  const path = join(folder, 'run.json');
+  writeFileSync(`${path}.partial`, `${JSON.stringify(header, undefined, 2)}\n`);
+  renameSync(`${path}.partial`, path);
 }
 
 /**
@@ -105,7 +116,8 @@ export function readHeader(folder: string): Pick<Run, 'folder' | 'header' | 'int
   const path = join(folder, 'run.json');
   let header: unknown;
   try {
-    header = readJsonFile(path, largestHeader);
+    if (statSync(path).size > largestHeader) throw new Error('run.json is too large');
+    header = JSON.parse(readFileSync(path, 'utf8'));
   } catch (error) {
     throw new InspectorError(
       `${folder} holds no readable run: ${(error as Error).message}.`,

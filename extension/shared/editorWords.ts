@@ -1,4 +1,4 @@
-import { projectFile, targetKinds } from './target.ts';
+import { projectFile, targetSettings } from './target.ts';
 
 /**
  * The engine and the experiments write their messages for the command line, whose options they name. The editor has other ways
@@ -75,7 +75,8 @@ function translate(message: string, place: Place): { text: string; named: Readon
 function settingName(name: string, given: string | undefined, place: Place): [Kind, string] {
   const key = name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
   const line = (label: string) => (given === undefined ? `“${label}”` : `“${label}: ${given}”`);
-  if (place === 'experiment' || !Object.hasOwn(targetKinds, key)) return ['parameter', line(name.replaceAll('-', ' '))];
+  if (place === 'experiment' || !Object.hasOwn(targetSettings, key))
+    return ['parameter', line(name.replaceAll('-', ' '))];
   if (Object.hasOwn(lines, key)) return ['line', line(lines[key])];
   if (given === undefined) return ['key', `"${key}"`];
   return ['key', `"${key}": ${/^[\d.e-]+$/.test(given) ? given : JSON.stringify(given)}`];

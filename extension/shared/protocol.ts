@@ -1,83 +1,9 @@
 /** Every message between the processes, as discriminated unions. Plain data only: it crosses process and webview borders. */
 
 import type { ExperimentDescription, ExperimentRequest, SweepRequest } from './experiments.ts';
+import type { InspectRequest } from './request.ts';
 
-export type DeviceChoice = 'auto' | 'cpu' | 'cuda' | 'webgpu';
-
-/** A learning-rate schedule; what is not given follows from the run. */
-export interface ScheduleRequest {
-  readonly kind: 'constant' | 'cosine' | 'linear' | 'step';
-  readonly warmup?: number;
-  readonly steps?: number;
-  readonly final?: number;
-  readonly every?: number;
-  readonly factor?: number;
-}
-
-/** Parameters with hyper-parameters of their own, as PyTorch's `param_groups`. */
-export interface GroupRequest {
-  /** Of the parameters' names, in the file or in the original module; a parameter belongs to the last group that matches. */
-  readonly glob: string;
-  /** What differs from the other parameters, by canonical name; a schedule multiplies `lr` as it does that of the others. */
-  readonly hyper: Readonly<Record<string, number | boolean | string>>;
-}
-
-/** In which order mini-batches take the samples; other texts name a `.npy` file, int64 [steps, batch]. */
-export const batchOrders = ['reshuffled', 'replacement', 'cyclic'] as const;
-
-/** Everything that an inspection depends on. Paths are as the user wrote them, relative to `directory`. */
-export interface InspectRequest {
-  readonly directory: string;
-  readonly model: string;
-  readonly weights?: string;
-  readonly data?: string;
-  readonly x?: string;
-  readonly y?: string;
-  readonly xKey?: string;
-  readonly yKey?: string;
-  readonly label?: string;
-  readonly limit?: number;
-  readonly scale?: number;
-  readonly mean?: readonly number[];
-  readonly std?: readonly number[];
-  readonly loss?: string;
-  readonly optimizer: string;
-  readonly framework: string;
-  /** Hyper-parameters that differ from the framework's defaults, by canonical name. */
-  readonly hyper: Readonly<Record<string, number | boolean | string>>;
-  readonly schedule?: ScheduleRequest;
-  readonly steps: number;
-  readonly every: number;
-  /** `step`, `inf`, or a fixed step index. */
-  readonly stage: 'step' | 'inf' | number;
-  readonly dtype?: 'float32' | 'float64';
-  readonly microBatch?: number;
-  readonly device: DeviceChoice;
-  readonly threads?: number;
-  readonly batchStatistics?: boolean;
-  /** Samples of each step's mini-batch; where not given, every step sees all samples. */
-  readonly batchSize?: number;
-  /** One of `batchOrders` (default `reshuffled`) or a `.npy` file. */
-  readonly order?: string;
-  /** Of a random order; default 0. */
-  readonly seed?: number;
-  /** Leaves out the last mini-batch of an epoch where it is smaller. */
-  readonly dropLast?: boolean;
-  /** Largest two-norm of the gradient that the optimizer sees, as `torch.nn.utils.clip_grad_norm_`. */
-  readonly clipNorm?: number;
-  readonly groups?: readonly GroupRequest[];
-  /** File with the optimizer's state from which the run goes on. */
-  readonly state?: string;
-  /** File that gets parameters and state at the end. */
-  readonly saveState?: string;
-  /** `NAME=AXIS` for inputs of the model whose samples do not lie on the first axis. */
-  readonly batchAxes?: readonly string[];
-  readonly freeze: readonly string[];
-  readonly trainable: readonly string[];
-  readonly arrays: boolean;
-  /** Folder of the run; a new one below `runs/` where not given. */
-  readonly out?: string;
-}
+export type { DeviceChoice, GroupRequest, InspectRequest, ScheduleRequest } from './request.ts';
 
 export type EngineRequest =
   | { readonly type: 'inspect'; readonly request: InspectRequest }

@@ -8,6 +8,7 @@ import { writeNpzFile } from '../../extension/datasets/npz.ts';
 import { Session } from '../../extension/engine/session.ts';
 import { readModel } from '../../extension/onnx/read.ts';
 import { type Tensor, tensorOf } from '../../extension/onnx/tensor.ts';
+import { optimizers } from '../../extension/optimizers/registry.ts';
 import { readRun } from '../../extension/runStore/store.ts';
 import { cli, sample } from '../support/paths.ts';
 
@@ -48,6 +49,13 @@ describe('bad usage ends with exit code 2 and says what to do', () => {
       ['inspect', '--sample', '--stage', 'late'],
       '--stage is "late".\nIt must be step, inf or a step index such as 100.\n',
     ],
+    [['inspect', '--sample', '--every', '0'], '--every needs a whole number of at least 1, not "0".\n'],
+    [['inspect', '--sample', '--micro-batch', '0'], '--micro-batch needs a whole number of at least 1, not "0".\n'],
+    [
+      ['inspect', '--sample', '--threads', '100000'],
+      '--threads needs a whole number of at least 1 and of at most 1024, not "100000".\n',
+    ],
+    [['inspect', '--sample', '--std', '1,0'], '--std needs numbers above 0, not "1,0".\n'],
     [['inspect', '--sample', '--lr', '1', '--lr', '2'], '--lr is given twice.\n'],
     [
       ['inspect', '--sample', 'more'],
@@ -293,6 +301,21 @@ describe('optimizers and help', () => {
       ['adam', 'adamw', 'nadam', 'rmsprop', 'adagrad', 'sgd', 'lion', 'signum', 'signsgd'],
     );
     assert.ok(list.every(({ formula, source }) => formula.length > 10 && source.length > 10));
+  });
+
+  it('shows the hyper-parameters of the optimizer that is given with --help, in its words', () => {
+    const lion = run('inspect', '--optimizer', 'lion', '--help').stdout;
+    assert.match(lion, /--smoothing/);
+    assert.doesNotMatch(lion, /--amsgrad|--eps/);
+    const all = run('sweep', '--help').stdout;
+    for (const option of ['--smoothing', '--amsgrad', '--nesterov', '--micro-batch', '--schedule-steps'])
+      assert.ok(all.includes(option), option);
+    for (const { option, description } of optimizers[0].hyperparameters)
+      assert.match(
+        all,
+        new RegExp(`--${option}\\b.*\\s+${description.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}\n`),
+        option,
+      );
   });
 
   it('shows the options of each command', () => {

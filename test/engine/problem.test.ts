@@ -106,11 +106,13 @@ describe('nodes that cannot be differentiated', () => {
       node('MatMul(x, w) -> y'),
       node('Unique(y) -> kinds'),
       node('If(c) -> side', {
-        attribute: ['then_branch', 'else_branch'].map((name) => ({
-          name,
-          type: Kind.GRAPH,
-          g: { name, node: [node('Relu(y) -> a')], output: [{ name: 'a' }] },
-        })),
+        attribute: [
+          {
+            name: 'then_branch',
+            type: Kind.GRAPH,
+            g: { name: 't', node: [node('Relu(y) -> a')], output: [{ name: 'a' }] },
+          },
+        ],
       }),
     ],
     initializer: [w, { name: 'c', dims: [], dataType: DataType.BOOL, rawData: Uint8Array.of(1) }],

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { activationEvents, contributes, restrictedConfigurations } from '../../extension/contributions.ts';
+import { activationEvents, contributes, restrictedConfigurations, schemaFile } from '../../extension/contributions.ts';
+import { projectSchema } from '../../extension/shared/target.ts';
 
 const read = (path: string) => JSON.parse(readFileSync(path, 'utf8'));
 
@@ -24,4 +25,10 @@ test('package.json contributes what the typed tables say', () => {
 test('every placeholder of the manifest has a text, and every text is used', () => {
   const used = [...readFileSync('package.json', 'utf8').matchAll(/"%([^%"]+)%"/g)].map(([, key]) => key);
   assert.deepEqual([...new Set(used)].sort(), Object.keys(read('package.nls.json')).sort());
+});
+
+test('the schema of the project file is what the table of settings says', () => {
+  if (process.env.UPDATE_MANIFEST) writeFileSync(schemaFile, `${JSON.stringify(projectSchema(), null, 2)}\n`);
+  const hint = 'UPDATE_MANIFEST=1 node test/run.mjs manifest brings the schema up to date';
+  assert.deepEqual(read(schemaFile), JSON.parse(JSON.stringify(projectSchema())), hint);
 });

@@ -25,12 +25,20 @@ test('the project file: what is wrong is named', () => {
   for (const [text, message] of [
     ['{', /is no JSON/],
     ['[]', /has no list "inspections"/],
-    ['{"inspections":[3]}', /inspections\[0\] is no object/],
+    ['{"inspections":[3]}', /inspections\[0\] needs an object, not 3\./],
     ['{"inspections":[{}]}', /has no "model"/],
-    ['{"inspections":[{"model":1}]}', /inspections\[0\]\.model must be a text/],
-    ['{"inspections":[{"model":"a"},{"model":"a","steps":"5"}]}', /inspections\[1\]\.steps must be a number/],
-    ['{"inspections":[{"model":"a","__proto__x":1}]}', /unknown key "__proto__x"/],
-    ['{"inspections":[{"model":"a","directory":"/"}]}', /unknown key "directory"/],
+    ['{"inspections":[{"model":1}]}', /inspections\[0\]\.model needs a text, not 1\./],
+    [
+      '{"inspections":[{"model":"a"},{"model":"a","steps":"5"}]}',
+      /inspections\[1\]\.steps needs a whole number of at least 0, not "5"\./,
+    ],
+    ['{"inspections":[{"model":"a","__proto__x":1}]}', /"inspections\[0\]\.__proto__x" is no setting\./],
+    ['{"inspections":[{"model":"a","directory":"/"}]}', /"inspections\[0\]\.directory" is no setting\./],
+    ['{"inspections":[{"model":"a","microBach":3}]}', /is no setting; did you mean microBatch\?/],
+    [
+      '{"inspections":[{"model":"a","steps":-1,"every":0}]}',
+      /steps needs .*\n.*every needs a whole number of at least 1, not 0/,
+    ],
   ] as const)
     assert.throws(() => parseTargets(text), { name: 'InspectorError', message });
 });

@@ -1,26 +1,9 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readTextFile } from '../../files/regular.ts';
-import { writeWhole } from '../../files/writing.ts';
-import { InspectorError, quoteName } from '../../shared/errors.ts';
-import type { GroupRequest, InspectRequest } from '../../shared/protocol.ts';
-import { type Kind, projectFile, type Target, targetKinds } from '../../shared/target.ts';
-
-const isText = (value: unknown) => typeof value === 'string';
-const isNumber = (value: unknown) => typeof value === 'number' && Number.isFinite(value);
-const isObject = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value);
-const isGroup = (value: unknown) =>
-  isObject(value) && isText((value as GroupRequest).glob) && isObject((value as GroupRequest).hyper);
-const accepts: Readonly<Record<Kind, readonly [test: (value: unknown) => boolean, name: string]>> = {
-  text: [isText, 'a text'],
-  number: [isNumber, 'a number'],
-  flag: [(value) => typeof value === 'boolean', 'true or false'],
-  numbers: [(value) => Array.isArray(value) && value.every(isNumber), 'a list of numbers'],
-  texts: [(value) => Array.isArray(value) && value.every(isText), 'a list of texts'],
-  object: [isObject, 'an object'],
-  groups: [(value) => Array.isArray(value) && value.every(isGroup), 'a list of objects with "glob" and "hyper"'],
-  stage: [(value) => value === 'step' || value === 'inf' || isNumber(value), '"step", "inf" or a step index'],
-};
+import { InspectorError } from '../../shared/errors.ts';
+import { type InspectRequest, inspectSettings } from '../../shared/request.ts';
+import { groupProblems } from '../../shared/setting.ts';
+import { projectFile, type Target, targetSettings } from '../../shared/target.ts';
 
 /** The targets of a project file's text, the last used first. Throws an InspectorError that names what is wrong. */
 export function parseTargets(text: string): Target[] {
@@ -36,21 +19,18 @@ export function parseTargets(text: string): Target[] {
   const list = (value as { inspections?: unknown } | null)?.inspections;
   if (!Array.isArray(list))
     throw new InspectorError(`${projectFile} has no list "inspections".`, `Correct ${projectFile}, or delete it.`);
-  return list.map((entry, i) => checkTarget(entry, `inspections[${i}]`));
-}
-
-function checkTarget(entry: unknown, where: string): Target {
-  const fail = (what: string): never => {
-    throw new InspectorError(`${projectFile}: ${where}${what}`, `Correct ${projectFile}, or delete the entry.`);
-  };
-  if (typeof entry !== 'object' || entry === null) fail(' is no object.');
-  for (const [key, value] of Object.entries(entry as object)) {
-    if (!Object.hasOwn(targetKinds, key)) fail(` has the unknown key ${quoteName(key)}.`);
-    const [test, name] = accepts[targetKinds[key as keyof Target]];
-    if (!test(value)) fail(`.${key} must be ${name}.`);
-  }
-  if (!Object.hasOwn(entry as object, 'model')) fail(' has no "model".');
-  return entry as Target;
+  const problems = list.flatMap((entry, i) => {
+    const where = `inspections[${i}]`;
+    const wrong = groupProblems(where, targetSettings, entry);
+    const isWithoutModel = wrong.length === 0 && (entry as Partial<Target>).model === undefined;
+    return isWithoutModel ? [`${where} has no "model".`] : wrong;
+  });
+  if (problems.length > 0)
+    throw new InspectorError(
+      problems.map((problem) => `${projectFile}: ${problem}`).join('\n'),
+      `Correct ${projectFile}, or delete the entry.`,
+    );
+  return list as Target[];
 }
 
 /** The target that goes with a source or a model: that of the source, else the last used one that fits; undefined where none does. */
@@ -74,18 +54,30 @@ export function remembered(targets: readonly Target[], target: Target): Target[]
 
 export function readTargets(directory: string): Target[] {
   const path = join(directory, projectFile);
-  return existsSync(path) ? parseTargets(readTextFile(path)) : [];
+  return existsSync(path) ? parseTargets(readFileSync(path, 'utf8')) : [];
 }
 
 /** Writes the project file where it changes. */
 export function writeTargets(directory: string, targets: readonly Target[]): void {
   const path = join(directory, projectFile);
   const text = `${JSON.stringify({ inspections: targets }, undefined, 2)}\n`;
-  if (existsSync(path) && readTextFile(path) === text) return;
-  writeWhole(path, text);
+  if (existsSync(path) && readFileSync(path, 'utf8') === text) return;
+  writeFileSync(`${path}.partial`, text);
+  renameSync(`${path}.partial`, path);
 }
 
-export const defaultSteps = 50;
+export const defaultSteps = inspectSettings.steps.default;
+
+/** What holds where a target says nothing. */
+const defaults = {
+  steps: defaultSteps,
+  every: inspectSettings.every.default,
+  stage: inspectSettings.stage.default,
+  device: inspectSettings.device.default,
+  freeze: inspectSettings.freeze.default,
+  trainable: inspectSettings.trainable.default,
+  arrays: inspectSettings.arrays.default,
+} as const;
 
 /** The request of a target with the optimizer of a configuration. */
 export function requestOf(
@@ -94,13 +86,7 @@ export function requestOf(
   optimizer: Pick<InspectRequest, 'optimizer' | 'framework' | 'hyper'>,
 ): InspectRequest {
   return {
-    steps: defaultSteps,
-    every: 1,
-    stage: 'step',
-    device: 'auto',
-    freeze: [],
-    trainable: [],
-    arrays: false,
+    ...defaults,
     ...target,
     ...optimizer,
     directory,

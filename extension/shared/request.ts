@@ -1,0 +1,282 @@
+import { InspectorError } from './errors.ts';
+import type { SweepRequest } from './experiments.ts';
+import { lossNames } from './losses.ts';
+import { nonNegative, positive } from './range.ts';
+import { groupProblems, type Setting } from './setting.ts';
+
+export const devices = ['auto', 'cpu', 'cuda', 'webgpu'] as const;
+export type DeviceChoice = (typeof devices)[number];
+/** Whose defaults hold; see `Framework` of the optimizers. */
+export const frameworks = ['pytorch', 'keras', 'optax', 'paper'] as const;
+export const scheduleKinds = ['constant', 'cosine', 'linear', 'step'] as const;
+export const floatTypes = ['float32', 'float64'] as const;
+
+/** A learning-rate schedule; what is not given follows from the run. */
+export interface ScheduleRequest {
+  readonly kind: (typeof scheduleKinds)[number];
+  readonly warmup?: number;
+  readonly steps?: number;
+  readonly final?: number;
+  readonly every?: number;
+  readonly factor?: number;
+}
+
+/** Parameters with hyper-parameters of their own, as PyTorch's `param_groups`. */
+export interface GroupRequest {
+  /** Of the parameters' names, in the file or in the original module; a parameter belongs to the last group that matches. */
+  readonly glob: string;
+  /** What differs from the other parameters, by canonical name; a schedule multiplies `lr` as it does that of the others. */
+  readonly hyper: Readonly<Record<string, number | boolean | string>>;
+}
+
+/** In which order mini-batches take the samples; other texts name a `.npy` file, int64 [steps, batch]. */
+export const batchOrders = ['reshuffled', 'replacement', 'cyclic'] as const;
+
+/** Everything that an inspection depends on. Paths are as the user wrote them, relative to `directory`. */
+export interface InspectRequest {
+  readonly directory: string;
+  readonly model: string;
+  readonly weights?: string;
+  readonly data?: string;
+  readonly x?: string;
+  readonly y?: string;
+  readonly xKey?: string;
+  readonly yKey?: string;
+  readonly label?: string;
+  readonly limit?: number;
+  readonly scale?: number;
+  readonly mean?: readonly number[];
+  readonly std?: readonly number[];
+  readonly loss?: string;
+  readonly optimizer: string;
+  readonly framework: string;
+  /** Hyper-parameters that differ from the framework's defaults, by canonical name. */
+  readonly hyper: Readonly<Record<string, number | boolean | string>>;
+  readonly schedule?: ScheduleRequest;
+  readonly steps: number;
+  readonly every: number;
+  /** `step`, `inf`, or a fixed step index. */
+  readonly stage: 'step' | 'inf' | number;
+  readonly dtype?: (typeof floatTypes)[number];
+  readonly microBatch?: number;
+  readonly device: DeviceChoice;
+  readonly threads?: number;
+  readonly batchStatistics?: boolean;
+  /** Samples of each step's mini-batch; where not given, every step sees all samples. */
+  readonly batchSize?: number;
+  /** One of `batchOrders` (default `reshuffled`) or a `.npy` file. */
+  readonly order?: string;
+  /** Of a random order; default 0. */
+  readonly seed?: number;
+  /** Leaves out the last mini-batch of an epoch where it is smaller. */
+  readonly dropLast?: boolean;
+  /** Largest two-norm of the gradient that the optimizer sees, as `torch.nn.utils.clip_grad_norm_`. */
+  readonly clipNorm?: number;
+  readonly groups?: readonly GroupRequest[];
+  /** File with the optimizer's state from which the run goes on. */
+  readonly state?: string;
+  /** File that gets parameters and state at the end. */
+  readonly saveState?: string;
+  /** `NAME=AXIS` for inputs of the model whose samples do not lie on the first axis. */
+  readonly batchAxes?: readonly string[];
+  readonly freeze: readonly string[];
+  readonly trainable: readonly string[];
+  readonly arrays: boolean;
+  /** Folder of the run; a new one below `runs/` where not given. */
+  readonly out?: string;
+}
+
+/** A setting of an inspection. */
+export interface InspectSetting extends Setting {
+  /** What holds where it is left out on the command line or in the editor. */
+  readonly default?: unknown;
+  /** Its option on the command line, where that is not its name in kebab case; `false` where it has none of its own. */
+  readonly option?: string | false;
+  /** Stands for the value in the help text. */
+  readonly placeholder?: string;
+  /** The line of the sheet that "Inspect…" opens, where it has one. */
+  readonly line?: string;
+  /** True where the file of the workspace does not remember it: it comes from the code, or is of one run. */
+  readonly ofOneRun?: boolean;
+}
+
+const scheduleSettings = {
+  kind: {
+    kind: 'choice',
+    choices: scheduleKinds,
+    option: 'schedule',
+    help: 'learning-rate schedule (default constant)',
+  },
+  warmup: { kind: 'count', option: 'warmup', placeholder: 'N', help: 'linear warm-up over N steps' },
+  steps: {
+    kind: 'count',
+    min: 1,
+    option: 'schedule-steps',
+    placeholder: 'N',
+    help: 'length of a cosine or linear schedule (default: as many as are taken)',
+  },
+  final: {
+    kind: 'number',
+    ...nonNegative,
+    option: 'schedule-final',
+    placeholder: 'H',
+    help: 'final learning rate of a cosine or linear schedule (default 0)',
+  },
+  every: { kind: 'count', min: 1, option: 'schedule-every', placeholder: 'N', help: 'period of a step schedule' },
+  factor: {
+    kind: 'number',
+    ...nonNegative,
+    option: 'schedule-factor',
+    placeholder: 'F',
+    help: 'factor of a step schedule (default 0.1)',
+  },
+} satisfies { readonly [K in keyof Required<ScheduleRequest>]: InspectSetting };
+
+const groupSettings = {
+  glob: { kind: 'text', help: 'names of the parameters; * matches anything' },
+  hyper: { kind: 'named', help: 'what differs from the other parameters, by canonical name' },
+} satisfies { readonly [K in keyof Required<GroupRequest>]: InspectSetting };
+
+/**
+ * Every setting of an inspection, in the order of the help text: the one place that knows names, kinds, ranges and help. The
+ * options of the command line, the check of what the engine is asked for, the keys of the project file and its schema are made
+ * from it.
+ */
+export const inspectSettings = {
+  directory: { kind: 'file', option: false, ofOneRun: true, help: 'folder that paths are relative to' },
+  model: { kind: 'file', placeholder: 'M.onnx', line: 'Model', help: 'the model' },
+  weights: { kind: 'file', placeholder: 'FILE', help: 'values for its initializers, by name (safetensors or npz)' },
+  data: { kind: 'file', placeholder: 'FILE', line: 'Data', help: 'samples and labels' },
+  x: { kind: 'file', placeholder: 'FILE', help: 'samples alone (npy, IDX)' },
+  y: { kind: 'file', placeholder: 'FILE', help: 'labels alone (npy, IDX)' },
+  xKey: { kind: 'text', placeholder: 'NAME', help: 'array with the samples (default x)' },
+  yKey: { kind: 'text', placeholder: 'NAME', help: 'array with the labels (default y)' },
+  label: { kind: 'text', placeholder: 'COLUMN', help: 'label column of a table (default: the last)' },
+  limit: { kind: 'count', min: 1, placeholder: 'N', help: 'use the first N samples only' },
+  scale: { kind: 'number', placeholder: 'S', help: 'multiply the samples by S, such as 1/255' },
+  mean: { kind: 'numbers', placeholder: 'M[,M…]', help: 'subtract M, one number or one per channel' },
+  std: { kind: 'numbers', ...positive, placeholder: 'S[,S…]', help: 'divide by S, one number or one per channel' },
+  loss: {
+    kind: 'choice',
+    choices: lossNames,
+    line: 'Loss',
+    help: 'what is minimised (default: the only one that fits)',
+  },
+  freeze: {
+    kind: 'texts',
+    placeholder: 'GLOB',
+    default: [],
+    help: 'initializers that do not train; * matches anything',
+  },
+  trainable: { kind: 'texts', placeholder: 'GLOB', default: [], help: 'the only initializers that train' },
+  batchAxes: {
+    kind: 'texts',
+    option: 'batch-axis',
+    placeholder: 'NAME=K',
+    help: 'axis of an input that counts samples, where it is not the first one (0)',
+  },
+  batchStatistics: { kind: 'switch', help: 'let BatchNormalization use the statistics of the batch' },
+  optimizer: { kind: 'text', placeholder: 'NAME', default: 'adam', ofOneRun: true, help: 'the optimizer' },
+  framework: { kind: 'choice', choices: frameworks, default: 'pytorch', ofOneRun: true, help: 'whose defaults hold' },
+  hyper: { kind: 'named', option: false, ofOneRun: true, help: 'hyper-parameters that differ from the defaults' },
+  schedule: { kind: 'group', fields: scheduleSettings, help: 'learning-rate schedule' },
+  clipNorm: { kind: 'number', ...positive, placeholder: 'C', help: 'clip the two-norm of the gradient to C' },
+  groups: { kind: 'list', fields: groupSettings, option: false, help: 'parameters with hyper-parameters of their own' },
+  batchSize: { kind: 'count', min: 1, placeholder: 'B', help: 'samples of the mini-batch of a step (default: all)' },
+  order: {
+    kind: 'text',
+    placeholder: 'ORDER',
+    help: `order of the mini-batches: ${batchOrders.join(', ')}, or a .npy file`,
+  },
+  seed: { kind: 'count', placeholder: 'N', help: 'seed of a random order (default 0)' },
+  dropLast: { kind: 'switch', help: 'leave out the last mini-batch of an epoch where it is smaller' },
+  state: { kind: 'file', placeholder: 'FILE', help: 'the optimizer’s state from which the run goes on' },
+  saveState: { kind: 'file', placeholder: 'FILE', ofOneRun: true, help: 'write parameters and state at the end' },
+  steps: { kind: 'count', default: 50, placeholder: 'N', line: 'Steps', help: 'steps to take' },
+  stage: {
+    kind: 'stage',
+    default: 'step' as const,
+    placeholder: 'step|inf|K',
+    help: 'n of the correction: the run’s own step (default), the limit, or K',
+  },
+  every: { kind: 'count', min: 1, default: 1, placeholder: 'K', help: 'compute the correction at every K-th step' },
+  dtype: { kind: 'choice', choices: floatTypes, help: 'precision (default: that of the model)' },
+  microBatch: {
+    kind: 'count',
+    min: 1,
+    placeholder: 'B',
+    help: 'samples per pass (default: chosen for speed and memory)',
+  },
+  device: {
+    kind: 'choice',
+    choices: devices,
+    default: 'auto' as const,
+    line: 'Device',
+    help: 'where to run (default auto: CUDA where it starts, else CPU)',
+  },
+  threads: { kind: 'count', min: 1, max: 1024, placeholder: 'N', help: 'CPU threads (default: all cores)' },
+  arrays: { kind: 'switch', default: false, help: 'write gradient, q and correction of every parameter to arrays.npz' },
+  out: { kind: 'file', placeholder: 'DIR', ofOneRun: true, help: 'folder of the run (default: a new one below runs/)' },
+} satisfies { readonly [K in keyof Required<InspectRequest>]: InspectSetting };
+
+/** The option of a setting on the command line, without the dashes: `microBatch` → `micro-batch`. */
+export const optionOf = (key: string, { option }: Pick<InspectSetting, 'option'> = {}): string =>
+  option || key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+
+const required: readonly (keyof InspectRequest)[] = [
+  ...(['directory', 'model', 'optimizer', 'framework', 'hyper', 'steps', 'every', 'stage', 'device'] as const),
+  ...(['freeze', 'trainable', 'arrays'] as const),
+];
+
+/**
+ * What the engine is asked for, checked: it may come from a file that anyone has written. Throws an InspectorError with all
+ * that is wrong.
+ */
+export function checkRequest(value: unknown): InspectRequest {
+  refuse([...groupProblems('', inspectSettings, value), ...missing('', required, value)]);
+  return value as InspectRequest;
+}
+
+const sweepSettings = {
+  base: { kind: 'group', fields: inspectSettings, help: 'what all points have in common' },
+  axes: {
+    kind: 'list',
+    fields: {
+      name: { kind: 'text', help: 'a hyper-parameter, by canonical name' },
+      values: { kind: 'values', help: 'its values' },
+    },
+    help: 'the hyper-parameters that are swept',
+  },
+  together: { kind: 'switch', help: 'take the k-th values together' },
+  seeds: { kind: 'numbers', min: 0, whole: true, help: '0: the model’s own weights; others: drawn anew' },
+  test: {
+    kind: 'group',
+    fields: { data: inspectSettings.data, x: inspectSettings.x, y: inspectSettings.y },
+    help: 'test set',
+  },
+  testEvery: { kind: 'count', min: 1, help: 'how often the test set is evaluated, in steps' },
+  out: { kind: 'file', help: 'folder of the sweep' },
+} satisfies { readonly [K in keyof Required<SweepRequest>]: Setting };
+
+/** The same of a sweep. */
+export function checkSweep(value: unknown): SweepRequest {
+  const { base, axes } = (value ?? {}) as Partial<SweepRequest>;
+  refuse([
+    ...groupProblems('', sweepSettings, value),
+    ...missing('', ['base', 'axes', 'together', 'seeds'], value),
+    ...missing('base.', required, base),
+    ...(Array.isArray(axes) ? axes.flatMap((axis, i) => missing(`axes[${i}].`, ['name', 'values'], axis)) : []),
+  ]);
+  return value as SweepRequest;
+}
+
+const missing = (place: string, keys: readonly string[], value: unknown): string[] =>
+  typeof value === 'object' && value !== null
+    ? keys
+        .filter((key) => (value as Record<string, unknown>)[key] === undefined)
+        .map((key) => `${place}${key} is missing.`)
+    : [];
+
+function refuse(problems: readonly string[]): void {
+  if (problems.length > 0) throw new InspectorError(problems.join('\n'), 'Correct the settings.');
+}
