@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { digest } from '../files/digest.ts';
 import type { ResultObserver } from '../jobs/observer.ts';
-import { digest, Parts } from '../jobs/parts.ts';
+import { Parts } from '../jobs/parts.ts';
 import { readExperiment, writeExperiment } from '../jobs/store.ts';
 import { newRunFolder } from '../runStore/store.ts';
 import { InspectorError } from '../shared/errors.ts';

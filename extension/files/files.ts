@@ -1,8 +1,9 @@
 import { constants as bufferLimits } from 'node:buffer';
-import { constants, type Stats } from 'node:fs';
+import type { Stats } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { totalmem } from 'node:os';
 import { InspectorError, quoteName } from '../shared/errors.ts';
+import { irregularKind, readFlags, systemReason } from './regular.ts';
 
 const gibibyte = 2 ** 30;
 
@@ -33,15 +34,8 @@ export function checkSize(where: string, bytes: number, limit: number): void {
 }
 
 function refuseIrregular(where: string, stats: Stats): void {
-  if (stats.isFile()) return;
-  const kind = stats.isDirectory()
-    ? 'a directory'
-    : stats.isFIFO()
-      ? 'a pipe'
-      : stats.isSocket()
-        ? 'a socket'
-        : 'a device';
-  fail(where, `is ${kind}, not a file.`, 'Give the path of a data file.');
+  const kind = irregularKind(stats);
+  if (kind) fail(where, `is ${kind}, not a file.`, 'Give the path of a data file.');
 }
 
 /** Downloads that went wrong look like data files until one reads them. */
@@ -83,7 +77,7 @@ export class InputFile {
     try {
       // Opening a pipe would wait for its writer, so the kind is looked at first, and again on what was opened.
       refuseIrregular(where, await stat(path));
-      handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+      handle = await open(path, readFlags);
       const stats = await handle.stat();
       refuseIrregular(where, stats);
       const file = new InputFile(path, handle, stats.size);
@@ -119,15 +113,8 @@ export class InputFile {
 
 function explainSystemError(where: string, error: unknown): unknown {
   if (error instanceof InspectorError || !(error instanceof Error) || !('code' in error)) return error;
-  const causes: Record<string, string> = {
-    ENOENT: 'no such file.',
-    ENOTDIR: 'no such file.',
-    EACCES: 'no permission to read it.',
-    EPERM: 'no permission to read it.',
-    ELOOP: 'too many symbolic links.',
-    ENAMETOOLONG: 'the name is too long.',
-    ERR_INVALID_ARG_VALUE: 'this is no valid path.',
-  };
-  const cause = causes[String(error.code)];
-  return cause ? new InspectorError(`${where}: ${cause}`, 'Check the path.', { cause: error }) : error;
+  const reason = systemReason(error);
+  return reason === error.message
+    ? error
+    : new InspectorError(`${where}: ${reason}.`, 'Check the path.', { cause: error });
 }

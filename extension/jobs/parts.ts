@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { readTextFile } from '../files/regular.ts';
+import { writeWhole } from '../files/writing.ts';
 import { InspectorError } from '../shared/errors.ts';
 
 /** JSON has no NaN and no infinities. */
@@ -8,6 +10,9 @@ const encode = (_key: string, value: unknown): unknown =>
   typeof value === 'number' && !Number.isFinite(value) ? { nonFinite: String(value) } : value;
 const decode = (_key: string, value: unknown): unknown =>
   typeof value === 'object' && value !== null && 'nonFinite' in value ? Number(value.nonFinite) : value;
+
+/** A piece that is longer was not written here. */
+const longestPart = 2 ** 29;
 
 /**
  * The finished pieces of an experiment's work, one file each in `parts/` of its folder: an experiment that was stopped, or
@@ -25,7 +30,7 @@ export class Parts {
     const path = join(this.folder, `${createHash('sha256').update(name).digest('hex').slice(0, 20)}.json`);
     if (existsSync(path)) {
       try {
-        const kept = JSON.parse(readFileSync(path, 'utf8'), decode) as { name: string; value: T };
+        const kept = JSON.parse(readTextFile(path, longestPart), decode) as { name: string; value: T };
         if (kept.name === name) return kept.value;
       } catch {
         // A file that was damaged is made anew.
@@ -34,8 +39,7 @@ export class Parts {
     const value = await compute();
     try {
       mkdirSync(this.folder, { recursive: true });
-      writeFileSync(`${path}.partial`, JSON.stringify({ name, value }, encode));
-      renameSync(`${path}.partial`, path);
+      writeWhole(path, JSON.stringify({ name, value }, encode));
     } catch (error) {
       throw new InspectorError(
         `Cannot keep what was computed in ${this.folder}: ${(error as Error).message}.`,
@@ -45,11 +49,4 @@ export class Parts {
     }
     return value;
   }
-}
-
-/** SHA-256 over the content of files. */
-export async function digest(paths: readonly string[]): Promise<string> {
-  const hash = createHash('sha256');
-  for (const path of paths) for await (const part of createReadStream(path)) hash.update(part as Buffer);
-  return hash.digest('hex');
 }

@@ -8,6 +8,7 @@ import { type Device, runtimeVersion } from '../engine/session.ts';
 import { applyWeights, readWeights } from '../engine/weights.ts';
 import { exportWarnings } from '../exports/exportWarnings.ts';
 import { inOrderOfUse, sourceNames } from '../exports/sourceNames.ts';
+import { digest } from '../files/digest.ts';
 import type { Model } from '../onnx/model.ts';
 import { readModel } from '../onnx/read.ts';
 import { completeHyperparameters } from '../optimizers/hyperparameters.ts';
@@ -18,7 +19,6 @@ import { type Schedule, stepSizesOf } from '../optimizers/schedules.ts';
 import type { LossName } from '../shared/losses.ts';
 import type { InspectRequest, RunHeader, ScheduleRequest } from '../shared/protocol.ts';
 import { toolVersion } from '../shared/version.ts';
-import { digest } from './parts.ts';
 
 /** Model and data of a request, brought together. */
 export interface Subject {

@@ -1,5 +1,7 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { readJsonFile } from '../files/regular.ts';
+import { writeWhole } from '../files/writing.ts';
 import { InspectorError } from '../shared/errors.ts';
 import type { Chart, ExperimentHeader } from '../shared/experiments.ts';
 import { renderSvg } from './svg.ts';
@@ -13,13 +15,13 @@ export function writeExperiment(folder: string, header: ExperimentHeader): void 
     mkdirSync(folder, { recursive: true });
     const charts = header.result?.charts ?? [];
     if (header.result) {
-      for (const chart of charts) replace(join(folder, `${chart.id}.svg`), renderSvg(chart));
-      replace(join(folder, 'series.csv'), seriesCsv(charts));
-      replace(join(folder, 'series.json'), `${JSON.stringify(charts)}\n`);
+      for (const chart of charts) writeWhole(join(folder, `${chart.id}.svg`), renderSvg(chart));
+      writeWhole(join(folder, 'series.csv'), seriesCsv(charts));
+      writeWhole(join(folder, 'series.json'), `${JSON.stringify(charts)}\n`);
     }
     const frames = charts.map((chart) => ({ ...chart, series: [] }));
     const written = header.result ? { ...header, result: { ...header.result, charts: frames } } : header;
-    replace(join(folder, 'experiment.json'), `${JSON.stringify(written, undefined, 2)}\n`);
+    writeWhole(join(folder, 'experiment.json'), `${JSON.stringify(written, undefined, 2)}\n`);
   } catch (error) {
     throw new InspectorError(
       `Cannot write the results to ${folder}: ${(error as Error).message}.`,
@@ -29,13 +31,16 @@ export function writeExperiment(folder: string, header: ExperimentHeader): void 
   }
 }
 
+/** Pictures of long runs have many points. */
+const longestResult = 2 ** 29;
+
 /** Reads what `writeExperiment` wrote, with the points of the pictures. Throws an InspectorError where that is not readable. */
 export function readExperiment(folder: string): ExperimentHeader {
   try {
-    const header: unknown = JSON.parse(readFileSync(join(folder, 'experiment.json'), 'utf8'));
+    const header: unknown = readJsonFile(join(folder, 'experiment.json'), longestResult);
     if (!isExperimentHeader(header)) throw new Error('experiment.json is incomplete');
     if (!header.result) return header;
-    const charts = JSON.parse(readFileSync(join(folder, 'series.json'), 'utf8')) as Chart[];
+    const charts = readJsonFile(join(folder, 'series.json'), longestResult) as Chart[];
     return { ...header, result: { ...header.result, charts } };
   } catch (error) {
     throw new InspectorError(
@@ -55,11 +60,6 @@ export function isExperimentHeader(value: unknown): value is ExperimentHeader {
   const { sentence, agreement, claim, tables, notes } = (result ?? {}) as Record<string, unknown>;
   const verdict = [sentence, agreement, claim].every((each) => typeof each === 'string');
   return verdict && Array.isArray(tables) && Array.isArray(notes);
-}
-
-function replace(path: string, content: string): void {
-  writeFileSync(`${path}.partial`, content);
-  renameSync(`${path}.partial`, path);
 }
 
 /** One line for each point: picture, series, x, y. */

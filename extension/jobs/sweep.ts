@@ -1,9 +1,11 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { loadDataset } from '../datasets/dataset.ts';
 import { createProblem } from '../engine/problem.ts';
 import { Runner } from '../engine/runner.ts';
 import type { Device } from '../engine/session.ts';
+import { linesOf, readJsonFile } from '../files/regular.ts';
+import { writeWhole } from '../files/writing.ts';
 import { readSteps } from '../runStore/steps.ts';
 import { newRunFolder, RunWriter, readHeader } from '../runStore/store.ts';
 import { InspectorError, quoteName } from '../shared/errors.ts';
@@ -220,7 +222,7 @@ function previous(folder: string, request: SweepRequest, { digests }: Subject): 
 /** Reads `sweep.json`. Throws an InspectorError where that is not possible. */
 export function readSweep(folder: string): SweepHeader {
   try {
-    return JSON.parse(readFileSync(join(folder, 'sweep.json'), 'utf8')) as SweepHeader;
+    return readJsonFile(join(folder, 'sweep.json')) as SweepHeader;
   } catch (error) {
     throw new InspectorError(
       `${folder} holds no readable sweep: ${(error as Error).message}.`,
@@ -234,8 +236,7 @@ function writeHeader(folder: string, header: SweepHeader): void {
   try {
     mkdirSync(folder, { recursive: true });
     const path = join(folder, 'sweep.json');
-    writeFileSync(`${path}.partial`, `${JSON.stringify(header, undefined, 2)}\n`);
-    renameSync(`${path}.partial`, path);
+    writeWhole(path, `${JSON.stringify(header, undefined, 2)}\n`);
   } catch (error) {
     throw new InspectorError(
       `Cannot write the sweep to ${folder}: ${(error as Error).message}.`,
@@ -290,7 +291,7 @@ async function runPoint(
         },
       },
     });
-    if (evaluator) writeFileSync(join(at, 'test.jsonl'), tests.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    if (evaluator) writeWhole(join(at, 'test.jsonl'), tests.map((line) => `${JSON.stringify(line)}\n`).join(''));
     writer.finish(status);
     return { status };
   } catch (error) {
@@ -333,11 +334,6 @@ function dataOf(folder: string, point: SweepPoint): PointData[] {
   const { header } = readHeader(at);
   // Of a sweep's points only the whole model is compared.
   const steps = Array.from(readSteps(at), ({ tensors: _, ...line }) => line);
-  const path = join(at, 'test.jsonl');
-  const tests = existsSync(path)
-    ? readFileSync(path, 'utf8')
-        .split('\n')
-        .flatMap((line) => (line === '' ? [] : [JSON.parse(line) as TestLine]))
-    : [];
+  const tests = Array.from(linesOf(join(at, 'test.jsonl')), (line) => JSON.parse(line.toString('utf8')) as TestLine);
   return [{ point, run: { header, steps }, tests }];
 }

@@ -3,13 +3,19 @@ import type { Attributes, Graph, Node, Scope, Value } from './graph.ts';
 import type { OpType, PrimitiveOp } from './ops.ts';
 import { normaliseAxis, shapeRules, showShape, type ValueTypes } from './shapes.ts';
 import { simplifications } from './simplify.ts';
-import { allocate, type ElementType, elementCount, isFloat, type Shape, type Tensor, tensorOf } from './tensor.ts';
+import {
+  allocate,
+  type ElementType,
+  elementCount,
+  isFloat,
+  mostElements,
+  type Shape,
+  type Tensor,
+  tensorOf,
+} from './tensor.ts';
 
 /** Ends of slices: "to the last element" in either direction, as exporters write it. */
 const farEnd = 2 ** 53;
-
-/** No value has more elements; models that ask for more are damaged or hostile. */
-const mostElements = 2 ** 40;
 
 type Source = Value | undefined;
 

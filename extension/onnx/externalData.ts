@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { dirname, isAbsolute, join, relative, sep } from 'node:path';
+import { irregularKind, readFlags, systemReason } from '../files/regular.ts';
 import { InspectorError, quoteName } from '../shared/errors.ts';
-import { irregularKind, readFlags, systemReason } from './files.ts';
 
 const keepBeside = 'Keep the data file in the folder of the model, under the name that it was exported with.';
 const damaged = 'The model file is damaged; export it again.';

@@ -14,7 +14,9 @@ import {
 } from './model.ts';
 import { type InstanceOptions, type Item, type Items, OperatorCall, type Operators, Sequence } from './operator.ts';
 import { RefusedUse } from './refusal.ts';
-import { type FloatType, isFloat, toFloat } from './tensor.ts';
+import { checkNode } from './schema.ts';
+import { showShape } from './shapes.ts';
+import { type ElementType, type FloatType, isFloat, toFloat } from './tensor.ts';
 import { deepestNesting, inOrder } from './validate.ts';
 
 /**
@@ -31,6 +33,8 @@ export interface Blocker {
   readonly domain: string;
   readonly opset: number;
   readonly reason: string;
+  /** The error of the language, where the definition of the operator did not foresee such inputs or attributes. */
+  readonly unforeseen: Error | undefined;
 }
 
 export interface Bindings {
@@ -74,11 +78,32 @@ interface Surroundings {
 const nothing: Surroundings = { get: () => undefined, lacking: () => 'it is computed nowhere' };
 const blocked: Surroundings = { get: () => undefined, lacking: () => undefined };
 
+/** The types that values have in the file, whatever they are computed in; undefined where not known. */
+class FileTypes {
+  private readonly own = new Map<string, ElementType | undefined>();
+
+  constructor(
+    graph?: Pick<ModelGraph, 'inputs' | 'initializers'>,
+    private readonly around?: FileTypes,
+  ) {
+    for (const { name, type } of graph ? [...graph.inputs, ...graph.initializers.values()] : []) this.set(name, type);
+  }
+
+  get(name: string): ElementType | undefined {
+    return this.own.has(name) ? this.own.get(name) : this.around?.get(name);
+  }
+
+  set(name: string, type: ElementType | undefined): void {
+    this.own.set(name, type);
+  }
+}
+
 /** Where a list of nodes is built. */
 interface Frame {
   /** What has been computed; undefined stands for what a blocked node would have. */
   readonly values: Map<string, Item | undefined>;
   readonly outer: Surroundings;
+  readonly types: FileTypes;
   readonly opsets: ReadonlyMap<string, number>;
   /** Labels of the nodes around, for messages. */
   readonly path: string;
@@ -100,7 +125,7 @@ class Instantiation {
     const { graph, opsets } = this.model;
     const values = new Map<string, Item | undefined>([...this.bindings.inputs, ...this.bindings.parameters]);
     const outer = this.initializersOf(graph);
-    this.build(graph.nodes, { values, outer, opsets, path: '', depth: 0 });
+    this.build(graph.nodes, { values, outer, types: new FileTypes(graph), opsets, path: '', depth: 0 });
     const outputs = new Map<string, Value>();
     for (const { name } of graph.outputs) {
       const item = values.has(name) ? values.get(name) : outer.get(name);
@@ -139,12 +164,23 @@ class Instantiation {
     }
     try {
       this.b.origin = frame.path + labelOf(node);
+      if (isDefaultDomain(node.domain) && !this.refusalOf(node)) this.check(node, frame);
       assign(node, frame, this.outputsOf(node, items, frame));
     } catch (error) {
       const refused = this.refusalOf(node) !== undefined || error instanceof RefusedUse;
-      this.block(node, frame, refused ? 'unsupported' : 'misfit', (error as Error).message.replace(/\.$/, ''));
+      const reason = isForeign(error) ? misfit(items) : (error as Error).message.replace(/\.$/, '');
+      this.block(node, frame, refused ? 'unsupported' : 'misfit', reason, isForeign(error) ? error : undefined);
       if (error instanceof RefusedUse && error.outputs !== undefined) assign(node, frame, error.outputs as Items);
     }
+  }
+
+  /** Holds a node against ONNX's schema of its operator, and notes the types of its outputs. */
+  private check(node: ModelNode, frame: Frame): void {
+    const inputs = node.inputs.map((name) => (name === '' ? undefined : frame.types.get(name)));
+    const outputs = checkNode(node, this.opsetOf(node, frame), inputs);
+    node.outputs.forEach((name, i) => {
+      frame.types.set(name, outputs[i]);
+    });
   }
 
   /** The inputs of a node; undefined where one of them is missing, which is reported unless it was before. */
@@ -173,7 +209,7 @@ class Instantiation {
     return ['unknown operator', isDefaultDomain(node.domain) ? 'operator not supported' : 'unknown domain'];
   }
 
-  private block(node: ModelNode, frame: Frame, kind: BlockerKind, reason: string): void {
+  private block(node: ModelNode, frame: Frame, kind: BlockerKind, reason: string, unforeseen?: Error): void {
     const { opType, domain } = node;
     this.blockers.push({
       kind,
@@ -182,6 +218,7 @@ class Instantiation {
       domain,
       opset: this.opsetOf(node, frame),
       reason,
+      unforeseen,
     });
     for (const name of node.outputs) frame.values.set(name, undefined);
   }
@@ -221,14 +258,20 @@ class Instantiation {
     if (frame.depth >= deepestNesting) throw new RefusedUse('its definition nests too deeply');
     const values = new Map<string, Item | undefined>();
     const omitted = new Set<string>();
+    const types = new FileTypes();
     called.inputs.forEach((name, i) => {
       if (items[i]) values.set(name, items[i]);
       else omitted.add(name);
+      types.set(name, frame.types.get(node.inputs[i] ?? ''));
     });
+    const path = `${frame.path + labelOf(node)}/`;
     this.build(
       called.nodes.map((member) => bodyNode(member, node, called.defaults, omitted)),
-      { values, outer: nothing, opsets: called.opsets, path: `${frame.path + labelOf(node)}/`, depth: frame.depth + 1 },
+      { values, outer: nothing, types, opsets: called.opsets, path, depth: frame.depth + 1 },
     );
+    called.outputs.forEach((name, i) => {
+      frame.types.set(node.outputs[i] ?? '', types.get(name));
+    });
     return called.outputs.map((name) => values.get(name));
   }
 
@@ -249,9 +292,20 @@ class Instantiation {
     };
     const values = new Map(bound);
     const path = `${frame.path + labelOf(node)}/`;
-    this.build(body.nodes, { values, outer: surroundings, opsets: frame.opsets, path, depth: frame.depth + 1 });
+    const types = new FileTypes(body, frame.types);
+    this.build(body.nodes, { values, outer: surroundings, types, opsets: frame.opsets, path, depth: frame.depth + 1 });
     return body.outputs.map(({ name }) => (values.has(name) ? values.get(name) : surroundings.get(name)));
   }
+}
+
+/** Errors of the language itself, such as that of reading beyond a shape, say nothing of the model. */
+const isForeign = (error: unknown): error is Error =>
+  !(error instanceof Error) || /^(Type|Range|Syntax|Reference)Error$/.test(error.name);
+
+/** What can be said of a node whose inputs and attributes contradict each other in a way that no definition foresaw. */
+function misfit(items: readonly (Item | undefined)[]): string {
+  const shapes = items.flatMap((item) => (item instanceof Sequence || !item ? [] : [showShape(item.shape)]));
+  return `its attributes do not fit its inputs${shapes.length > 0 ? ` of shape ${shapes.join(', ')}` : ''}`;
 }
 
 function assign(node: ModelNode, { values }: Frame, result: Items): void {

@@ -10,9 +10,9 @@ import {
   type NodeProto,
   type ValueInfoProto,
 } from 'onnx-buf';
+import { readRegularFile } from '../files/regular.ts';
 import { InspectorError, quoteName } from '../shared/errors.ts';
 import { ExternalData } from './externalData.ts';
-import { looksLikeText, readRegularFile, recogniseOtherFile } from './files.ts';
 import { elementTypeOf, initializerLabel, initializerOf, typeNameOf, unsupported } from './initializer.ts';
 import type {
   Attribute,
@@ -24,6 +24,7 @@ import type {
   Origin,
   ValueInfo,
 } from './model.ts';
+import { looksLikeText, recogniseOtherFile } from './signatures.ts';
 import { validateModel } from './validate.ts';
 import { checkWire } from './wire.ts';
 

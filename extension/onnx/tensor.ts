@@ -21,6 +21,9 @@ export type TypedArray = TypedArrays[ElementType];
 export type FloatType = 'float32' | 'float64';
 export type Shape = readonly number[];
 
+/** No value has more elements; models that ask for more are damaged or hostile. */
+export const mostElements = 2 ** 40;
+
 /** A dense array in C order. `data.length` equals the product of `shape`. */
 export interface Tensor<T extends ElementType = ElementType> {
   readonly type: T;

@@ -1,5 +1,15 @@
 import { InspectorError, quoteName } from '../shared/errors.ts';
-import { isDefaultDomain, labelOf, type Model, type ModelFunction, type ModelGraph, type ModelNode } from './model.ts';
+import {
+  isDefaultDomain,
+  labelOf,
+  type Model,
+  type ModelFunction,
+  type ModelGraph,
+  type ModelNode,
+  type ValueInfo,
+} from './model.ts';
+import { showShape } from './shapes.ts';
+import { mostElements } from './tensor.ts';
 
 /** Versions of the default operator set that are read. From 24 on, only element types and whole operators were added. */
 export const oldestOpset = 7;
@@ -52,10 +62,16 @@ function checkOpset(version: number, who: string): void {
   );
 }
 
+/** The elements that an input has at least. */
+const elements = (dims: ValueInfo['dims']): number =>
+  (dims ?? []).reduce<number>((product, dim) => (typeof dim === 'number' ? product * dim : product), 1);
+
 /** `outer` holds the names of the enclosing graphs, which a subgraph may read. */
 function checkGraph(graph: ModelGraph, outer: readonly ReadonlySet<string>[]): void {
   const defined = new Set<string>(graph.initializers.keys());
-  for (const { name } of graph.inputs) {
+  for (const { name, dims } of graph.inputs) {
+    if (elements(dims) > mostElements)
+      throw new InspectorError(`Input ${quoteName(name)} of shape ${showShape(dims ?? [])} is too large.`, again);
     if (name === '') throw new InspectorError('An input of the model has no name.', again);
     if (defined.has(name)) throw new InspectorError(`Two inputs are named ${quoteName(name)}.`, faulty);
     defined.add(name);

@@ -1,5 +1,6 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readJsonFile } from '../files/regular.ts';
+import { writeWhole } from '../files/writing.ts';
 
 /** Which configuration a run was made from, so that a later look can tell whether it has changed. */
 export interface RunSource {
@@ -12,16 +13,14 @@ export interface RunSource {
 const fileName = 'source.json';
 
 export function writeSource(folder: string, source: RunSource): void {
-  const path = join(folder, fileName);
-  writeFileSync(`${path}.partial`, `${JSON.stringify(source)}\n`);
-  renameSync(`${path}.partial`, path);
+  writeWhole(join(folder, fileName), `${JSON.stringify(source)}\n`);
 }
 
 /** Undefined for runs from the command line, and where the file is no longer readable. */
 export function readSource(folder: string): RunSource | undefined {
   try {
-    const { path, index } = JSON.parse(readFileSync(join(folder, fileName), 'utf8'));
-    return typeof path === 'string' && Number.isInteger(index) ? { path, index } : undefined;
+    const { path, index } = readJsonFile(join(folder, fileName)) as Partial<RunSource>;
+    return typeof path === 'string' && Number.isInteger(index) ? { path, index: index as number } : undefined;
   } catch {
     return undefined;
   }

@@ -1,13 +1,9 @@
-import { closeSync, existsSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
+import { linesOf } from '../files/regular.ts';
 import type { RunHeader, StepLine } from '../shared/protocol.ts';
 import { grown, isHeld } from '../shared/steps.ts';
 import { isStepLine } from './header.ts';
 
-const newline = 10;
-const chunkBytes = 2 ** 20;
-/** A longer line is none of ours. */
-const longestLine = 2 ** 26;
 /** Lines that are joined to the held ones at once. */
 const parcel = 256;
 
@@ -79,41 +75,5 @@ function parse(line: Buffer): StepLine | undefined {
     return isStepLine(step) ? step : undefined;
   } catch {
     return undefined;
-  }
-}
-
-/** The lines of a file that are not empty, without ever holding the file; none where it does not exist. */
-function* linesOf(path: string): Generator<Buffer> {
-  if (!existsSync(path)) return;
-  const file = openSync(path, 'r');
-  try {
-    const chunk = Buffer.alloc(chunkBytes);
-    let begun: Buffer[] = [];
-    let length = 0;
-    const finish = (rest: Buffer): Buffer => {
-      const line = length + rest.length > longestLine ? Buffer.alloc(0) : Buffer.concat([...begun, rest]);
-      begun = [];
-      length = 0;
-      return line;
-    };
-    for (;;) {
-      const bytes = readSync(file, chunk);
-      if (bytes === 0) break;
-      let from = 0;
-      for (;;) {
-        const to = chunk.indexOf(newline, from);
-        if (to < 0 || to >= bytes) break;
-        const line = finish(chunk.subarray(from, to));
-        if (line.length > 0) yield line;
-        from = to + 1;
-      }
-      length += bytes - from;
-      if (length <= longestLine) begun.push(Buffer.from(chunk.subarray(from, bytes)));
-      else begun = [];
-    }
-    const line = finish(Buffer.alloc(0));
-    if (line.length > 0) yield line;
-  } finally {
-    closeSync(file);
   }
 }

@@ -1,17 +1,8 @@
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  statSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, existsSync, fsyncSync, mkdirSync, writeSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { writeNpzFile } from '../datasets/npz.ts';
+import { readJsonFile } from '../files/regular.ts';
+import { createFresh, writeWhole } from '../files/writing.ts';
 import type { Tensor } from '../onnx/tensor.ts';
 import { InspectorError } from '../shared/errors.ts';
 import type { RunHeader, RunStatus, StepLine } from '../shared/protocol.ts';
@@ -44,7 +35,7 @@ export class RunWriter {
   ) {
     this.header = header;
     this.writeHeader();
-    this.lines = openSync(join(folder, 'steps.jsonl'), 'w');
+    this.lines = createFresh(join(folder, 'steps.jsonl'));
   }
 
   /** Creates the folder where it does not exist. A folder that holds another run's results is overwritten. */
@@ -84,9 +75,7 @@ export class RunWriter {
 }
 
 function writeHeader(folder: string, header: RunHeader): void {
-  const path = join(folder, 'run.json');
-  writeFileSync(`${path}.partial`, `${JSON.stringify(header, undefined, 2)}\n`);
-  renameSync(`${path}.partial`, path);
+  writeWhole(join(folder, 'run.json'), `${JSON.stringify(header, undefined, 2)}\n`);
 }
 
 /**
@@ -116,8 +105,7 @@ export function readHeader(folder: string): Pick<Run, 'folder' | 'header' | 'int
   const path = join(folder, 'run.json');
   let header: unknown;
   try {
-    if (statSync(path).size > largestHeader) throw new Error('run.json is too large');
-    header = JSON.parse(readFileSync(path, 'utf8'));
+    header = readJsonFile(path, largestHeader);
   } catch (error) {
     throw new InspectorError(
       `${folder} holds no readable run: ${(error as Error).message}.`,

@@ -238,6 +238,7 @@ describe('If with a constant condition becomes the branch that it takes', () => 
         node('RandomNormal', [], ['r']),
         node('If', ['condition'], ['y'], {
           then_branch: { kind: 'graph', value: graphOf([node('Neg', ['r'], ['a'])], ['a']) },
+          else_branch: { kind: 'graph', value: graphOf([node('Neg', ['r'], ['a'])], ['a']) },
         }),
       ],
       ['y'],
@@ -248,7 +249,8 @@ describe('If with a constant condition becomes the branch that it takes', () => 
     ]);
   });
   it('a condition that depends on data is refused', () => {
-    const graph = graphOf([node('If', ['x'], ['y'])], ['y']);
+    const branch = { kind: 'graph' as const, value: graphOf([node('Neg', ['x'], ['a'])], ['a']) };
+    const graph = graphOf([node('If', ['x'], ['y'], { then_branch: branch, else_branch: branch })], ['y']);
     const model: Model = { irVersion: 8, opsets: new Map([['', 18]]), producer: '', graph, functions: new Map() };
     const b = new GraphBuilder();
     const { blockers } = instantiate(b, model, operators, {

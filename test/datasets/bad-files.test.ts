@@ -9,7 +9,7 @@ import { badArrays } from './badArrays.ts';
 import { badTables } from './badTables.ts';
 import { f64, npy, npyHeader, text, useTemporaryFolder, write, zip } from './files.ts';
 
-const fixtures = resolve('test/fixtures/damaged');
+const fixtures = resolve('test/datasets/damaged');
 useTemporaryFolder();
 
 async function messageOf(spec: Parameters<typeof loadDataset>[0]): Promise<string> {

@@ -106,13 +106,11 @@ describe('nodes that cannot be differentiated', () => {
       node('MatMul(x, w) -> y'),
       node('Unique(y) -> kinds'),
       node('If(c) -> side', {
-        attribute: [
-          {
-            name: 'then_branch',
-            type: Kind.GRAPH,
-            g: { name: 't', node: [node('Relu(y) -> a')], output: [{ name: 'a' }] },
-          },
-        ],
+        attribute: ['then_branch', 'else_branch'].map((name) => ({
+          name,
+          type: Kind.GRAPH,
+          g: { name, node: [node('Relu(y) -> a')], output: [{ name: 'a' }] },
+        })),
       }),
     ],
     initializer: [w, { name: 'c', dims: [], dataType: DataType.BOOL, rawData: Uint8Array.of(1) }],

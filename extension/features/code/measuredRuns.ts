@@ -1,7 +1,8 @@
-import { open, readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { escapeMarkdown } from '../../advice/hover.ts';
 import type { OptimizerConfig } from '../../configs/config.ts';
+import { readEnd, readJsonFile } from '../../files/regular.ts';
 import { baseName, percent } from '../../shared/format.ts';
 import type { RunHeader, StepLine } from '../../shared/protocol.ts';
 import { doubt, strength } from '../../shared/verdict.ts';
@@ -67,32 +68,24 @@ export class MeasuredRuns {
 
 async function readMeasured(folder: string, steps: string): Promise<Measured | undefined> {
   const path = join(folder, 'run.json');
-  if ((await stat(path)).size > LARGEST_HEADER) return undefined;
-  const header = JSON.parse(await readFile(path, 'utf8')) as RunHeader;
+  const header = readJsonFile(path, LARGEST_HEADER) as RunHeader;
   if (header.format !== 1 || typeof header.started !== 'string' || !header.optimizer?.hyper || !header.model?.path)
     return undefined;
-  const last = await lastMeasured(steps);
+  const last = lastMeasured(steps);
   return last && { header, last };
 }
 
 /** The last whole line that has a strength, from the end of the file. */
-async function lastMeasured(path: string): Promise<StepLine | undefined> {
-  const file = await open(path);
-  try {
-    const { size } = await file.stat();
-    for (let length = 64 * 1024; ; length *= 4) {
-      const from = Math.max(0, size - length);
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(size - from), 0, size - from, from);
-      const lines = buffer.toString('utf8', 0, bytesRead).split('\n');
-      if (from > 0) lines.shift();
-      for (const line of lines.reverse()) {
-        const step = parse(line);
-        if (typeof step?.hKappa === 'number') return step;
-      }
-      if (from === 0 || length >= MOST_BYTES) return undefined;
+function lastMeasured(path: string): StepLine | undefined {
+  for (let length = 64 * 1024; ; length *= 4) {
+    const { bytes, from } = readEnd(path, length);
+    const lines = bytes.toString('utf8').split('\n');
+    if (from > 0) lines.shift();
+    for (const line of lines.reverse()) {
+      const step = parse(line);
+      if (typeof step?.hKappa === 'number') return step;
     }
-  } finally {
-    await file.close();
+    if (from === 0 || length >= MOST_BYTES) return undefined;
   }
 }
 

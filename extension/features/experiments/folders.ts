@@ -1,5 +1,6 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { readJsonFile } from '../../files/regular.ts';
 import { readExperiment } from '../../jobs/store.ts';
 import type { SweepHeader } from '../../jobs/sweep.ts';
 import { isAlive as isProcessAlive, readHeader } from '../../runStore/store.ts';
@@ -15,7 +16,7 @@ export interface Unfinished {
 /** The sweep in a folder; undefined where there is none that can be read. */
 export function sweepIn(folder: string): SweepHeader | undefined {
   try {
-    const header = JSON.parse(readFileSync(join(folder, 'sweep.json'), 'utf8')) as SweepHeader;
+    const header = readJsonFile(join(folder, 'sweep.json')) as SweepHeader;
     const { base, axes } = header.request;
     const whole =
       header.format === 1 &&

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
-import { createReadStream, existsSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type * as vscode from 'vscode';
+import { digest as digestOf } from '../../files/digest.ts';
 import { readSource } from '../../runStore/source.ts';
 import { shorten } from '../../shared/format.ts';
 import type { PanelRun } from '../../shared/panel.ts';
@@ -36,9 +36,7 @@ async function fileChange(files: readonly string[], digest: string, started: num
   try {
     const times = await Promise.all(files.map(async (file) => (await stat(file)).mtimeMs));
     if (times.every((time) => time <= started)) return undefined;
-    const hash = createHash('sha256');
-    for (const file of files) for await (const part of createReadStream(file)) hash.update(part as Buffer);
-    return hash.digest('hex') === digest ? undefined : `${basename(files[0])} has changed`;
+    return (await digestOf(files)) === digest ? undefined : `${basename(files[0])} has changed`;
   } catch {
     return `${basename(files[0] ?? 'a file')} can no longer be read`;
   }

@@ -1,5 +1,7 @@
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { readTextFile } from '../../files/regular.ts';
+import { writeWhole } from '../../files/writing.ts';
 import { InspectorError } from '../../shared/errors.ts';
 import { type InspectRequest, inspectSettings } from '../../shared/request.ts';
 import { groupProblems } from '../../shared/setting.ts';
@@ -54,16 +56,15 @@ export function remembered(targets: readonly Target[], target: Target): Target[]
 
 export function readTargets(directory: string): Target[] {
   const path = join(directory, projectFile);
-  return existsSync(path) ? parseTargets(readFileSync(path, 'utf8')) : [];
+  return existsSync(path) ? parseTargets(readTextFile(path)) : [];
 }
 
 /** Writes the project file where it changes. */
 export function writeTargets(directory: string, targets: readonly Target[]): void {
   const path = join(directory, projectFile);
   const text = `${JSON.stringify({ inspections: targets }, undefined, 2)}\n`;
-  if (existsSync(path) && readFileSync(path, 'utf8') === text) return;
-  writeFileSync(`${path}.partial`, text);
-  renameSync(`${path}.partial`, path);
+  if (existsSync(path) && readTextFile(path) === text) return;
+  writeWhole(path, text);
 }
 
 export const defaultSteps = inspectSettings.steps.default;

@@ -1,5 +1,6 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { readJsonFile } from '../../files/regular.ts';
 import { isExperimentHeader } from '../../jobs/store.ts';
 import type { SweepHeader } from '../../jobs/sweep.ts';
 import { type RunEntry, runIn } from '../../runStore/list.ts';
@@ -92,8 +93,7 @@ function resultEntry(folder: string): Entry | undefined {
 function experimentIn(folder: string): ExperimentHeader | undefined {
   try {
     const path = join(folder, 'experiment.json');
-    if (statSync(path).size > largestHeader) return undefined;
-    const header: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    const header = readJsonFile(path, largestHeader);
     return isExperimentHeader(header) ? header : undefined;
   } catch {
     return undefined;

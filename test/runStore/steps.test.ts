@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { appendFileSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { readHeldSteps, readSteps } from '../../extension/runStore/steps.ts';
+import type { RunHeader } from '../../extension/shared/protocol.ts';
+import { grown } from '../../extension/shared/steps.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'steps-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+const path = join(folder, 'steps.jsonl');
+const line = (step: number) => ({ step, loss: 1 / (step + 1), tensors: {} });
+const write = (count: number) =>
+  writeFileSync(path, Array.from({ length: count }, (_, step) => `${JSON.stringify(line(step))}\n`).join(''));
+const headerOf = (steps: number) =>
+  ({ request: { steps, every: 1 }, tensors: Array(60).fill({}) }) as unknown as RunHeader;
+
+describe('steps on disk', () => {
+  it('come back one after the other; a line that a crash cut off is left out', () => {
+    write(3);
+    appendFileSync(path, '{"step":3,"loss":');
+    assert.deepEqual(Array.from(readSteps(folder)), [line(0), line(1), line(2)]);
+  });
+
+  it('none where there is no file', () => {
+    rmSync(path);
+    assert.deepEqual(Array.from(readSteps(folder)), []);
+  });
+
+  it('of a long run an even part is held, the same as live', () => {
+    const count = 20_000;
+    write(count);
+    const header = headerOf(count);
+    const held = readHeldSteps(folder, header);
+    assert.ok(held.length > 100 && held.length < count / 2, `${held.length} steps are held`);
+    let live: readonly { step: number }[] = [];
+    for (let step = 0; step < count; step++) live = grown(header, live as never, [line(step) as never]);
+    assert.deepEqual(
+      held.map(({ step }) => step),
+      live.map(({ step }) => step),
+    );
+  });
+
+  it('a file that is longer than any string, most of it a hole, is read', () => {
+    write(2);
+    truncateSync(path, 2 ** 29 + 2 ** 20);
+    appendFileSync(path, `\n${JSON.stringify(line(2))}\n`);
+    assert.deepEqual(
+      readHeldSteps(folder, headerOf(3)).map(({ step }) => step),
+      [0, 1, 2],
+    );
+  });
+});
