@@ -1,9 +1,9 @@
 /** Every message between the processes, as discriminated unions. Plain data only: it crosses process and webview borders. */
 
 import type { ExperimentDescription, ExperimentRequest, SweepRequest } from './experiments.ts';
-import type { InspectRequest } from './request.ts';
+import type { InspectRequest, ReferenceKind } from './request.ts';
 
-export type { DeviceChoice, GroupRequest, InspectRequest, ScheduleRequest } from './request.ts';
+export type { DeviceChoice, GroupRequest, InspectRequest, ReferenceKind, ScheduleRequest } from './request.ts';
 
 export type EngineRequest =
   | { readonly type: 'inspect'; readonly request: InspectRequest }
@@ -44,6 +44,75 @@ export interface RunTensor {
   readonly source?: string;
 }
 
+/** The reference of a run: which it is and how well it is known. */
+export interface RunReference {
+  readonly kind: ReferenceKind;
+  /** Follows "than", in plain words: "with β₂ = β₁, where the memory has no effect of this kind". Empty where there is none. */
+  readonly words: string;
+  /** A few characters of it for places without room: "β₂ = β₁", "memoryless flow". */
+  readonly label: string;
+  /** All hyper-parameters of the twin. */
+  readonly hyper?: Readonly<Record<string, number | boolean | string>>;
+  /** h of the twin, h/s of Euler's method on the flow; null where there is no reference. */
+  readonly stepSize: number | null;
+  /** Largest relative change of the norm of the model that halving the flow's step may make; null for a twin. */
+  readonly tolerance: number | null;
+  /** That change as it was found; for the flow only. */
+  readonly moved?: number | null;
+  /** False where the flow's numbers still move by more: then no effect is shown. */
+  readonly converged: boolean;
+  /** Steps that were taken of it, of its finest version. */
+  readonly steps?: number;
+  /** Why there is no reference, or why it is not shown. */
+  readonly reason?: string;
+}
+
+/** A part of the way down in which the effect has one sign and oscillation is there or not; from high loss to low. */
+export interface EffectPart {
+  readonly lossFrom: number;
+  readonly lossTo: number;
+  /** Smallest and largest effect in it. */
+  readonly low: number;
+  readonly high: number;
+  /** Which of the two oscillates there, if one does. */
+  readonly oscillating: 'run' | 'reference' | 'both' | null;
+}
+
+/** The measured effect of a tensor or the model as a curve over the loss, and what is said of it first. */
+export interface EffectCurve {
+  /** Near the beginning: at the first loss of the curve that the run has clearly reached; null where undefined. */
+  readonly early: number | null;
+  /** At the lowest loss that run and reference have both reached: the number that is shown first. */
+  readonly late: number | null;
+  /** At the losses of `EffectSummary.losses`; null where undefined. */
+  readonly effect: readonly (number | null)[];
+  /** The same of the norms at averaged points. */
+  readonly averaged: readonly (number | null)[];
+  /** Share of the run's norm that is oscillation. */
+  readonly oscillation: readonly (number | null)[];
+}
+
+/** What was measured of the effect over the whole run. */
+export interface EffectSummary extends EffectCurve {
+  /** In plain words; names its parts where the effect changes sign or oscillation sets in. */
+  readonly sentence: string;
+  /** The same in a few words: "+12 %", "+18 % early, −22 … −91 % later (oscillation)". */
+  readonly headline: string;
+  /** How equal loss was found: where the losses fall steadily by the first crossing, else by bins; `both` where each had its part. */
+  readonly method: 'crossing' | 'bins' | 'both';
+  /** Half width of a bin, relative to the loss. */
+  readonly binWidth: number;
+  readonly parts: readonly EffectPart[];
+  /** Levels of the loss, falling, at which the curves are given. */
+  readonly losses: readonly number[];
+  /** What the theory predicts for the same quantity, accumulated along the run, at the same losses; null where it has none. */
+  readonly predicted: readonly (number | null)[];
+  /** Why the effect is null where it is, the commonest reason; not where it is defined everywhere. */
+  readonly reason?: string;
+  /** By tensor name. */
+  readonly tensors: Readonly<Record<string, EffectCurve>>;
+}
+
 /** `run.json`: what was run. */
 export interface RunHeader {
   readonly format: 1;
@@ -76,6 +145,10 @@ export interface RunHeader {
   readonly switchGradient: number | null;
   /** Why no correction is computed. */
   readonly notApplicable?: string;
+  /** What the run is held against; known once it begins, but for how well it converged. */
+  readonly reference?: RunReference;
+  /** The measured effect; once the run has ended, and not where there is no reference. */
+  readonly effect?: EffectSummary;
   readonly dtype: string;
   readonly device: string;
   readonly microBatch: { readonly plain: number; readonly corrected: number };
@@ -122,7 +195,19 @@ export interface MeasureFields {
   readonly selfCheck?: number | null;
 }
 
-export interface TensorLine extends MeasureFields {
+/** What was measured at equal loss, at a line with a correction; null where undefined. */
+export interface EffectFields {
+  /** ‖∇E(run)‖₁/‖∇E(reference)‖₁ − 1 at equal loss: 0.12 where the run's one-norm is 12 % larger. */
+  readonly effect?: number | null;
+  /** The same of the norms at averaged points, (θ⁽ⁿ⁻¹⁾ + 2θ⁽ⁿ⁾ + θ⁽ⁿ⁺¹⁾)/4; at some lines only. */
+  readonly effectAveraged?: number | null;
+  /** Share of the run's norm that is oscillation: 1 − ‖∇E‖₁ at the averaged point / ‖∇E‖₁ at θ⁽ⁿ⁾; at some lines only. */
+  readonly oscillation?: number | null;
+  /** What the theory predicts for `effect`: the predicted change of the norm at equal loss, accumulated along the run. */
+  readonly effectPredicted?: number | null;
+}
+
+export interface TensorLine extends MeasureFields, EffectFields {
   readonly perturbedNorm: number | null;
   readonly gradientNorm1: number | null;
   readonly gradientNorm2: number | null;
@@ -136,6 +221,10 @@ export interface StepLine extends TensorLine {
   /** In a run on mini-batches: the losses of those since the line before, each at the parameters that its step began with. */
   readonly batchLosses?: readonly (number | null)[];
   readonly correctionNorm?: number | null;
+  /** Why `effect` is null, where it is. */
+  readonly effectReason?: string;
+  /** How equal loss was found for `effect`; lines of a run that goes on may change from `crossing` to `bins`. */
+  readonly effectMethod?: 'crossing' | 'bins';
   /** Largest step size at which the theory would hold for nine tenths of the parameters, all else equal. */
   readonly largestValidStepSize?: number | null;
   /** By tensor name. */

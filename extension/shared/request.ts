@@ -32,6 +32,13 @@ export interface GroupRequest {
 /** In which order mini-batches take the samples; other texts name a `.npy` file, int64 [steps, batch]. */
 export const batchOrders = ['reshuffled', 'replacement', 'cyclic'] as const;
 
+/**
+ * What a run is held against at equal loss: `twin`, the same optimizer on the same batches with the memory's term of the
+ * theory switched off; `flow`, the memoryless flow θ' = −G(θ); `none`, nothing.
+ */
+export const referenceKinds = ['twin', 'flow', 'none'] as const;
+export type ReferenceKind = (typeof referenceKinds)[number];
+
 /** Everything that an inspection depends on. Paths are as the user wrote them, relative to `directory`. */
 export interface InspectRequest {
   readonly directory: string;
@@ -59,6 +66,8 @@ export interface InspectRequest {
   readonly stage: 'step' | 'inf' | number;
   readonly dtype?: (typeof floatTypes)[number];
   readonly microBatch?: number;
+  /** What the run is held against at equal loss; where not given, the twin where the optimizer has one, else the flow. */
+  readonly reference?: ReferenceKind;
   readonly device: DeviceChoice;
   readonly threads?: number;
   readonly batchStatistics?: boolean;
@@ -200,6 +209,11 @@ export const inspectSettings = {
     help: 'n of the correction: the run’s own step (default), the limit, or K',
   },
   every: { kind: 'count', min: 1, default: 1, placeholder: 'K', help: 'compute the correction at every K-th step' },
+  reference: {
+    kind: 'choice',
+    choices: referenceKinds,
+    help: 'what the run is held against at equal loss (default: the twin without memory where there is one, else the flow)',
+  },
   dtype: { kind: 'choice', choices: floatTypes, help: 'precision (default: that of the model)' },
   microBatch: {
     kind: 'count',
