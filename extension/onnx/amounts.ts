@@ -18,7 +18,7 @@ const limits = {
   inputs: new Map([
     ['Pad', [1, 2 ** 22]],
     ['OneHot', [1, 2 ** 22]],
-    ['Resize', [3, 2 ** 16]],
+    ['Resize', [3, 2 ** 19]],
   ] as const),
 };
 

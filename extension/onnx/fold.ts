@@ -212,11 +212,17 @@ const evaluators: Partial<Record<OpType, Evaluator>> = {
     const size = shape[along];
     const values = numbersOf(x);
     const sums = new Array<number>(values.length).fill(0);
-    for (let i = 0; i < values.length; i++) {
-      const step = Math.floor(i / stride) % size;
-      for (let other = 0; other < size; other++) {
-        const before = reverse ? other > step : other < step;
-        if (before || (other === step && !exclusive)) sums[i] += values[i + (other - step) * stride];
+    const first = reverse ? size - 1 : 0;
+    const back = reverse ? stride : -stride;
+    // In the order of the sum, so that the sum before each element is there already.
+    for (let step = 0; step < size; step++) {
+      const place = reverse ? size - 1 - step : step;
+      for (let outer = 0; outer < values.length; outer += stride * size) {
+        for (let inner = 0; inner < stride; inner++) {
+          const at = outer + place * stride + inner;
+          const before = place === first ? 0 : sums[at + back] + (exclusive ? values[at + back] : 0);
+          sums[at] = exclusive ? before : before + values[at];
+        }
       }
     }
     return tensorOf(x.type, shape, sums);

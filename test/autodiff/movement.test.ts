@@ -225,6 +225,15 @@ describe('what is known without data is folded', () => {
       },
       [2, -2, -(2 ** 63), -(2 ** 63)],
     ],
+    [
+      'CumSum in reverse along the first axis, exclusive',
+      {
+        op: 'CumSum',
+        inputs: [{ constant: tensorOf('int64', [3, 2], [1, 2, 3, 4, 5, 6]) }, intScalar(0)],
+        attributes: { exclusive: 1, reverse: 1 },
+      },
+      [8, 10, 5, 6, 0, 0],
+    ],
     ['CumSum', { op: 'CumSum', inputs: [ints(1, 2, 3), intScalar(0)] }, [1, 3, 6]],
     ['Gather', { op: 'Gather', inputs: [ints(4, 5, 6), intScalar(-1)] }, [6]],
     ['ScatterND', { op: 'ScatterND', inputs: [ints(4, 5, 6), flat('int64', [1, 1], 1), ints(9)] }, [4, 9, 6]],

@@ -49,6 +49,8 @@ const specs: OperatorSpec[] = [
 
   average('2×2', [2, 3, 4, 6], { kernel_shape: [2, 2], strides: [2, 2] }),
   average('2×3 that leaves a rest', [2, 3, 5, 7], { kernel_shape: [2, 3], strides: [2, 3] }),
+  average('of large windows', [1, 2, 40], { kernel_shape: [13], strides: [3], pads: [4, 5] }),
+  average('of large windows with dilations', [1, 1, 60, 2], { kernel_shape: [11, 1], dilations: [3, 1] }, 19),
   average('with pads', [2, 3, 5, 6], { kernel_shape: [3, 3], strides: [2, 1], pads: [1, 1, 1, 1] }),
   average('with pads counted', [2, 3, 5, 6], {
     kernel_shape: [3, 3],

@@ -142,6 +142,15 @@ const specs: OperatorSpec[] = [
   },
 ];
 
+// Beyond 2¹⁸ weights an axis is resampled without a matrix.
+const long: OperatorSpec[] = [
+  byScale('linear, a long axis', [1, 2, 520], [1, 1, 2], { mode: 'linear' }, 19),
+  byScale('cubic, a long axis', [1, 1, 2, 520], [1, 1, 1, 2], { mode: 'cubic' }, 19),
+  byScale('nearest, a long axis', [1, 2, 520], [1, 1, 1.7], { mode: 'nearest' }, 19),
+  byScale('linear, a long axis with others behind', [1, 1, 520, 3], [1, 1, 2, 2], { mode: 'linear' }, 19),
+  bySize('linear with antialiasing, a long axis', [1, 1, 1400, 2], [1, 1, 200, 2], { mode: 'linear', antialias: 1 }),
+];
+
 const pad = (
   label: string,
   shape: number[],
@@ -166,6 +175,7 @@ const pads: OperatorSpec[] = [
   pad('by reflection and cutting off', [5, 5], [2, -1, -1, 2], { mode: 'reflect' }),
   pad('with the edge', [3, 4], [2, 0, 4, 3], { mode: 'edge' }),
   pad('around', [3, 4], [2, 1, 3, 5], { mode: 'wrap' }),
+  pad('around, many times', [2, 2], [0, 2, 0, 140], { mode: 'wrap' }),
   {
     op: 'Pad',
     label: 'Pad of opset 2',
@@ -176,7 +186,7 @@ const pads: OperatorSpec[] = [
 ];
 
 describe('resampling and padding: value, gradient and Hessian product', () => {
-  for (const spec of [...specs, ...pads]) it(spec.label ?? spec.op, () => checkOperator(spec));
+  for (const spec of [...specs, ...long, ...pads]) it(spec.label ?? spec.op, () => checkOperator(spec));
 });
 
 describe('resampling and padding: derivatives in float32 and float64', () => {

@@ -16,12 +16,20 @@ export interface AxisResampling {
   readonly extrapolation: number;
 }
 
-/** y = matrix·x + offset along one axis; `offset` is not zero only where tf_crop_and_resize extrapolates. */
+/** yᵢ = Σₖ weights[i·taps + k]·x[indices[i·taps + k]] + offset[i] along one axis. */
 export interface Resampling {
-  /** out × size, row by row. */
-  readonly matrix: Float64Array;
+  /** How many elements of the input an element of the output looks at, at most; those that it does not need weigh 0. */
+  readonly taps: number;
+  readonly indices: Int32Array;
+  readonly weights: Float64Array;
+  /** Not zero only where tf_crop_and_resize extrapolates. */
   readonly offset: Float64Array;
 }
+
+/** An axis that is resampled, and what becomes of it, may be so long. */
+const longestAxis = 2 ** 19;
+/** Weights of one axis, all together. */
+const mostWeights = 2 ** 22;
 
 /** Position in the input that an output position stands for. */
 function coordinate(position: number, axis: AxisResampling): number {
@@ -75,39 +83,88 @@ function cubic(distance: number, a: number): number {
   return t < 2 ? (((t - 5) * t + 8) * t - 4) * a : 0;
 }
 
-/** Weights of the input elements around a position: the kernel, stretched when it downsamples with antialiasing. */
-function filter(at: number, axis: AxisResampling): [index: number, weight: number][] {
-  if (axis.mode === 'nearest') return [[nearest(at, axis.nearestMode), 1]];
-  const support = axis.mode === 'linear' ? 1 : 2;
-  const kernel = axis.mode === 'linear' ? triangle : (t: number) => cubic(t, axis.cubicCoefficient);
-  const stretch = axis.antialias ? Math.min(axis.scale, 1) : 1;
-  const first = Math.ceil(at - support / stretch);
-  const last = Math.floor(at + support / stretch);
-  return Array.from({ length: last - first + 1 }, (_, i): [number, number] => {
-    const index = first + i;
-    return [index, kernel((index - at) * stretch)];
-  });
+/** The elements of the input that make one element of the output, each once. Filled anew for every position. */
+class Row {
+  readonly indices: number[] = [];
+  readonly weights: number[] = [];
+
+  constructor(private readonly axis: AxisResampling) {}
+
+  /** Elements beyond the ends repeat the last one, or do not count at all. */
+  fill(at: number): void {
+    const { mode, antialias, excludeOutside, size } = this.axis;
+    this.indices.length = 0;
+    this.weights.length = 0;
+    // Only the cubic kernel sees how far outside a position is; the others take the border.
+    const seesOutside = mode === 'cubic' || antialias;
+    const place = seesOutside ? at : Math.min(Math.max(at, 0), size - 1);
+    this.addElements(place, excludeOutside && seesOutside);
+    if (!antialias && !(excludeOutside && seesOutside)) return;
+    const total = this.weights.reduce((sum, weight) => sum + weight, 0);
+    for (let k = 0; k < this.weights.length; k++) this.weights[k]! /= total;
+  }
+
+  /** Weights around a position: the kernel, stretched when it downsamples with antialiasing. */
+  private addElements(at: number, exclude: boolean): void {
+    const { mode, nearestMode, antialias, scale, cubicCoefficient } = this.axis;
+    if (mode === 'nearest') {
+      this.add(nearest(at, nearestMode), 1, exclude);
+      return;
+    }
+    const support = mode === 'linear' ? 1 : 2;
+    const stretch = antialias ? Math.min(scale, 1) : 1;
+    if (!(support / stretch < longestAxis)) throw new RefusedUse(`a scale of ${scale} is not supported`);
+    const last = Math.floor(at + support / stretch);
+    for (let index = Math.ceil(at - support / stretch); index <= last; index++) {
+      const distance = (index - at) * stretch;
+      this.add(index, mode === 'linear' ? triangle(distance) : cubic(distance, cubicCoefficient), exclude);
+    }
+  }
+
+  /** Indices come in order, so that equal ones are neighbours. */
+  private add(index: number, weight: number, exclude: boolean): void {
+    const { size } = this.axis;
+    if (weight === 0 || (exclude && (index < 0 || index >= size))) return;
+    const place = Math.min(Math.max(index, 0), size - 1);
+    if (this.indices.at(-1) === place) this.weights[this.weights.length - 1]! += weight;
+    else {
+      this.indices.push(place);
+      this.weights.push(weight);
+    }
+  }
 }
 
-/** The linear map that resamples one axis. Elements beyond the ends repeat the last one, or do not count at all. */
+/** The linear map that resamples one axis. */
 export function resampling(axis: AxisResampling): Resampling {
   const { size, out } = axis;
-  const matrix = new Float64Array(out * size);
+  if (size === 0 && out > 0) throw new Error('an empty axis cannot be resampled');
+  if (Math.max(size, out) > longestAxis)
+    throw new RefusedUse(`an axis of ${Math.max(size, out)} elements is not resampled; at most ${longestAxis} are`);
   const offset = new Float64Array(out);
+  const row = new Row(axis);
+  const starts = new Int32Array(out + 1);
+  const found: { readonly indices: number[]; readonly weights: number[] } = { indices: [], weights: [] };
+  let taps = 1;
   for (let position = 0; position < out; position++) {
     const at = coordinate(position, axis);
+    if (!Number.isFinite(at)) throw new Error(`its scale ${axis.scale} leads nowhere`);
     if (axis.coordinates === 'tf_crop_and_resize' && (at < 0 || at > size - 1)) {
       offset[position] = axis.extrapolation;
-      continue;
+    } else {
+      row.fill(at);
+      for (const index of row.indices) found.indices.push(index);
+      for (const weight of row.weights) found.weights.push(weight);
+      taps = Math.max(taps, row.indices.length);
     }
-    const inside = Math.min(Math.max(at, 0), size - 1);
-    // Only the cubic kernel sees how far outside a position is; the others take the border.
-    const weights = filter(axis.mode === 'cubic' || axis.antialias ? at : inside, axis);
-    const exclude = axis.excludeOutside && (axis.mode === 'cubic' || axis.antialias);
-    const counted = exclude ? weights.filter(([index]) => index >= 0 && index < size) : weights;
-    const total = exclude || axis.antialias ? counted.reduce((sum, [, weight]) => sum + weight, 0) : 1;
-    for (const [index, weight] of counted)
-      matrix[position * size + Math.min(Math.max(index, 0), size - 1)] += weight / total;
+    starts[position + 1] = found.indices.length;
+    if (taps * out > mostWeights) throw new RefusedUse('its filter looks at more elements than is supported');
   }
-  return { matrix, offset };
+  const indices = new Int32Array(out * taps);
+  const weights = new Float64Array(out * taps);
+  for (let position = 0; position < out; position++) {
+    const [from, to] = [starts[position]!, starts[position + 1]!];
+    indices.set(found.indices.slice(from, to), position * taps);
+    weights.set(found.weights.slice(from, to), position * taps);
+  }
+  return { taps, indices, weights, offset };
 }

@@ -96,11 +96,10 @@ const trilu: Operator = (b, call) => {
   const k = call.inputs[1] ? call.constantInts(1)[0] : 0;
   const upper = call.int('upper', 1) === 1;
   const [rows, columns] = x.shape.slice(-2);
-  const mask = Array.from({ length: rows * columns }, (_, i) => {
-    const ahead = (i % columns) - Math.floor(i / columns);
-    return Number(upper ? ahead >= k : ahead <= k);
-  });
-  return b.where(b.constant(tensorOf('bool', [rows, columns], mask)), x, b.number(0, x));
+  const count = (length: number, from: number) => b.ints(Array.from({ length }, (_, i) => from + i));
+  const ahead = b.sub(count(columns, 0), b.reshape(count(rows, k), [rows, 1]));
+  const zero = b.scalar('int64', 0);
+  return b.where(upper ? b.greaterOrEqual(ahead, zero) : b.not(b.greater(ahead, zero)), x, b.number(0, x));
 };
 
 /** Cuts or fills the ends of some axes so that what is there stays in the middle. */

@@ -118,22 +118,6 @@ const meanVarianceNormalization: Operator = (b, call) => {
   return b.div(centred, b.affine(rootOrZero(b, variance), 1, 1e-9));
 };
 
-/** x/(bias + α/size·Σ x²)^β over a window of neighbouring channels. */
-const localResponse: Operator = (b, call) => {
-  const x = call.input(0);
-  const size = call.int('size');
-  const channels = x.shape[1];
-  const before = Math.floor((size - 1) / 2);
-  const squares = b.mul(x, x);
-  const none = x.shape.map(() => 0);
-  const padded = b.pad(squares, none.with(1, before), none.with(1, size - 1 - before));
-  const window = Array.from({ length: size }, (_, i) =>
-    b.slice(padded, { starts: [i], ends: [i + channels], axes: [1] }),
-  ).reduce(b.add);
-  const base = b.affine(window, call.float('alpha', 1e-4) / size, call.float('bias', 1));
-  return b.mul(x, b.pow(base, b.number(-call.float('beta', 0.75), x)));
-};
-
 export const normalisations: Record<string, Operator> = {
   BatchNormalization: batchNormalization,
   LayerNormalization: layerNormalization,
@@ -142,5 +126,4 @@ export const normalisations: Record<string, Operator> = {
   GroupNormalization: groupNormalization,
   LpNormalization: lpNormalization,
   MeanVarianceNormalization: meanVarianceNormalization,
-  LRN: localResponse,
 };

@@ -52,22 +52,34 @@ const meanOverWindow = (b: GraphBuilder, x: Value, pooling: Pooling): Value =>
 
 const volume = (sizes: readonly number[]): number => sizes.reduce((product, size) => product * size, 1);
 
-/** How many elements of each window count, along one axis: those inside the data, or inside data and pads. */
-function counts(
+/** An axis with more windows than this, of which some reach beyond the data, is not supported. */
+const mostWindows = 2 ** 22;
+
+/**
+ * By what the mean over each whole window along an axis is multiplied, as only those of its elements count that are inside
+ * the data, or inside data and pads; undefined where all do.
+ */
+function corrections(
   size: number,
   axis: number,
   out: number,
   { given, includePads }: { given: Pooling; includePads: boolean },
-) {
+): number[] | undefined {
   const rank = given.strides.length;
   const begin = given.pads[axis];
+  const [kernel, stride, dilation] = [given.kernel_shape[axis], given.strides[axis], given.dilations[axis]];
   const [low, high] = includePads ? [-begin, size + given.pads[axis + rank]] : [0, size];
-  return Array.from({ length: out }, (_, position) => {
-    const start = position * given.strides[axis] - begin;
-    return Array.from({ length: given.kernel_shape[axis] }, (_, k) => start + k * given.dilations[axis]).filter(
-      (at) => at >= low && at < high,
-    ).length;
-  });
+  // Elements k with low ≤ start + k·dilation < high.
+  const counted = (position: number): number => {
+    const start = position * stride - begin;
+    const first = Math.max(0, Math.ceil((low - start) / dilation));
+    const last = Math.min(kernel - 1, Math.ceil((high - start) / dilation) - 1);
+    return Math.max(0, last - first + 1);
+  };
+  // Windows reach beyond one end or the other, so the first and the last lack most.
+  if (counted(0) === kernel && counted(out - 1) === kernel) return undefined;
+  if (out > mostWindows) throw new RefusedUse(`pads around more than ${mostWindows} windows are not supported`);
+  return Array.from({ length: out }, (_, position) => kernel / counted(position));
 }
 
 const averagePool: Operator = (b, call) => {
@@ -77,12 +89,9 @@ const averagePool: Operator = (b, call) => {
   const includePads = call.int('count_include_pad', 0) === 1;
   // The mean over whole windows is corrected by a factor for each axis where some elements do not count.
   return y.shape.slice(2).reduce((value, out, axis) => {
-    const counted = counts(x.shape[axis + 2], axis, out, { given, includePads });
-    const factors = counted.map((count) => given.kernel_shape[axis] / count);
+    const factors = corrections(x.shape[axis + 2], axis, out, { given, includePads });
     const shape = y.shape.slice(2).map((_, i) => (i === axis ? out : 1));
-    return factors.every((factor) => factor === 1)
-      ? value
-      : b.mul(value, b.constant(tensorOf(x.type as FloatType, shape, factors)));
+    return factors ? b.mul(value, b.constant(tensorOf(x.type as FloatType, shape, factors))) : value;
   }, y);
 };
 

@@ -3,8 +3,8 @@ import type { Value } from '../../onnx/graph.ts';
 import type { Operator, OperatorCall } from '../../onnx/operator.ts';
 import { RefusedUse } from '../../onnx/refusal.ts';
 import { normaliseAxis, showShape } from '../../onnx/shapes.ts';
-import { type FloatType, numbersOf, type Shape, tensorOf } from '../../onnx/tensor.ts';
-import { type AxisResampling, resampling } from './interpolation.ts';
+import { elementCount, type FloatType, numbersOf, type Shape, tensorOf } from '../../onnx/tensor.ts';
+import { type AxisResampling, type Resampling, resampling } from './interpolation.ts';
 
 /** Numbers of a constant floating-point input; an empty one counts as absent. */
 function constantNumbers(call: OperatorCall, index: number, what: string): number[] | undefined {
@@ -106,41 +106,49 @@ const resize: Operator = (b, call) => {
   const repeated = wholeRepeats(x.shape, shape);
   const axes = x.shape.flatMap((_, i) => (kept(i) ? [] : [i]));
   const maps = axes.map((i) => ({ i, ...resampling(axis(i)) }));
-  if (repeated && maps.every(({ i, matrix }) => repeatsElements(matrix, x.shape[i], shape[i])))
+  if (repeated && maps.every((map) => repeatsElements(map, x.shape[map.i], shape[map.i])))
     return repeat(b, x, repeated);
-  if (maps.some(({ offset }) => offset.some((value) => value !== 0))) return extrapolate(b, x, maps);
-  return maps.reduce((value, { i, matrix }) => alongAxis(b, value, i, matrix, shape[i]), x);
+  const inside = maps.reduce((value, map) => alongAxis(b, value, map), x);
+  return maps.some(({ offset }) => offset.some((value) => value !== 0)) ? extrapolate(b, inside, maps) : inside;
 };
 
-/** x resampled along one axis by a constant matrix (out × size). */
-function alongAxis(b: GraphBuilder, x: Value, axis: number, matrix: Float64Array, out: number): Value {
-  const size = x.shape[axis];
-  const rank = x.shape.length;
-  if (axis === rank - 1) {
-    const transposed = Float64Array.from(
-      { length: matrix.length },
-      (_, i) => matrix[(i % out) * size + Math.floor(i / out)],
-    );
-    return b.matMul(x, b.constant(tensorOf(x.type as FloatType, [size, out], transposed)));
+interface AxisMap extends Resampling {
+  readonly i: number;
+}
+
+/** Larger matrices take more time than the sums that they stand for. */
+const largestMatrix = 2 ** 18;
+
+/** x resampled along one axis: by a constant matrix, or where that is large by sums over what each element looks at. */
+function alongAxis(b: GraphBuilder, x: Value, map: AxisMap): Value {
+  const { i: axis, taps, indices, weights, offset } = map;
+  const [size, out] = [x.shape[axis], offset.length];
+  const type = x.type as FloatType;
+  const behind = x.shape.slice(axis + 1);
+  if (out * size <= largestMatrix) {
+    const last = behind.length === 0;
+    const matrix = new Float64Array(out * size);
+    weights.forEach((weight, at) => {
+      const row = Math.floor(at / taps);
+      matrix[last ? indices[at] * out + row : row * size + indices[at]] += weight;
+    });
+    if (last) return b.matMul(x, b.constant(tensorOf(type, [size, out], matrix)));
+    const flat = b.reshape(x, [...x.shape.slice(0, axis + 1), elementCount(behind)]);
+    return b.reshape(b.matMul(b.constant(tensorOf(type, [out, size], matrix)), flat), x.shape.with(axis, out));
   }
-  const map = b.constant(tensorOf(x.type as FloatType, [out, size], matrix));
-  const rest = x.shape.slice(axis + 1).reduce((product, dim) => product * dim, 1);
-  const flat = b.reshape(x, [...x.shape.slice(0, axis + 1), rest]);
-  return b.reshape(b.matMul(map, flat), x.shape.with(axis, out));
+  const taken = b.gather(x, b.constant(tensorOf('int64', [indices.length], Array.from(indices))), axis);
+  if (taps === 1 && weights.every((weight) => weight === 1)) return taken;
+  const spread = b.reshape(taken, [...x.shape.slice(0, axis), out, taps, ...behind]);
+  const factors = b.constant(tensorOf(type, [out, taps, ...behind.map(() => 1)], weights));
+  return b.reduceSum(b.mul(spread, factors), [axis + 1]);
 }
 
 /** Positions outside the region's data take the extrapolation value, whichever axis puts them outside. */
-function extrapolate(
-  b: GraphBuilder,
-  x: Value,
-  maps: readonly { i: number; matrix: Float64Array; offset: Float64Array }[],
-): Value {
-  const inside = maps.reduce((value, { i, matrix, offset }) => alongAxis(b, value, i, matrix, offset.length), x);
-  const rank = x.shape.length;
-  return maps.reduce((value, { i, matrix, offset }) => {
-    const size = x.shape[i];
+function extrapolate(b: GraphBuilder, inside: Value, maps: readonly AxisMap[]): Value {
+  const rank = inside.shape.length;
+  return maps.reduce((value, { i, taps, weights, offset }) => {
     const outside = Array.from(offset, (_, row) =>
-      Number(matrix.subarray(row * size, (row + 1) * size).every((weight) => weight === 0)),
+      Number(weights.subarray(row * taps, (row + 1) * taps).every((weight) => weight === 0)),
     );
     const mask = b.constant(
       tensorOf(
@@ -149,7 +157,8 @@ function extrapolate(
         outside,
       ),
     );
-    return b.where(mask, b.number(Math.max(...offset) || Math.min(...offset), x), value);
+    const beyond = offset.find((amount) => amount !== 0) ?? 0;
+    return b.where(mask, b.number(beyond, inside), value);
   }, inside);
 }
 
@@ -160,9 +169,9 @@ function wholeRepeats(from: Shape, to: Shape): number[] | undefined {
   return factors.every(Number.isInteger) ? factors : undefined;
 }
 
-/** Is row i the unit vector i/factor? */
-const repeatsElements = (matrix: Float64Array, size: number, out: number): boolean =>
-  matrix.every((weight, at) => weight === Number(at % size === Math.floor(Math.floor(at / size) / (out / size))));
+/** Does element i look at element i/factor alone? */
+const repeatsElements = ({ taps, indices, weights }: AxisMap, size: number, out: number): boolean =>
+  taps === 1 && weights.every((weight, i) => weight === 1 && indices[i] === Math.floor(i / (out / size)));
 
 /** Each element repeated: the adjoint of summing over the blocks, and so of their mean times the block's volume. */
 function repeat(b: GraphBuilder, x: Value, factors: readonly number[]): Value {
@@ -181,27 +190,31 @@ function repeat(b: GraphBuilder, x: Value, factors: readonly number[]): Value {
   );
 }
 
-/** Positions in the input of an axis padded by reflection, repetition of the edge, or wrapping around. */
-function sourcesOf(mode: string, size: number, begin: number, end: number): number[] {
-  return Array.from({ length: begin + size + end }, (_, i) => {
-    const at = i - begin;
-    if (mode === 'edge') return Math.min(Math.max(at, 0), size - 1);
-    if (mode === 'wrap') return ((at % size) + size) % size;
-    if (size === 1) return 0;
-    const period = 2 * (size - 1);
-    const folded = ((at % period) + period) % period;
-    return folded < size ? folded : period - folded;
-  });
+/** Position in an axis of which the position `at` before or behind it is a reflection, the edge, or what wraps around. */
+function sourceOf(mode: string, size: number, at: number): number {
+  if (mode === 'edge') return Math.min(Math.max(at, 0), size - 1);
+  if (mode === 'wrap') return ((at % size) + size) % size;
+  if (size === 1) return 0;
+  const period = 2 * (size - 1);
+  const folded = ((at % period) + period) % period;
+  return folded < size ? folded : period - folded;
 }
 
-/** Rows of consecutive runs (up, down or standing still) as slices; their adjoints are cheap, unlike those of Gather. */
-function takeAlong(b: GraphBuilder, x: Value, axis: number, sources: readonly number[]): Value {
+/** Padding in more pieces than this is gathered. */
+const mostPieces = 64;
+
+/**
+ * The elements of an axis at given places. Consecutive runs (up, down or standing still) are slices, whose adjoints are
+ * cheap, unlike those of Gather.
+ */
+function takeAlong(b: GraphBuilder, x: Value, axis: number, sources: readonly number[]): Value[] {
   const parts: Value[] = [];
   for (let start = 0; start < sources.length; ) {
     const step = start + 1 < sources.length ? Math.sign(sources[start + 1] - sources[start]) : 1;
     let length = 1;
     while (start + length < sources.length && sources[start + length] - sources[start + length - 1] === step) length++;
     const first = sources[start];
+    if (parts.length === mostPieces) return [b.gather(x, b.ints(sources), axis)];
     if (step === 0)
       parts.push(
         b.expand(b.slice(x, { starts: [first], ends: [first + 1], axes: [axis] }), x.shape.with(axis, length)),
@@ -213,7 +226,7 @@ function takeAlong(b: GraphBuilder, x: Value, axis: number, sources: readonly nu
     }
     start += length;
   }
-  return b.concat(parts, axis);
+  return parts;
 }
 
 const pad: Operator = (b, call) => {
@@ -244,7 +257,10 @@ const pad: Operator = (b, call) => {
       const size = value.shape[axis];
       if (before === 0 && behind === 0) return value;
       if (size === 0) throw new Error(`axis ${axis} of ${showShape(x.shape)} is empty`);
-      return takeAlong(b, value, axis, sourcesOf(mode, size, before, behind));
+      const sources = (from: number, length: number) =>
+        Array.from({ length }, (_, i) => sourceOf(mode, size, from + i));
+      const around = (from: number, length: number) => takeAlong(b, value, axis, sources(from, length));
+      return b.concat([...around(-before, before), value, ...around(size, behind)], axis);
     },
     b.pad(x, cut(begin), cut(end)),
   );

@@ -5,19 +5,57 @@ import { spreadOut } from '../rules/movement.ts';
 
 const ints = (attributes: Attributes, name: string): readonly number[] => attributes[name] as readonly number[];
 
-/** Sum over windows, one axis after the other: slices of the padded data, added. */
+/** Sum over windows, one axis after the other. */
 function sumOverWindows(b: GraphBuilder, x: Value, attributes: Attributes, out: readonly number[]): Value {
   const rank = out.length;
   const pads = ints(attributes, 'pads');
   const padded = b.pad(x, [0, 0, ...pads.slice(0, rank)], [0, 0, ...pads.slice(rank)]);
   return out.reduce((value, count, i) => {
     const stride = ints(attributes, 'strides')[i];
-    return Array.from({ length: ints(attributes, 'kernel_shape')[i] }, (_, k) => {
-      const start = k * ints(attributes, 'dilations')[i];
-      const end = start + (count - 1) * stride + 1;
-      return b.slice(value, { starts: [start], ends: [end], axes: [i + 2], steps: [stride] });
-    }).reduce(b.add);
+    const dilation = ints(attributes, 'dilations')[i];
+    const size = ints(attributes, 'kernel_shape')[i];
+    /** Of sums over so many elements those that begin at element k of a window, for every window. */
+    const startingAt = (sums: Value, k: number): Value => {
+      const start = k * dilation;
+      return b.slice(sums, {
+        starts: [start],
+        ends: [start + (count - 1) * stride + 1],
+        axes: [i + 2],
+        steps: [stride],
+      });
+    };
+    return size > mostSlices
+      ? sumByDoubling(b, value, i + 2, { size, dilation }, startingAt)
+      : Array.from({ length: size }, (_, k) => startingAt(value, k)).reduce(b.add);
   }, padded);
+}
+
+/** Sums over larger windows are made of sums over 1, 2, 4, … elements. */
+const mostSlices = 8;
+
+/** S₂ₘ[i] = Sₘ[i] + Sₘ[i + m·dilation]; a window is the sum of those S whose lengths make up its size in binary. */
+function sumByDoubling(
+  b: GraphBuilder,
+  x: Value,
+  axis: number,
+  { size, dilation }: { size: number; dilation: number },
+  startingAt: (sums: Value, k: number) => Value,
+): Value {
+  const parts: Value[] = [];
+  let sums = x;
+  let covered = 0;
+  for (let m = 1; m <= size; m *= 2) {
+    // The bit m of the size.
+    if (Math.floor(size / m) % 2 === 1) {
+      parts.push(startingAt(sums, covered));
+      covered += m;
+    }
+    const length = sums.shape[axis] - m * dilation;
+    if (2 * m > size) break;
+    const from = (start: number): Value => b.slice(sums, { starts: [start], ends: [start + length], axes: [axis] });
+    sums = b.add(from(0), from(m * dilation));
+  }
+  return parts.reduce(b.add);
 }
 
 /** AveragePool (pads counted) without its kernel. */

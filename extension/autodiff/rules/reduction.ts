@@ -21,6 +21,19 @@ function extremum(b: GraphBuilder, node: RuleNode, dy: Value): Value {
   return b.mul(b.div(keepAxes(b, node, dy), b.reduceSum(attained, axes, true)), attained);
 }
 
+/**
+ * The product of all elements that stand before each along an axis, or behind it where `direction` is −1: elements are moved
+ * on by 1, and then what covers m elements is multiplied with what covers the m before, for m = 1, 2, 4, …
+ */
+function productsBefore(b: GraphBuilder, x: Value, axis: number, direction: 1 | -1): Value {
+  const none = x.shape.map(() => 0);
+  const movedOn = (value: Value, m: number): Value =>
+    b.pad(value, none.with(axis, direction * m), none.with(axis, -direction * m), 1);
+  let products = movedOn(x, 1);
+  for (let m = 1; m < x.shape[axis]; m *= 2) products = b.mul(products, movedOn(products, m));
+  return products;
+}
+
 export const reduction = simple({
   ReduceSum: (b, node, dy) => [b.expand(keepAxes(b, node, dy), node.in[0].shape)],
   ReduceMean: (b, node, dy) => {
@@ -34,17 +47,8 @@ export const reduction = simple({
   ReduceProd: (b, node, dy) => {
     const [x] = node.in;
     const [axis] = constantInts(node.in[1], 'the axes');
-    const size = x.shape[axis];
-    const parts = b.split(x, new Array(size).fill(1), axis);
-    const one = b.full(x.type, parts[0].shape, 1);
-    const before = [one];
-    const behind = [one];
-    for (let i = 1; i < size; i++) {
-      before.push(b.mul(before[i - 1], parts[i - 1]));
-      behind.push(b.mul(behind[i - 1], parts[size - i]));
-    }
-    const others = parts.map((_, i) => b.mul(before[i], behind[size - 1 - i]));
-    return [b.mul(keepAxes(b, node, dy), b.concat(others, axis))];
+    const others = b.mul(productsBefore(b, x, axis, 1), productsBefore(b, x, axis, -1));
+    return [b.mul(keepAxes(b, node, dy), others)];
   },
   // y = softmax x      dx = y·(dy − Σ dy·y)
   Softmax: (b, { out: [y], attributes }, dy) => {
