@@ -42,10 +42,10 @@ export async function bundle(options = {}) {
 export async function bundleWebviews(options = {}) {
   await build({
     entryPoints: [
-      { in: join(root, 'webview/panel.ts'), out: 'panel' },
+      { in: join(root, 'webview/panel.tsx'), out: 'panel' },
       { in: join(root, 'webview/panel.css'), out: 'panel' },
-      { in: join(root, 'webview/model.ts'), out: 'model' },
-      { in: join(root, 'webview/experiment.ts'), out: 'experiment' },
+      { in: join(root, 'webview/model.tsx'), out: 'model' },
+      { in: join(root, 'webview/experiment.tsx'), out: 'experiment' },
       { in: join(root, 'webview/experiment.css'), out: 'experiment' },
     ],
     outdir: join(root, 'dist', 'webview'),

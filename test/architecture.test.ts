@@ -79,6 +79,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   hyparquet: ['datasets'],
   'hyparquet-compressors': ['datasets'],
   'chart.js': [],
+  preact: [],
   '@vscode/webview-ui-toolkit': [],
 };
 

@@ -18,6 +18,14 @@ export interface Measure {
   readonly theoretical?: boolean;
   /** Words for its two ends, where bars of it grow from a zero line to both sides. */
   readonly ends?: readonly [negative: string, positive: string];
+  /** The sign of its values at which the norm of the gradient is favoured; absent where no sign says so. */
+  readonly anti?: -1 | 1;
+}
+
+/** The colour of a bar: that of one of the two directions, or neither where the measure has none. */
+export function sideOf({ anti }: Measure, value: number): 'anti' | 'regularizing' | 'neutral' {
+  if (anti === undefined) return 'neutral';
+  return Math.sign(value) === anti ? 'anti' : 'regularizing';
 }
 
 const signed = (value: number | null | undefined) => number(value, true);
@@ -43,6 +51,7 @@ export const strengthMeasure: Measure = {
   text: number,
   theoretical: true,
   ends: ['regularizing', 'anti-regularizing'],
+  anti: 1,
 };
 
 export const netMeasure: Measure = {
@@ -56,6 +65,7 @@ export const netMeasure: Measure = {
   text: (value) => percent(value, true),
   theoretical: true,
   ends: ['lowers the norm', 'raises the norm'],
+  anti: 1,
 };
 
 export const validMeasure: Measure = {
@@ -94,6 +104,7 @@ export const measures: readonly Measure[] = [
     text: signed,
     theoretical: true,
     ends: ['anti-regularizing', 'regularizing'],
+    anti: -1,
   },
   netMeasure,
   {
@@ -129,6 +140,7 @@ export const measures: readonly Measure[] = [
     text: (value) => percent(value, true),
     theoretical: true,
     ends: ['lowers the norm', 'raises the norm'],
+    anti: 1,
   },
   validMeasure,
   selfCheckMeasure,

@@ -20,8 +20,15 @@ export interface Shown extends Model {
   readonly line: StepLine | undefined;
 }
 
-/** One tab. */
-export interface TabView {
-  readonly element: HTMLElement;
-  update(shown: Shown): void;
+/** What a tab is drawn from. */
+export interface ViewProps {
+  readonly shown: Shown;
+  readonly actions: Actions;
 }
+
+/** The class of a tab: dimmed where it is of an earlier state. */
+export const tabClass = ({ stale }: Shown, more = ''): string =>
+  `tab${more && ` ${more}`}${stale.length > 0 ? ' stale' : ''}`;
+
+/** Its numbers may change several times a second. */
+export const isRunning = ({ activity }: Shown): boolean => activity.kind === 'running';

@@ -1,5 +1,4 @@
 import type { Chart } from 'chart.js';
-import { h } from './dom.ts';
 
 type Range = readonly [min: number, max: number];
 type AxisName = 'x' | 'y';
@@ -13,15 +12,14 @@ const leastDrag = 8;
  * axes are as good as linear ones.
  */
 export class Zoom {
-  /** What a drag passes over; to be placed over the canvas. */
-  readonly band = h('div', { class: 'zoom-band', hidden: true });
   private ranges: { x?: Range; y?: Range } = {};
   /** Of the whole, from when it was last shown. */
   private full: { x?: Range; y?: Range } = {};
 
-  /** `axes` can be zoomed; `redraw` draws with the ranges that `range` gives then. */
+  /** `band` lies over the canvas and shows what a drag passes over; `redraw` draws with the ranges that `range` gives then. */
   constructor(
     private readonly canvas: HTMLElement,
+    private readonly band: HTMLElement,
     private readonly axes: readonly AxisName[],
     private readonly chart: () => Chart<'line'> | undefined,
     private readonly redraw: () => void,
@@ -42,6 +40,11 @@ export class Zoom {
   /** What is shown of an axis; undefined for everything. */
   range(axis: AxisName): Range | undefined {
     return this.ranges[axis];
+  }
+
+  /** Everything of an axis is to be shown the next time. */
+  forget(axis: AxisName): void {
+    delete this.ranges[axis];
   }
 
   reset(): void {

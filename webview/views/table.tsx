@@ -1,0 +1,201 @@
+import { useRef } from 'preact/hooks';
+import { labelOf, tensorLabel, thousands } from '../../extension/shared/format.ts';
+import type { StepLine, TensorLine } from '../../extension/shared/protocol.ts';
+import { hedged, isBelievable } from '../../extension/shared/verdict.ts';
+import { Sparkline } from '../charts/sparkline.tsx';
+import { Kept } from '../kept.ts';
+import { measureNamed, measures, sizeOf } from '../measures.ts';
+import { useOnScreen } from '../onScreen.ts';
+import { useRovingFocus } from '../rovingFocus.ts';
+import { isFound, sampled, series } from '../state.ts';
+import { inFile } from '../tensorName.tsx';
+import { FilterField } from '../toolkit.tsx';
+import { mostPoints } from './parameters.tsx';
+import { type Actions, isRunning, type Shown, tabClass, type ViewProps } from './view.ts';
+
+interface Entry {
+  readonly name: string;
+  readonly label: string;
+  readonly shape: readonly number[];
+  readonly fields: TensorLine;
+}
+
+/** Every measure of every tensor. */
+export function TableView({ shown, actions }: ViewProps) {
+  const { run, line, view, highlighted } = shown;
+  const body = useRef<HTMLTableSectionElement>(null);
+  const isOnScreen = useOnScreen(body);
+  useRovingFocus(body, 'th button');
+  const lines = sampled(run, mostPoints);
+  return (
+    <div class={tabClass(shown)}>
+      <div class="toolbar">
+        <FilterField label="Filter tensors" value={view.filter} change={(filter) => actions.look({ filter })} />
+      </div>
+      <div class="scroll-x">
+        <table class="grid">
+          <caption class="spoken">Measures by parameter tensor</caption>
+          <thead>{line && <Heads view={view} actions={actions} />}</thead>
+          <tbody ref={body}>
+            {line &&
+              entriesOf(shown, line).map((entry) => {
+                const look = `${entry.name === view.selected ? 'selected' : ''}${highlighted.includes(entry.name) ? ' at-cursor' : ''}`;
+                return (
+                  <Kept
+                    key={entry.name}
+                    placed={`${run.folder} ${view.measure} ${look}`}
+                    fresh={!isRunning(shown) || isOnScreen(entry.name)}
+                  >
+                    {() => (
+                      <TensorRow
+                        {...entry}
+                        look={look}
+                        line={line}
+                        lines={lines}
+                        measure={view.measure}
+                        actions={actions}
+                      />
+                    )}
+                  </Kept>
+                );
+              })}
+          </tbody>
+          <tfoot>
+            {line && (
+              <tr>
+                <th scope="row">all</th>
+                <td class="numeric">{thousands(run.header.model.parameters)}</td>
+                <Cells fields={line} line={line} />
+                <td>
+                  <Sparkline points={series(lines, measureNamed(view.measure))} />
+                </td>
+              </tr>
+            )}
+          </tfoot>
+        </table>
+      </div>
+      <p class="dim">
+        {line
+          ? `Step ${line.step}. Dim and in parentheses: the first-order theory does not hold there.`
+          : 'Nothing has been measured yet.'}
+      </p>
+    </div>
+  );
+}
+
+/** The tensors that the filter finds, in the order of the chosen column. */
+function entriesOf({ run, view }: Shown, line: StepLine): Entry[] {
+  const entries = run.header.tensors.flatMap((tensor): Entry[] => {
+    const { name, shape } = tensor;
+    const fields = line.tensors[name];
+    return fields && isFound(tensor, view.filter) ? [{ name, label: labelOf(tensor), shape, fields }] : [];
+  });
+  if (view.column === 'model') return entries;
+  const measure = measureNamed(view.column);
+  const key = ({ label, shape, fields }: Entry): number | string => {
+    if (view.column === 'name') return label;
+    return view.column === 'size' ? sizeOf(shape) : (measure.value(fields, line) ?? Number.NEGATIVE_INFINITY);
+  };
+  const direction = view.descending ? -1 : 1;
+  return entries.sort((a, b) => {
+    const [x, y] = [key(a), key(b)];
+    return direction * (typeof x === 'string' ? x.localeCompare(String(y), 'en', { numeric: true }) : x - Number(y));
+  });
+}
+
+function Heads({ view, actions }: { readonly view: Shown['view']; readonly actions: Actions }) {
+  return (
+    <tr>
+      <Column id="name" title="Tensor" about="Name of the initializer in the model" view={view} actions={actions} />
+      <Column id="size" title="Size" about="Number of parameters" numeric view={view} actions={actions} />
+      {measures.map(({ id, title, about }) => (
+        <Column key={id} id={id} title={title} about={about} numeric view={view} actions={actions} />
+      ))}
+      <th scope="col">{measureNamed(view.measure).title} over the run</th>
+    </tr>
+  );
+}
+
+interface ColumnProps {
+  readonly id: string;
+  readonly title: string;
+  readonly about: string;
+  readonly numeric?: boolean;
+  readonly view: Shown['view'];
+  readonly actions: Actions;
+}
+
+function Column({ id, title, about, numeric = false, view, actions }: ColumnProps) {
+  const sorted = view.column === id;
+  const next =
+    sorted && view.descending === numeric
+      ? { column: id, descending: !numeric }
+      : sorted
+        ? { column: 'model', descending: false }
+        : { column: id, descending: numeric };
+  return (
+    <th
+      scope="col"
+      class={numeric ? 'numeric' : ''}
+      aria-sort={sorted ? (view.descending ? 'descending' : 'ascending') : 'none'}
+    >
+      <button type="button" class="sort" title={about} onClick={() => actions.look(next)}>
+        {title}
+        {sorted && <span aria-hidden="true">{view.descending ? ' ▾' : ' ▴'}</span>}
+      </button>
+    </th>
+  );
+}
+
+interface TensorRowProps extends Entry {
+  readonly look: string;
+  readonly line: StepLine;
+  readonly lines: readonly StepLine[];
+  readonly measure: string;
+  readonly actions: Actions;
+}
+
+function TensorRow({ name, label, shape, fields, look, line, lines, measure, actions }: TensorRowProps) {
+  return (
+    <tr
+      class={look}
+      data-row={name}
+      onClick={() => actions.select(name, false)}
+      onDblClick={() => actions.select(name, true)}
+    >
+      <th scope="row" title={`${inFile({ name, label })}  [${shape.join(', ')}]`}>
+        <button
+          type="button"
+          class="sort"
+          title="Show the line that creates it"
+          onClick={() => actions.select(name, true)}
+        >
+          {tensorLabel(label, 48)}
+        </button>
+      </th>
+      <td class="numeric">{thousands(sizeOf(shape))}</td>
+      <Cells fields={fields} line={line} />
+      <td>
+        <Sparkline points={series(lines, measureNamed(measure), name)} />
+      </td>
+    </tr>
+  );
+}
+
+/** The value of each measure; in parentheses where the theory that it belongs to does not hold. */
+function Cells({ fields, line }: { readonly fields: TensorLine; readonly line: StepLine }) {
+  const holds = isBelievable(fields);
+  return (
+    <>
+      {measures.map((measure) => {
+        const text = measure.text(measure.value(fields, line));
+        const doubtful = measure.theoretical === true && !holds;
+        return (
+          <td key={measure.id} class={`numeric${doubtful && text !== '–' ? ' doubtful' : ''}`}>
+            {hedged(text, !doubtful)}
+          </td>
+        );
+      })}
+    </>
+  );
+}
