@@ -22,6 +22,8 @@ const frameworkDefaults: Record<Framework, Hyperparameters | undefined> = {
   paper: undefined,
 };
 
+const FORGETS_NOTHING = 'the accumulator of Adagrad forgets nothing, so that there is no limit without memory';
+
 /**
  * Adagrad. Its accumulator forgets nothing, so no modified equation in θ alone exists. In θ and the accumulator S
  * together the drift per step is, with S taken after the step and D = √S + ε or √(S + ε) (theory B2, there written with
@@ -135,6 +137,8 @@ export const adagrad: Optimizer = {
   },
 
   signChange: () => undefined,
+  twin: () => ({ reason: FORGETS_NOTHING }),
+  memorylessDirection: () => ({ reason: FORGETS_NOTHING }),
   theory: {
     formula: 'Δθ = −(h/√S)[g + (h/2)·H(g/√S) + g³/(4S)] per step, S the accumulator after the step',
     penalises:

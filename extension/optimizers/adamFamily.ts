@@ -1,7 +1,9 @@
 import { blend, frozenDenominator, reciprocal, rootWithEps, square } from './adaptive.ts';
 import type { Arithmetic } from './arithmetic.ts';
 import { number, specs } from './hyperparameters.ts';
+import { frozenDirection, twinWith } from './memoryless.ts';
 import type {
+  Absent,
   Coefficients,
   CorrectionInputs,
   CorrectionTerms,
@@ -12,6 +14,7 @@ import type {
   StepInputs,
   StepOutputs,
   StepSizes,
+  Twin,
 } from './optimizer.ts';
 import { measuredTerms, normalizedTerms, signChangeOf } from './terms.ts';
 import { accumulatedWeight, scheduledAge, stepSizeAt, stepUnit } from './theory.ts';
@@ -143,9 +146,19 @@ export function adamFamily({ name, title, decoupled, defaults, theory }: Family)
     },
 
     signChange,
+    twin,
+    // While the second moment grows AMSGrad is Adam, and on one and the same gradient it never falls.
+    memorylessDirection: (hyper) => frozenDirection(optimizer, { ...hyper, amsgrad: false }),
     theory,
   };
   return optimizer;
+}
+
+/** β₂ := β₁, so that c_β = c_ρ; AMSGrad's maximum is a memory of its own. */
+function twin(hyper: Hyperparameters): Twin | Absent {
+  const { beta1, beta2, amsgrad } = hyper;
+  if (beta1 === beta2 && !amsgrad) return { reason: 'β₂ equals β₁: these settings are their own twin' };
+  return twinWith(hyper, { beta2: beta1, amsgrad: false }, `β₂ = β₁${amsgrad ? ' and no AMSGrad' : ''}`);
 }
 
 function corrected(hyper: Hyperparameters): boolean {

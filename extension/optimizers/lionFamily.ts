@@ -1,6 +1,7 @@
 import { blend, positive, reciprocal, square } from './adaptive.ts';
 import type { Arithmetic } from './arithmetic.ts';
 import { number, specs } from './hyperparameters.ts';
+import { frozenDirection } from './memoryless.ts';
 import type {
   Coefficients,
   CorrectionInputs,
@@ -119,6 +120,8 @@ export function lionFamily({ name, title, decaySpecs, decays, defaults, theory }
     },
 
     signChange: () => undefined,
+    twin: () => ({ reason: 'for descent along signs theory has no term of the memory that could be switched off' }),
+    memorylessDirection: (hyper) => frozenDirection(optimizer, hyper),
     theory,
   };
   return optimizer;

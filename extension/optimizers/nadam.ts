@@ -1,6 +1,7 @@
 import { blend, frozenDenominator, reciprocal, rootWithEps, square } from './adaptive.ts';
 import type { Arithmetic } from './arithmetic.ts';
 import { number, specs } from './hyperparameters.ts';
+import { frozenDirection, twinWith } from './memoryless.ts';
 import type {
   Coefficients,
   CorrectionInputs,
@@ -158,6 +159,18 @@ export const nadam: Optimizer = {
     const { kappaBase, kappaSlope } = correctionCoefficients(hyper, n);
     return signChangeOf(-kappaBase / kappaSlope, number(hyper, 'eps'), false);
   },
+
+  /** The ρ whose mean age ρ/(1−ρ) is that of the numerator, so that c_ρ = c_N. */
+  twin(hyper) {
+    const { kappaBase, memorySlope } = correctionCoefficients(hyper, Infinity);
+    const age = kappaBase + memorySlope;
+    const beta2 = age / (1 + age);
+    if (Math.abs(beta2 - number(hyper, 'beta2')) < 1e-9) {
+      return { reason: 'β₂ remembers as long as the numerator: these settings are their own twin' };
+    }
+    return twinWith(hyper, { beta2 }, `β₂ = ${Number(beta2.toPrecision(3))}`);
+  },
+  memorylessDirection: (hyper) => frozenDirection(nadam, hyper),
   theory: {
     formula: "θ'ⱼ = −(gⱼ + h·κⱼ·qⱼ)/(|gⱼ| + ε), κⱼ = ½[c_N − c_ρ·|gⱼ|/(|gⱼ| + ε)], c_N = 1 + 2β²/(1−β)",
     penalises:

@@ -76,6 +76,35 @@ export interface CorrectionTerms<V> {
   readonly expansion: V;
 }
 
+/** Why there is no such thing, in words for people: a clause that follows "because". */
+export interface Absent {
+  readonly reason: string;
+}
+
+export const isAbsent = (found: object): found is Absent => 'reason' in found;
+
+/** The run that differs from an optimizer's in nothing but that the memory's term of the theory is switched off. */
+export interface Twin {
+  /** All its hyper-parameters. A schedule multiplies its `lr` as it does the optimizer's. */
+  readonly hyper: Hyperparameters;
+  /** Follows "than": "with β₂ = β₁, where theory sees no effect of the memory on the gradient norm". */
+  readonly words: string;
+  /** A few characters of it: "β₂ = β₁". */
+  readonly label: string;
+}
+
+/** G of the memoryless flow θ' = −G(θ): what the optimizer does after many steps on one and the same gradient. */
+export interface MemorylessDirection {
+  /** Scalars of `direction`, as inputs of a program. */
+  readonly coefficients: Coefficients;
+  /** G from θ and ∇E(θ), of shape [p] or any other. */
+  direction<V>(
+    a: Arithmetic<V>,
+    c: Readonly<Record<string, V>>,
+    inputs: { readonly theta: V; readonly gradient: V },
+  ): V;
+}
+
 /** One optimizer: defaults, update and correction. One file each; `registry.ts` lists them. */
 export interface Optimizer {
   /** Name on the command line: `adam`. */
@@ -121,6 +150,10 @@ export interface Optimizer {
   ): CorrectionTerms<V>;
   /** |g|* below which κ_j changes sign at step n; undefined where κ has one sign. */
   signChange(hyper: Hyperparameters, n: number): number | undefined;
+  /** The same run with the memory's term switched off; or why there is none. */
+  twin(hyper: Hyperparameters): Twin | Absent;
+  /** The direction of the flow without memory; or why there is none. */
+  memorylessDirection(hyper: Hyperparameters): MemorylessDirection | Absent;
   /** What is penalised or favoured, the formula in plain text, and its source. */
   readonly theory: { readonly formula: string; readonly penalises: string; readonly source: string };
 }

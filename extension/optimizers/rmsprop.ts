@@ -1,6 +1,7 @@
 import { blend, rootWithEps, square } from './adaptive.ts';
 import type { Arithmetic } from './arithmetic.ts';
 import { number, specs } from './hyperparameters.ts';
+import { frozenDirection } from './memoryless.ts';
 import type {
   Coefficients,
   CorrectionInputs,
@@ -152,6 +153,14 @@ export const rmsprop: Optimizer = {
     const share = age / (meanAge(number(hyper, 'momentum'), Infinity) + age + 0.5);
     return hyper.centered ? undefined : signChangeOf(share, number(hyper, 'eps'), isInside(hyper));
   },
+  twin: () => ({
+    reason:
+      'without the memory of the second moment RMSprop is descent along the signs of the gradient, another optimizer',
+  }),
+  memorylessDirection: (hyper) =>
+    hyper.centered
+      ? { reason: 'on one and the same gradient the centered second moment tends to 0 and the step to g/ε' }
+      : frozenDirection(rmsprop, hyper),
   theory: {
     formula:
       "θ'ⱼ = −(gⱼ + h·κⱼ·qⱼ)/((1−μ)Dⱼ), κⱼ = ½[c_μ − (c_μ + c_ρ − 1)·fⱼ], f = g²/(g² + ε) or |g|/(|g| + ε); finite n in the transient form",

@@ -1,5 +1,7 @@
+import { setting } from '../shared/format.ts';
 import type { Arithmetic } from './arithmetic.ts';
 import { number, specs } from './hyperparameters.ts';
+import { frozenDirection, twinWith } from './memoryless.ts';
 import type {
   Coefficients,
   CorrectionInputs,
@@ -148,6 +150,18 @@ export const sgd: Optimizer = {
   },
 
   signChange: () => undefined,
+
+  /** Without momentum at the step size h·D that a frozen gradient makes in the long run: lr/(1−μ) for heavy ball. */
+  twin(hyper) {
+    if (number(hyper, 'momentum') === 0) return { reason: 'without momentum SGD has no memory' };
+    const lr = hyper.lr * memoryOf(hyper).update(Infinity);
+    return twinWith(
+      hyper,
+      { lr, momentum: 0, dampening: 0, nesterov: false },
+      `no momentum at lr ${setting(Number(lr.toPrecision(3)))}`,
+    );
+  },
+  memorylessDirection: (hyper) => frozenDirection(sgd, hyper),
   theory: {
     formula: "θ' = −D(g + h·(A/D² + ½)·H·D·g); heavy ball: θ' = −∇[E + h(1+μ)/(4(1−μ)²)·‖∇E‖²]/(1−μ)",
     penalises: 'The squared two-norm of the gradient is penalized (with L2 weight decay, that of the penalized loss).',
