@@ -1,4 +1,4 @@
-import { fail, formatBytes, memoryLimit } from '../files/files.ts';
+import { checkSize, fail, formatBytes, InputFile, memoryLimit } from '../files/files.ts';
 import { collect } from '../files/streams.ts';
 import {
   allocate,
@@ -208,6 +208,14 @@ export function decodeNpy(bytes: Uint8Array, where: string): Tensor {
   }
   const data = decodeElements(type, bytes.subarray(offset), header.bigEndian);
   return { type, shape, data: header.fortranOrder ? toRowMajor(type, shape, data) : data };
+}
+
+/** The array of an npy file. Memory is bounded by `memoryLimit()`. */
+export function readNpy(path: string): Promise<Tensor> {
+  return InputFile.use(path, async (file) => {
+    checkSize(file.where, file.size, memoryLimit());
+    return decodeNpy(await file.read(0, file.size), file.where);
+  });
 }
 
 /** Raw bytes as elements of the machine's (little-endian) order; `bytes` may be changed and kept. */

@@ -49,6 +49,8 @@ export interface Plan {
   readonly corrected: Chunks;
   /** The parts of the data that threads evaluate at the same time; one, if not given. */
   readonly lanes?: readonly Lane[];
+  /** Samples of a mini-batch that are evaluated in one pass; all, if not given. */
+  readonly batch?: number;
 }
 
 /** Divides samples among `lanes` as evenly as possible, at multiples of `unit`. */
@@ -172,6 +174,23 @@ export function chooseChunks(
   const fewParts = Math.max(1, Math.min(mostParts, Math.floor(mostNodes / (correctedNodes * cost.nodes))));
   const parts = evenChunks(most, Math.max(plain.size, Math.ceil(most / fewParts)));
   return { plain, corrected: { ...parts, together: true }, lanes };
+}
+
+/**
+ * How many samples of a mini-batch are evaluated in one pass, so that activations stay in the cache and memory suffices.
+ * Those that are asked for are ghost batches under batch statistics.
+ */
+export function passInBatch(
+  problem: Problem,
+  size: number,
+  { microBatch, memoryBudget }: { microBatch?: number; memoryBudget: number },
+): number {
+  if (microBatch !== undefined) return Math.min(microBatch, size);
+  if (problem.indivisible !== undefined || problem.fixedBatch !== undefined) return size;
+  const cost = sampleCost(problem);
+  const affordable = Math.max(1, Math.floor(memoryBudget / (workingSet * cost.total)));
+  const cached = Math.max(1, Math.round(cacheTarget.shared / cost.largest));
+  return evenChunks(size, Math.min(affordable, cached)).size;
 }
 
 /**

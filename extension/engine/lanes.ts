@@ -13,7 +13,7 @@ import {
 } from './lanePool.ts';
 import { dataTensors, type Evaluation, Objective, type Source } from './objective.ts';
 import type { Problem } from './problem.ts';
-import { type Encoded, encode, type Program } from './program.ts';
+import { type Encoded, encode, memberVectors, type Program } from './program.ts';
 import { type Feeds, Session } from './session.ts';
 
 const laneName = (lane: number, what: string): string => `lane/${lane}/${what}`;
@@ -59,12 +59,13 @@ function laneGraph(program: Program, chunks: Chunks, k: number, lanes: number): 
     { name: laneName(k, 'gradient'), value: evaluation.gradient },
   ];
   if (options.corrected) {
-    const row = b.cast(b.input('coefficients', 'float64', [program.width]), floatType);
+    const row = b.cast(b.input('coefficients', 'float64', [program.table.width]), floatType);
     const given = {
       theta,
       gradient: gathered(b, lanes, 'gradient', floatType, [layout.length]),
       state: program.stateNames.map((name) => vector(`state/${name}`)),
-      scalars: program.scalars(b, row),
+      scalars: program.table.scalars(b, row),
+      members: memberVectors(b, problem, options),
     };
     let products = 0;
     program.products(b, given, (u) => {

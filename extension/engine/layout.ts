@@ -92,6 +92,12 @@ export class ParameterLayout {
     return b.concat(parts, 0);
   }
 
+  /** Emits a vector of truth values: those of whole segments. */
+  members(b: GraphBuilder, contains: (segment: number) => boolean): Value {
+    const parts = this.segments.map(({ size, filler }, i) => b.full('bool', [size + filler], contains(i) ? 1 : 0));
+    return b.concat(parts, 0);
+  }
+
   /** Emits reductions per tensor from those of blocks: float64 [n, blocks] to [tensors, n]. */
   perTensor(b: GraphBuilder, op: Reduction, blocks: Value): Value {
     const [count] = blocks.shape;

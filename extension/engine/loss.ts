@@ -157,8 +157,10 @@ export interface Reduction {
 }
 
 /**
- * Emits the part of the loss that a chunk contributes, as a float64 scalar: the sum over its positions divided by the count
- * over the whole data set, so that the parts of all chunks add up to the mean.
+ * Emits the part of the loss that a chunk contributes, as a float64 scalar: the sum over its positions divided by their
+ * number in all chunks, so that the parts add up to the mean.
+ *
+ * @param count that number as float64 scalar; that of the whole data set, if not given
  */
 export function emitLoss(
   b: GraphBuilder,
@@ -166,9 +168,19 @@ export function emitLoss(
   prediction: Value,
   labels: Value,
   { total, axis = 1 }: Reduction,
+  count?: Value,
 ): Value {
-  const each = emitters[loss](b, prediction, labels, axis);
-  return b.affine(b.reduceSum(b.cast(each, 'float64')), 1 / total);
+  const sum = b.reduceSum(b.cast(emitters[loss](b, prediction, labels, axis), 'float64'));
+  return count ? b.div(sum, count) : b.affine(sum, 1 / total);
+}
+
+/** Emits how many positions of some labels count, as float64 scalar. */
+export function emitCount(b: GraphBuilder, labels: Value, { total }: Reduction, all: Tensor): Value {
+  const [samples] = all.shape;
+  const ignored = all.type === 'int64' && (all.data as BigInt64Array).includes(BigInt(ignoreIndex));
+  if (!ignored) return b.scalar('float64', (total / samples) * labels.shape[0]);
+  const counts = b.not(b.equal(labels, b.number(ignoreIndex, labels)));
+  return b.reduceSum(b.cast(counts, 'float64'));
 }
 
 type Emitter = (b: GraphBuilder, prediction: Value, labels: Value, axis: number) => Value;

@@ -17,8 +17,8 @@ export interface Evaluation {
 
 /** Where a program gets E, ∇E and products with the Hessian of E from. */
 export interface Source {
-  /** Emits the evaluation at `theta` into `b` (or further out, where nothing changes). */
-  evaluate(b: GraphBuilder, theta: Value): Evaluation;
+  /** Emits the evaluation at `theta` of the turn of the program's loop into `b` (or further out, where nothing changes). */
+  evaluate(b: GraphBuilder, theta: Value, turn: Value): Evaluation;
 }
 
 /** The data of a problem as inputs of a program, and the evaluation of E in chunks of it. */

@@ -19,7 +19,7 @@ import type { LossName } from '../shared/losses.ts';
 import { describeBlockers } from './blockers.ts';
 import { labelsFor, labelsOf, matchInputs, prepareLabels, sampleCount } from './inputs.ts';
 import { ParameterLayout } from './layout.ts';
-import { chooseLoss, emitLoss, endingOf } from './loss.ts';
+import { chooseLoss, emitCount, emitLoss, endingOf } from './loss.ts';
 import { axisToFirst, followBatch, nativeFloat, reaching, type Trial, tryModel } from './trial.ts';
 
 export interface ProblemOptions {
@@ -65,8 +65,13 @@ export interface Problem {
   readonly notes: readonly string[];
   /** Signs that the data are not those of the user's training. */
   readonly warnings: readonly Warning[];
-  /** Emits the part of E of some samples, as float64 scalar; `data` has a value for each feed. */
-  emit(b: GraphBuilder, parameters: ReadonlyMap<string, Value>, data: ReadonlyMap<string, Value>): Value;
+  /**
+   * Emits the part of E of some samples, as float64 scalar; `data` has a value for each feed. With `count`, what `count`
+   * gives for a batch, it is their part of the mean over that batch.
+   */
+  emit(b: GraphBuilder, parameters: ReadonlyMap<string, Value>, data: ReadonlyMap<string, Value>, count?: Value): Value;
+  /** Emits what the mean over a batch is taken of (labelled positions, elements), as float64 scalar. */
+  count(b: GraphBuilder, data: ReadonlyMap<string, Value>): Value;
   /** Emits the output of the model that the loss looks at. */
   predict(b: GraphBuilder, parameters: ReadonlyMap<string, Value>, data: ReadonlyMap<string, Value>): Value;
 }
@@ -132,11 +137,13 @@ export function createProblem(original: Model, dataset: Dataset, options: Proble
       loss === 'output' ? 'loss inside' : usesBatchStatistics(model, options) ? 'batch statistics' : undefined,
     notes,
     warnings,
-    emit(b, parameters, data) {
+    emit(b, parameters, data, count) {
       const value = predict(b, parameters, data);
       if (loss === 'output') return b.reshape(b.cast(value, 'float64'), []);
-      return emitLoss(b, loss, value, data.get(labelFeed)!, targets!.reduction);
+      return emitLoss(b, loss, value, data.get(labelFeed)!, targets!.reduction, count);
     },
+    count: (b, data) =>
+      targets ? emitCount(b, data.get(labelFeed)!, targets.reduction, targets.tensor) : b.scalar('float64', 1),
     predict,
   };
 }

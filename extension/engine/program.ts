@@ -13,9 +13,11 @@ import {
   reachTerms,
   selfCheckTerms,
 } from '../optimizers/measures.ts';
-import type { Coefficients, Hyperparameters, Optimizer, StepSizes } from '../optimizers/optimizer.ts';
+import type { Optimizer } from '../optimizers/optimizer.ts';
 import { graphArithmetic } from './arithmetic.ts';
 import type { Chunks } from './chunks.ts';
+import { clipped, type Seen, unclipped } from './clipping.ts';
+import { CoefficientTable, type Numbers, type Stage, type StepScalars } from './coefficients.ts';
 import { Objective, type Source } from './objective.ts';
 import { perCoordinate } from './perCoordinate.ts';
 import type { Problem } from './problem.ts';
@@ -23,9 +25,6 @@ import type { Device } from './session.ts';
 
 /** Most steps that one run of a program may take. */
 export const mostSteps = 4096;
-
-/** At which n the coefficients of the correction are taken: the run's own step, the limit, or a fixed one. */
-export type Stage = 'step' | 'inf' | number;
 
 /** A graph for the runtime. */
 export interface Encoded {
@@ -41,17 +40,12 @@ export function encode(graph: Graph, device: Device, block?: number): Encoded {
 }
 
 /** What a program measures besides taking steps. */
-export interface ProgramOptions {
+export interface ProgramOptions extends Numbers {
   readonly optimizer: Optimizer;
-  readonly hyper: Hyperparameters;
-  readonly stepSizes?: StepSizes;
   readonly stage: Stage;
   readonly corrected: boolean;
   readonly chunks: Chunks;
 }
-
-/** What the coefficients follow from. */
-type Numbers = Pick<ProgramOptions, 'hyper' | 'stepSizes'>;
 
 /** The columns of the statistics, in order. */
 export interface Columns {
@@ -73,10 +67,7 @@ export class Program {
   readonly graph: Graph;
   readonly columns: Columns;
   readonly stateNames: readonly string[];
-  /** Names of the coefficients, in the order of the input's columns. */
-  private readonly coefficientNames: readonly string[];
-  /** Coefficients of the self-check that equal those of the stage at every step, so that what follows from them is computed once. */
-  private readonly shared: ReadonlySet<string>;
+  readonly table: CoefficientTable;
 
   /** @param sourceIn declares the inputs that E needs; those of an `Objective`, unless E is evaluated elsewhere */
   constructor(
@@ -86,57 +77,21 @@ export class Program {
   ) {
     const { optimizer, hyper } = options;
     this.stateNames = optimizer.stateNames(hyper);
-    const probes = [0, 1, 2, 17, 1000].map((n) => this.coefficientsAt(n));
-    const names = Object.keys(probes[0]);
-    const twin = (name: string) => name.replace(/^step\./, 'stage.');
-    this.shared = new Set(
-      names.filter((name) => name.startsWith('step.') && probes.every((values) => values[name] === values[twin(name)])),
-    );
-    this.coefficientNames = names.filter((name) => !this.shared.has(name));
+    this.table = new CoefficientTable(options, options);
     const { graph, columns } = this.build();
     this.graph = graph;
     this.columns = columns;
   }
 
-  /** Number of coefficients of a step. */
-  get width(): number {
-    return this.coefficientNames.length;
-  }
-
   /**
-   * The coefficients of steps n, n+1, … as an input of the program: float64 [mostSteps, names]. Their numbers may be those
+   * The coefficients of steps n, n+1, … as an input of the program: float64 [mostSteps, columns]. Their numbers may be those
    * of other hyper-parameters of the same structure.
    */
   coefficients(first: number, steps: number, numbers: Numbers = this.options): Tensor<'float64'> {
-    const width = this.coefficientNames.length;
+    const { width } = this.table;
     const data = allocate('float64', mostSteps * width);
-    for (let i = 0; i < steps; i++) {
-      const values = this.coefficientsAt(first + i, numbers);
-      for (const name of this.shared) {
-        if (values[name] !== values[name.replace(/^step\./, 'stage.')])
-          throw new Error(`coefficient ${name} departs from its stage at step ${first + i}`);
-      }
-      data.set(
-        this.coefficientNames.map((name) => values[name]),
-        i * width,
-      );
-    }
+    this.table.fill(data, first, steps, numbers);
     return { type: 'float64', shape: [mostSteps, width], data };
-  }
-
-  /** All scalars of step n: of the update, of the correction at the stage, and of the correction at n for the self-check. */
-  private coefficientsAt(n: number, { hyper, stepSizes }: Numbers = this.options): Coefficients {
-    const { optimizer, corrected, stage } = this.options;
-    const named = (prefix: string, values: Coefficients) =>
-      Object.entries(values).map(([name, value]) => [`${prefix}.${name}`, value]);
-    const eps = typeof hyper.eps === 'number' ? hyper.eps : 0;
-    const at = stage === 'step' ? n : stage === 'inf' ? Number.POSITIVE_INFINITY : stage;
-    return Object.fromEntries([
-      ...named('update', optimizer.updateCoefficients(hyper, n, stepSizes)),
-      ...named('norm', { eps }),
-      ...(corrected ? named('stage', optimizer.correctionCoefficients(hyper, at, stepSizes)) : []),
-      ...(corrected && stage !== 'step' ? named('step', optimizer.correctionCoefficients(hyper, n, stepSizes)) : []),
-    ]);
   }
 
   private build(): { graph: Graph; columns: Columns } {
@@ -145,11 +100,12 @@ export class Program {
     const b = new GraphBuilder();
     const vector = (name: string) => b.input(name, floatType, [layout.length]);
     const count = b.input('steps', 'int64', []);
-    const coefficients = b.input('coefficients', 'float64', [mostSteps, this.coefficientNames.length]);
+    const coefficients = b.input('coefficients', 'float64', [mostSteps, this.table.width]);
     const theta = vector('theta');
     const state = this.stateNames.map((name) => vector(`state/${name}`));
     const source = this.sourceIn(b);
     const mask = layout.mask(b, floatType);
+    const members = memberVectors(b, this.problem, options);
     const zero = b.full(floatType, [layout.length], 0);
     const kept = options.corrected ? [zero, zero, zero] : [];
     let columns: readonly string[] = [];
@@ -160,10 +116,12 @@ export class Program {
         const row = body.cast(body.gather(coefficients, turn, 0), floatType);
         const step = this.step(body, {
           source,
+          turn,
           mask,
+          members,
           theta: at,
           state: rest.slice(0, state.length),
-          scalars: this.scalars(body, row),
+          scalars: this.table.scalars(body, row),
         });
         columns = step.columns;
         return {
@@ -191,48 +149,43 @@ export class Program {
     return { graph, columns: { sums: columns, extremes: options.corrected ? ['low', 'high'] : [] } };
   }
 
-  /** The coefficients of one step as scalars by prefix and name. */
-  scalars(b: GraphBuilder, row: Value): Map<string, Record<string, Value>> {
-    const groups = new Map<string, Record<string, Value>>();
-    const parts = b.split(row, new Array(this.coefficientNames.length).fill(1), 0);
-    this.coefficientNames.forEach((full, i) => {
-      const [prefix, name] = full.split('.');
-      groups.set(prefix, { ...groups.get(prefix), [name]: b.reshape(parts[i], []) });
-    });
-    for (const full of this.shared) {
-      const name = full.slice('step.'.length);
-      groups.set('step', { ...groups.get('step'), [name]: groups.get('stage')![name] });
-    }
-    return groups;
-  }
-
   private step(
     b: GraphBuilder,
     given: {
       source: Source;
+      turn: Value;
       mask: Value;
+      members: readonly Value[];
       theta: Value;
       state: readonly Value[];
-      scalars: Map<string, Record<string, Value>>;
+      scalars: StepScalars;
     },
   ) {
     const { optimizer, hyper, corrected } = this.options;
     const { layout, floatType } = this.problem;
-    const { theta, mask, scalars } = given;
-    const { loss, gradient, product } = given.source.evaluate(b, theta);
-    const products = corrected ? this.products(b, { theta, gradient, state: given.state, scalars }, product) : [];
+    const { theta, mask, members, scalars } = given;
+    const { loss, gradient, product } = given.source.evaluate(b, theta, given.turn);
+    const stages = corrected ? this.products(b, { ...given, gradient }, product) : [];
+    const { gradient: seen } = this.seen(b, gradient, scalars);
+    const inputs = groupsIn({
+      vectors: [theta, gradient, mask, seen],
+      members,
+      state: given.state,
+      stages: stages.flat(),
+    });
     let columns: readonly string[] = [];
     // Update, correction and measures, coordinate by coordinate.
-    const results = perCoordinate(b, layout, [theta, gradient, mask, ...given.state, ...products], (inner, vectors) => {
-      const [at, g, kept, ...others] = vectors;
+    const results = perCoordinate(b, layout, inputs.all, (inner, tiles) => {
+      const { vectors, members, state, stages: multiplied } = inputs.of(tiles);
+      const [at, g, kept, f] = vectors;
       const a = graphArithmetic(inner, floatType);
-      const update = scalars.get('update')!;
-      const taken = optimizer.update(a, hyper, update, { theta: at, gradient: g, state: this.stateOf(others) });
+      const update = scalars.of(inner, 'update', members);
+      const taken = optimizer.update(a, hyper, update, { theta: at, gradient: f, state: this.stateOf(state) });
       const next = [
         inner.sub(at, inner.mul(update.stepSize, taken.direction)),
         ...this.stateNames.map((name) => taken.state[name]),
       ];
-      const plain = plainTerms(a, g, scalars.get('norm')!.eps);
+      const plain = plainTerms(a, g, scalars.of(inner, 'norm', members).eps);
       const sums: Record<string, Value> = {
         absolute: plain.absolute,
         squared: plain.squared,
@@ -242,19 +195,25 @@ export class Program {
         columns = Object.keys(sums);
         return { vectors: next, sums: Object.values(sums), lows: [], highs: [] };
       }
-      const inputs = { theta: at, gradient: g, state: taken.state };
-      const stages = ['stage', ...(scalars.has('step') ? ['step'] : [])];
-      const multiplied = others.slice(this.stateNames.length);
-      const each = multiplied.length / stages.length;
+      const point = { theta: at, gradient: f, state: taken.state };
       // Beyond every bound of validity at fillers, which must not be counted.
       const beyond = inner.mul(inner.sub(a.constant(1), kept), a.constant(1e30));
-      const [terms, ownTerms] = stages.map((stage, i) => {
-        const products = multiplied.slice(i * each, (i + 1) * each);
-        const found = optimizer.correction(a, hyper, scalars.get(stage)!, inputs, products);
-        return { ...found, expansion: inner.add(found.expansion, beyond) };
+      const each = multiplied.length / stages.length;
+      const [{ terms, ofLoss }, own] = stages.map((_, i) => {
+        const [plainProduct, ...products] = multiplied.slice(i * each, (i + 1) * each);
+        const c = scalars.of(inner, stageNames[i], members);
+        const found = optimizer.correction(a, hyper, c, point, products);
+        return {
+          terms: { ...found, expansion: inner.add(found.expansion, beyond) },
+          // What the penalties of the optimizer add to g and q is there in both.
+          ofLoss: {
+            gradient: inner.add(inner.sub(found.gradient, f), g),
+            normGradient: inner.add(inner.sub(found.normGradient, products[0]), plainProduct),
+          },
+        };
       });
-      const measured: MeasureTerms<Value> = measureTerms(a, terms);
-      Object.assign(sums, measured, selfCheckTerms(a, ownTerms ?? terms, taken.direction));
+      const measured: MeasureTerms<Value> = measureTerms(a, terms, scalars.has('clip') ? ofLoss : terms);
+      Object.assign(sums, measured, selfCheckTerms(a, (own ?? { terms }).terms, taken.direction));
       reachTerms(a, terms).forEach((count, i) => {
         sums[reachColumns[i]] = count;
       });
@@ -286,31 +245,76 @@ export class Program {
     };
   }
 
-  /** H·v for the directions of the stage, and of the step where they may differ; equal directions share a product. */
+  /** The gradient as the optimizer sees it. */
+  private seen(b: GraphBuilder, gradient: Value, scalars: StepScalars): Seen {
+    return scalars.has('clip') ? clipped(b, gradient, scalars.of(b, 'clip', []).limit) : unclipped(gradient);
+  }
+
+  /**
+   * For the stage, and for the step where the two may differ: H·v for the first direction v, and the products of the
+   * Jacobian of the gradient that the optimizer sees (H without clipping) with all directions. Where groups have different
+   * step sizes h_j, v is replaced by h ⊙ v and row j of the product divided by h_j: time runs as fast for each as it steps.
+   * Equal directions share a product.
+   */
   products(
     b: GraphBuilder,
-    given: { theta: Value; gradient: Value; state: readonly Value[]; scalars: Map<string, Record<string, Value>> },
+    given: {
+      theta: Value;
+      gradient: Value;
+      state: readonly Value[];
+      scalars: StepScalars;
+      members: readonly Value[];
+    },
     product: (u: Value) => Value,
-  ): Value[] {
+  ): Value[][] {
     const { optimizer, hyper } = this.options;
-    const { theta, gradient, scalars } = given;
+    const { theta, scalars, members } = given;
+    const { gradient, jacobian } = this.seen(b, given.gradient, scalars);
     const a = graphArithmetic(b, this.problem.floatType);
-    const { state } = optimizer.update(a, hyper, scalars.get('update')!, {
+    const { state } = optimizer.update(a, hyper, scalars.of(b, 'update', members), {
       theta,
       gradient,
       state: this.stateOf(given.state),
     });
     const known = new Map<Value, Value>();
-    return ['stage', 'step'].flatMap((stage) => {
-      const c = scalars.get(stage);
-      if (!c) return [];
-      return optimizer
-        .hessianDirections(a, hyper, c, { theta, gradient, state })
-        .map((u) => known.get(u) ?? known.set(u, product(u)).get(u)!);
-    });
+    return stageNames
+      .filter((stage) => scalars.has(stage))
+      .map((stage) => {
+        const c = scalars.of(b, stage, members);
+        const scaled = scalars.isDivided(`${stage}.move`);
+        const products = optimizer.hessianDirections(a, hyper, c, { theta, gradient, state }).map((direction) => {
+          const u = scaled ? b.mul(c.move, direction) : direction;
+          const found = known.get(u) ?? product(u);
+          known.set(u, found);
+          return found;
+        });
+        const inUnits = (value: Value) => (scaled ? b.div(value, c.stepSize) : value);
+        return [inUnits(products[0]), ...products.map((value) => inUnits(jacobian(value)))];
+      });
   }
 
   private stateOf(vectors: readonly Value[]): Record<string, Value> {
     return Object.fromEntries(this.stateNames.map((name, i) => [name, vectors[i]]));
   }
+}
+
+/** The prefixes of the coefficients of a correction: at the stage, and at the step itself for the self-check. */
+const stageNames = ['stage', 'step'] as const;
+
+/** For each group a vector that is true at its coordinates. */
+export const memberVectors = (b: GraphBuilder, { layout }: Problem, { groups }: Numbers): Value[] =>
+  (groups?.numbers ?? []).map((_, k) => layout.members(b, (segment) => groups!.of[segment] === k + 1));
+
+/** Lists of vectors as one list without repetition, and the way back. */
+function groupsIn<K extends string>(lists: Readonly<Record<K, readonly Value[]>>) {
+  const all = [...new Set(Object.values<readonly Value[]>(lists).flat())];
+  return {
+    all,
+    of: (values: readonly Value[]): Record<K, Value[]> => {
+      const found = new Map(all.map((value, i) => [value, values[i]]));
+      return Object.fromEntries(
+        Object.entries<readonly Value[]>(lists).map(([name, list]) => [name, list.map((value) => found.get(value)!)]),
+      ) as Record<K, Value[]>;
+    },
+  };
 }

@@ -6,14 +6,16 @@ import {
   type Measures,
   type TensorSums,
 } from '../optimizers/measures.ts';
-import type { Hyperparameters, Optimizer, StepSizes } from '../optimizers/optimizer.ts';
+import type { Optimizer } from '../optimizers/optimizer.ts';
 import { InspectorError } from '../shared/errors.ts';
-import type { Plan } from './chunks.ts';
+import { type Batches, BatchProgram } from './batches.ts';
+import { chunksOf, type Plan } from './chunks.ts';
+import { type Numbers, type Stage, structureOf } from './coefficients.ts';
 import { LanePool } from './lanePool.ts';
 import { Gathered, LaneSession } from './lanes.ts';
 import { dataTensors } from './objective.ts';
 import type { Problem } from './problem.ts';
-import { encode, mostSteps, Program, plainColumns, reachColumns, type Stage, selfCheckColumns } from './program.ts';
+import { encode, mostSteps, Program, plainColumns, reachColumns, selfCheckColumns } from './program.ts';
 import { type Device, imageBlock, plainReason, Session } from './session.ts';
 
 /** What was measured at θ⁽ⁿ⁾, for one parameter tensor. */
@@ -28,6 +30,8 @@ export interface TensorRecord {
 export interface StepRecord {
   readonly step: number;
   readonly loss: number;
+  /** Losses of the mini-batches since the record before, where steps were taken on some. */
+  readonly batchLosses?: readonly number[];
   /** Σ√(g² + ε) over the trained scalars. */
   readonly perturbedNorm: number;
   readonly gradientNorm1: number;
@@ -48,11 +52,11 @@ export interface Arrays {
   readonly correction: Tensor;
 }
 
-export interface RunnerOptions {
+export interface RunnerOptions extends Numbers {
   readonly optimizer: Optimizer;
-  readonly hyper: Hyperparameters;
-  readonly stepSizes?: StepSizes;
   readonly stage: Stage;
+  /** The mini-batches of `batchSteps`. */
+  readonly batches?: Batches;
   readonly device: Device;
   readonly chunks: Plan;
   readonly threads?: number;
@@ -76,10 +80,20 @@ interface Loaded {
   milliseconds: number | undefined;
 }
 
+/** A program of steps on mini-batches of one size. */
+interface LoadedBatches {
+  readonly program: BatchProgram;
+  readonly session: Session;
+  /** Duration of one step, from the last call. */
+  milliseconds: number | undefined;
+}
+
 /** The programs of a runner, shared by those that differ in numbers only. */
 interface Programs {
   plain?: Loaded;
   corrected?: Loaded;
+  /** By size of the mini-batch. */
+  readonly batches: Map<number, LoadedBatches>;
   pool?: LanePool;
 }
 
@@ -97,23 +111,32 @@ export interface Advance {
   readonly arrays?: Arrays;
 }
 
+/** Result of one call on mini-batches. */
+export interface BatchAdvance {
+  /** Of each step's mini-batch, at the parameters that the step began with. */
+  readonly losses: readonly number[];
+  readonly position: Position;
+}
+
 /** Runs an optimizer on a problem: loads programs when they are first needed and keeps θ and state between calls. */
 export class Runner {
   constructor(
     readonly problem: Problem,
     private readonly options: RunnerOptions,
-    private readonly programs: Programs = {},
+    private readonly programs: Programs = { batches: new Map() },
   ) {}
 
   /**
    * A runner of the same optimizer with other numbers, on the same loaded programs; releasing one releases both. The
-   * structure of the hyper-parameters must be the same.
+   * numbers must have the same `structureOf`.
    */
-  with(hyper: Hyperparameters, stepSizes?: StepSizes): Runner {
+  with(numbers: Numbers, batches = this.options.batches): Runner {
+    const { hyper, stepSizes, groups, clipNorm } = numbers;
     const { optimizer } = this.options;
-    if (optimizer.structure(hyper) !== optimizer.structure(this.options.hyper))
+    if (structureOf(optimizer, numbers) !== structureOf(optimizer, this.options))
       throw new Error(`${optimizer.name} needs another program for these hyper-parameters`);
-    return new Runner(this.problem, { ...this.options, hyper, stepSizes }, this.programs);
+    const options = { ...this.options, hyper, stepSizes, groups, clipNorm, batches };
+    return new Runner(this.problem, options, this.programs);
   }
 
   /** θ⁽⁰⁾ (the problem's, unless another is given) and zero state. */
@@ -141,16 +164,41 @@ export class Runner {
     return this.advance(this.programs.corrected, from, most, arrays);
   }
 
+  /** Takes up to `most` steps on mini-batches from a position, as many as fit a short call. */
+  async batchSteps(from: Position, most: number): Promise<BatchAdvance> {
+    const { batches } = this.options;
+    if (!batches) throw new Error('this runner has no mini-batches');
+    const size = batches.sizeAt(from.step);
+    const loaded = this.programs.batches.get(size) ?? (await this.loadBatches(size));
+    this.programs.batches.set(size, loaded);
+    const { program, milliseconds } = loaded;
+    const fitting = milliseconds === undefined ? 1 : Math.max(1, Math.floor(callMilliseconds / milliseconds));
+    const allowed = Math.min(most, fitting, program.mostSteps);
+    let steps = 1;
+    while (steps < allowed && batches.sizeAt(from.step + steps) === size) steps++;
+    const started = performance.now();
+    const results = await this.callBatches(loaded, from, steps);
+    loaded.milliseconds = (performance.now() - started) / steps;
+    const losses = [...(results.get('statistics/loss')!.data as Float64Array)];
+    const finite = Number.isFinite(losses.at(-1));
+    if (finite) return { losses, position: this.position(from.step + steps, results) };
+    if (losses.length === 1) return { losses, position: from };
+    // The parameters after a step that is not finite are lost: go back to the last that were good.
+    const good = await this.callBatches(loaded, from, losses.length - 1);
+    return { losses, position: this.position(from.step + losses.length - 1, good) };
+  }
+
   async release(): Promise<void> {
     await this.programs.plain?.session.release();
+    for (const { session } of this.programs.batches.values()) await session.release();
     await this.programs.corrected?.session.release();
     await this.programs.pool?.end();
   }
 
   private async load(corrected: boolean): Promise<Loaded> {
-    const { optimizer, hyper, stepSizes, stage, device, chunks: plan, threads } = this.options;
+    const { device, chunks: plan, threads } = this.options;
     const chunks = corrected ? plan.corrected : plan.plain;
-    const options = { optimizer, hyper, stepSizes, stage, corrected, chunks };
+    const options = { ...this.options, corrected, chunks };
     const lanes = plan.lanes ?? [];
     const block = device === 'cpu' && convolves(this.problem) ? await imageBlock() : undefined;
     if (lanes.length > 1) {
@@ -168,6 +216,33 @@ export class Runner {
       return Session.create(bytes, device, threads, { optimise: nodes <= mostOptimised });
     });
     return { program, session, data: dataTensors(this.problem, chunks), mostSteps, milliseconds: undefined };
+  }
+
+  private async loadBatches(size: number): Promise<LoadedBatches> {
+    const { device, threads, chunks } = this.options;
+    const options = { ...this.options, size, chunks: chunksOf(size, chunks.batch ?? size) };
+    const program = new BatchProgram(this.problem, options);
+    const block = device === 'cpu' && convolves(this.problem) ? await imageBlock() : undefined;
+    const session = await this.session(block, (form) => {
+      const { bytes, nodes } = encode(program.graph, device, form);
+      return Session.create(bytes, device, threads, { optimise: nodes <= mostOptimised });
+    });
+    return { program, session, milliseconds: undefined };
+  }
+
+  private async callBatches(
+    { program, session }: LoadedBatches,
+    from: Position,
+    steps: number,
+  ): Promise<Map<string, Tensor>> {
+    const feeds = new Map([...program.data, ...program.inputs(from.step, steps, this.options.batches!, this.options)]);
+    feeds.set('theta', from.theta);
+    for (const [name, tensor] of from.state) feeds.set(`state/${name}`, tensor);
+    try {
+      return await session.run(feeds);
+    } catch (error) {
+      throw runtimeFailure(`take step ${from.step}`, this.options.device, error);
+    }
   }
 
   /** Loads a program; in the runtime's image layout where that works, in the general one else. */

@@ -43,6 +43,7 @@ export function stepLine(record: StepRecord, names: readonly string[]): StepLine
   return {
     step: record.step,
     loss: finite(record.loss),
+    ...(record.batchLosses && { batchLosses: record.batchLosses.map(finite) }),
     perturbedNorm: finite(record.perturbedNorm),
     gradientNorm1: finite(record.gradientNorm1),
     gradientNorm2: finite(record.gradientNorm2),

@@ -2,7 +2,8 @@ import { freemem } from 'node:os';
 import { resolve } from 'node:path';
 import { type Dataset, loadDataset } from '../datasets/dataset.ts';
 import { limitSamples } from '../datasets/samples.ts';
-import { chooseChunks, lanesFor, type Plan } from '../engine/chunks.ts';
+import type { Batches } from '../engine/batches.ts';
+import { chooseChunks, lanesFor, type Plan, passInBatch } from '../engine/chunks.ts';
 import { createProblem, type Problem } from '../engine/problem.ts';
 import { type Device, runtimeVersion } from '../engine/session.ts';
 import { applyWeights, readWeights } from '../engine/weights.ts';
@@ -16,9 +17,12 @@ import { numeric, numericCoefficients } from '../optimizers/numeric.ts';
 import type { Framework, Hyperparameters, Optimizer, StepSizes } from '../optimizers/optimizer.ts';
 import { optimizerNamed } from '../optimizers/registry.ts';
 import { type Schedule, stepSizesOf } from '../optimizers/schedules.ts';
+import { InspectorError } from '../shared/errors.ts';
 import type { LossName } from '../shared/losses.ts';
 import type { InspectRequest, RunHeader, ScheduleRequest } from '../shared/protocol.ts';
 import { toolVersion } from '../shared/version.ts';
+
+import type { OrderedBatches } from './batchOrder.ts';
 
 /** Model and data of a request, brought together. */
 export interface Subject {
@@ -70,6 +74,8 @@ export interface Settings {
   readonly optimizer: Optimizer;
   readonly hyper: Hyperparameters;
   readonly stepSizes: StepSizes | undefined;
+  /** Largest two-norm of the gradient that the optimizer sees. */
+  readonly clipNorm: number | undefined;
   /** Why no correction exists, if so. */
   readonly notApplicable: string | undefined;
 }
@@ -79,12 +85,23 @@ export function settingsOf(request: InspectRequest): Settings {
   const optimizer = optimizerNamed(request.optimizer);
   const hyper = completeHyperparameters(optimizer, request.framework as Framework, request.hyper);
   const stepSizes = request.schedule && stepSizesOf(scheduleOf(request.schedule, hyper.lr, request.steps));
-  return { optimizer, hyper, stepSizes, notApplicable: optimizer.notApplicable(hyper) };
+  const { clipNorm } = request;
+  if (clipNorm !== undefined && !(Number.isFinite(clipNorm) && clipNorm > 0))
+    throw new InspectorError(`The gradient's norm cannot be clipped at ${clipNorm}.`, 'Give a number above 0.');
+  return { optimizer, hyper, stepSizes, clipNorm, notApplicable: optimizer.notApplicable(hyper) };
 }
 
-/** The chunks in which a request's data is evaluated. */
-export const chunksFor = (problem: Problem, { microBatch, threads }: InspectRequest, device: Device): Plan =>
-  chooseChunks(problem, { microBatch, memoryBudget: memoryBudget(), lanes: lanesFor(device, threads) });
+/** The chunks in which a request's data is evaluated, and its mini-batches, if there are any. */
+export function chunksFor(
+  problem: Problem,
+  { microBatch, threads }: InspectRequest,
+  device: Device,
+  batches?: Batches,
+): Plan {
+  const options = { microBatch, memoryBudget: memoryBudget() };
+  const plan = chooseChunks(problem, { ...options, lanes: lanesFor(device, threads) });
+  return batches ? { ...plan, batch: passInBatch(problem, batches.size, options) } : plan;
+}
 
 /** `run.json` of a run that begins now. */
 export async function runHeader(
@@ -93,6 +110,7 @@ export async function runHeader(
   { optimizer, hyper, notApplicable }: Settings,
   chunks: Plan,
   device: Device,
+  batches?: OrderedBatches,
 ): Promise<RunHeader> {
   const sources = sourceNames(model);
   return {
@@ -118,6 +136,13 @@ export async function runHeader(
     dtype: problem.floatType,
     device,
     microBatch: { plain: chunks.plain.size, corrected: chunks.corrected.size },
+    batches: batches && {
+      size: batches.size,
+      order: batches.order,
+      seed: batches.seed,
+      dropLast: batches.dropLast,
+      perEpoch: batches.perEpoch,
+    },
     tensors: inOrderOfUse(
       model,
       problem.layout.segments.map(({ name, shape }) => ({ name, shape, source: sources.get(name) })),

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { loadDataset } from '../datasets/dataset.ts';
+import { structureOf } from '../engine/coefficients.ts';
 import { createProblem } from '../engine/problem.ts';
 import { Runner } from '../engine/runner.ts';
 import type { Device } from '../engine/session.ts';
@@ -13,15 +14,16 @@ import type { SweepPoint, SweepRequest } from '../shared/experiments.ts';
 import type { InspectRequest, RunStatus } from '../shared/protocol.ts';
 import { checkSweep } from '../shared/request.ts';
 import { toolVersion } from '../shared/version.ts';
+import { batchesOf, type OrderedBatches, withEvery } from './batchOrder.ts';
 import { drawnAnew } from './drawnAnew.ts';
 import { Evaluator } from './evaluator.ts';
-import { takeSteps } from './inspect.ts';
 import type { ResultObserver } from './observer.ts';
 import { stepLine } from './records.ts';
 import { inferenceForm, RunningStatistics } from './runningStatistics.ts';
 import { chunksFor, readSubject, runHeader, type Settings, type Subject, settingsOf } from './setup.ts';
 import { writeExperiment } from './store.ts';
 import { type PointData, summarise, type TestLine } from './sweepResult.ts';
+import { takeSteps } from './takeSteps.ts';
 
 /** `sweep.json`: what is swept, and how far it is. */
 export interface SweepHeader {
@@ -49,6 +51,7 @@ export async function sweep(
   observer.progress({ phase: 'reading', step: 0, steps: plans.length });
   const subject = await readSubject(base);
   const settings = plans.map(({ request: each }) => settingsOf(each));
+  const batches = await batchesOf(base, subject.problem);
   const folder =
     request.out === undefined
       ? newRunFolder(base.directory, basename(base.model), `sweep-${request.axes.map(({ name }) => name).join('-')}`)
@@ -93,15 +96,14 @@ export async function sweep(
       if (isDone(points[point.index].status)) continue;
       points[point.index] = { ...point, status: 'running' };
       write('running');
-      const { optimizer, hyper, stepSizes } = settings[point.index];
-      const chunks = chunksFor(subject.problem, own, device);
-      const key = optimizer.structure(hyper);
+      const setting = settings[point.index];
+      const chunks = chunksFor(subject.problem, own, device, batches);
+      const key = structureOf(setting.optimizer, setting);
       const runner =
-        runners.get(key)?.with(hyper, stepSizes) ??
+        runners.get(key)?.with(setting) ??
         new Runner(subject.problem, {
-          optimizer,
-          hyper,
-          stepSizes,
+          ...setting,
+          batches,
           stage: 'step',
           device,
           chunks,
@@ -110,9 +112,16 @@ export async function sweep(
       if (!runners.has(key)) runners.set(key, runner);
       const at = join(folder, point.folder);
       rmSync(at, { recursive: true, force: true });
-      const header = await runHeader({ ...own, out: at }, subject, settings[point.index], chunks, device);
+      const header = await runHeader(
+        { ...withEvery(own, batches), out: at },
+        subject,
+        setting,
+        chunks,
+        device,
+        batches,
+      );
       const outcome = await runPoint(
-        { own, subject, settings: settings[point.index], runner, evaluator, point, header, at, testEvery },
+        { own, subject, settings: setting, runner, batches, evaluator, point, header, at, testEvery },
         (share) =>
           observer.progress({
             phase: 'running',
@@ -251,6 +260,7 @@ interface PointParts {
   readonly subject: Subject;
   readonly settings: Settings;
   readonly runner: Runner;
+  readonly batches: OrderedBatches | undefined;
   readonly evaluator: Evaluator | undefined;
   readonly point: SweepPoint;
   readonly header: Parameters<typeof RunWriter.create>[1];
@@ -260,7 +270,7 @@ interface PointParts {
 
 /** Runs one point and writes its run, and `test.jsonl` where there is a test set. */
 async function runPoint(
-  { own, subject, settings, runner, evaluator, point, header, at, testEvery }: PointParts,
+  { own, subject, settings, runner, batches, evaluator, point, header, at, testEvery }: PointParts,
   progress: (share: number) => void,
   cancelled: () => boolean,
 ): Promise<Pick<SweepPoint, 'status' | 'message'>> {
@@ -271,8 +281,9 @@ async function runPoint(
   const theta = point.seed === 0 ? problem.theta : drawnAnew(problem, point.seed);
   try {
     const status = await takeSteps({
-      request: { ...own, arrays: false },
+      request: { ...withEvery(own, batches), arrays: false },
       runner,
+      batches,
       problem,
       start: runner.start(theta),
       observer: {

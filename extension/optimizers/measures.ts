@@ -47,8 +47,16 @@ export interface MeasureTerms<V> {
 /** Sums over the coordinates of one tensor, or of the whole model. */
 export type MeasureSums = MeasureTerms<number>;
 
-/** The terms of `MeasureTerms` at every coordinate, from the correction (theory C). */
-export function measureTerms<V>(a: Arithmetic<V>, terms: CorrectionTerms<V>): MeasureTerms<V> {
+/**
+ * The terms of `MeasureTerms` at every coordinate, from the correction (theory C).
+ *
+ * @param ofLoss g and q of the loss itself, whose rates are taken, where the optimizer sees its gradient clipped
+ */
+export function measureTerms<V>(
+  a: Arithmetic<V>,
+  terms: CorrectionTerms<V>,
+  ofLoss: Pick<CorrectionTerms<V>, 'gradient' | 'normGradient'> = terms,
+): MeasureTerms<V> {
   const { gradient, direction, correction, normGradient: q, kappa } = terms;
   const inverse = reciprocal(a, terms.denominator);
   const zero = a.constant(0);
@@ -67,10 +75,10 @@ export function measureTerms<V>(a: Arithmetic<V>, terms: CorrectionTerms<V>): Me
     weight,
     kappaWeight: a.mul(kappa, weight),
     negativeWeight: a.whereLess(kappa, zero, weight, zero),
-    normTimesDirection: a.mul(q, direction),
-    normTimesCorrection: a.mul(q, velocity),
-    gradientTimesDirection: a.mul(gradient, direction),
-    gradientTimesVelocity: a.mul(gradient, velocity),
+    normTimesDirection: a.mul(ofLoss.normGradient, direction),
+    normTimesCorrection: a.mul(ofLoss.normGradient, velocity),
+    gradientTimesDirection: a.mul(ofLoss.gradient, direction),
+    gradientTimesVelocity: a.mul(ofLoss.gradient, velocity),
     active,
     kappaNegative: a.whereLess(kappa, zero, active, zero),
     kappaPositive: a.whereLess(zero, kappa, active, zero),

@@ -61,7 +61,8 @@ export interface InspectRequest {
   readonly hyper: Readonly<Record<string, number | boolean | string>>;
   readonly schedule?: ScheduleRequest;
   readonly steps: number;
-  readonly every: number;
+  /** Steps from one correction to the next (on mini-batches: of all measurements); 1, or once per epoch of mini-batches. */
+  readonly every?: number;
   /** `step`, `inf`, or a fixed step index. */
   readonly stage: 'step' | 'inf' | number;
   readonly dtype?: (typeof floatTypes)[number];
@@ -189,13 +190,23 @@ export const inspectSettings = {
   framework: { kind: 'choice', choices: frameworks, default: 'pytorch', ofOneRun: true, help: 'whose defaults hold' },
   hyper: { kind: 'named', option: false, ofOneRun: true, help: 'hyper-parameters that differ from the defaults' },
   schedule: { kind: 'group', fields: scheduleSettings, help: 'learning-rate schedule' },
-  clipNorm: { kind: 'number', ...positive, placeholder: 'C', help: 'clip the two-norm of the gradient to C' },
+  clipNorm: {
+    kind: 'number',
+    ...positive,
+    placeholder: 'C',
+    help: 'clip the two-norm of the gradient to C, as clip_grad_norm_',
+  },
   groups: { kind: 'list', fields: groupSettings, option: false, help: 'parameters with hyper-parameters of their own' },
-  batchSize: { kind: 'count', min: 1, placeholder: 'B', help: 'samples of the mini-batch of a step (default: all)' },
+  batchSize: {
+    kind: 'count',
+    min: 1,
+    placeholder: 'B',
+    help: 'samples of the mini-batch of a step (default: all); measured are all always',
+  },
   order: {
     kind: 'text',
     placeholder: 'ORDER',
-    help: `order of the mini-batches: ${batchOrders.join(', ')}, or a .npy file`,
+    help: `order of the mini-batches: ${batchOrders.join(', ')}, or a .npy file, int64 [steps, B]`,
   },
   seed: { kind: 'count', placeholder: 'N', help: 'seed of a random order (default 0)' },
   dropLast: { kind: 'switch', help: 'leave out the last mini-batch of an epoch where it is smaller' },
@@ -208,7 +219,12 @@ export const inspectSettings = {
     placeholder: 'step|inf|K',
     help: 'n of the correction: the run’s own step (default), the limit, or K',
   },
-  every: { kind: 'count', min: 1, default: 1, placeholder: 'K', help: 'compute the correction at every K-th step' },
+  every: {
+    kind: 'count',
+    min: 1,
+    placeholder: 'K',
+    help: 'compute the correction at every K-th step (default 1; on mini-batches once per epoch)',
+  },
   reference: {
     kind: 'choice',
     choices: referenceKinds,
@@ -238,7 +254,7 @@ export const optionOf = (key: string, { option }: Pick<InspectSetting, 'option'>
   option || key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
 const required: readonly (keyof InspectRequest)[] = [
-  ...(['directory', 'model', 'optimizer', 'framework', 'hyper', 'steps', 'every', 'stage', 'device'] as const),
+  ...(['directory', 'model', 'optimizer', 'framework', 'hyper', 'steps', 'stage', 'device'] as const),
   ...(['freeze', 'trainable', 'arrays'] as const),
 ];
 

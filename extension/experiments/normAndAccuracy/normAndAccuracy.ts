@@ -124,7 +124,7 @@ class Trainer {
     report: (share: number) => Promise<void>,
   ): Promise<Omit<Curve, 'setting'>> {
     const { problem } = this.subject;
-    const runner = this.runner.with(hyperparameters(this.values, beta1, beta2));
+    const runner = this.runner.with({ hyper: hyperparameters(this.values, beta1, beta2) });
     const floor = problem.layout.count * Math.sqrt(this.values.eps);
     const losses: (number | null)[] = [];
     const norms: (number | null)[] = [];

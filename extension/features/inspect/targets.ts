@@ -72,7 +72,6 @@ export const defaultSteps = inspectSettings.steps.default;
 /** What holds where a target says nothing. */
 const defaults = {
   steps: defaultSteps,
-  every: inspectSettings.every.default,
   stage: inspectSettings.stage.default,
   device: inspectSettings.device.default,
   freeze: inspectSettings.freeze.default,
