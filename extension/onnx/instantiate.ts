@@ -2,7 +2,7 @@ import { quoteName } from '../shared/errors.ts';
 import { checkAmounts } from './amounts.ts';
 import type { GraphBuilder } from './builder.ts';
 import type { Value } from './graph.ts';
-import { Unroller } from './loops.ts';
+import { LoopBuilder } from './loops.ts';
 import {
   type Attribute,
   isDefaultDomain,
@@ -112,7 +112,7 @@ interface Frame {
 
 class Instantiation {
   readonly blockers: Blocker[] = [];
-  private readonly unroller = new Unroller();
+  private readonly loops = new LoopBuilder(this.blockers);
 
   constructor(
     private readonly b: GraphBuilder,
@@ -249,8 +249,8 @@ class Instantiation {
       this.runBody(body, bound, node, frame);
     if (node.opType === 'If') return runBody(takenBranch(node, items[0]), new Map());
     return node.opType === 'Loop'
-      ? this.unroller.loop(this.b, node, items, runBody)
-      : this.unroller.scan(this.b, node, this.opsetOf(node, frame), inputs, runBody);
+      ? this.loops.loop(this.b, node, items, runBody)
+      : this.loops.scan(this.b, node, this.opsetOf(node, frame), inputs, runBody);
   }
 
   /** The body of a local function with a call's inputs and attributes. */

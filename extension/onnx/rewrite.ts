@@ -82,10 +82,14 @@ function copyNode(
   return replace ? replace(b, inputs, node) : b.emit(node.opType as PrimitiveOp, inputs, node.attributes);
 }
 
-/** The outputs of a graph that is written into another one, with values for its inputs. */
+/** The outputs of a graph that is written into another one, with values for its inputs, which may be any of its values. */
 export function inlined(b: GraphBuilder, graph: Graph, inputs: readonly Value[]): Value[] {
   const known = new Map(graph.inputs.map((input, i) => [input, inputs[i]]));
-  copyNodes(nodesOf(graph), b, known, () => undefined);
+  const nodes = nodesReaching(
+    graph.outputs.map(({ value }) => value),
+    (value) => value.scope === graph.scope && !known.has(value),
+  );
+  copyNodes(nodes, b, known, () => undefined);
   return graph.outputs.map(({ value }) => translate(b, known, value));
 }
 

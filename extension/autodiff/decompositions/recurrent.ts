@@ -2,6 +2,7 @@ import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
 import type { Operator, OperatorCall } from '../../onnx/operator.ts';
 import { RefusedUse } from '../../onnx/refusal.ts';
+import { mostUnrolled } from '../../onnx/rolling.ts';
 import { showShape } from '../../onnx/shapes.ts';
 import { numbersOf, tensorOf } from '../../onnx/tensor.ts';
 import { elu, hardSigmoid, leakyRelu, softsign, thresholdedRelu } from './activations.ts';
@@ -9,9 +10,6 @@ import { elu, hardSigmoid, leakyRelu, softsign, thresholdedRelu } from './activa
 // LSTM, GRU and RNN are unrolled over time, which is static; long ones become a recurrence, since the runtime takes long to
 // load many nodes. The products of the input sequence with the weights are one Gemm for all steps; each step then takes one
 // Gemm of the state, into which the step's share of the input goes as bias.
-
-/** Sequences of more steps are not unrolled. */
-const mostUnrolled = 64;
 
 type Activation = (x: Value) => Value;
 

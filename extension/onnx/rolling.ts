@@ -1,0 +1,192 @@
+import { GraphBuilder } from './builder.ts';
+import { dependencies, type Graph, type Node, nodesReaching, type Value } from './graph.ts';
+import { inlined } from './rewrite.ts';
+import { sameShape } from './shapes.ts';
+import { allocate, elementCount, isFloat, type Tensor } from './tensor.ts';
+
+/** Loops of more turns than this become a recurrence, since the runtime takes long to load many nodes. */
+export const mostUnrolled = 64;
+
+/** A loop as both Loop and Scan describe it. */
+export interface RollableLoop {
+  /** At most so many turns are made; a condition may end the loop before. */
+  readonly turns: number;
+  readonly carried: readonly Value[];
+  /** [T, …]; every turn gets a slice. */
+  readonly sequences: readonly Value[];
+  /** Builds a turn from its number and these; undefined where that cannot be built. */
+  build(index: Value, carried: readonly Value[], slices: readonly Value[]): Turn | undefined;
+}
+
+export interface Turn {
+  /** Does another turn follow? Where it is missing, one does. */
+  readonly condition?: Value;
+  readonly carried: readonly Value[];
+  readonly stacked: readonly Value[];
+}
+
+/** What is left of a loop: the last carried values, and what its turns put out, [T, …]. */
+export type RolledLoop = Pick<Turn, 'carried' | 'stacked'>;
+
+/** A turn that was built from stand-ins. */
+interface Draft extends Turn {
+  readonly body: GraphBuilder;
+  readonly index: Value;
+  /** The stand-ins for carried values and slices. */
+  readonly before: readonly Value[];
+  readonly slices: readonly Value[];
+  /** Nodes that take one element of a value from outside, at a place that counters tell. */
+  readonly lookups: readonly Node[];
+}
+
+/**
+ * A loop as one recurrence, whose body is built once. That is possible where shapes do not change from turn to turn, and
+ * counters and conditions depend on each other alone, so that they can be told in advance. Undefined where it is not, or
+ * where the loop is so short that it is better written out.
+ */
+export function rollLoop(b: GraphBuilder, loop: RollableLoop): RolledLoop | undefined {
+  if (loop.turns <= mostUnrolled) return undefined;
+  const draft = draftOf(b, loop);
+  const told = draft && tellInAdvance(b, loop, draft);
+  return draft && told && told.turns > mostUnrolled ? assemble(b, loop, draft, told) : undefined;
+}
+
+function draftOf(b: GraphBuilder, loop: RollableLoop): Draft | undefined {
+  const body = new GraphBuilder(b);
+  const index = body.input('index', 'int64', []);
+  const before = loop.carried.map(({ type, shape }, i) => body.input(`carried_${i}`, type, shape));
+  const slices = loop.sequences.map(({ type, shape }, i) => body.input(`slice_${i}`, type, shape.slice(1)));
+  const turn = loop.build(index, before, slices);
+  const keepsTypes = turn?.carried.every(
+    ({ type, shape }, i) => type === before[i]?.type && sameShape(shape, before[i].shape),
+  );
+  if (!turn || !keepsTypes) return undefined;
+  const nodes = nodesReaching(
+    [...(turn.condition ? [turn.condition] : []), ...turn.carried, ...turn.stacked],
+    ofScope(body),
+  );
+  // A recurrence inside another has no derivative here.
+  if (nodes.some((node) => node.body)) return undefined;
+  const lookups = nodes.filter(
+    ({ opType, inputs: [source, position] }) =>
+      opType === 'Gather' && source?.scope !== body && position?.scope === body && elementCount(position.shape) === 1,
+  );
+  return { ...turn, body, index, before, slices, lookups };
+}
+
+const ofScope =
+  (scope: GraphBuilder) =>
+  (value: Value): boolean =>
+    value.scope === scope;
+
+/** What is known of every turn before any is made. */
+interface Told {
+  readonly turns: number;
+  /** The counters, which are the carried values of no floating-point type, before each turn and after the last. */
+  readonly counters: readonly (readonly Tensor[])[];
+  /** The places of the lookups in each turn. */
+  readonly places: readonly (readonly Tensor[])[];
+}
+
+const isCounter = ({ type }: Value): boolean => !isFloat(type);
+
+/** Counts through the loop. Undefined where a counter, a condition or a place depends on anything else. */
+function tellInAdvance(b: GraphBuilder, loop: RollableLoop, draft: Draft): Told | undefined {
+  const { body, index, before, lookups } = draft;
+  const places = lookups.map(({ inputs }) => inputs[1] as Value);
+  const after = draft.carried.filter(isCounter);
+  const wanted = [...(draft.condition ? [draft.condition] : []), ...after, ...places];
+  const inputs = [index, ...before.filter(isCounter)];
+  const reached = nodesReaching(wanted, ofScope(body)).flatMap(dependencies);
+  if ([...wanted, ...reached].some((value) => value.scope === body && !value.node && !inputs.includes(value)))
+    return undefined;
+  const graph: Graph = { scope: body, inputs, outputs: wanted.map((value) => ({ name: '', value })) };
+  const told: { readonly counters: Tensor[][]; readonly places: Tensor[][] } = { counters: [], places: [] };
+  let counters = constants(loop.carried.filter(isCounter));
+  for (let turn = 0; turn < loop.turns; turn++) {
+    const values =
+      counters &&
+      constants(inlined(b, graph, [b.scalar('int64', turn), ...counters.map((value) => b.constant(value))]));
+    if (!counters || !values) return undefined;
+    told.counters.push(counters);
+    const condition = draft.condition && values[0];
+    const rest = draft.condition ? values.slice(1) : values;
+    counters = rest.slice(0, after.length);
+    told.places.push(rest.slice(after.length));
+    if (condition && !condition.data[0]) break;
+  }
+  if (!counters) return undefined;
+  return { turns: told.places.length, counters: [...told.counters, counters], places: told.places };
+}
+
+/** The tensors that values are; undefined where one depends on data. */
+function constants(values: readonly Value[]): Tensor[] | undefined {
+  const known = values.flatMap(({ constant }) => (constant ? [constant] : []));
+  return known.length === values.length ? known : undefined;
+}
+
+function assemble(b: GraphBuilder, loop: RollableLoop, draft: Draft, told: Told): RolledLoop {
+  const { body, index, before, slices, lookups } = draft;
+  const { turns } = told;
+  const found = new Set(lookups.flatMap(({ outputs }) => outputs));
+  const states = draft.carried.filter((value) => isFloat(value.type));
+  const wanted = [...states, ...draft.stacked];
+  const nodes = nodesReaching(wanted, (value) => value.scope === body && !found.has(value));
+  const outside = [...wanted, ...nodes.flatMap(dependencies)].filter(
+    (value) => value.scope !== body && !value.constant,
+  );
+  const captured = [...new Set(outside)];
+  const own = before.filter((value) => isFloat(value.type));
+  const counted = before.filter(isCounter);
+  const inputs = [index, ...counted, ...slices, ...lookups.map(({ outputs }) => outputs[0] as Value)];
+  const graph: Graph = {
+    scope: body,
+    inputs: [...own, ...inputs, ...captured],
+    outputs: wanted.map((value) => ({ name: '', value })),
+  };
+  const result = b.recurrence(
+    {
+      carried: loop.carried.filter((value) => isFloat(value.type)),
+      sequences: [
+        b.ints(Array.from({ length: turns }, (_, turn) => turn)),
+        ...counted.map((_, i) => b.constant(stacked(told.counters.slice(0, turns).map((counters) => counters[i]!)))),
+        ...loop.sequences.map((value) => (value.shape[0] === turns ? value : firstOf(b, value, turns))),
+        ...lookups.map((node, i) => lookedUp(b, node, stacked(told.places.map((places) => places[i]!)))),
+      ],
+      constants: captured,
+    },
+    (inner, { carried, sequences, constants: given }) => {
+      const shaped = sequences.map((value, i) => inner.reshape(value, inputs[i]!.shape));
+      const outputs = inlined(inner, graph, [...carried, ...shaped, ...given]);
+      return { carried: outputs.slice(0, states.length), stacked: outputs.slice(states.length), summed: [] };
+    },
+  );
+  const finalStates = [...result.carried];
+  const finalCounters = told.counters[turns]!.map((value) => b.constant(value));
+  return {
+    carried: before.map((value) => (isFloat(value.type) ? finalStates.shift() : finalCounters.shift()) as Value),
+    stacked: result.stacked,
+  };
+}
+
+const firstOf = (b: GraphBuilder, value: Value, turns: number): Value =>
+  b.slice(value, { starts: [0], ends: [turns], axes: [0] });
+
+/** Tensors of one shape along a new first axis. */
+function stacked(tensors: readonly Tensor[]): Tensor {
+  const [{ type, shape, data }] = tensors as [Tensor];
+  const all = allocate(type, tensors.length * data.length);
+  tensors.forEach((tensor, i) => {
+    (all as Uint8Array).set(tensor.data as Uint8Array, i * data.length);
+  });
+  return { type, shape: [tensors.length, ...shape], data: all };
+}
+
+/** What a lookup finds in every turn, [T, …]. */
+function lookedUp(b: GraphBuilder, { inputs: [source], attributes }: Node, places: Tensor): Value {
+  const axis = attributes.axis as number;
+  const flat = b.reshape(b.constant(places), [elementCount(places.shape)]);
+  const taken = b.gather(source as Value, flat, axis);
+  const rest = taken.shape.map((_, i) => i).filter((i) => i !== axis);
+  return b.transpose(taken, [axis, ...rest]);
+}
