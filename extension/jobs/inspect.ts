@@ -29,7 +29,7 @@ export async function inspect(asked: InspectRequest, device: Device, observer: O
   observer.progress({ phase: 'building', step: 0, steps: asked.steps });
   const batches = await batchesOf(asked, problem);
   const request = withEvery(asked, batches);
-  const settings = settingsOf(request);
+  const settings = settingsOf(request, subject);
   const chunks = chunksFor(problem, request, device, batches);
   const folder =
     request.out === undefined

@@ -4,6 +4,7 @@ import { type Dataset, loadDataset } from '../datasets/dataset.ts';
 import { limitSamples } from '../datasets/samples.ts';
 import type { Batches } from '../engine/batches.ts';
 import { chooseChunks, lanesFor, type Plan, passInBatch } from '../engine/chunks.ts';
+import type { Groups } from '../engine/coefficients.ts';
 import { createProblem, type Problem } from '../engine/problem.ts';
 import { type Device, runtimeVersion } from '../engine/session.ts';
 import { applyWeights, readWeights } from '../engine/weights.ts';
@@ -17,12 +18,12 @@ import { numeric, numericCoefficients } from '../optimizers/numeric.ts';
 import type { Framework, Hyperparameters, Optimizer, StepSizes } from '../optimizers/optimizer.ts';
 import { optimizerNamed } from '../optimizers/registry.ts';
 import { type Schedule, stepSizesOf } from '../optimizers/schedules.ts';
-import { InspectorError } from '../shared/errors.ts';
 import type { LossName } from '../shared/losses.ts';
 import type { InspectRequest, RunHeader, ScheduleRequest } from '../shared/protocol.ts';
 import { toolVersion } from '../shared/version.ts';
 
 import type { OrderedBatches } from './batchOrder.ts';
+import { groupsFor } from './groups.ts';
 
 /** Model and data of a request, brought together. */
 export interface Subject {
@@ -74,21 +75,35 @@ export interface Settings {
   readonly optimizer: Optimizer;
   readonly hyper: Hyperparameters;
   readonly stepSizes: StepSizes | undefined;
+  /** Parameters with numbers of their own. */
+  readonly groups: Groups | undefined;
   /** Largest two-norm of the gradient that the optimizer sees. */
   readonly clipNorm: number | undefined;
   /** Why no correction exists, if so. */
   readonly notApplicable: string | undefined;
 }
 
-/** Completes the hyper-parameters of a request. Throws an InspectorError for values that are not possible. */
-export function settingsOf(request: InspectRequest): Settings {
+/**
+ * Completes the hyper-parameters of a request. Throws an InspectorError for values that are not possible.
+ *
+ * @param last the step behind the last one that is taken, up to which a schedule goes that does not say how far
+ */
+export function settingsOf(
+  request: InspectRequest,
+  subject: Pick<Subject, 'model' | 'problem'>,
+  last = request.steps,
+): Settings {
+  const { schedule, clipNorm, groups: requested = [] } = request;
   const optimizer = optimizerNamed(request.optimizer);
-  const hyper = completeHyperparameters(optimizer, request.framework as Framework, request.hyper);
-  const stepSizes = request.schedule && stepSizesOf(scheduleOf(request.schedule, hyper.lr, request.steps));
-  const { clipNorm } = request;
-  if (clipNorm !== undefined && !(Number.isFinite(clipNorm) && clipNorm > 0))
-    throw new InspectorError(`The gradient's norm cannot be clipped at ${clipNorm}.`, 'Give a number above 0.');
-  return { optimizer, hyper, stepSizes, clipNorm, notApplicable: optimizer.notApplicable(hyper) };
+  const complete = (own: InspectRequest['hyper']) => {
+    const given = { ...request.hyper, ...own };
+    const hyper = completeHyperparameters(optimizer, request.framework as Framework, given);
+    return { hyper, stepSizes: schedule && stepSizesOf(scheduleOf(schedule, hyper.lr, last)) };
+  };
+  const { hyper, stepSizes } = complete({});
+  const found = requested.length > 0 ? groupsFor(requested, subject, optimizer, complete) : undefined;
+  const notApplicable = optimizer.notApplicable(hyper) ?? found?.notApplicable;
+  return { optimizer, hyper, stepSizes, groups: found?.groups, clipNorm, notApplicable };
 }
 
 /** The chunks in which a request's data is evaluated, and its mini-batches, if there are any. */

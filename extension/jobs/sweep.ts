@@ -50,7 +50,7 @@ export async function sweep(
   const plans = plan(request);
   observer.progress({ phase: 'reading', step: 0, steps: plans.length });
   const subject = await readSubject(base);
-  const settings = plans.map(({ request: each }) => settingsOf(each));
+  const settings = plans.map(({ request: each }) => settingsOf(each, subject));
   const batches = await batchesOf(base, subject.problem);
   const folder =
     request.out === undefined
