@@ -6,6 +6,7 @@ import { readHeader, readRun } from '../runStore/store.ts';
 import type { InspectRequest, Progress } from '../shared/protocol.ts';
 import { checkRequest, inspectSettings } from '../shared/request.ts';
 import { runInEngine } from './engine.ts';
+import { parseGroup } from './groups.ts';
 import { type Command, type Given, type Option, UsageError } from './options.ts';
 import { renderRun } from './report.ts';
 import { hyperFrom, hyperOptions, hyperOptionsOf, optionsFor, settingsFrom } from './settings.ts';
@@ -46,7 +47,7 @@ export const ofOptimizer = (options: readonly Option[], values: Given['values'])
 /** `optimizer-bias inspect`. */
 export const inspectCommand: Command = {
   name: 'inspect',
-  summary: 'take real full-batch steps and compute the correction for every parameter',
+  summary: 'take real steps, on all samples or on mini-batches, and compute the correction for every parameter',
   usage: ['optimizer-bias inspect --model M.onnx (--data D | --x X --y Y) [--optimizer adam] [--lr H] …'],
   options: inspectOptions,
   shown: (values) => ofOptimizer(inspectOptions, values),
@@ -87,7 +88,8 @@ export function requestOf({ values }: Given): InspectRequest {
     );
   const data = text('data') ?? (sample && text('x') === undefined ? join(samplePath(), 'digits.npz') : undefined);
   const optimizer = text('optimizer') ?? defaultOptimizer;
-  const { title, hyperparameters } = optimizerNamed(optimizer);
+  const found = optimizerNamed(optimizer);
+  const { title, hyperparameters } = found;
   const accepted = new Set(hyperparameters.flatMap(({ option }) => [option, `no-${option}`]));
   const foreign = hyperOptions.find(({ flag }) => values.has(flag) && !accepted.has(flag));
   if (foreign)
@@ -97,8 +99,9 @@ export function requestOf({ values }: Given): InspectRequest {
     );
   const given = settingsFrom(values);
   const schedule = given.schedule && { kind: 'constant', ...(given.schedule as object) };
+  const groups = (given.groups as readonly string[] | undefined)?.map((group) => parseGroup(group, found));
   return checkRequest({
-    ...{ ...given, schedule, model, data, optimizer },
+    ...{ ...given, schedule, groups, model, data, optimizer },
     directory: process.cwd(),
     hyper: hyperFrom(values, optimizer),
   });

@@ -34,13 +34,14 @@ const values = {
   file: 'text',
   choice: 'text',
   stage: 'stage',
+  list: 'text',
 } as const satisfies Partial<Record<InspectSetting['kind'], Option['value']>>;
 
 function optionFor(key: string, setting: InspectSetting): Option {
   const { kind, choices, placeholder, default: standard, help, min, max, minExclusive, maxExclusive } = setting;
   const isShown = ['string', 'number'].includes(typeof standard) && !help.includes('(default');
   return {
-    ...{ flag: optionOf(key, setting), choices, placeholder, repeat: kind === 'texts' },
+    ...{ flag: optionOf(key, setting), choices, placeholder, repeat: kind === 'texts' || kind === 'list' },
     ...{ min, max, minExclusive, maxExclusive },
     value: values[kind as keyof typeof values],
     help: isShown ? `${help} (default ${standard})` : help,

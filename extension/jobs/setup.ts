@@ -122,12 +122,16 @@ export function chunksFor(
 export async function runHeader(
   request: InspectRequest,
   { model, problem, dataset, digests, notes }: Subject,
-  { optimizer, hyper, notApplicable }: Settings,
+  { optimizer, hyper, groups, notApplicable }: Settings,
   chunks: Plan,
   device: Device,
   batches?: OrderedBatches,
 ): Promise<RunHeader> {
   const sources = sourceNames(model);
+  const limitsOf = (of: Hyperparameters) => ({
+    hKappaLimit: notApplicable ? null : limitingHKappa(optimizer, of),
+    switchGradient: notApplicable ? null : (optimizer.signChange(of, Number.POSITIVE_INFINITY) ?? null),
+  });
   return {
     format: 1,
     status: 'running',
@@ -145,8 +149,12 @@ export async function runHeader(
     data: { files: dataset.files, sha256: digests.data, samples: problem.samples },
     loss: problem.loss,
     optimizer: { name: optimizer.name, title: optimizer.title, framework: request.framework, hyper },
-    hKappaLimit: notApplicable ? null : limitingHKappa(optimizer, hyper),
-    switchGradient: notApplicable ? null : (optimizer.signChange(hyper, Number.POSITIVE_INFINITY) ?? null),
+    groups: groups?.numbers.map(({ hyper: own }, k) => ({
+      ...{ glob: request.groups![k].glob, hyper: own },
+      tensors: problem.layout.segments.filter((_, i) => groups.of[i] === k + 1).map(({ name }) => name),
+      ...limitsOf(own),
+    })),
+    ...limitsOf(hyper),
     notApplicable,
     dtype: problem.floatType,
     device,

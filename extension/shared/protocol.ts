@@ -139,6 +139,15 @@ export interface RunHeader {
     readonly framework: string;
     readonly hyper: Readonly<Record<string, number | boolean | string>>;
   };
+  /** Parameters with hyper-parameters of their own, and the limits of κ that follow from these. */
+  readonly groups?: readonly {
+    readonly glob: string;
+    readonly hyper: Readonly<Record<string, number | boolean | string>>;
+    /** Names of the tensors in the file. */
+    readonly tensors: readonly string[];
+    readonly hKappaLimit: number | null;
+    readonly switchGradient: number | null;
+  }[];
   /** κ in the limit of small ε and large n, times the step size; null where the optimizer has none. */
   readonly hKappaLimit: number | null;
   /** |g|* below which κ changes sign, in the limit. */

@@ -196,7 +196,13 @@ export const inspectSettings = {
     placeholder: 'C',
     help: 'clip the two-norm of the gradient to C, as clip_grad_norm_',
   },
-  groups: { kind: 'list', fields: groupSettings, option: false, help: 'parameters with hyper-parameters of their own' },
+  groups: {
+    kind: 'list',
+    fields: groupSettings,
+    option: 'group',
+    placeholder: "'GLOB: NAME=VALUE,…'",
+    help: 'hyper-parameters of the parameters whose names match; the last group that matches counts',
+  },
   batchSize: {
     kind: 'count',
     min: 1,
