@@ -1,8 +1,10 @@
+import { effectSentence, lastEffect } from '../extension/shared/effectWords.ts';
 import { baseName, labelOf, number, percent, shorten, thousands } from '../extension/shared/format.ts';
 import type { PanelRun } from '../extension/shared/panel.ts';
 import type { StepLine } from '../extension/shared/protocol.ts';
-import { capitalised, doubt, isBelievable, sentence, strength } from '../extension/shared/verdict.ts';
-import { lastMeasured, measures, settingsText, sizeOf } from './measures.ts';
+import { capitalised, doubt, hedged, isBelievable, sentence, strength } from '../extension/shared/verdict.ts';
+import { lastMeasured, lineOf, measuresOf, settingsText, sizeOf } from './measures.ts';
+import { effectLineOf } from './state.ts';
 
 /** The columns of the CSV after step, tensor and size. */
 const fieldNames = [
@@ -26,6 +28,10 @@ const fieldNames = [
   'selfCheck',
   'negativeShare',
   'belowSwitchShare',
+  'effect',
+  'effectAveraged',
+  'effectPredicted',
+  'oscillation',
 ] as const;
 
 /** A cell that spreadsheets take as text: quoted, and never a formula. */
@@ -73,8 +79,10 @@ export function toMarkdown(run: PanelRun): string {
     );
   if (!line)
     return `${[...parts, header.notApplicable ? sentence(header, first ?? ({ step: 0 } as StepLine)) : 'No correction was computed.'].join('\n\n')}\n`;
+  const measured = effectSentence(header, lastEffect(steps));
+  if (measured) parts.push(`**Measured:** ${measured}`);
   const problem = doubt(line);
-  const limit = header.hKappaLimit === null ? '' : ` (${strength(header.hKappaLimit)} in the limit of many steps)`;
+  const limit = header.hKappaLimit === null ? '' : ` (${strength(header.hKappaLimit)} in the long run)`;
   parts.push(
     `**${capitalised(strength(line.hKappa))}** at step ${line.step}${limit}. Theory valid for ${percent(line.validShare)} of ${thousands(header.model.parameters)} parameters; self-check ${number(line.selfCheck)}.${problem ? ` **Careful:** ${problem}.` : ''}`,
     sentence(header, line),
@@ -84,25 +92,30 @@ export function toMarkdown(run: PanelRun): string {
   return `${parts.join('\n\n')}\n`;
 }
 
-function markdownTable({ header }: PanelRun, line: StepLine): string {
+function markdownTable(run: PanelRun, line: StepLine): string {
+  const { header } = run;
   const row = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
-  const text = (name: string, size: number, fields: StepLine | StepLine['tensors'][string]) =>
+  const lines = { line, effectLine: effectLineOf(run) };
+  /** Of a tensor, or of the model. */
+  const text = (label: string, size: number, tensor?: string) =>
     row([
-      name,
+      label,
       thousands(size),
-      ...measures.map((measure) => {
-        const shown = measure.text(measure.value(fields, line));
-        return measure.theoretical && shown !== '–' && !isBelievable(fields) ? `(${shown})` : shown;
+      ...measuresOf(run).map((measure) => {
+        const from = lineOf(measure, lines);
+        const fields = tensor === undefined ? from : from?.tensors[tensor];
+        const shown = measure.text(from && fields && measure.value(fields, from));
+        return hedged(shown, !measure.theoretical || (fields !== undefined && isBelievable(fields)));
       }),
     ]);
   return [
-    row(['tensor', 'size', ...measures.map(({ title }) => cell(title))]),
-    row(['---', '--:', ...measures.map(() => '--:')]),
+    row(['tensor', 'size', ...measuresOf(run).map(({ title }) => cell(title))]),
+    row(['---', '--:', ...measuresOf(run).map(() => '--:')]),
     ...header.tensors.flatMap((tensor) => {
-      const fields = line.tensors[tensor.name];
-      return fields ? [text(cell(labelOf(tensor)), sizeOf(tensor.shape), fields)] : [];
+      const { name, shape } = tensor;
+      return line.tensors[name] ? [text(cell(labelOf(tensor)), sizeOf(shape), name)] : [];
     }),
-    text('**all**', header.model.parameters, line),
+    text('**all**', header.model.parameters),
   ].join('\n');
 }
 

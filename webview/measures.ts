@@ -1,4 +1,6 @@
+import { lastEffect } from '../extension/shared/effectWords.ts';
 import { number, percent, setting, thousands } from '../extension/shared/format.ts';
+import type { PanelRun } from '../extension/shared/panel.ts';
 import type { RunHeader, StepLine, TensorLine } from '../extension/shared/protocol.ts';
 
 /** A measure of theory C as the panel shows it: one entry is a column, a choice of bars, and a paragraph of "About the numbers". */
@@ -14,6 +16,8 @@ export interface Measure {
   /** Its value for a tensor, or for the model itself; `model` is the line of the same step. */
   value(line: TensorLine, model: StepLine): number | null | undefined;
   text(value: number | null | undefined): string;
+  /** It is measured against a reference, at lines of its own. */
+  readonly measured?: boolean;
   /** It says something only where the first-order theory holds. */
   readonly theoretical?: boolean;
   /** Words for its two ends, where bars of it grow from a zero line to both sides. */
@@ -39,6 +43,47 @@ function ofBase(rate: number | null | undefined, model: StepLine): number | null
 
 const P1 = 'Cattaneo, Klusowski, Shigida: On the Implicit Bias of Adam (ICML 2024)';
 const TOOL = 'definition of this tool, after the same expansion';
+
+export const effectMeasure: Measure = {
+  id: 'effect',
+  title: 'Effect',
+  about:
+    'How much larger (+) or smaller (−) the one-norm of the loss gradient is than in the reference, at equal loss: measured, at any step size. The reference is the same training without the term of the memory where there is such a twin, else the path that the optimizer would take with small steps and no memory.',
+  formula: 'effect = ( ‖g‖_1 ) / ( ‖g_{ref}‖_1 ) − 1',
+  source: 'measurement of this tool',
+  value: ({ effect }) => effect,
+  text: (value) => percent(value, true),
+  measured: true,
+  ends: ['smaller gradient', 'larger gradient'],
+  anti: 1,
+};
+
+export const predictedMeasure: Measure = {
+  id: 'effectPredicted',
+  title: 'Predicted',
+  about:
+    'What the theory predicts for the effect: the net effect of the correction on the norm, accumulated along the run up to the same loss.',
+  formula: 'predicted = exp ( Σ_n h_n net_n ) − 1',
+  source: TOOL,
+  value: ({ effectPredicted }) => effectPredicted,
+  text: (value) => percent(value, true),
+  measured: true,
+  theoretical: true,
+  ends: ['smaller gradient', 'larger gradient'],
+  anti: 1,
+};
+
+export const oscillationMeasure: Measure = {
+  id: 'oscillation',
+  title: 'Oscillation',
+  about:
+    'Share of the norm that is oscillation from step to step: what is gone at the mean of three neighbouring points of the run.',
+  formula: '1 − ( ‖g_{mean}‖_1 ) / ( ‖g‖_1 )',
+  source: 'measurement of this tool',
+  value: ({ oscillation }) => oscillation,
+  text: share,
+  measured: true,
+};
 
 export const strengthMeasure: Measure = {
   id: 'strength',
@@ -92,6 +137,9 @@ export const selfCheckMeasure: Measure = {
 
 /** Every measure, in the order of the columns. */
 export const measures: readonly Measure[] = [
+  effectMeasure,
+  predictedMeasure,
+  oscillationMeasure,
   strengthMeasure,
   {
     id: 'kappa',
@@ -164,11 +212,26 @@ export const measures: readonly Measure[] = [
   },
 ];
 
+/** The measures that a run has: one that was held against nothing has no effect. */
+export const measuresOf = ({ header: { reference }, steps }: Pick<PanelRun, 'header' | 'steps'>): readonly Measure[] =>
+  (reference && reference.kind !== 'none') || lastEffect(steps)
+    ? measures
+    : measures.filter(({ measured }) => !measured);
+
 export const measureNamed = (id: string): Measure => measures.find((measure) => measure.id === id) ?? strengthMeasure;
 
-/** The line that the numbers are taken from: the last one with a correction. */
+/** The line that the numbers are taken from: the last one with a correction, else the last one with an effect. */
 export const lastMeasured = (steps: readonly StepLine[]): StepLine | undefined =>
-  steps.findLast((line) => line.kappa !== undefined);
+  steps.findLast((line) => line.kappa !== undefined) ?? lastEffect(steps);
+
+/** The line that the values of a measure are taken from: the effect is not defined at each. */
+export const lineOf = ({ measured }: Measure, { line, effectLine }: Lines): StepLine | undefined =>
+  measured ? effectLine : line;
+
+export interface Lines {
+  readonly line: StepLine | undefined;
+  readonly effectLine: StepLine | undefined;
+}
 
 /** p·√ε: what ‖g‖₁,ε is where the gradient vanishes. */
 export function normFloor({ model, optimizer }: RunHeader): number {

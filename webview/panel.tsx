@@ -5,11 +5,12 @@ import { fileName, toCsv, toJson, toMarkdown } from './exports.ts';
 import { acquireHost } from './host.ts';
 import { lastMeasured } from './measures.ts';
 import { toPng } from './picture.ts';
-import { firstView, type Model, receive, restoreView, type TabId, type View } from './state.ts';
+import { effectLineOf, firstView, type Model, receive, restoreView, type TabId, type View } from './state.ts';
 import { Button, Tabs } from './toolkit.tsx';
 import { AboutView } from './views/about.tsx';
 import { CompareView } from './views/compare.tsx';
 import { CurvesView } from './views/curves.tsx';
+import { EffectView } from './views/effect.tsx';
 import { Header } from './views/header.tsx';
 import { Notices } from './views/notices.tsx';
 import { Overview } from './views/overview.tsx';
@@ -65,6 +66,7 @@ const actions: Actions = {
 
 const tabs: Readonly<Record<TabId, readonly [title: string, content: (shown: Shown) => ComponentChild]>> = {
   parameters: ['Parameters', (shown) => <ParametersView shown={shown} actions={actions} />],
+  effect: ['Effect over loss', (shown) => <EffectView shown={shown} actions={actions} />],
   curves: ['Curves', (shown) => <CurvesView shown={shown} actions={actions} />],
   regimes: ['Regimes', (shown) => <RegimesView shown={shown} actions={actions} />],
   compare: ['Compare', (shown) => <CompareView shown={shown} actions={actions} />],
@@ -89,7 +91,7 @@ class Tab extends Component<{ readonly isActive: boolean; readonly children: () 
 function App() {
   const [run] = model.runs;
   const { activity, view } = model;
-  const shown = run && { ...model, run, line: lastMeasured(run.steps) };
+  const shown = run && { ...model, run, line: lastMeasured(run.steps), effectLine: effectLineOf(run) };
   return (
     <>
       <Header model={model} actions={actions} save={exportRun} />

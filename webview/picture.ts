@@ -1,9 +1,10 @@
+import { effectHeadline, effectSentence, lastEffect } from '../extension/shared/effectWords.ts';
 import { baseName, percent, shorten, tensorLabel } from '../extension/shared/format.ts';
 import type { PanelRun } from '../extension/shared/panel.ts';
 import { capitalised, hedged, sentence, strength } from '../extension/shared/verdict.ts';
 import { Drawing } from './drawing.ts';
-import { lastMeasured, measureNamed, settingsText, sideOf } from './measures.ts';
-import { rows, type View } from './state.ts';
+import { lastMeasured, lineOf, settingsText, sideOf } from './measures.ts';
+import { barMeasure, effectLineOf, rows, type View } from './state.ts';
 
 const width = 1000;
 const margin = 24;
@@ -17,22 +18,26 @@ export function toPng(run: PanelRun, view: View, charts: readonly HTMLCanvasElem
   const drawing = new Drawing(width);
   const { colours } = drawing;
   const line = lastMeasured(run.steps);
-  const bars = line ? rows(run, line, view).slice(0, mostBars) : [];
+  const measure = barMeasure(run, view);
+  const barLine = lineOf(measure, { line, effectLine: effectLineOf(run) });
+  const bars = barLine ? rows(run, barLine, { ...view, measure: measure.id }).slice(0, mostBars) : [];
   const drawn = charts.filter((chart) => chart.width > 0 && chart.height > 0 && !chart.hidden);
   const inner = width - 2 * margin;
-  const words = line ? drawing.wrap(sentence(run.header, line), inner, 13) : [];
+  const sentences = line ? [effectSentence(run.header, lastEffect(run.steps)), sentence(run.header, line)] : [];
+  const words = sentences.flatMap((text) => (text ? drawing.wrap(text, inner, 13) : []));
   const top = margin + 64 + words.length * 18;
   drawing.begin(top + (bars.length + 1) * rowHeight + Math.ceil(drawn.length / 2) * (chartHeight + 30) + margin);
   const settings = `${shorten(baseName(run.header.model.path), 60)} · ${settingsText(run.header)}`;
   drawing.write(settings, margin, margin, 13, colours.dim, '', inner);
   if (line) {
-    const verdict = `${capitalised(strength(line.hKappa))} · theory valid for ${percent(line.validShare)}`;
+    const headline = effectHeadline(run.header, lastEffect(run.steps));
+    const theory = `${capitalised(strength(line.hKappa))} · theory valid for ${percent(line.validShare)}`;
+    const verdict = headline === undefined ? theory : `${headline} measured against ${run.header.reference?.label}`;
     drawing.write(verdict, margin, margin + 24, 20, colours.text, 'bold', inner);
   }
   words.forEach((text, i) => {
     drawing.write(text, margin, margin + 56 + i * 18, 13, colours.text);
   });
-  const measure = measureNamed(view.measure);
   const values = bars.map(({ value }) => value ?? 0);
   const [low, high] = [Math.min(0, ...values), Math.max(0, ...values)];
   const [left, right] = [300, 780];

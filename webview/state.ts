@@ -1,12 +1,13 @@
+import { lastEffect } from '../extension/shared/effectWords.ts';
 import { labelOf, setting } from '../extension/shared/format.ts';
 import type { Activity, PanelRun, ToPanel } from '../extension/shared/panel.ts';
 import { mostRuns } from '../extension/shared/panel.ts';
 import type { RunHeader, RunTensor, StepLine } from '../extension/shared/protocol.ts';
 import { grown } from '../extension/shared/steps.ts';
 import { isBelievable } from '../extension/shared/verdict.ts';
-import { type Measure, measureNamed, sizeOf } from './measures.ts';
+import { type Measure, measureNamed, measuresOf, sizeOf, strengthMeasure } from './measures.ts';
 
-export const tabIds = ['parameters', 'curves', 'regimes', 'compare', 'table', 'about'] as const;
+export const tabIds = ['parameters', 'effect', 'curves', 'regimes', 'compare', 'table', 'about'] as const;
 export type TabId = (typeof tabIds)[number];
 export type SortKey = 'model' | 'name' | 'size' | 'value' | 'valid';
 
@@ -27,7 +28,7 @@ export interface View {
 
 export const firstView: View = {
   tab: 'parameters',
-  measure: 'strength',
+  measure: 'effect',
   sort: 'model',
   filter: '',
   logarithmic: false,
@@ -106,6 +107,11 @@ export interface Row {
   readonly shape: readonly number[];
   readonly value: number | null | undefined;
   readonly valid: number | null | undefined;
+  /** What the theory predicts for the effect. */
+  readonly predicted: number | null | undefined;
+  /** The theory holds there. */
+  readonly holds: boolean;
+  /** The value means something: it is measured, or the theory holds. */
   readonly believable: boolean;
 }
 
@@ -122,7 +128,9 @@ export function rows(run: PanelRun, line: StepLine, view: Pick<View, 'measure' |
       size: sizeOf(shape),
       value: fields && measure.value(fields, line),
       valid: fields?.validShare,
-      believable: fields !== undefined && isBelievable(fields),
+      predicted: fields?.effectPredicted,
+      holds: fields !== undefined && isBelievable(fields),
+      believable: fields !== undefined && (!measure.theoretical || isBelievable(fields)),
     };
   });
   const found = all.filter(({ name, label }) => isFound({ name, source: label }, view.filter));
@@ -138,6 +146,26 @@ export function rows(run: PanelRun, line: StepLine, view: Pick<View, 'measure' |
     case 'valid':
       return found.sort((a, b) => (b.valid ?? 0) - (a.valid ?? 0));
   }
+}
+
+/**
+ * The last line at which the effect is defined. Once a run has ended, its effect is the one that is shown first: that at the
+ * lowest loss that run and reference have both reached.
+ */
+export function effectLineOf({ header: { effect }, steps }: PanelRun): StepLine | undefined {
+  const line = lastEffect(steps);
+  if (!effect || !line) return line;
+  const tensors = Object.entries(line.tensors).map(([name, fields]) => {
+    const late = effect.tensors[name]?.late;
+    return [name, typeof late === 'number' ? { ...fields, effect: late } : fields] as const;
+  });
+  return { ...line, effect: effect.late ?? line.effect, tensors: Object.fromEntries(tensors) };
+}
+
+/** The measure that bars show: the effect only of runs that have one. */
+export function barMeasure(run: PanelRun, view: Pick<View, 'measure'>): Measure {
+  const measure = measureNamed(view.measure);
+  return measuresOf(run).includes(measure) ? measure : strengthMeasure;
 }
 
 /** Whether a tensor has a name with the words of a filter, in the model or in the file. */

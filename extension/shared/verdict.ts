@@ -1,4 +1,4 @@
-import { setting } from './format.ts';
+import { percent, setting } from './format.ts';
 import type { MeasureFields, RunHeader, StepLine } from './protocol.ts';
 
 /** Below this share of valid coordinates, or above this self-check, the first-order theory is not shown as fact (theory C5). */
@@ -74,4 +74,4 @@ const short = (value: number | null | undefined): string =>
       ? String(Number(value.toPrecision(3)))
       : value.toExponential(2).replace('e+', 'e').replace('-', '−');
 const share = (value: number | null | undefined): string =>
-  value === null || value === undefined ? 'an unknown share' : `${short(Number((value * 100).toPrecision(2)))} %`;
+  value === null || value === undefined ? 'an unknown share' : percent(value);

@@ -4,7 +4,7 @@ import { after, before, describe, test } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
 import type { FromPanel, ToPanel } from '../../extension/shared/panel.ts';
 import { launchBrowser } from '../e2e/rig/workbench.ts';
-import { run } from './runs.ts';
+import { measuredRun, run } from './runs.ts';
 
 const ORIGIN = 'http://panel.test';
 const hostile = '<img src=x onerror="document.title=1">"; alert(1) \u202egpj.exe';
@@ -60,7 +60,15 @@ describe('the panel in a browser, under its policy', { timeout: 120_000 }, () =>
       activity: idle,
       stale: [hostile],
     });
-    for (const tab of ['Parameters', 'Curves', 'Regimes', 'Compare', 'Table', 'About the numbers']) {
+    for (const tab of [
+      'Parameters',
+      'Effect over loss',
+      'Curves',
+      'Regimes',
+      'Compare',
+      'Table',
+      'About the numbers',
+    ]) {
       await page.locator('vscode-panel-tab', { hasText: tab }).click();
       await page.locator('vscode-panel-view:not([hidden]) .tab').waitFor();
     }
@@ -98,6 +106,38 @@ describe('the panel in a browser, under its policy', { timeout: 120_000 }, () =>
     await page.close();
   });
 
+  test('what was measured comes first: tile, sentence, bars, curve; then the theory, with its prediction beside it', async () => {
+    const { page, problems } = await open(browser);
+    await post(page, { type: 'show', runs: [measuredRun({ ended: false })], activity: idle, stale: [] });
+    const tiles = page.locator('.tile');
+    await tiles.first().waitFor();
+    assert.match(
+      (await tiles.first().innerText()) ?? '',
+      /^\+8 % measured\s+gradient norm at equal loss, against β₂ = β₁ /,
+    );
+    assert.match((await page.locator('.sentence').first().textContent()) ?? '', /^So far, at loss 1\.80, .* 8 % larger than with β₂ = β₁, /); // biome-ignore format: one line
+    await post(page, { type: 'show', runs: [measuredRun({ ended: true })], activity: idle, stale: [] });
+    await tiles.first().locator('.big', { hasText: '+12 % measured' }).waitFor();
+    assert.match((await tiles.nth(1).innerText()) ?? '', /^Theory: anti-regularizing 0\.99\s+in the long run[\s\S]*predicted where \+12 % is measured: \+460 %/); // biome-ignore format: one line
+    assert.match((await tiles.nth(2).innerText()) ?? '', /The theory holds here/);
+    assert.match(
+      (await page.locator('.bar-row').first().getAttribute('aria-label')) ?? '',
+      /^fc\.weight: larger gradient \+14 %, predicted \+460 %$/,
+    );
+    await page.locator('vscode-panel-tab', { hasText: 'Effect over loss' }).click();
+    const canvas = page.locator('.chart', { hasText: 'Effect over the loss' }).locator('canvas');
+    await canvas.waitFor();
+    await canvas.focus();
+    await page.keyboard.press('Home');
+    await page.locator('.chart .spoken', { hasText: /^a, loss 2: 3$/ }).waitFor();
+    await page.locator('p', { hasText: 'far outside of this chart' }).waitFor();
+    await page.locator('vscode-panel-tab', { hasText: 'Table' }).click();
+    const row = page.locator('.grid tbody tr', { hasText: 'fc.weight' });
+    assert.match((await row.locator('td').allTextContents()).join(' '), /^20 \+14 % \+460 % /);
+    assert.deepEqual(problems, []);
+    await page.close();
+  });
+
   test('without a mouse: bars, charts and tabs', async () => {
     const { page } = await open(browser);
     await post(page, { type: 'show', runs: [run({ steps: 20 })], activity: idle, stale: [] });
@@ -114,7 +154,8 @@ describe('the panel in a browser, under its policy', { timeout: 120_000 }, () =>
     );
     await page.locator('vscode-panel-tab', { hasText: 'Parameters' }).focus();
     await page.keyboard.press('ArrowRight');
-    const canvas = page.locator('.chart', { hasText: 'Loss' }).locator('canvas');
+    await page.keyboard.press('ArrowRight');
+    const canvas = page.locator('canvas[data-chart="Loss"]');
     await canvas.waitFor();
     await canvas.focus();
     await page.keyboard.press('End');
@@ -122,8 +163,9 @@ describe('the panel in a browser, under its policy', { timeout: 120_000 }, () =>
     await page.keyboard.press('ArrowLeft');
     await page.locator('.chart .spoken', { hasText: /^step 19: a 0\.100$/ }).waitFor();
     assert.match((await canvas.getAttribute('aria-label')) ?? '', /^Loss\. a: 2\.00 at step 0, 0 at step 20$/);
-    await page.locator('.chart summary').first().click();
-    const rows = page.locator('.chart').first().locator('tbody tr');
+    const figure = page.locator('.chart:has(canvas[data-chart="Loss"])');
+    await figure.locator('summary').click();
+    const rows = figure.locator('tbody tr');
     await rows.nth(20).waitFor();
     assert.equal(await rows.count(), 21);
     await page.close();
@@ -203,7 +245,7 @@ describe('the panel in a browser, under its policy', { timeout: 120_000 }, () =>
     await record(4);
     await page.locator('th button:focus', { hasText: 'Size' }).waitFor();
     await page.locator('vscode-panel-tab', { hasText: 'Curves' }).click();
-    const canvas = page.locator('.chart', { hasText: 'Loss' }).locator('canvas');
+    const canvas = page.locator('canvas[data-chart="Loss"]');
     await canvas.waitFor();
     await canvas.focus();
     await page.keyboard.press('Home');
@@ -227,7 +269,15 @@ describe('the panel in a browser, under its policy', { timeout: 120_000 }, () =>
     const runs = ['/runs/a', '/runs/b'].map((folder) => run({ folder, tensors: { [name]: { net: 1e12 } } }));
     await post(page, { type: 'show', runs, activity: idle, stale: [] });
     await page.locator('.bar-row').first().waitFor();
-    for (const tab of ['Parameters', 'Curves', 'Regimes', 'Compare', 'Table', 'About the numbers']) {
+    for (const tab of [
+      'Parameters',
+      'Effect over loss',
+      'Curves',
+      'Regimes',
+      'Compare',
+      'Table',
+      'About the numbers',
+    ]) {
       await page.locator('vscode-panel-tab', { hasText: tab }).click();
       await page.locator('vscode-panel-view:not([hidden]) .tab').waitFor();
       // A chart that comes to the front takes its size a moment later.

@@ -106,3 +106,49 @@ export function run({
     },
   };
 }
+
+/** A run that was held against its twin, of which the last line has no effect; `ended` with the summary of it. */
+export function measuredRun({ ended }: { readonly ended: boolean }): PanelRun {
+  const plain = run({ header: { status: ended ? 'finished' : 'running' } });
+  const effects: Record<string, number> = { 'fc.weight': 0.1, 'fc.bias': -0.05 };
+  const steps = plain.steps.map((line) =>
+    line.step === 3
+      ? { ...line, effect: null, effectReason: 'the reference has not come so far' }
+      : {
+          ...line,
+          effect: 0.08,
+          effectPredicted: 4.6,
+          oscillation: 0.01,
+          tensors: Object.fromEntries(
+            Object.entries(line.tensors).map(([name, fields]) => [
+              name,
+              { ...fields, effect: effects[name] * (1 + line.step / 2) * 0.5, effectPredicted: 4.6 },
+            ]),
+          ),
+        },
+  );
+  const reference: RunHeader['reference'] = {
+    kind: 'twin',
+    words: 'with β₂ = β₁, where the memory has no effect of this kind',
+    label: 'β₂ = β₁',
+    stepSize: 1e-3,
+    tolerance: null,
+    converged: true,
+  };
+  const levels = (...effect: (number | null)[]) => ({ effect, averaged: effect, oscillation: effect.map(() => 0.01) });
+  const effect: RunHeader['effect'] = {
+    early: 0.03,
+    late: 0.12,
+    sentence:
+      'At equal loss the gradient’s one-norm is 12 % larger than with β₂ = β₁, where the memory has no effect of this kind.',
+    headline: '+12 %',
+    method: 'crossing',
+    binWidth: 0.12,
+    parts: [],
+    losses: [2, 1.9, 1.8],
+    predicted: [0.5, 2, 4.6],
+    ...levels(0.03, null, 0.12),
+    tensors: { 'fc.weight': { early: 0.02, late: 0.14, ...levels(0.02, 0.08, 0.14) } },
+  };
+  return { ...plain, steps, header: { ...plain.header, reference, ...(ended && { effect }) } };
+}

@@ -2,9 +2,19 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { isFromModelPage, isFromPanel, mostRuns, panelActions } from '../../extension/shared/panel.ts';
-import { lastMeasured, measureNamed, measures, normFloor, settingsText } from '../../webview/measures.ts';
 import {
+  lastMeasured,
+  measureNamed,
+  measures,
+  measuresOf,
+  normFloor,
+  settingsText,
+  sideOf,
+} from '../../webview/measures.ts';
+import {
+  barMeasure,
   differences,
+  effectLineOf,
   firstView,
   type Model,
   matches,
@@ -14,7 +24,7 @@ import {
   sampled,
   series,
 } from '../../webview/state.ts';
-import { run, tensorLine } from './runs.ts';
+import { measuredRun, run, tensorLine } from './runs.ts';
 
 const empty: Model = {
   runs: [],
@@ -73,11 +83,11 @@ test('bars: the sign is that of anti-regularization, sorted and filtered', () =>
   const names = (sort: Parameters<typeof rows>[2]['sort'], filter = '') =>
     rows(a, line, { measure: 'strength', sort, filter }).map(({ name }) => name);
   assert.deepEqual(
-    rows(a, line, firstView).map(({ value }) => value),
+    rows(a, line, { ...firstView, measure: 'strength' }).map(({ value }) => value),
     [0.02, -0.03, null],
   );
   assert.deepEqual(
-    rows(a, line, firstView).map(({ believable }) => believable),
+    rows(a, line, { ...firstView, measure: 'strength' }).map(({ believable }) => believable),
     [true, false, false],
   );
   assert.deepEqual(names('model'), ['layer10.weight', 'layer2.weight', 'layer2.bias']);
@@ -131,6 +141,33 @@ test('a step without a correction is not what the numbers are from', () => {
   const steps = long.steps.map((line) => (line.step % 10 === 3 ? line : { ...line, kappa: undefined }));
   const some = sampled({ ...long, steps }, 20).map(({ step }) => step);
   assert.ok(some.length <= 21 && some.every((step) => step % 10 === 3) && some.at(-1) === 993, `${some}`);
+});
+
+test('the effect: of the line where it is defined, then that at the lowest loss; runs without one show the strength', () => {
+  const plain = run();
+  assert.equal(barMeasure(plain, firstView).id, 'strength');
+  assert.ok(!measuresOf(plain).some(({ measured }) => measured));
+  const going = measuredRun({ ended: false });
+  assert.equal(barMeasure(going, firstView).id, 'effect');
+  const line = effectLineOf(going)!;
+  assert.equal(line.step, 2, 'the last line has none');
+  assert.deepEqual(
+    rows(going, line, firstView).map(({ value, predicted, believable }) => [value, predicted, believable]),
+    [
+      [0.1, 4.6, true],
+      [-0.05, 4.6, true],
+    ],
+  );
+  const ended = effectLineOf(measuredRun({ ended: true }))!;
+  assert.deepEqual([ended.effect, ended.tensors['fc.weight'].effect], [0.12, 0.14]);
+});
+
+test('bars of a measure without a direction have neither colour', () => {
+  assert.equal(sideOf(measureNamed('cosine'), -1), 'neutral');
+  assert.equal(sideOf(measureNamed('relative'), 1), 'neutral');
+  assert.equal(sideOf(measureNamed('strength'), 1), 'anti');
+  assert.equal(sideOf(measureNamed('kappa'), 1), 'regularizing');
+  assert.equal(sideOf(measureNamed('net'), -1), 'regularizing');
 });
 
 test('settings and what differs between runs', () => {

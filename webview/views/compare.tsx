@@ -1,3 +1,4 @@
+import { effectHeadline, lastEffect } from '../../extension/shared/effectWords.ts';
 import { number, percent, shorten } from '../../extension/shared/format.ts';
 import { mostRuns } from '../../extension/shared/panel.ts';
 import { doubt } from '../../extension/shared/verdict.ts';
@@ -18,6 +19,7 @@ export function CompareView({ shown: { runs, view }, actions }: ViewProps) {
     'Steps',
     'Loss',
     '‖∇E‖₁,ε',
+    'Effect',
     'Strength',
     'Net effect',
     'Valid',
@@ -55,6 +57,7 @@ export function CompareView({ shown: { runs, view }, actions }: ViewProps) {
                   <td class="numeric">{String(steps.at(-1)?.step ?? 0)}</td>
                   <td class="numeric">{number(steps.at(-1)?.loss)}</td>
                   <td class="numeric">{number(steps.at(-1)?.perturbedNorm)}</td>
+                  <td class="numeric">{effectHeadline(header, lastEffect(steps)) ?? '–'}</td>
                   <td {...theory}>{line ? strengthMeasure.text(strengthMeasure.value(line, line)) : '–'}</td>
                   <td {...theory}>{line ? netMeasure.text(netMeasure.value(line, line)) : '–'}</td>
                   <td class="numeric">{percent(line?.validShare)}</td>

@@ -1,8 +1,17 @@
 import type { ComponentChildren } from 'preact';
-import { number, percent } from '../../extension/shared/format.ts';
-import type { RunHeader, StepLine } from '../../extension/shared/protocol.ts';
-import { capitalised, doubt, sentence, strength } from '../../extension/shared/verdict.ts';
-import { type Measure, netMeasure, selfCheckMeasure, strengthMeasure, validMeasure } from '../measures.ts';
+import { effectHeadline, effectSentence, noEffect, oscillationText } from '../../extension/shared/effectWords.ts';
+import { number, percent, shorten } from '../../extension/shared/format.ts';
+import type { StepLine } from '../../extension/shared/protocol.ts';
+import { capitalised, doubt, hedged, sentence, strength } from '../../extension/shared/verdict.ts';
+import {
+  effectMeasure,
+  type Measure,
+  netMeasure,
+  predictedMeasure,
+  selfCheckMeasure,
+  strengthMeasure,
+  validMeasure,
+} from '../measures.ts';
 import type { Actions, Shown } from './view.ts';
 
 interface Props {
@@ -10,66 +19,92 @@ interface Props {
   readonly actions: Actions;
 }
 
-/** How strong, where it leads, and whether it can be believed: three tiles and a sentence. */
+/** What was measured, what the theory says, and whether it holds here: tiles, and the same in sentences. */
 export function Overview({ shown, actions }: Props) {
-  const { run, line, stale } = shown;
+  const { run, line, effectLine, stale } = shown;
   const { header, steps } = run;
+  const measured = effectSentence(header, effectLine);
   return (
     <section aria-label="Overview" class={stale.length > 0 ? 'stale' : ''}>
       <div class="tiles">
-        {line ? (
-          <>
-            <StrengthTile header={header} line={line} actions={actions} />
-            <NetTile line={line} actions={actions} />
-            <TrustTile line={line} actions={actions} />
-          </>
+        <EffectTile shown={shown} actions={actions} />
+        {header.notApplicable ? (
+          <Tile big="No first-order correction">
+            <p class="caption">{header.notApplicable}</p>
+          </Tile>
         ) : (
-          header.notApplicable && <Tile big="No first-order correction">{header.notApplicable}</Tile>
+          line && (
+            <>
+              <TheoryTile shown={shown} line={line} actions={actions} />
+              <TrustTile line={line} actions={actions} />
+            </>
+          )
         )}
       </div>
-      <p class="sentence">{line ? sentence(header, line) : waiting(header, steps[0])}</p>
+      {measured && <p class="sentence measured">{measured}</p>}
+      <p class="sentence">
+        {line || header.notApplicable
+          ? sentence(header, line ?? steps[0] ?? ({ step: 0 } as StepLine))
+          : header.status === 'running'
+            ? 'The first step is being measured …'
+            : 'No correction was computed.'}
+      </p>
     </section>
   );
 }
 
-function waiting(header: RunHeader, first: StepLine | undefined): string {
-  if (header.notApplicable) return sentence(header, first ?? ({ step: 0 } as StepLine));
-  return header.status === 'running' ? 'The first step is being measured …' : 'No correction was computed.';
-}
-
-function StrengthTile({
-  header,
-  line,
-  actions,
-}: {
-  readonly header: RunHeader;
-  readonly line: StepLine;
-  readonly actions: Actions;
-}) {
+/** The measured effect, or why there is none. */
+function EffectTile({ shown: { run, effectLine }, actions }: Props) {
+  const { header } = run;
+  const { reference } = header;
+  const headline = effectHeadline(header, effectLine);
+  if (!reference || reference.kind === 'none') return null;
+  if (headline === undefined || !reference.converged)
+    return (
+      <Tile big="Effect not measured">
+        <p class="caption">
+          {noEffect(header, effectLine) ?? 'The reference has not come as far yet.'}{' '}
+          <About measure={effectMeasure} actions={actions} />
+        </p>
+      </Tile>
+    );
+  const oscillation = effectLine && oscillationText(effectLine);
+  const sofar = header.effect === undefined && typeof effectLine?.loss === 'number';
   return (
-    <Tile big={capitalised(strength(line.hKappa))} problem={doubt(line)}>
+    <Tile big={`${headline} measured`}>
       <p class="caption">
-        h·κ over the model, step {line.step} <About measure={strengthMeasure} actions={actions} />
+        gradient norm at equal loss, against {shorten(reference.label, 40)}{' '}
+        <About measure={effectMeasure} actions={actions} />
       </p>
-      {header.hKappaLimit !== null && <p class="caption">{strength(header.hKappaLimit)} in the limit of many steps</p>}
+      {sofar && <p class="caption">so far, at loss {number(effectLine.loss)}</p>}
+      {oscillation && <p class="caption">{oscillation}</p>}
     </Tile>
   );
 }
 
-function NetTile({ line, actions }: { readonly line: StepLine; readonly actions: Actions }) {
-  const value = netMeasure.value(line, line);
-  const big =
-    value === null || value === undefined
-      ? 'Net effect unknown'
-      : `${percent(value, true)} ${value < 0 ? 'net fall' : 'net rise'} of ‖∇E‖₁`;
+/** What the theory says: in the long run, at the step that is shown, and for the quantity that is measured. */
+function TheoryTile({ shown: { run, effectLine }, line, actions }: Props & { readonly line: StepLine }) {
+  const { hKappaLimit } = run.header;
+  const problem = doubt(line);
+  const predicted = effectLine?.effectPredicted;
+  const net = netMeasure.value(line, line);
+  const hasPrediction = typeof predicted === 'number';
   return (
-    <Tile big={big} problem={doubt(line)}>
+    <Tile
+      big={hKappaLimit === null ? capitalised(strength(line.hKappa)) : `Theory: ${strength(hKappaLimit)}`}
+      problem={problem}
+    >
+      {hKappaLimit !== null && <p class="caption">in the long run, as the settings alone say</p>}
       <p class="caption">
-        at equal loss, in units of its base rate <About measure={netMeasure} actions={actions} />
+        at step {line.step}: {strength(line.hKappa)} <About measure={strengthMeasure} actions={actions} />
       </p>
-      {typeof line.relativeSize === 'number' && (
-        <p class="caption">correction {number(line.relativeSize)} of the gradient</p>
-      )}
+      <p class="caption">
+        {hasPrediction
+          ? `predicted where ${effectMeasure.text(effectLine?.effect)} is measured: `
+          : 'net effect on the norm at this step: '}
+        {hedged(hasPrediction ? predictedMeasure.text(predicted) : netMeasure.text(net), !problem)}{' '}
+        <About measure={hasPrediction ? predictedMeasure : netMeasure} actions={actions} />
+      </p>
     </Tile>
   );
 }
@@ -86,10 +121,11 @@ function TrustTile({ line, actions }: { readonly line: StepLine; readonly action
         <span class="mark" aria-hidden="true">
           {problem ? '⚠ ' : '✓ '}
         </span>
-        Theory valid for {percent(line.validShare).replace(' ', '\u00a0')}
+        {problem ? 'The theory does not hold here' : 'The theory holds here'}
       </p>
       <p class="caption">
-        of the parameters <About measure={validMeasure} actions={actions} />
+        valid for {percent(line.validShare).replace(' ', '\u00a0')} of the parameters{' '}
+        <About measure={validMeasure} actions={actions} />
       </p>
       <p class="caption">
         {check} <About measure={selfCheckMeasure} actions={actions} />
@@ -98,29 +134,17 @@ function TrustTile({ line, actions }: { readonly line: StepLine; readonly action
   );
 }
 
-/** A number with its unit; greyed and with the reason where the theory does not hold. */
-function Tile({
-  big,
-  problem,
-  children,
-}: {
+interface TileProps {
   readonly big: string;
   readonly problem?: string;
   readonly children: ComponentChildren;
-}) {
-  // The word of a strength is smaller than its number, so that it stays in one piece in narrow panels.
-  const [, word, value] = /^([A-Za-z-]+) ([\d.e−-]+)$/.exec(big) ?? [];
+}
+
+/** A number with its unit; greyed and with the reason where the theory does not hold. */
+function Tile({ big, problem, children }: TileProps) {
   return (
     <article class={`tile${problem ? ' doubtful' : ''}`}>
-      <p class="big">
-        {word === undefined ? (
-          big
-        ) : (
-          <>
-            <span class="word">{word}</span> {value}
-          </>
-        )}
-      </p>
+      <p class="big">{big}</p>
       {children}
       {problem && (
         <p class="caption reason">

@@ -1,11 +1,13 @@
 import { useLayoutEffect, useMemo, useRef } from 'preact/hooks';
+import { noEffect } from '../../extension/shared/effectWords.ts';
 import { percent, tensorLabel, thousands } from '../../extension/shared/format.ts';
 import type { StepLine } from '../../extension/shared/protocol.ts';
+import { hedged } from '../../extension/shared/verdict.ts';
 import { Sparkline } from '../charts/sparkline.tsx';
 import { Kept } from '../kept.ts';
-import { type Measure, measureNamed, measures, sideOf, validMeasure } from '../measures.ts';
+import { lineOf, type Measure, measuresOf, predictedMeasure, sideOf, validMeasure } from '../measures.ts';
 import { useOnScreen } from '../onScreen.ts';
-import { type Row, rows, type SortKey, sampled, series } from '../state.ts';
+import { barMeasure, type Row, rows, type SortKey, sampled, series } from '../state.ts';
 import { inFile, nameWidths, TensorName } from '../tensorName.tsx';
 import { Dropdown, FilterField } from '../toolkit.tsx';
 import { type Actions, isRunning, tabClass, type ViewProps } from './view.ts';
@@ -25,14 +27,16 @@ const sorts: readonly (readonly [SortKey, string])[] = [
 
 /** A bar for each parameter tensor. */
 export function ParametersView({ shown, actions }: ViewProps) {
-  const { run, line, view } = shown;
+  const { run, view } = shown;
+  const measure = barMeasure(run, view);
+  const line = lineOf(measure, shown);
   return (
     <div class={tabClass(shown)}>
       <div class="toolbar">
         <Dropdown
           label="Bars"
-          choices={measures.filter(({ ends }) => ends).map(({ id, title }) => [id, title])}
-          value={view.measure}
+          choices={measuresOf(run).flatMap(({ id, title, ends }) => (ends ? [[id, title] as const] : []))}
+          value={barMeasure(run, view).id}
           change={(measure) => actions.look({ measure })}
         />
         <Dropdown
@@ -44,26 +48,27 @@ export function ParametersView({ shown, actions }: ViewProps) {
         <FilterField label="Filter tensors" value={view.filter} change={(filter) => actions.look({ filter })} />
       </div>
       {line ? (
-        <Bars shown={shown} line={line} actions={actions} />
+        <Bars shown={shown} measure={measure} line={line} actions={actions} />
       ) : (
         <p class="dim">
-          {run.header.notApplicable
-            ? 'There are no corrections to show; see the curves.'
-            : 'Nothing has been measured yet.'}
+          {measure.measured
+            ? (noEffect(run.header, undefined) ?? 'The reference has not come as far yet.')
+            : run.header.notApplicable
+              ? 'There are no corrections to show; see the curves.'
+              : 'Nothing has been measured yet.'}
         </p>
       )}
     </div>
   );
 }
 
-function Bars({ shown, line, actions }: ViewProps & { readonly line: StepLine }) {
+function Bars({ shown, measure, line, actions }: ViewProps & { readonly measure: Measure; readonly line: StepLine }) {
   const { run, view, highlighted } = shown;
   const list = useRef<HTMLDivElement>(null);
   const isOnScreen = useOnScreen(list);
-  const all = rows(run, line, view);
+  const all = rows(run, line, { ...view, measure: measure.id });
   const visible = all.slice(0, mostRows);
   const names = visible.map(({ name }) => name);
-  const measure = measureNamed(view.measure);
   let [low, high] = [0, 0];
   for (const { value } of visible) [low, high] = [Math.min(low, value ?? 0), Math.max(high, value ?? 0)];
   const lines = sampled(run, mostPoints);
@@ -99,7 +104,7 @@ function Bars({ shown, line, actions }: ViewProps & { readonly line: StepLine })
         aria-activedescendant={chosen >= 0 ? `bar-${chosen}` : undefined}
       >
         {visible.map((row, i) => {
-          const placed = `${run.folder} ${view.measure} ${i} ${row.name === view.selected} ${highlighted.includes(row.name)}`;
+          const placed = `${run.folder} ${measure.id} ${i} ${row.name === view.selected} ${highlighted.includes(row.name)}`;
           return (
             <Kept key={row.name} placed={placed} fresh={!isRunning(shown) || isOnScreen(row.name)}>
               {() => (
@@ -146,8 +151,8 @@ function Axis({ measure, low, high }: { readonly measure: Measure; readonly low:
         <span>{high > 0 ? `${positive} ▸` : ''}</span>
       </span>
       <span class="numeric">{measure.title}</span>
-      <span class="numeric" title={validMeasure.about}>
-        valid
+      <span class="numeric" title={(measure.measured ? predictedMeasure : validMeasure).about}>
+        {measure.measured ? 'predicted' : 'valid'}
       </span>
       <span class="spark-head">over run</span>
     </div>
@@ -170,7 +175,10 @@ function BarRow({ row, index, isSelected, isAtCursor, measure, lines, low, span,
   const value = row.value ?? 0;
   const at = (position: number) => (100 * (position - low)) / span;
   const end = measure.ends?.[value < 0 ? 0 : 1] ?? '';
-  const spoken = `${tensorLabel(row.label, 80)}: ${value === 0 ? '' : `${end} `}${measure.text(row.value)}, valid ${percent(row.valid)}${row.believable ? '' : ', theory does not hold'}`;
+  const theory = measure.measured
+    ? `, predicted ${hedged(predictedMeasure.text(row.predicted), row.holds)}`
+    : `, valid ${percent(row.valid)}`;
+  const spoken = `${tensorLabel(row.label, 80)}: ${value === 0 ? '' : `${end} `}${measure.text(row.value)}${theory}${row.holds ? '' : ', theory does not hold'}`;
   return (
     // biome-ignore lint/a11y/useFocusableInteractive: the list has the focus, and names the active one
     // biome-ignore lint/a11y/useKeyWithClickEvents: the list handles the keys
@@ -196,7 +204,13 @@ function BarRow({ row, index, isSelected, isAtCursor, measure, lines, low, span,
         <span class="bar-zero" style={{ left: `${at(0)}%` }} />
       </span>
       <span class="numeric">{measure.text(row.value)}</span>
-      <span class="numeric">{percent(row.valid)}</span>
+      {measure.measured ? (
+        <span class={`numeric${row.holds ? '' : ' dim'}`}>
+          {hedged(predictedMeasure.text(row.predicted), row.holds)}
+        </span>
+      ) : (
+        <span class="numeric">{percent(row.valid)}</span>
+      )}
       <Sparkline points={series(lines, measure, row.name)} />
     </div>
   );

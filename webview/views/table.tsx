@@ -1,13 +1,13 @@
 import { useRef } from 'preact/hooks';
 import { labelOf, tensorLabel, thousands } from '../../extension/shared/format.ts';
-import type { StepLine, TensorLine } from '../../extension/shared/protocol.ts';
+import type { StepLine } from '../../extension/shared/protocol.ts';
 import { hedged, isBelievable } from '../../extension/shared/verdict.ts';
 import { Sparkline } from '../charts/sparkline.tsx';
 import { Kept } from '../kept.ts';
-import { measureNamed, measures, sizeOf } from '../measures.ts';
+import { lineOf, measureNamed, measuresOf, sizeOf } from '../measures.ts';
 import { useOnScreen } from '../onScreen.ts';
 import { useRovingFocus } from '../rovingFocus.ts';
-import { isFound, sampled, series } from '../state.ts';
+import { barMeasure, isFound, sampled, series } from '../state.ts';
 import { inFile } from '../tensorName.tsx';
 import { FilterField } from '../toolkit.tsx';
 import { mostPoints } from './parameters.tsx';
@@ -17,7 +17,6 @@ interface Entry {
   readonly name: string;
   readonly label: string;
   readonly shape: readonly number[];
-  readonly fields: TensorLine;
 }
 
 /** Every measure of every tensor. */
@@ -35,7 +34,7 @@ export function TableView({ shown, actions }: ViewProps) {
       <div class="scroll-x">
         <table class="grid">
           <caption class="spoken">Measures by parameter tensor</caption>
-          <thead>{line && <Heads view={view} actions={actions} />}</thead>
+          <thead>{line && <Heads shown={shown} actions={actions} />}</thead>
           <tbody ref={body}>
             {line &&
               entriesOf(shown, line).map((entry) => {
@@ -46,16 +45,7 @@ export function TableView({ shown, actions }: ViewProps) {
                     placed={`${run.folder} ${view.measure} ${look}`}
                     fresh={!isRunning(shown) || isOnScreen(entry.name)}
                   >
-                    {() => (
-                      <TensorRow
-                        {...entry}
-                        look={look}
-                        line={line}
-                        lines={lines}
-                        measure={view.measure}
-                        actions={actions}
-                      />
-                    )}
+                    {() => <TensorRow {...entry} look={look} shown={shown} lines={lines} actions={actions} />}
                   </Kept>
                 );
               })}
@@ -65,9 +55,9 @@ export function TableView({ shown, actions }: ViewProps) {
               <tr>
                 <th scope="row">all</th>
                 <td class="numeric">{thousands(run.header.model.parameters)}</td>
-                <Cells fields={line} line={line} />
+                <Cells shown={shown} />
                 <td>
-                  <Sparkline points={series(lines, measureNamed(view.measure))} />
+                  <Sparkline points={series(lines, barMeasure(run, view))} />
                 </td>
               </tr>
             )}
@@ -84,17 +74,21 @@ export function TableView({ shown, actions }: ViewProps) {
 }
 
 /** The tensors that the filter finds, in the order of the chosen column. */
-function entriesOf({ run, view }: Shown, line: StepLine): Entry[] {
+function entriesOf(shown: Shown, line: StepLine): Entry[] {
+  const { run, view } = shown;
   const entries = run.header.tensors.flatMap((tensor): Entry[] => {
     const { name, shape } = tensor;
-    const fields = line.tensors[name];
-    return fields && isFound(tensor, view.filter) ? [{ name, label: labelOf(tensor), shape, fields }] : [];
+    const isListed = line.tensors[name] !== undefined && isFound(tensor, view.filter);
+    return isListed ? [{ name, label: labelOf(tensor), shape }] : [];
   });
   if (view.column === 'model') return entries;
   const measure = measureNamed(view.column);
-  const key = ({ label, shape, fields }: Entry): number | string => {
+  const at = lineOf(measure, shown);
+  const key = ({ name, label, shape }: Entry): number | string => {
     if (view.column === 'name') return label;
-    return view.column === 'size' ? sizeOf(shape) : (measure.value(fields, line) ?? Number.NEGATIVE_INFINITY);
+    if (view.column === 'size') return sizeOf(shape);
+    const fields = at?.tensors[name];
+    return (at && fields && measure.value(fields, at)) ?? Number.NEGATIVE_INFINITY;
   };
   const direction = view.descending ? -1 : 1;
   return entries.sort((a, b) => {
@@ -103,15 +97,16 @@ function entriesOf({ run, view }: Shown, line: StepLine): Entry[] {
   });
 }
 
-function Heads({ view, actions }: { readonly view: Shown['view']; readonly actions: Actions }) {
+function Heads({ shown, actions }: ViewProps) {
+  const { run, view } = shown;
   return (
     <tr>
       <Column id="name" title="Tensor" about="Name of the initializer in the model" view={view} actions={actions} />
       <Column id="size" title="Size" about="Number of parameters" numeric view={view} actions={actions} />
-      {measures.map(({ id, title, about }) => (
+      {measuresOf(run).map(({ id, title, about }) => (
         <Column key={id} id={id} title={title} about={about} numeric view={view} actions={actions} />
       ))}
-      <th scope="col">{measureNamed(view.measure).title} over the run</th>
+      <th scope="col">{barMeasure(run, view).title} over the run</th>
     </tr>
   );
 }
@@ -149,13 +144,12 @@ function Column({ id, title, about, numeric = false, view, actions }: ColumnProp
 
 interface TensorRowProps extends Entry {
   readonly look: string;
-  readonly line: StepLine;
+  readonly shown: Shown;
   readonly lines: readonly StepLine[];
-  readonly measure: string;
   readonly actions: Actions;
 }
 
-function TensorRow({ name, label, shape, fields, look, line, lines, measure, actions }: TensorRowProps) {
+function TensorRow({ name, label, shape, look, shown, lines, actions }: TensorRowProps) {
   return (
     <tr
       class={look}
@@ -174,22 +168,23 @@ function TensorRow({ name, label, shape, fields, look, line, lines, measure, act
         </button>
       </th>
       <td class="numeric">{thousands(sizeOf(shape))}</td>
-      <Cells fields={fields} line={line} />
+      <Cells shown={shown} name={name} />
       <td>
-        <Sparkline points={series(lines, measureNamed(measure), name)} />
+        <Sparkline points={series(lines, barMeasure(shown.run, shown.view), name)} />
       </td>
     </tr>
   );
 }
 
-/** The value of each measure; in parentheses where the theory that it belongs to does not hold. */
-function Cells({ fields, line }: { readonly fields: TensorLine; readonly line: StepLine }) {
-  const holds = isBelievable(fields);
+/** The value of each measure, of a tensor or of the model; in parentheses where the theory that it belongs to does not hold. */
+function Cells({ shown, name }: { readonly shown: Shown; readonly name?: string }) {
   return (
     <>
-      {measures.map((measure) => {
-        const text = measure.text(measure.value(fields, line));
-        const doubtful = measure.theoretical === true && !holds;
+      {measuresOf(shown.run).map((measure) => {
+        const line = lineOf(measure, shown);
+        const fields = name === undefined ? line : line?.tensors[name];
+        const text = measure.text(line && fields && measure.value(fields, line));
+        const doubtful = measure.theoretical === true && !(fields && isBelievable(fields));
         return (
           <td key={measure.id} class={`numeric${doubtful && text !== '–' ? ' doubtful' : ''}`}>
             {hedged(text, !doubtful)}

@@ -18,6 +18,8 @@ export interface Shown extends Model {
   readonly run: PanelRun;
   /** The last line with a correction; undefined before there is one. */
   readonly line: StepLine | undefined;
+  /** The last line at which the measured effect is defined. */
+  readonly effectLine: StepLine | undefined;
 }
 
 /** What a tab is drawn from. */
