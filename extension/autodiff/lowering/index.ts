@@ -1,6 +1,7 @@
 import type { Graph, Node } from '../../onnx/graph.ts';
 import { virtualOps } from '../../onnx/ops.ts';
 import { type Replacement, rewriteGraph } from '../../onnx/rewrite.ts';
+import { cudaLowerings } from './cuda.ts';
 import { float32Lowerings } from './float32.ts';
 import { float64Lowerings } from './float64.ts';
 import { webgpuLowerings } from './webgpu.ts';
@@ -12,10 +13,13 @@ const virtual: ReadonlySet<string> = new Set(virtualOps);
  * out. It comes after differentiation, so derivatives are those of the operator and not of its approximation.
  */
 export function lower(graph: Graph, device: 'cpu' | 'cuda' | 'webgpu' = 'cpu'): Graph {
-  return rewriteGraph(
-    graph,
-    (_, node) => (device === 'webgpu' ? webgpuLowerings[node.opType] : undefined) ?? lowerings(node),
-  );
+  return rewriteGraph(graph, (_, node) => ofDevice(node, device) ?? lowerings(node));
+}
+
+/** What a device needs apart from what all do; the double precision of CUDA is that of the CPU. */
+function ofDevice(node: Node, device: 'cpu' | 'cuda' | 'webgpu'): Replacement | undefined {
+  if (device === 'webgpu') return webgpuLowerings[node.opType];
+  return device === 'cuda' && node.outputs[0].type === 'float32' ? cudaLowerings[node.opType] : undefined;
 }
 
 function lowerings(node: Node): Replacement | undefined {
