@@ -1,0 +1,772 @@
+"""Hands a PyTorch training over to Optimizer Bias Inspector: model, data, optimizer state and settings.
+
+Three ways, all of which leave the training as it is:
+
+    python optimizer_bias.py train.py --config base.yaml     # no change to the script: it runs until enough samples were seen
+
+    import optimizer_bias                                    # or a line in the script
+    optimizer_bias.export(model, loss, data, optimizer=optimizer)
+
+    optimizer_bias.capture(step, model, optimizer)           # and one inside the training loop: weights, state, step, order
+
+This one file needs PyTorch, NumPy, onnx and onnxscript. It writes `model.onnx`, `data.npz` and, where the optimizer has begun,
+`state.npz` into a folder, and an entry for them into `.optimizer-bias.json`, which the inspector reads. Nothing is sent anywhere.
+"""
+
+import argparse
+import contextlib
+import copy
+import fnmatch
+import inspect
+import json
+import os
+import runpy
+import sys
+from pathlib import Path
+
+import numpy
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+PROJECT_FILE = ".optimizer-bias.json"
+FOLDER = "optimizer-bias"
+SAMPLES = 256
+
+# Losses that the inspector knows; every other one becomes part of the model, whose output is then the loss itself.
+KNOWN_LOSSES = {
+    "cross_entropy": "cross-entropy",
+    "nll_loss": "cross-entropy",  # of log-probabilities, which the logarithm of the softmax leaves as they are
+    "mse_loss": "mse",
+    "binary_cross_entropy_with_logits": "bce-with-logits",
+    "binary_cross_entropy": "bce",
+}
+LOSS_FUNCTIONS = {
+    name: getattr(F, name)
+    for name in (*KNOWN_LOSSES, "l1_loss", "smooth_l1_loss", "huber_loss", "kl_div", "poisson_nll_loss", "soft_margin_loss")
+}
+# Arguments of a loss that change nothing, by their names.
+PLAIN_ARGUMENTS = {"weight": None, "size_average": None, "ignore_index": -100, "reduce": None, "reduction": "mean",
+                   "label_smoothing": 0.0, "pos_weight": None}
+OPTIMIZERS = {
+    "Adam": "adam", "AdamW": "adamw", "NAdam": "nadam", "RMSprop": "rmsprop", "Adagrad": "adagrad", "SGD": "sgd",
+    "FusedAdam": "adamw", "AdamW8bit": "adamw", "Adam8bit": "adam", "Lion": "lion",
+}
+# State vectors under the names that the inspector reads.
+STATE_NAMES = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer", "square_avg", "grad_avg", "sum")
+
+
+class Refusal(Exception):
+    """What cannot be exported, and what to change."""
+
+
+# -- The optimizer's settings ---------------------------------------------------------------------------------------------
+
+
+def _settings(optimizer):
+    """Name and hyper-parameters of an optimizer, under the inspector's names, and the groups that differ from the first."""
+    name = next((OPTIMIZERS[base.__name__] for base in type(optimizer).__mro__ if base.__name__ in OPTIMIZERS), None)
+    largest = max(optimizer.param_groups, key=lambda group: sum(p.numel() for p in group["params"]))
+    return name, _hyper(largest), largest
+
+
+def _hyper(group):
+    hyper = {}
+    for key, value in group.items():
+        value = value.item() if isinstance(value, torch.Tensor) and value.numel() == 1 else value
+        if key == "betas":
+            hyper["beta1"], hyper["beta2"] = (float(beta) for beta in value)
+        elif key == "lr":
+            hyper["lr"] = float(group.get("initial_lr", value))
+        elif key in ("eps", "weight_decay", "momentum", "alpha", "dampening") and isinstance(value, (int, float)):
+            hyper[key] = float(value)
+        elif key in ("nesterov", "amsgrad", "centered") and isinstance(value, bool):
+            hyper[key] = value
+    return hyper
+
+
+def _globs(names, others):
+    """Patterns that match `names` and none of `others`; a common ending serves for many."""
+    names, globs = sorted(names), []
+    while names:
+        parts = names[0].split(".")
+        candidates = ["*." + ".".join(parts[i:]) for i in range(len(parts) - 1, 0, -1)] + [names[0]]
+        glob = next(c for c in candidates if c == names[0] or not any(fnmatch.fnmatchcase(o, c) for o in others))
+        globs.append(glob)
+        names = [n for n in names if not fnmatch.fnmatchcase(n, glob)]
+    return globs
+
+
+def _groups(optimizer, model, common):
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    all_names, entries = set(names.values()), []
+    base = _hyper(common)
+    for group in optimizer.param_groups:
+        differs = {key: value for key, value in _hyper(group).items() if base.get(key) != value}
+        own = {names[id(p)] for p in group["params"] if id(p) in names}
+        if group is not common and differs and own:
+            entries += [{"glob": glob, "hyper": differs} for glob in _globs(own, all_names - own)]
+    return entries
+
+
+def _frozen(optimizer, model):
+    """Parameters that the optimizer does not train: an ONNX file does not tell them from the others."""
+    trained = {id(p) for group in optimizer.param_groups for p in group["params"]} if optimizer else None
+    return sorted(
+        name for name, p in model.named_parameters() if not p.requires_grad or (trained is not None and id(p) not in trained)
+    )
+
+
+def _factors(scheduler, steps):
+    """By what a scheduler multiplies the learning rate at steps 0, 1, …; None where that depends on the training."""
+    if scheduler is None or "metrics" in inspect.signature(scheduler.step).parameters:
+        return None
+    real = scheduler.optimizer
+    rates = [group.get("initial_lr", group["lr"]) for group in real.param_groups]
+    if not rates or any(not rate for rate in rates):
+        return None
+    stand_in = torch.optim.SGD([{"params": [nn.Parameter(torch.zeros(1))], "lr": float(g["lr"])} for g in real.param_groups])
+    for mine, theirs, rate in zip(stand_in.param_groups, real.param_groups, rates):
+        mine.update({k: v for k, v in theirs.items() if k != "params"}, initial_lr=rate)
+    twin = copy.copy(scheduler)
+    twin.__dict__ = {k: (copy.deepcopy(v) if isinstance(v, (list, dict)) and k != "lr_lambdas" else v)
+                     for k, v in scheduler.__dict__.items()}
+    twin.optimizer = stand_in
+    factors = []
+    with contextlib.suppress(Exception):
+        for _ in range(steps):
+            factors.append(float(stand_in.param_groups[0]["lr"]) / float(rates[0]))
+            stand_in._opt_called = True
+            twin.step()
+    return factors if len(factors) == steps and any(f != 1 for f in factors) else None
+
+
+def _state_arrays(optimizer, model):
+    """State vectors as KIND/PARAMETER and the number of steps taken; empty before the first."""
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    arrays, steps = {}, 0
+    for parameter, state in optimizer.state.items():
+        name = names.get(id(parameter))
+        if name is None:
+            continue
+        for key, value in state.items():
+            if key == "step":
+                steps = max(steps, int(value))
+            elif key in STATE_NAMES and isinstance(value, torch.Tensor):
+                arrays[f"{key}/{name}"] = _array(value)
+    if arrays:
+        arrays["step"] = numpy.asarray(steps, dtype=numpy.int64)
+    return arrays
+
+
+# -- Tensors and batches --------------------------------------------------------------------------------------------------
+
+
+def _array(tensor):
+    tensor = tensor.detach().cpu()
+    return (tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor).numpy()
+
+
+def _tensors(value, name=""):
+    """The tensors of nested arguments with their names."""
+    if isinstance(value, torch.Tensor):
+        return [(name, value)]
+    if isinstance(value, dict) or hasattr(value, "items"):
+        return [pair for key, entry in value.items() for pair in _tensors(entry, str(key))]
+    if isinstance(value, (list, tuple)):
+        return [pair for i, entry in enumerate(value) for pair in _tensors(entry, f"{name or 'input'}_{i}" if i else name)]
+    return []
+
+
+def _main_output(output):
+    """The tensor of an output that a loss is taken of: `logits` where there are any, else the only or first one."""
+    if isinstance(output, torch.Tensor):
+        return output
+    logits = getattr(output, "logits", None)
+    if logits is None and isinstance(output, dict):
+        logits = output.get("logits")
+    if isinstance(logits, torch.Tensor):
+        return logits
+    found = [tensor for _, tensor in _tensors(output) if tensor.is_floating_point()]
+    if not found:
+        raise Refusal("The model returns no tensor of floating-point numbers.")
+    return found[0]
+
+
+def _call(model, args, kwargs):
+    bound = inspect.signature(model.forward).bind_partial(*args, **kwargs)
+    arguments = {}
+    for key, value in bound.arguments.items():
+        kind = bound.signature.parameters[key].kind
+        if kind is inspect.Parameter.VAR_KEYWORD:
+            arguments.update(value)
+        elif kind is inspect.Parameter.VAR_POSITIONAL:
+            arguments.update({f"{key}_{i}": v for i, v in enumerate(value)})
+        else:
+            arguments[key] = value
+    return arguments
+
+
+class _Model(nn.Module):
+    """The user's model with tensors as its only arguments and one tensor as its result."""
+
+    def __init__(self, model, arguments, inputs, loss=None):
+        super().__init__()
+        self.model = model
+        self.inputs = inputs
+        self.fixed = {k: v for k, v in arguments.items() if k not in inputs and k not in ("labels", "label")}
+        self.loss = loss
+
+    def forward(self, *tensors):
+        given = dict(zip(self.inputs, tensors))
+        target = given.pop("y", None)
+        names = inspect.signature(self.model.forward).parameters
+        positional = [k for k, p in names.items() if p.kind is inspect.Parameter.VAR_POSITIONAL]
+        if positional:
+            output = self.model(*(v for k, v in given.items() if k.startswith(positional[0])))
+        else:
+            output = self.model(**given, **self.fixed)
+        return self.loss(output, target) if self.loss else _main_output(output)
+
+
+# -- Losses ---------------------------------------------------------------------------------------------------------------
+
+
+def _same(a, b):
+    return a.shape == b.shape and torch.allclose(a.float(), b.float(), rtol=1e-4, atol=1e-5)
+
+
+def _aligned(output, given, target):
+    """The target in the shape that goes with the model's output; None where the loss was not taken of that output as it is."""
+    output, given = output.detach(), given.detach()
+    if output.numel() != given.numel():
+        return None
+    if _same(output, given):
+        return target
+    if _same(output.reshape(given.shape), given):
+        lead = output.shape[:-1] if target.numel() != output.numel() else output.shape
+        return target.reshape(lead) if target.numel() == numpy.prod(lead, dtype=int) else None
+    if output.dim() > 2 and _same(output.transpose(1, -1).reshape(given.shape), given):
+        lead = output.shape[:1] + output.shape[2:]
+        return target.reshape(lead) if target.numel() == numpy.prod(lead, dtype=int) else None
+    return None
+
+
+def _shifted(output, labels, ignore=-100):
+    """Labels of a language model whose own loss compares position t with label t + 1."""
+    shifted = torch.full_like(labels, ignore)
+    shifted[:, :-1] = labels[:, 1:]
+    return shifted
+
+
+def _cross_entropy(logits, target, weight=None, ignore_index=-100, label_smoothing=0.0, **_):
+    """The cross-entropy in operators that every exporter keeps: PyTorch's drops label smoothing without a word."""
+    logits = logits.movedim(1, -1).reshape(-1, logits.shape[1])
+    target = target.reshape(-1)
+    scores = F.log_softmax(logits, -1)
+    counts = (target != ignore_index).to(scores.dtype)
+    target = target.clamp(min=0)
+    weight = torch.ones(scores.shape[1], dtype=scores.dtype) if weight is None else weight
+    counts = counts * weight[target]
+    right = (scores.gather(1, target[:, None])[:, 0] * counts).sum()
+    every = ((scores * weight).sum(-1) * (counts > 0)).sum()
+    smooth = label_smoothing / scores.shape[1]
+    return -((1 - label_smoothing) * right + smooth * every) / counts.sum()
+
+
+def _known(output, labels, value):
+    """Which of the inspector's losses gives `value`: name and labels; None where none does."""
+    candidates = []
+    if labels is None:
+        return None
+    whole = not labels.is_floating_point()
+    if whole and output.dim() >= 2 and labels.shape == output.shape[:-1]:
+        candidates.append(("cross-entropy", labels))
+        if labels.dim() == 2:
+            candidates.append(("cross-entropy", _shifted(output, labels)))
+    if whole and output.dim() > 2 and labels.shape == output.shape[:1] + output.shape[2:]:
+        candidates.append(("cross-entropy", labels))
+    if output.numel() == labels.numel():
+        candidates += [("mse", labels.reshape(output.shape).float()), ("bce-with-logits", labels.reshape(output.shape).float())]
+    for name, target in candidates:
+        with contextlib.suppress(Exception):
+            if torch.allclose(_value(name, output.detach().float(), target), value.detach().float(), rtol=1e-4, atol=1e-6):
+                return name, target
+    return None
+
+
+def _value(name, output, target):
+    if name == "cross-entropy":
+        classes_last = output.shape[:-1] == target.shape
+        return F.cross_entropy(output.reshape(-1, output.shape[-1]) if classes_last else output,
+                               target.reshape(-1) if classes_last else target)
+    return F.mse_loss(output, target) if name == "mse" else F.binary_cross_entropy_with_logits(output, target)
+
+
+# -- Writing --------------------------------------------------------------------------------------------------------------
+
+
+def _onnx(wrapped, inputs, path):
+    """Writes the model with its own names for weights; the number of samples stays open where the exporter can leave it so."""
+    import onnx
+
+    names = list(inputs)
+    tensors = tuple(inputs.values())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    large = sum(p.numel() * p.element_size() for p in wrapped.parameters()) > 1_500_000_000
+    keep = dict(input_names=names, output_names=["output"], opset_version=18)
+    errors = []
+    for dynamic in (True, False):
+        for modern in (True, False):
+            try:
+                if modern:
+                    batch = torch.export.Dim("batch", min=1) if dynamic else None
+                    shapes = {"tensors": tuple({0: batch} if t.dim() else None for t in tensors)} if dynamic else None
+                    torch.onnx.export(wrapped, tensors, str(path), dynamo=True, optimize=False, external_data=large,
+                                      dynamic_shapes=shapes, verbose=False, **keep)
+                else:
+                    axes = {name: {0: "batch"} for name in [*names, "output"]} if dynamic else None
+                    options = {"dynamo": False} if "dynamo" in inspect.signature(torch.onnx.export).parameters else {}
+                    torch.onnx.export(wrapped, tensors, str(path), do_constant_folding=False, dynamic_axes=axes, **options, **keep)
+                break
+            except Exception as error:  # noqa: BLE001 - each exporter has failures of its own; the last one tries it differently
+                errors.append(error)
+        else:
+            continue
+        break
+    else:
+        raise Refusal(f"PyTorch could not export the model: {errors[0]}") from errors[0]
+    model = onnx.load(str(path), load_external_data=False)
+    prefix = "model."
+    renamed = {}
+    for tensor in model.graph.initializer:
+        if tensor.name.startswith(prefix):
+            renamed[tensor.name] = tensor.name = tensor.name[len(prefix):]
+    renamed = {prefix + name: name for name in renamed.values()}
+    for value in [*model.graph.input, *model.graph.value_info]:
+        value.name = renamed.get(value.name, value.name)
+    for node in model.graph.node:
+        node.input[:] = [renamed.get(name, name) for name in node.input]
+    onnx.save(model, str(path))
+
+
+def _project_folder():
+    given = os.environ.get("OPTIMIZER_BIAS_PROJECT")
+    if given:
+        return Path(given).resolve()
+    here = Path.cwd().resolve()
+    for folder in (here, *here.parents):
+        if (folder / PROJECT_FILE).exists() or (folder / ".git").exists():
+            return folder
+    return here
+
+
+def _write_entry(entry):
+    """Puts the entry first in the project file, in place of an older one of the same model."""
+    path = _project_folder() / PROJECT_FILE
+    known = {"inspections": []}
+    if path.exists():
+        known = json.loads(path.read_text(encoding="utf-8"))
+    others = [each for each in known.get("inspections", []) if each.get("model") != entry["model"]]
+    known["inspections"] = [entry, *others]
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
+    partial.replace(path)
+    return path
+
+
+def _relative(path):
+    try:
+        return Path(path).resolve().relative_to(_project_folder()).as_posix()
+    except ValueError:
+        return str(Path(path).resolve())
+
+
+@contextlib.contextmanager
+def _evaluating(model):
+    """Dropout off and running statistics in use while the model is looked at; afterwards everything is as before."""
+    training = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        with torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        for module, mode in training.items():
+            module.training = mode
+
+
+def _batch_statistics(model):
+    norms = (nn.modules.batchnorm._BatchNorm,)
+    return any(isinstance(module, norms) and module.training and module.track_running_stats for module in model.modules())
+
+
+class _Export:
+    """What is exported of one training: the model at once, its samples as they come, the rest at the end."""
+
+    def __init__(self, model, arguments, labels, loss, optimizer, directory, scheduler=None, steps=200):
+        self.model, self.optimizer, self.folder = model, optimizer, Path(directory).resolve()
+        inputs = {name: t for name, t in arguments.items() if isinstance(t, torch.Tensor) and name not in ("labels", "label")}
+        if not inputs:
+            raise Refusal("The model is called without a tensor.")
+        if len(inputs) == 1 and "x" not in inputs:
+            self.names = dict(zip(inputs, ["x"]))
+        else:
+            self.names = {name: name for name in inputs}
+        self.loss, self.inside = loss if isinstance(loss, str) else "output", None if isinstance(loss, str) else loss
+        self.batch_statistics = _batch_statistics(model)
+        self.batches, self.shapes, self.skipped = [], None, 0
+        self.initial_state = _state_arrays(optimizer, model) if optimizer else {}
+        self.frozen = _frozen(optimizer, model)
+        self.factors = _factors(scheduler, steps)
+        example = {name: t.detach().clone() for name, t in inputs.items()}
+        if self.inside is not None and labels is not None:
+            example["y"] = labels.detach().clone()
+        with _evaluating(model):
+            wrapped = _Model(model, arguments, list(example), self.inside).eval()
+            _onnx(wrapped, {self.names.get(name, name): t for name, t in example.items()}, self.folder / "model.onnx")
+
+    def add(self, arguments, labels):
+        """Samples of one step; those of other shapes than the first ones are left out."""
+        batch = {self.names[name]: _array(arguments[name]) for name in self.names}
+        if labels is not None:
+            batch["y"] = _array(labels)
+        shapes = {name: array.shape[1:] for name, array in batch.items()}
+        self.shapes = self.shapes or shapes
+        if shapes == self.shapes:
+            self.batches.append(batch)
+        else:
+            self.skipped += 1
+
+    @property
+    def samples(self):
+        return sum(next(iter(batch.values())).shape[0] for batch in self.batches)
+
+    def write(self, source=None, batch_size=None, drop_last=False, clip_norm=None, order=None):
+        names = self.batches[0].keys()
+        data = {name: numpy.concatenate([batch[name] for batch in self.batches]) for name in names}
+        numpy.savez(self.folder / "data.npz", **data)
+        entry = {"model": _relative(self.folder / "model.onnx"), "data": _relative(self.folder / "data.npz"), "loss": self.loss}
+        if source:
+            entry["source"] = _relative(source)
+        if self.optimizer is not None:
+            name, hyper, common = _settings(self.optimizer)
+            if name:
+                entry.update(optimizer=name, framework="pytorch", hyper=hyper)
+            groups = _groups(self.optimizer, self.model, common)
+            if groups:
+                entry["groups"] = groups
+            if self.initial_state:
+                numpy.savez(self.folder / "state.npz", **self.initial_state)
+                entry["state"] = _relative(self.folder / "state.npz")
+        if batch_size and batch_size < self.samples:
+            entry["batchSize"] = int(batch_size)
+        if order is not None:
+            numpy.save(self.folder / "order.npy", order)
+            entry["order"] = _relative(self.folder / "order.npy")
+        elif "batchSize" in entry:
+            # The samples lie in the order in which the training took them.
+            entry["order"] = "cyclic"
+        if drop_last:
+            entry["dropLast"] = True
+        if clip_norm:
+            entry["clipNorm"] = float(clip_norm)
+        if self.factors:
+            entry["schedule"] = {"kind": "table", "factors": self.factors}
+        if self.frozen:
+            entry["freeze"] = _globs(self.frozen, {n for n, _ in self.model.named_parameters()} - set(self.frozen))
+        if self.batch_statistics:
+            entry["batchStatistics"] = True
+        path = _write_entry(entry)
+        if self.skipped:
+            print(f"{self.skipped} batches of other shapes were left out.")
+        print(f"Wrote {self.folder / 'model.onnx'} and {self.folder / 'data.npz'} ({self.samples} samples), and {path}.")
+        return entry
+
+
+# -- For a line in a script -----------------------------------------------------------------------------------------------
+
+
+def _batches(data):
+    """Batches of a loader, a data set of single samples, or one batch."""
+    if isinstance(data, dict) or (isinstance(data, (list, tuple)) and data and isinstance(data[0], torch.Tensor)):
+        return [data]
+    if isinstance(data, torch.utils.data.Dataset) and not isinstance(data, torch.utils.data.IterableDataset):
+        return torch.utils.data.DataLoader(data, batch_size=32)
+    return data
+
+
+def _split(model, batch):
+    """Arguments of the model and labels, from a batch as loaders give it."""
+    if isinstance(batch, dict) or hasattr(batch, "items"):
+        batch = dict(batch)
+        labels = next((batch[key] for key in ("labels", "label", "y", "target") if key in batch), None)
+        accepted = inspect.signature(model.forward).parameters
+        inputs = {k: v for k, v in batch.items() if k in accepted and k not in ("labels", "label")}
+        return inputs, labels
+    *inputs, labels = batch if isinstance(batch, (list, tuple)) else (batch, None)
+    return _call(model, tuple(inputs), {}), labels
+
+
+def _inner_loss(loss):
+    """The user's loss as part of the model."""
+    if isinstance(loss, nn.CrossEntropyLoss):
+        options = {"weight": loss.weight, "ignore_index": loss.ignore_index, "label_smoothing": loss.label_smoothing}
+        return lambda output, target: _cross_entropy(_main_output(output), target, **options)
+    return lambda output, target: loss(_main_output(output), target)
+
+
+def export(model, loss, data, optimizer=None, directory=FOLDER, *, samples=SAMPLES, scheduler=None, clip_norm=None,
+           source=None):
+    """Exports a model with samples for the inspector.
+
+    model      a PyTorch module, a Hugging Face model or a Lightning module
+    loss       a module or function of (output, labels); None where the model computes it itself (Hugging Face)
+    data       a DataLoader, a Dataset, or one batch: (input, …, labels) or a dictionary
+    optimizer  settings, parameter groups and state are taken from it
+    Raises Refusal with what to change. Returns the entry that was written into `.optimizer-bias.json`.
+    """
+    parameter = next(model.parameters())
+    done = None
+    for batch in _batches(data):
+        arguments, labels = _split(model, batch)
+        arguments = {k: v.to(parameter.device) if isinstance(v, torch.Tensor) else v for k, v in arguments.items()}
+        labels = labels.to(parameter.device) if isinstance(labels, torch.Tensor) else labels
+        if done is None:
+            with _evaluating(model), torch.no_grad():
+                if loss is None:
+                    given = {"labels": labels} if labels is not None else {}
+                    result = _Model(model, {}, []).model(**arguments, **given)
+                    output, value = _main_output(result), result.loss if hasattr(result, "loss") else result["loss"]
+                else:
+                    output = _main_output(model(**arguments))
+                    value = loss(output, labels)
+            kind = _known(output, labels, value)
+            if kind is None and loss is None:
+                inside = lambda result, target: model(**arguments, labels=target).loss  # noqa: E731
+                raise Refusal("The model's own loss is none of cross-entropy, mean squares and binary cross-entropy; give it as `loss`.") if labels is None else Refusal(f"The model's own loss is not known ({inside and value.item():.4g}); give it as `loss`.")
+            chosen = kind[0] if kind else _inner_loss(loss)
+            shift = kind is not None and labels is not None and kind[1].shape == labels.shape and not torch.equal(kind[1], labels)
+            done = _Export(model, arguments, labels, chosen, optimizer, directory, scheduler)
+        target = kind[1] if kind and done.samples == 0 else labels
+        if kind and done.samples:
+            target = _shifted(output, labels) if shift else labels.reshape((labels.shape[0], *kind[1].shape[1:])).to(kind[1].dtype)
+        done.add(arguments, target)
+        if done.samples >= samples:
+            break
+    if done is None:
+        raise Refusal("The data holds no batch.")
+    loader = data if isinstance(data, torch.utils.data.DataLoader) else None
+    return done.write(source=source, batch_size=loader.batch_size if loader else None,
+                      drop_last=bool(loader and loader.drop_last), clip_norm=clip_norm)
+
+
+def capture(step, model, optimizer, directory=FOLDER, *, indices=None):
+    """Writes weights, optimizer state and, where given, the order of the batches at one moment of a training.
+
+    step       steps that have been taken
+    indices    the samples of each batch so far and to come: integers [steps, batch]
+    Returns the folder; `--weights` and `--state` of the inspector read its files.
+    """
+    folder = Path(directory).resolve() / f"step-{step}"
+    folder.mkdir(parents=True, exist_ok=True)
+    numpy.savez(folder / "weights.npz", **{name: _array(p) for name, p in model.state_dict().items()})
+    numpy.savez(folder / "state.npz", **{**_state_arrays(optimizer, model), "step": numpy.asarray(step, dtype=numpy.int64)})
+    if indices is not None:
+        numpy.save(folder / "order.npy", numpy.asarray(indices, dtype=numpy.int64))
+    print(f"Wrote {folder} (weights.npz, state.npz{', order.npy' if indices is not None else ''}).")
+    return folder
+
+
+# -- For a script as it is ------------------------------------------------------------------------------------------------
+
+
+class _Done(BaseException):
+    """Ends the training once enough has been seen."""
+
+
+class _Losses(TorchFunctionMode):
+    """Remembers the last call of a loss function."""
+
+    def __init__(self):
+        super().__init__()
+        self.last, self.depth = None, 0
+        self.names = {function: name for name, function in LOSS_FUNCTIONS.items()}
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        name = self.names.get(function)
+        if name is None:
+            return function(*args, **kwargs)
+        result = function(*args, **kwargs)
+        bound = inspect.signature(function).bind(*args, **kwargs).arguments
+        self.last = (name, dict(bound), result.detach() if isinstance(result, torch.Tensor) else None)
+        return result
+
+
+class _Watcher:
+    """Watches a script's training: what the model is called with, which loss follows, and the optimizer's first step."""
+
+    def __init__(self, script, folder, samples):
+        self.script, self.folder, self.samples = script, folder, samples
+        self.losses = _Losses()
+        self.depth, self.call, self.value = 0, None, None
+        self.export = self.clip = self.loader = self.scheduler = None
+        self.running = False
+
+    # The outermost call of a module with parameters is that of the model.
+    def before_call(self, module, args):
+        self.depth += 1
+
+    def after_call(self, module, args, kwargs, output):
+        self.depth -= 1
+        if self.depth == 0 and torch.is_grad_enabled() and any(p.requires_grad for p in module.parameters()):
+            self.call = (module, args, kwargs, output)
+
+    def before_step(self, optimizer, args, kwargs):
+        if self.running:
+            return
+        closure = kwargs.get("closure") or next((a for a in args if callable(a)), None)
+        self.running = True
+        try:
+            if closure is not None:
+                # The model is called within the step that is about to be taken: what was noted is of the step before.
+                self.call = None
+                with torch.enable_grad():
+                    closure()
+            self.step(optimizer)
+        finally:
+            self.running = False
+        self.call = None
+
+    def step(self, optimizer):
+        if self.call is None:
+            raise Refusal("The optimizer takes a step, but no model was called before it.")
+        module, args, kwargs, output = self.call
+        trained = {id(p) for group in optimizer.param_groups for p in group["params"]}
+        if not trained & {id(p) for p in module.parameters()}:
+            return
+        if self.export is not None and self.export.optimizer is not optimizer:
+            return
+        arguments = _call(module, args, kwargs)
+        labels, loss = self.target(module, arguments, _main_output(output), output)
+        if self.export is None:
+            self.export = _Export(module, arguments, labels, loss, optimizer, self.folder, self.scheduler)
+        self.export.add(arguments, labels)
+        if self.export.samples >= self.samples:
+            raise _Done
+
+    def target(self, module, arguments, tensor, output):
+        """Labels in the shape of the model's output and the loss, as a name or as a part of the model."""
+        labels = arguments.get("labels", arguments.get("label"))
+        value = getattr(output, "loss", None)
+        if labels is not None and isinstance(value, torch.Tensor):
+            known = _known(tensor, labels, value)
+            if known:
+                return known[1], known[0]
+        if self.losses.last is None:
+            raise Refusal("No loss of torch.nn.functional was found. Add a line: optimizer_bias.export(model, loss, data, optimizer).")
+        name, bound, _ = self.losses.last
+        given, target = bound.pop("input"), bound.pop("target")
+        rest = {k: v for k, v in bound.items() if not _is_plain(k, v)}
+        aligned = _aligned(tensor, given, target)
+        if aligned is None:
+            raise Refusal(
+                f"The loss {name} is taken of a tensor that is not the model's output ({tuple(given.shape)} against "
+                f"{tuple(tensor.shape)}). Add a line: optimizer_bias.export(model, loss, data, optimizer), with a loss of (output, labels)."
+            )
+        if name in KNOWN_LOSSES and not rest:
+            return aligned, KNOWN_LOSSES[name]
+        function = _cross_entropy if name == "cross_entropy" else LOSS_FUNCTIONS[name]
+        shape = given.shape[1:]
+        if _same(tensor.detach(), given.detach()) or tensor.shape == given.shape:
+            return aligned, lambda result, y: function(_main_output(result), y, **rest)
+        return aligned, lambda result, y: function(_main_output(result).reshape(-1, *shape), y.reshape(-1), **rest)
+
+    @contextlib.contextmanager
+    def watching(self):
+        from torch.nn.modules import module as modules
+        from torch.optim.optimizer import register_optimizer_step_pre_hook
+
+        clip, loader, schedulers = nn.utils.clip_grad_norm_, torch.utils.data.DataLoader.__iter__, torch.optim.lr_scheduler
+        base = getattr(schedulers, "LRScheduler", None) or schedulers._LRScheduler
+        initialise = base.__init__
+
+        def clipped(parameters, max_norm, *args, **kwargs):
+            self.clip = float(max_norm)
+            return clip(parameters, max_norm, *args, **kwargs)
+
+        def iterated(this):
+            # The loader of the training is the one whose batches come before a step.
+            if torch.is_grad_enabled():
+                self.loader = this
+            return loader(this)
+
+        def scheduled(this, *args, **kwargs):
+            initialise(this, *args, **kwargs)
+            self.scheduler = this
+
+        hooks = [
+            modules.register_module_forward_pre_hook(self.before_call),
+            modules.register_module_forward_hook(self.after_call, with_kwargs=True, always_call=True),
+            register_optimizer_step_pre_hook(self.before_step),
+        ]
+        nn.utils.clip_grad_norm_ = nn.utils.clip_grad.clip_grad_norm_ = clipped
+        torch.utils.data.DataLoader.__iter__ = iterated
+        base.__init__ = scheduled
+        try:
+            with self.losses:
+                yield
+        finally:
+            nn.utils.clip_grad_norm_ = nn.utils.clip_grad.clip_grad_norm_ = clip
+            torch.utils.data.DataLoader.__iter__ = loader
+            base.__init__ = initialise
+            for hook in hooks:
+                hook.remove()
+
+    def finish(self):
+        if self.export is None or not self.export.batches:
+            raise Refusal(f"{self.script} ended without a step of an optimizer.")
+        size = getattr(self.loader, "batch_size", None) or next(iter(self.export.batches[0].values())).shape[0]
+        return self.export.write(source=self.script, batch_size=size, clip_norm=self.clip,
+                                 drop_last=bool(getattr(self.loader, "drop_last", False)))
+
+
+def _is_plain(key, value):
+    return key in PLAIN_ARGUMENTS and (value is PLAIN_ARGUMENTS[key] or value == PLAIN_ARGUMENTS[key])
+
+
+def export_script(script, arguments=(), directory=FOLDER, samples=SAMPLES):
+    """Runs a training script until `samples` samples were seen, and exports what it trains; see the head of this file."""
+    script = Path(script).resolve()
+    os.environ.setdefault("WANDB_MODE", "disabled")
+    watcher = _Watcher(script, directory, samples)
+    before, path = sys.argv, list(sys.path)
+    sys.argv = [str(script), *arguments]
+    sys.path.insert(0, str(script.parent))
+    try:
+        with watcher.watching():
+            try:
+                runpy.run_path(str(script), run_name="__main__")
+            except (_Done, SystemExit):
+                pass
+        return watcher.finish()
+    finally:
+        sys.argv, sys.path[:] = before, path
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--samples", type=int, default=SAMPLES, help=f"samples to write (default {SAMPLES})")
+    parser.add_argument("--directory", default=FOLDER, help=f"folder for model and data (default {FOLDER})")
+    parser.add_argument("script", help="the training script, as it is")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="its own arguments")
+    options = parser.parse_args()
+    try:
+        export_script(options.script, options.arguments, options.directory, options.samples)
+    except Refusal as refusal:
+        sys.exit(f"Cannot export: {refusal}")
+
+
+if __name__ == "__main__":
+    main()
