@@ -180,13 +180,14 @@ export async function runHeader(
 
 /** A schedule with what was left out: it spans the run, ends at 0, and steps by a factor of ten three times. */
 function scheduleOf(
-  { kind, warmup, steps, final, every, factor }: ScheduleRequest,
+  { kind, warmup, steps, final, every, factor, factors = [] }: ScheduleRequest,
   lr: number,
   runSteps: number,
 ): Schedule {
   if (kind === 'constant') return { kind, lr, warmup };
   if (kind === 'step')
     return { kind, lr, warmup, every: every ?? Math.max(1, Math.floor(runSteps / 3)), factor: factor ?? 0.1 };
+  if (kind === 'table') return { kind, lr, warmup, factors };
   return { kind, lr, warmup, steps: steps ?? Math.max(1, runSteps), final };
 }
 

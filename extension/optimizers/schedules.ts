@@ -28,7 +28,9 @@ export type Schedule =
       readonly warmup?: number;
       readonly every: number;
       readonly factor: number;
-    };
+    }
+  /** `lr` times the k-th factor, and times the last one after the table's end; a warm-up comes before it. */
+  | { readonly kind: 'table'; readonly lr: number; readonly warmup?: number; readonly factors: readonly number[] };
 
 /**
  * The step sizes h_k of a schedule. A warm-up of w steps multiplies step k by (k + 1)/w for k < w, so that the first step
@@ -55,6 +57,11 @@ function decayOf(schedule: Schedule, warmup: number): StepSizes {
       requireNumber('step length', every, every >= 1 && Number.isInteger(every), 'a whole number of at least 1');
       requireNumber('step factor', factor, factor >= 0, 'a number of at least 0');
       return (k) => lr * factor ** Math.floor(k / every);
+    }
+    case 'table': {
+      const { factors } = schedule;
+      requireNumber('number of factors', factors.length, factors.length > 0, 'at least one factor');
+      return (k) => lr * factors[Math.min(k, factors.length - 1)]!;
     }
     case 'cosine':
     case 'linear': {

@@ -8,7 +8,7 @@ export const devices = ['auto', 'cpu', 'cuda', 'webgpu'] as const;
 export type DeviceChoice = (typeof devices)[number];
 /** Whose defaults hold; see `Framework` of the optimizers. */
 export const frameworks = ['pytorch', 'keras', 'optax', 'paper'] as const;
-export const scheduleKinds = ['constant', 'cosine', 'linear', 'step'] as const;
+export const scheduleKinds = ['constant', 'cosine', 'linear', 'step', 'table'] as const;
 export const floatTypes = ['float32', 'float64'] as const;
 
 /** A learning-rate schedule; what is not given follows from the run. */
@@ -19,6 +19,8 @@ export interface ScheduleRequest {
   readonly final?: number;
   readonly every?: number;
   readonly factor?: number;
+  /** Of a `table`: by what the learning rate is multiplied at step 0, 1, …; the last factor holds on. */
+  readonly factors?: readonly number[];
 }
 
 /** Parameters with hyper-parameters of their own, as PyTorch's `param_groups`. */
@@ -140,6 +142,13 @@ const scheduleSettings = {
     placeholder: 'F',
     help: 'factor of a step schedule (default 0.1)',
   },
+  factors: {
+    kind: 'numbers',
+    ...nonNegative,
+    option: 'schedule-factors',
+    placeholder: 'F,F…',
+    help: 'of a table: by what the learning rate is multiplied at steps 0, 1, …; the last one holds on',
+  },
 } satisfies { readonly [K in keyof Required<ScheduleRequest>]: InspectSetting };
 
 const groupSettings = {
@@ -186,9 +195,9 @@ export const inspectSettings = {
     help: 'axis of an input that counts samples, where it is not the first one (0)',
   },
   batchStatistics: { kind: 'switch', help: 'let BatchNormalization use the statistics of the batch' },
-  optimizer: { kind: 'text', placeholder: 'NAME', default: 'adam', ofOneRun: true, help: 'the optimizer' },
-  framework: { kind: 'choice', choices: frameworks, default: 'pytorch', ofOneRun: true, help: 'whose defaults hold' },
-  hyper: { kind: 'named', option: false, ofOneRun: true, help: 'hyper-parameters that differ from the defaults' },
+  optimizer: { kind: 'text', placeholder: 'NAME', default: 'adam', help: 'the optimizer' },
+  framework: { kind: 'choice', choices: frameworks, default: 'pytorch', help: 'whose defaults hold' },
+  hyper: { kind: 'named', option: false, help: 'hyper-parameters that differ from the defaults' },
   schedule: { kind: 'group', fields: scheduleSettings, help: 'learning-rate schedule' },
   clipNorm: {
     kind: 'number',

@@ -288,10 +288,11 @@ def _known(output, labels, value):
     if whole and output.dim() > 2 and labels.shape == output.shape[:1] + output.shape[2:]:
         candidates.append(("cross-entropy", labels))
     if output.numel() == labels.numel():
-        candidates += [("mse", labels.reshape(output.shape).float()), ("bce-with-logits", labels.reshape(output.shape).float())]
+        target = labels.reshape(output.shape).to(output.dtype)
+        candidates += [("mse", target), ("bce-with-logits", target)]
     for name, target in candidates:
         with contextlib.suppress(Exception):
-            if torch.allclose(_value(name, output.detach().float(), target), value.detach().float(), rtol=1e-4, atol=1e-6):
+            if torch.allclose(_value(name, output.detach(), target), value.detach(), rtol=1e-4, atol=1e-6):
                 return name, target
     return None
 
@@ -401,12 +402,17 @@ def _batch_statistics(model):
     return any(isinstance(module, norms) and module.training and module.track_running_stats for module in model.modules())
 
 
+def _is_sampled(name, value):
+    """Arguments with a value for each sample; single numbers are settings of the call."""
+    return isinstance(value, torch.Tensor) and value.dim() > 0 and name not in ("labels", "label")
+
+
 class _Export:
     """What is exported of one training: the model at once, its samples as they come, the rest at the end."""
 
     def __init__(self, model, arguments, labels, loss, optimizer, directory, scheduler=None, steps=200):
         self.model, self.optimizer, self.folder = model, optimizer, Path(directory).resolve()
-        inputs = {name: t for name, t in arguments.items() if isinstance(t, torch.Tensor) and name not in ("labels", "label")}
+        inputs = {name: t for name, t in arguments.items() if _is_sampled(name, t)}
         if not inputs:
             raise Refusal("The model is called without a tensor.")
         if len(inputs) == 1 and "x" not in inputs:
@@ -543,10 +549,9 @@ def export(model, loss, data, optimizer=None, directory=FOLDER, *, samples=SAMPL
                     value = loss(output, labels)
             kind = _known(output, labels, value)
             if kind is None and loss is None:
-                inside = lambda result, target: model(**arguments, labels=target).loss  # noqa: E731
-                raise Refusal("The model's own loss is none of cross-entropy, mean squares and binary cross-entropy; give it as `loss`.") if labels is None else Refusal(f"The model's own loss is not known ({inside and value.item():.4g}); give it as `loss`.")
+                raise Refusal("The model's own loss is none that the inspector knows; give it as `loss`, a function of (output, labels).")
             chosen = kind[0] if kind else _inner_loss(loss)
-            shift = kind is not None and labels is not None and kind[1].shape == labels.shape and not torch.equal(kind[1], labels)
+            shift = kind is not None and kind[0] == "cross-entropy" and not torch.equal(kind[1], labels)
             done = _Export(model, arguments, labels, chosen, optimizer, directory, scheduler)
         target = kind[1] if kind and done.samples == 0 else labels
         if kind and done.samples:

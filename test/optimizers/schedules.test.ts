@@ -11,6 +11,7 @@ test('schedules give the step sizes of their definitions', () => {
     [{ kind: 'constant', lr: 2 }, [2, 2, 2]],
     [{ kind: 'constant', lr: 2, warmup: 4 }, [0.5, 1, 1.5, 2, 2, 2]],
     [{ kind: 'step', lr: 1, every: 2, factor: 0.1 }, [1, 1, 0.1, 0.1, 0.01]],
+    [{ kind: 'table', lr: 2, factors: [0.5, 1, 0.25] }, [1, 2, 0.5, 0.5]],
     [{ kind: 'step', lr: 1, every: 2, factor: 0.1, warmup: 2 }, [0.5, 1, 1, 1, 0.1, 0.1]],
     [{ kind: 'linear', lr: 4, steps: 4 }, [4, 3, 2, 1, 0, 0]],
     [{ kind: 'linear', lr: 4, final: 2, steps: 6, warmup: 2 }, [2, 4, 4, 3.5, 3, 2.5, 2, 2]],
@@ -30,6 +31,10 @@ test('values that give no schedule are refused', () => {
       'The warm-up of the schedule is 0.5.\nGive a whole number of at least 0.',
     ],
     [
+      { kind: 'table', lr: 1, factors: [] },
+      'The number of factors of the schedule is 0.\nGive at least one factor.',
+    ],
+    [
       { kind: 'step', lr: 1, every: 0, factor: 0.1 },
       'The step length of the schedule is 0.\nGive a whole number of at least 1.',
     ],
@@ -47,7 +52,7 @@ test('values that give no schedule are refused', () => {
     ],
     [
       { kind: 'poly', lr: 1 } as unknown as Schedule,
-      'There is no schedule "poly".\nChoose one of constant, cosine, linear, step.',
+      'There is no schedule "poly".\nChoose one of constant, cosine, linear, step, table.',
     ],
   ];
   for (const [schedule, message] of refused) {

@@ -89,6 +89,8 @@ export function requestOf(
     ...defaults,
     ...target,
     ...optimizer,
+    // What is written in the code holds; what it leaves open is as the training was seen to use it.
+    hyper: { ...(target.optimizer === optimizer.optimizer && target.hyper), ...optimizer.hyper },
     directory,
   };
 }

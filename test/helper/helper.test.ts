@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { readSteps } from '../../extension/runStore/steps.ts';
+import type { Target } from '../../extension/shared/target.ts';
+
+// The helper is tried with a real PyTorch where there is one: PYTHON names its interpreter.
+const python = process.env.PYTHON ?? 'python3';
+const has = (...modules: readonly string[]) =>
+  spawnSync(python, ['-c', modules.map((name) => `import ${name}`).join('\n')], { stdio: 'ignore' }).status === 0;
+const skip = has('torch', 'numpy', 'onnx', 'onnxscript')
+  ? false
+  : 'PYTHON names no Python with torch, numpy, onnx and onnxscript';
+
+const helper = resolve('media/helper');
+const programs = resolve('test/helper/programs');
+const cli = resolve('dist/cli.js');
+const root = mkdtempSync(join(tmpdir(), 'helper-'));
+after(() => rmSync(root, { recursive: true, force: true }));
+
+function run(name: string, args: readonly string[]) {
+  const folder = join(root, name);
+  mkdirSync(folder, { recursive: true });
+  const env = { ...process.env, OPTIMIZER_BIAS_PROJECT: folder, OPTIMIZER_BIAS_EXPECTED: '1', PYTHONPATH: programs };
+  const { status, stderr, stdout } = spawnSync(python, args, { cwd: folder, env, encoding: 'utf8' });
+  return { folder, status, output: `${stdout}${stderr}` };
+}
+
+function entryOf(folder: string): Target {
+  return JSON.parse(readFileSync(join(folder, '.optimizer-bias.json'), 'utf8')).inspections[0];
+}
+
+/** Loss and one-norm of the gradient at the first step of a run on what was exported; `more` are further options. */
+function inspect(folder: string, entry: Target, more: readonly string[] = []) {
+  const options = [
+    ...['--model', entry.model, '--data', entry.data!, '--loss', entry.loss!, '--optimizer', 'adam', '--steps', '1'],
+    ...(entry.freeze ?? []).flatMap((glob) => ['--freeze', glob]),
+    ...(entry.batchStatistics ? ['--batch-statistics'] : []),
+    ...['--out', 'run', ...more],
+  ];
+  execFileSync(process.execPath, [cli, 'inspect', ...options], { cwd: folder, stdio: 'pipe' });
+  const [first] = readSteps(join(folder, 'run'));
+  return first!;
+}
+
+function compare(folder: string, entry: Target, tolerance: number, more?: readonly string[]): void {
+  const expected = JSON.parse(readFileSync(join(folder, 'expected.json'), 'utf8'));
+  const found = inspect(folder, entry, more);
+  assert.ok(Math.abs(found.loss! / expected.loss - 1) < tolerance, `loss ${found.loss}, in PyTorch ${expected.loss}`);
+  const [norm, inPyTorch] = [found.gradientNorm1!, expected.gradientNorm1];
+  assert.ok(Math.abs(norm / inPyTorch - 1) < tolerance, `norm ${norm}, in PyTorch ${inPyTorch}`);
+}
+
+interface Program {
+  readonly name: string;
+  readonly tolerance: number;
+  readonly entry: Partial<Target>;
+  readonly needs?: readonly string[];
+}
+
+/** Scripts as they are, with what the helper must see of them. */
+const scripts: readonly Program[] = [
+  {
+    name: 'recurrent',
+    tolerance: 1e-6,
+    entry: { loss: 'cross-entropy', optimizer: 'nadam', batchSize: 6, order: 'cyclic' },
+  },
+  {
+    name: 'tied',
+    tolerance: 1e-5,
+    entry: { loss: 'cross-entropy', optimizer: 'adamw', batchSize: 4, dropLast: true, clipNorm: 0.5 },
+  },
+  {
+    name: 'normalised',
+    tolerance: 1e-6,
+    entry: { loss: 'output', optimizer: 'sgd', freeze: ['0.bias', '0.weight'], batchStatistics: true },
+  },
+  {
+    name: 'hugging_face',
+    tolerance: 1e-6,
+    entry: { loss: 'cross-entropy', optimizer: 'adamw', batchSize: 4 },
+    needs: ['transformers'],
+  },
+  {
+    name: 'trainer',
+    tolerance: 1e-5,
+    entry: { loss: 'cross-entropy', optimizer: 'adamw', batchSize: 4 },
+    needs: ['transformers', 'accelerate'],
+  },
+  {
+    name: 'lightning_module',
+    tolerance: 1e-5,
+    entry: { loss: 'cross-entropy', optimizer: 'rmsprop', batchSize: 10 },
+    needs: ['lightning'],
+  },
+];
+
+describe('the helper in Python', { skip }, () => {
+  for (const { name, tolerance, entry, needs = [] } of scripts) {
+    const missing = needs.filter((module) => !has(module));
+    it(`takes ${name}.py as it is`, { skip: missing.length > 0 && `no ${missing.join(', ')}` }, () => {
+      const script = join(programs, `${name}.py`);
+      const { folder, status, output } = run(name, [join(helper, 'optimizer_bias.py'), script]);
+      assert.equal(status, 0, output);
+      const found = entryOf(folder);
+      assert.deepEqual({ ...found, ...entry }, found, output);
+      compare(folder, found, tolerance);
+    });
+  }
+
+  it('sees groups, warm-up and hyper-parameters as the training has them', () => {
+    const found = entryOf(join(root, 'tied'));
+    assert.deepEqual({ ...found.hyper, lr: 1e-3, beta1: 0.9, beta2: 0.95, weight_decay: 0.1 }, found.hyper);
+    assert.ok(found.groups!.every(({ hyper }) => hyper.weight_decay === 0));
+    assert.ok(found.groups!.some(({ glob }) => glob === '*.bias'));
+    assert.deepEqual(found.schedule!.factors!.slice(0, 3), [0.1, 0.2, 0.3]);
+  });
+
+  it('takes lines in a script: export before the loop, capture inside it', () => {
+    const { folder, status, output } = run('lines', [join(programs, 'lines.py'), helper]);
+    assert.equal(status, 0, output);
+    const entry = entryOf(folder);
+    assert.deepEqual(
+      { ...entry, loss: 'mse', optimizer: 'adam', batchSize: 8, clipNorm: 1, order: 'cyclic' },
+      entry,
+      'what was exported',
+    );
+    const at = join('optimizer-bias', 'step-3');
+    compare(folder, entry, 1e-9, ['--weights', join(at, 'weights.npz')]);
+    assert.ok(existsSync(join(folder, at, 'state.npz')) && existsSync(join(folder, at, 'order.npy')));
+  });
+
+  it('leaves the errors of a script visible, and writes nothing', () => {
+    const { folder, status, output } = run('broken', [join(helper, 'optimizer_bias.py'), join(programs, 'broken.py')]);
+    assert.equal(status, 1);
+    assert.match(output, /No module named 'a_package_that_does_not_exist'/);
+    assert.ok(!existsSync(join(folder, '.optimizer-bias.json')));
+  });
+});
