@@ -30,10 +30,7 @@ test('values that give no schedule are refused', () => {
       { kind: 'constant', lr: 1, warmup: 0.5 },
       'The warm-up of the schedule is 0.5.\nGive a whole number of at least 0.',
     ],
-    [
-      { kind: 'table', lr: 1, factors: [] },
-      'The number of factors of the schedule is 0.\nGive at least one factor.',
-    ],
+    [{ kind: 'table', lr: 1, factors: [] }, 'The number of factors of the schedule is 0.\nGive at least one factor.'],
     [
       { kind: 'step', lr: 1, every: 0, factor: 0.1 },
       'The step length of the schedule is 0.\nGive a whole number of at least 1.',
