@@ -1,4 +1,12 @@
-import type { ConfigFramework, HyperparameterValue, OptimizerConfig, Scalar } from './config.ts';
+import type {
+  ConfigFramework,
+  HyperparameterValue,
+  Note,
+  OptimizerConfig,
+  ParameterGroup,
+  Scalar,
+  Schedule,
+} from './config.ts';
 import type { Constructor } from './frameworks.ts';
 import { huggingFaceOptimizer, optimizerNamed } from './names.ts';
 import { canonicalNames, type Parameter } from './signature.ts';
@@ -11,6 +19,8 @@ export interface Finding {
   readonly from: 'literal' | 'resolved' | 'unknown';
   readonly range: SourceRange;
   readonly sourceRange?: SourceRange;
+  /** The schedule that the value is the peak of. */
+  readonly schedule?: Schedule;
 }
 
 /** An argument as bound at a call or a key of a mapping. */
@@ -27,10 +37,14 @@ export interface FoundCall {
   readonly arguments: ReadonlyMap<string, Argument>;
   /** There may be further arguments that cannot be seen (`**kwargs`): absent ones are then unknown, not defaults. */
   readonly open: boolean;
+  readonly schedule?: Schedule;
+  readonly groups?: readonly ParameterGroup[];
+  readonly notes?: readonly Note[];
 }
 
 /** The configuration that a call of a known constructor makes. Undefined if its `namedBy` argument names no known optimizer. */
 export function assemble(definition: Constructor, call: FoundCall): OptimizerConfig | undefined {
+  if (definition.isGeneric) return assembleGeneric(definition.framework, definition.optimizer, call);
   const hyperparameters = new Map<string, HyperparameterValue>();
   let optimizer = definition.optimizer;
   let named = false;
@@ -53,6 +67,7 @@ export function assemble(definition: Constructor, call: FoundCall): OptimizerCon
       if (value) hyperparameters.set(name, value);
     });
   }
+  const rest = further(definition, call, hyperparameters);
   const { becomes } = definition;
   let weightDecayForm = definition.weightDecayForm;
   if (becomes && hyperparameters.get(becomes.parameter)?.value === becomes.value) {
@@ -70,8 +85,78 @@ export function assemble(definition: Constructor, call: FoundCall): OptimizerCon
     range: call.range,
     callRange: call.callRange,
     hyperparameters,
+    ...rest,
     ...(weightDecayForm && hyperparameters.has('weight_decay') && { weightDecayForm }),
   };
+}
+
+/** Arguments that say how an optimizer is carried out, or to whom it belongs, not what it does. */
+const CARRYING_OUT = new RegExp(
+  `^(?:${[
+    'params|parameters|model|model_params|model_or_params|foreach|fused|capturable|differentiable|maximize|name|mask|mu_dtype',
+    'is_paged|optim_bits|percentile_clipping|block_wise|min_8bit_size|args|set_grad_none|use_locking|jit_compile|process_group',
+    '_target_|_partial_|_convert_|_recursive_|_component_|class_path|init_args|type|_name|_name_|class_name|config|sched',
+    'cuda_aware|comm_backend_name|torch_adam|optimizer_class|optimizer|output_dir|overwrite_with_gradient|dtype|fp32_optimizer_states',
+  ].join('|')})$`,
+);
+
+/** What a call says beyond the known parameters: older names, names of other libraries, and arguments of other kinds. */
+function further(
+  definition: Constructor,
+  call: FoundCall,
+  hyperparameters: Map<string, HyperparameterValue>,
+): Pick<OptimizerConfig, 'others' | 'schedule' | 'groups' | 'notes'> {
+  const others = new Map<string, HyperparameterValue>();
+  const notes: Note[] = [...(call.notes ?? [])];
+  const known = new Set(definition.parameters.map(({ name }) => name));
+  // Trainers take a hundred arguments that have nothing to do with the optimizer.
+  const isTrainer = definition.namedBy !== undefined && definition.framework !== 'timm';
+  for (const [key, argument] of call.arguments) {
+    if (known.has(key) || isTrainer || CARRYING_OUT.test(key)) continue;
+    const legacy = definition.legacy && Object.hasOwn(definition.legacy, key) ? definition.legacy[key] : undefined;
+    const sets = legacy ? (legacy.sets ? [legacy.sets] : []) : canonicalNames(key);
+    const at = argument.keyRange ?? argument.finding.range;
+    if (legacy) notes.push({ text: legacy.note, range: at });
+    const isFree = sets.length > 0 && sets.every((name) => !isWritten(hyperparameters.get(name)));
+    if (isFree) {
+      sets.forEach((name, index) => hyperparameters.set(name, part(argument, key, index, sets.length)));
+      if (!legacy)
+        notes.push({ text: `${plainText(key)} is no argument that the documentation of this optimizer has.`, range: at });
+    } else others.set(key, asWritten(argument, key));
+  }
+  return extras(call, others, notes);
+}
+
+const isWritten = (value: HyperparameterValue | undefined): boolean =>
+  value?.from === 'literal' || value?.from === 'resolved' || value?.range !== undefined;
+const plainText = (name: string): string => name.replace(/[^\w.]/g, '').slice(0, 40);
+
+function extras(
+  call: Omit<FoundCall, 'open'>,
+  others: ReadonlyMap<string, HyperparameterValue>,
+  notes: readonly Note[],
+): Pick<OptimizerConfig, 'others' | 'schedule' | 'groups' | 'notes'> {
+  const schedule = call.schedule ?? [...call.arguments.values()].find(({ finding }) => finding.schedule)?.finding.schedule;
+  return {
+    others,
+    ...(schedule && { schedule }),
+    ...(call.groups && call.groups.length > 0 && { groups: call.groups }),
+    ...(notes.length > 0 && { notes }),
+  };
+}
+
+/** An argument that no theory knows: its value as a text or number, lists as texts. */
+function asWritten(argument: Argument, name: string): HyperparameterValue {
+  const { finding, keyRange } = argument;
+  const { value } = finding;
+  const items = Array.isArray(value) ? value.map((item: Finding) => item.value) : undefined;
+  const isPlain = (each: unknown): each is Scalar => each !== undefined && typeof each !== 'object';
+  const shown = items ? (items.every(isPlain) && items.length <= 8 ? `(${items.join(', ')})` : undefined) : value;
+  const key = { argument: name, ...(keyRange && { keyRange }) };
+  if (finding.from === 'unknown' || shown === undefined || typeof shown === 'object')
+    return { ...key, value: null, from: 'unknown', range: finding.range };
+  const text = typeof shown === 'string' ? shown.slice(0, 80) : shown;
+  return { ...key, ...plain({ ...finding, value: 0 }), value: text };
 }
 
 /** A configuration without a known library: what is written, and nothing else. */
@@ -79,17 +164,32 @@ export function assembleGeneric(
   framework: ConfigFramework,
   optimizer: string,
   call: Omit<FoundCall, 'open'>,
+  showsOthers = framework !== 'generic',
 ): OptimizerConfig {
   const hyperparameters = new Map<string, HyperparameterValue>();
+  const others = new Map<string, HyperparameterValue>();
   for (const [key, argument] of call.arguments) {
     let names = canonicalNames(key).filter((name) => applies(name, optimizer));
     if (names[0] === 'rho' && optimizer === 'rmsprop') names = ['alpha'];
+    const { value } = argument.finding;
+    // Adan has three betas.
+    if (names.length > 1 && Array.isArray(value) && value.length !== names.length) names = [];
     names.forEach((name, index) => {
       if (!hyperparameters.has(name)) hyperparameters.set(name, part(argument, key, index, names.length));
     });
+    if (names.length === 0 && showsOthers && !CARRYING_OUT.test(key)) others.set(key, asWritten(argument, key));
   }
   const { constructorName, range, callRange } = call;
-  return { framework, optimizer, constructorName, range, callRange, hyperparameters };
+  const isAdam = optimizer === 'adamw' && hyperparameters.get('adamw_mode')?.value === false;
+  return {
+    framework,
+    optimizer: isAdam ? 'adam' : optimizer,
+    constructorName,
+    range,
+    callRange,
+    hyperparameters,
+    ...extras(call, others, call.notes ?? []),
+  };
 }
 
 const WITHOUT_BETAS = /^(sgd|rmsprop|adagrad|adadelta|asgd|rprop|lbfgs|muon|lars|adafactor|ftrl)$/;

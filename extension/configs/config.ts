@@ -9,7 +9,8 @@ export interface SourceDocument {
   readonly text: string;
 }
 
-/** Whose optimizer it is. `generic` is a configuration file that names an optimizer but no library: no defaults are known. */
+/** Whose optimizer it is. `generic` is a configuration file that names an optimizer but no library: no defaults are known. `other` is a library of
+ * optimizers for which nothing is predicted. */
 export type ConfigFramework =
   | 'pytorch'
   | 'keras'
@@ -25,6 +26,11 @@ export type ConfigFramework =
   | 'mlx'
   | 'mmengine'
   | 'detectron2'
+  | 'torchao'
+  | 'transformer-engine'
+  | 'colossalai'
+  | 'optimi'
+  | 'other'
   | 'generic';
 
 /**
@@ -48,6 +54,31 @@ export interface HyperparameterValue {
   readonly sourceRange?: SourceRange;
 }
 
+/** A learning-rate schedule: its constructor as written, and where. A literal schedule's peak is the configuration's `lr`. */
+export interface Schedule {
+  readonly name: string;
+  readonly range: SourceRange;
+}
+
+/** Which tensors of a model a group takes, as far as the text tells. Globs as in `--group`: `*` is any text. */
+export type GroupSelection =
+  | { readonly kind: 'names'; readonly globs: readonly string[]; readonly except: boolean }
+  | { readonly kind: 'dimensions'; readonly least: number; readonly most: number };
+
+/** A parameter group as it is written: what it sets otherwise than the optimizer. */
+export interface ParameterGroup {
+  /** Absent where the text does not tell. */
+  readonly selection?: GroupSelection;
+  readonly range: SourceRange;
+  readonly hyperparameters: ReadonlyMap<string, HyperparameterValue>;
+}
+
+/** A plain sentence on what is unusual in a configuration, or not known of it. */
+export interface Note {
+  readonly text: string;
+  readonly range?: SourceRange;
+}
+
 /** One optimizer in a source text, its hyper-parameters under PyTorch's names with `betas` split into `beta1`, `beta2`. */
 export interface OptimizerConfig {
   readonly framework: ConfigFramework;
@@ -61,6 +92,12 @@ export interface OptimizerConfig {
   readonly callRange: SourceRange;
   /** Insertion order is the framework's order of arguments. */
   readonly hyperparameters: ReadonlyMap<string, HyperparameterValue>;
+  /** Arguments that are none of the known hyper-parameters, by their own names, as written. */
+  readonly others: ReadonlyMap<string, HyperparameterValue>;
+  readonly schedule?: Schedule;
+  /** Where at least one group sets something of its own. */
+  readonly groups?: readonly ParameterGroup[];
+  readonly notes?: readonly Note[];
   /** How `weight_decay` acts; undefined where the framework or the version leaves it open. */
   readonly weightDecayForm?: 'l2' | 'decoupled';
   /** Code cell of a notebook, counted from 0 over code cells only. */
@@ -84,20 +121,33 @@ export function mapRanges(
   map: (range: SourceRange) => SourceRange,
   cell?: number,
 ): OptimizerConfig {
-  const hyperparameters = new Map<string, HyperparameterValue>();
-  for (const [name, value] of config.hyperparameters) {
-    hyperparameters.set(name, {
-      ...value,
-      ...(value.range && { range: map(value.range) }),
-      ...(value.keyRange && { keyRange: map(value.keyRange) }),
-      ...(value.sourceRange && { sourceRange: map(value.sourceRange) }),
-    });
-  }
+  const values = (all: ReadonlyMap<string, HyperparameterValue>) =>
+    new Map(
+      [...all].map(([name, value]) => [
+        name,
+        {
+          ...value,
+          ...(value.range && { range: map(value.range) }),
+          ...(value.keyRange && { keyRange: map(value.keyRange) }),
+          ...(value.sourceRange && { sourceRange: map(value.sourceRange) }),
+        },
+      ]),
+    );
   return {
     ...config,
     range: map(config.range),
     callRange: map(config.callRange),
-    hyperparameters,
+    hyperparameters: values(config.hyperparameters),
+    others: values(config.others),
+    ...(config.schedule && { schedule: { ...config.schedule, range: map(config.schedule.range) } }),
+    ...(config.groups && {
+      groups: config.groups.map((group) => ({
+        ...group,
+        range: map(group.range),
+        hyperparameters: values(group.hyperparameters),
+      })),
+    }),
+    ...(config.notes && { notes: config.notes.map((note) => ({ ...note, ...(note.range && { range: map(note.range) }) })) }),
     ...(cell !== undefined && { cell }),
   };
 }

@@ -1,5 +1,7 @@
 import type { ConfigFramework, Scalar } from './config.ts';
-import { LIBRARIES } from './libraries.ts';
+import { LIBRARIES } from './libraries/index.ts';
+import type { LegacyKeyword } from './libraries/library.ts';
+import { optimizerNamed } from './names.ts';
 import { type Parameter, parseSignature } from './signature.ts';
 
 /**
@@ -19,6 +21,10 @@ export interface Constructor {
   readonly becomes?: { readonly parameter: string; readonly value: Scalar; readonly optimizer: string };
   /** The parameter that names the optimizer: `optim="adamw_torch"`. */
   readonly namedBy?: string;
+  /** Keywords of other versions of the library. */
+  readonly legacy?: Readonly<Record<string, LegacyKeyword>>;
+  /** Only its name is known: no defaults, and no other arguments than those that most optimizers share. */
+  readonly isGeneric?: boolean;
 }
 
 const cache = new Map<string, Constructor | undefined>();
@@ -32,13 +38,20 @@ export function constructorOf(qualified: string): Constructor | undefined {
   return cache.get(qualified);
 }
 
+/** What stands among optimizers in their libraries and is none. */
+const NO_OPTIMIZER =
+  /(?:Loss|Losses|Schedulers?|Schedule|Decay|LR|Warmup|Annealing|Optimizer|Config|Manager|Wrapper|State|Mixin|Error|Enum|Type)$/;
+const NO_MODULE = /\b(?:schedules|lr_scheduler|schedulers?|losses|utils?)\b/;
+/** The arguments that most optimizers begin with. */
+const COMMON = parseSignature('params, lr');
+
 function find(qualified: string): Constructor | undefined {
   const dot = qualified.lastIndexOf('.');
   if (dot < 0) return undefined;
   const module = qualified.slice(0, dot);
   const name = qualified.slice(dot + 1);
-  for (const library of LIBRARIES) {
-    if (!library.modules.test(module)) continue;
+  const libraries = LIBRARIES.filter(({ modules }) => modules.test(module));
+  for (const library of libraries) {
     const row = library.rows.find(([names]) => names.split(' ').includes(name));
     if (!row) continue;
     const [, optimizer, signature, extra] = row;
@@ -47,9 +60,19 @@ function find(qualified: string): Constructor | undefined {
       framework: library.framework,
       optimizer,
       ...(library.eps && { eps: library.eps }),
+      ...(library.legacy && { legacy: library.legacy }),
       ...rest,
       parameters: parseSignature(signature, rename),
     };
   }
+  if (NO_OPTIMIZER.test(name) || NO_MODULE.test(module)) return undefined;
+  for (const { framework, others } of libraries) {
+    const known = optimizerNamed(name);
+    if (others?.test(name) || (known && OPTAX_MODULE.test(module)))
+      return { framework, optimizer: known ?? name, parameters: framework === 'keras' || OPTAX_MODULE.test(module) ? COMMON_KERAS : COMMON, isGeneric: true };
+  }
   return undefined;
 }
+
+const OPTAX_MODULE = /^optax(\.|$)/;
+const COMMON_KERAS = parseSignature('learning_rate');

@@ -31,8 +31,13 @@ export function ignoreEdit(
   return { range: { from: end, to: end }, newText: `  ${marker} optimizer-bias: ignore[${code}]` };
 }
 
+/** Lines of generated files have no end: a comment is looked for within so many characters. */
+const WINDOW = 4000;
+
 function lineAt(text: string, offset: number): { readonly from: number; readonly text: string } {
-  const from = Math.max(text.lastIndexOf('\n', offset - 1) + 1, 0);
-  const end = text.indexOf('\n', offset);
-  return { from, text: text.slice(from, end < 0 ? text.length : end) };
+  const first = Math.max(0, offset - WINDOW);
+  const from = first + text.slice(first, Math.max(offset, 0)).lastIndexOf('\n') + 1;
+  const rest = text.slice(Math.max(offset, 0), offset + WINDOW);
+  const end = rest.indexOf('\n');
+  return { from, text: text.slice(from, end < 0 ? offset + rest.length : offset + end) };
 }

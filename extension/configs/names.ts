@@ -27,25 +27,61 @@ const NAMES: ReadonlyMap<string, string> = new Map(
     amsgrad: 'amsgrad',
     muon: 'muon',
     ftrl: 'ftrl',
-    fusedadam: 'adam',
+    // Apex, DeepSpeed, NeMo: AdamW unless `adam_w_mode` is off.
+    fusedadam: 'adamw',
+    distributedfusedadam: 'adamw',
+    megatronfusedadam: 'adamw',
     fusedadamw: 'adamw',
     fusedsgd: 'sgd',
     fusedlamb: 'lamb',
+    cpuadam: 'adamw',
+    deepspeedcpuadam: 'adamw',
+    hybridadam: 'adamw',
   }),
 );
 
+/**
+ * Optimizers for which nothing is predicted, by their names as people write them: what belongs to one is separated by
+ * spaces, the first is the title. Names that are also ordinary words count only where something else speaks for them.
+ */
+const OTHERS = `AdEMAMix SimplifiedAdEMAMix, AdaBelief, AdaBound, AdaBoundW, AdaHessian, Adai, AdaMod, AdamP, SGDP, Adan,
+ADOPT, Adam-mini Adammini, AdamAtan2, AdaLOMO, LOMO, AdaSmooth, AggMo, AMOS, APOLLO APOLLOAdamW, CAME, D-Adaptation
+DAdaptAdam DAdaptAdaGrad DAdaptAdan DAdaptLion DAdaptSGD DAdaptAdamW, DiffGrad, Dion, DoG DoWG LDoG, Fromage, FTRL, GaLore
+GaLoreAdamW GaLoreAdafactor QGaLoreAdamW, Gravity, GrokAdamW, Kate, PSGD Kron ForeachPSGDKron, LaProp, LARS FusedLARS,
+LAMB DistributedFusedLAMB OneBitLamb, Lookahead, MADGRAD MirrorMADGRAD, MARS, MSVAG, Muon MuonWithAuxAdam
+SingleDeviceMuon SingleDeviceMuonWithAuxAdam DistMuon MuonAdamW ForeachMuon, NormMuon NorMuon, Nero, NovoGrad
+FusedNovoGrad, PAdam, PID, Prodigy, QHAdam, QHM, Ranger RangerQH RangerVA, Ranger21, SAM, ScheduleFree ScheduleFreeWrapper
+AdamWScheduleFree AdamWScheduleFreeReference AdamWScheduleFreePaper SGDScheduleFree RAdamScheduleFree
+ScheduleFreeAdamW ScheduleFreeRAdam ScheduleFreeSGD ForeachSFAdamW, Shampoo DistributedShampoo ScalableShampoo, SM3, SOAP
+ForeachSOAP, Sophia SophiaG SophiaH, StableAdamW, SWATS, Tiger, Yogi, ZeroOneAdam, AdaFisher, Adalite, AdaNorm,
+AccSGD, A2Grad, AdaShift, Avagrad, Grams, ExAdam, Conda, FOCUS, EmoNavi, RACS, Alice, SPAM StableSPAM, SPlus, SRMM, SNGM,
+VSGD, TAM, Signum, OptimisticAdam, Rprop`
+  .split(',')
+  .map((entry) => entry.trim().split(/\s+/));
+
+const reduced = (name: string): string => name.toLowerCase().replace(/[^a-z\d]/g, '');
+
+const OTHER_NAMES: ReadonlyMap<string, { readonly optimizer: string; readonly title: string }> = new Map(
+  OTHERS.flatMap(([title, ...more]) =>
+    [title, ...more].map((name) => [reduced(name), { optimizer: reduced(title), title }] as const),
+  ),
+);
+const TITLES: ReadonlyMap<string, string> = new Map(OTHERS.map(([title]) => [reduced(title), title]));
+
+/** How people write the name of an optimizer for which nothing is predicted; undefined for others. */
+export const otherTitle = (optimizer: string): string | undefined => TITLES.get(optimizer);
+
 /** Suffixes and prefixes that name an implementation, not an algorithm. */
-const VARIANT = /^paged|8bit$|32bit$|4bit$/g;
+const VARIANT = /^paged|(?:blockwise|layerwise)?(?:8bit|32bit|4bit|fp8|bf16)$/g;
 
 /** The canonical name of `AdamW`, `adam_w`, `paged_adamw_8bit`, `torch.optim.SGD`; undefined for anything else. */
 export function optimizerNamed(text: string): string | undefined {
   if (text.length > 60) return undefined;
   const last = text.slice(text.lastIndexOf('.') + 1);
-  const reduced = last
-    .toLowerCase()
-    .replace(/[\s_-]/g, '')
-    .replace(VARIANT, '');
-  return NAMES.get(reduced);
+  const name = reduced(last).replace(VARIANT, '');
+  // timm puts what is done around an optimizer before its name.
+  if (name.startsWith('lookahead')) return 'lookahead';
+  return NAMES.get(name) ?? OTHER_NAMES.get(name)?.optimizer;
 }
 
 /** Values of Hugging Face's `optim`: an algorithm and an implementation. Others (`galore_adamw`, …) are other algorithms. */

@@ -64,7 +64,7 @@ function rawOffset(file: string, node: Node, count: number): number {
 export interface JoinedCells {
   readonly text: string;
   /** The cell of an offset, and the range within it; ranges never span cells. */
-  locate(range: SourceRange): Required<SourceRange>;
+  locate(range: SourceRange): SourceRange & { readonly cell: number };
 }
 
 /** Joins cells with a line break. IPython's magics and shell lines are blanked. */
@@ -92,9 +92,35 @@ export function joinCells(cells: readonly string[]): JoinedCells {
   };
 }
 
+/** Cell magics whose cells are written in another language, or are no program. */
+const OTHER_LANGUAGES = new Set(
+  [
+    'bash sh zsh script system sx ! cmd powershell pwsh shell ssh html HTML css javascript js typescript node latex tex',
+    'markdown md rst svg SVG perl ruby R r rscript julia octave matlab scala java kotlin csharp fsharp lua go rust haskell',
+    'sql SQL bigquery kql sparksql athena duckdb cypher sparql cython cpp c cu cuda fortran f2py asm verilog',
+    'mermaid dot graphviz plantuml tikz json yaml toml xml ai ai_prompt chat prompt configure help pip conda mamba docker',
+  ].flatMap((line) => line.split(' ')),
+);
+/** Line magics before a statement that they run. */
+const RUNS_ITS_LINE = /^([ \t]*)(%(?:time|timeit|prun|memit|mprun|lprun)\b(?:[ \t]+-\S+(?:[ \t]+\d+)?)*)(.*)$/gm;
+
+/** Cells are Python unless their magic is known to mean something else. */
 function withoutMagics(cell: string): string {
   const blank = (line: string) => ' '.repeat(line.length);
-  // `%%time` and `%%capture` run the rest of the cell as Python, other cell magics do not.
-  if (/^\s*%%(?!time|capture|prun)/.test(cell)) return cell.replace(/[^\n\r]+/g, blank);
-  return /^[ \t]*[%!?]/m.test(cell) ? cell.replace(/^[ \t]*[%!?].*$/gm, blank) : cell;
+  const magic = /^\s*%%(\S+)[ \t]*([^\n\r]*)/.exec(cell);
+  if (magic && !isPython(magic[1], magic[2])) return cell.replace(/[^\n\r]+/g, blank);
+  if (!/^[ \t]*[%!?]/m.test(cell)) return cell;
+  return cell
+    .replace(RUNS_ITS_LINE, (_, indent: string, words: string, statement: string) =>
+      // `0;` in place of the magic keeps the statement where it is.
+      statement.trim() === '' ? blank(indent + words + statement) : `${indent}0;${blank(words).slice(2)}${statement}`,
+    )
+    .replace(/^[ \t]*[%!?].*$/gm, blank);
+}
+
+/** `%%writefile train.py` and `%%script python` are Python, other files and programs are not. */
+function isPython(magic: string, rest: string): boolean {
+  if (magic === 'writefile' || magic === 'file') return /\.py\s*$/.test(rest);
+  if (magic === 'script') return /^\S*(?:python|pypy)/.test(rest.replace(/^(?:-\S+\s+)*/, ''));
+  return !OTHER_LANGUAGES.has(magic);
 }

@@ -1,8 +1,12 @@
-/** Half-open interval of 0-based UTF-16 offsets. `cell` is set where the offsets count within one code cell of a notebook. */
+/**
+ * Half-open interval of 0-based UTF-16 offsets. `cell` is set where the offsets count within one code cell of a notebook,
+ * `file` (an absolute path) where they count in another file than the one that was analysed.
+ */
 export interface SourceRange {
   readonly from: number;
   readonly to: number;
   readonly cell?: number;
+  readonly file?: string;
 }
 
 /** A position as editors count: line and column from 0, columns in UTF-16 units. */

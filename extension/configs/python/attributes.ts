@@ -4,6 +4,10 @@ import { type Evaluator, itemOf } from './evaluate.ts';
 import type { Call, FunctionParameter, Scope, Store } from './scopes.ts';
 import { type Evaluated, literal, readArguments, resolvedAt, scalarOf, unknownAt } from './values.ts';
 
+/** Calls of one function that are compared, and calls of its name that are looked at. */
+const MOST_SITES = 20;
+const MOST_CALLS = 2000;
+
 /** Attributes, items and parameters: values that other parts of the file decide. */
 export class Attributes {
   private readonly evaluator: Evaluator;
@@ -165,7 +169,7 @@ export class Attributes {
     method: Scope,
     owner: Scope | undefined,
   ): Evaluated | 'ambiguous' | undefined {
-    const sites = this.callsOf(method, owner).slice(0, 20);
+    const sites = this.callsOf(method, owner);
     let common: Evaluated | undefined;
     let omitted = false;
     for (const site of sites) {
@@ -195,14 +199,17 @@ export class Attributes {
     const isConstructor = owner !== undefined && method.name === '__init__';
     const target = isConstructor ? owner : method;
     const calls = this.evaluator.index.callsByName.get(target.name) ?? [];
-    return calls.filter(({ node, scope }) => {
-      const callee = node.firstChild;
-      if (callee?.name === 'VariableName') {
-        const found = this.evaluator.bindings(target.name, scope)?.list;
-        return found?.some((binding) => 'scope' in binding && binding.scope === target);
-      }
-      return owner !== undefined && !isConstructor;
-    });
+    const found: Call[] = [];
+    for (const call of calls.slice(0, MOST_CALLS)) {
+      if (found.length >= MOST_SITES) break;
+      const callee = call.node.firstChild;
+      const isThis =
+        callee?.name === 'VariableName'
+          ? this.evaluator.binds(target.name, call.scope, target)
+          : owner !== undefined && !isConstructor;
+      if (isThis) found.push(call);
+    }
+    return found;
   }
 
   /** Whether a call `base.method(…)` is surely one of `owner`'s method, surely not, or undecidable. */

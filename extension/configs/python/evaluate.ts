@@ -22,6 +22,7 @@ const STEP_LIMIT = 100_000;
 const DEPTH_LIMIT = 80;
 /** More bindings of one name are not compared. */
 const ALTERNATIVES = 8;
+const MOST_BINDINGS = 64;
 const BUILTINS = new Set(['dict', 'tuple', 'list', 'float', 'int', 'abs', 'min', 'max', 'pow', 'getattr', 'vars']);
 
 /**
@@ -34,6 +35,7 @@ export class Evaluator {
   readonly attributes: Attributes;
   private readonly memo = new Map<number, Evaluated>();
   private readonly active = new Set<number>();
+  private readonly targets = new WeakMap<readonly Binding[], ReadonlySet<Scope>>();
   private steps = 0;
   private depth = 0;
 
@@ -193,6 +195,18 @@ export class Evaluator {
     return undefined;
   }
 
+  /** Whether a name may stand for a function or class. */
+  binds(name: string, scope: Scope, target: Scope): boolean {
+    const list = this.bindings(name, scope)?.list;
+    if (!list) return false;
+    let targets = this.targets.get(list);
+    if (!targets) {
+      targets = new Set(list.flatMap((binding) => ('scope' in binding ? [binding.scope] : [])));
+      this.targets.set(list, targets);
+    }
+    return targets.has(target);
+  }
+
   private name(node: SyntaxNode, scope: Scope): Evaluated {
     const name = this.text(node);
     const found = this.bindings(name, scope);
@@ -201,7 +215,7 @@ export class Evaluator {
       if (star === undefined && !BUILTINS.has(name)) return unknownAt(node);
       return literal(node, { kind: 'reference', name: `${star ?? 'builtins'}.${name}` });
     }
-    const seen = found.scope === scope ? reaching(found.list, node) : found.list;
+    const seen = found.scope === scope ? reaching(found.list, node) : found.list.length > MOST_BINDINGS ? [] : found.list;
     // `None` stands for "not there" before or beside the real value.
     const real = seen.length === 1 ? seen : seen.filter((binding) => !isNone(binding, this.index.text));
     if (real.length === 0 || real.length > ALTERNATIVES) return unknownAt(node);

@@ -24,6 +24,8 @@ interface Block {
   to: number;
   readonly indent: number;
   readonly isClass: boolean;
+  /** The block around it. */
+  readonly outer: Block | undefined;
   relevant: boolean;
 }
 
@@ -125,13 +127,7 @@ function enclosing(blocks: readonly Block[], offset: number): Block[] {
     else high = middle;
   }
   const around: Block[] = [];
-  let indent = Number.POSITIVE_INFINITY;
-  for (let i = low - 1; i >= 0 && indent > 0; i--) {
-    const block = blocks[i];
-    if (block.indent >= indent) continue;
-    if (block.to > offset) around.push(block);
-    indent = block.indent;
-  }
+  for (let block: Block | undefined = blocks[low - 1]; block; block = block.outer) if (block.to > offset) around.push(block);
   return around;
 }
 
@@ -163,6 +159,7 @@ function findBlocks(text: string): Block[] {
           to: text.length,
           indent,
           isClass: header[2] === 'class',
+          outer: open.at(-1),
           relevant: false,
         };
         blocks.push(block);

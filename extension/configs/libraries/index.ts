@@ -1,0 +1,20 @@
+import { HUGGINGFACE } from './huggingface.ts';
+import { IMPLEMENTATIONS } from './implementations.ts';
+import { KERAS } from './keras.ts';
+import type { Library } from './library.ts';
+import { OPTAX } from './optax.ts';
+import { PYTORCH } from './pytorch.ts';
+import { TOOLKITS } from './toolkits.ts';
+
+/**
+ * Every constructor the analysis knows. Signatures list arguments in the library's order up to the last positional one
+ * that matters, with the library's defaults; `*` starts the keyword-only ones; no default means required.
+ */
+export const LIBRARIES: readonly Library[] = [
+  ...PYTORCH,
+  ...KERAS,
+  ...OPTAX,
+  ...HUGGINGFACE,
+  ...IMPLEMENTATIONS,
+  ...TOOLKITS,
+];

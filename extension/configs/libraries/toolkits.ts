@@ -1,0 +1,89 @@
+import { BETAS, DECOUPLED, L2, type Library } from './library.ts';
+
+/** Collections of optimizers, and trainers that make them. */
+export const TOOLKITS: readonly Library[] = [
+  {
+    framework: 'heavyball',
+    modules: /^heavyball(\.\w+)*$/,
+    example: 'heavyball',
+    others: /^[A-Z]\w+$/,
+    eps: 'outside',
+    rows: [
+      ['AdamW ForeachAdamW', 'adamw', 'params, lr=0.0025, betas=(0.9, 0.99), eps=1e-8, weight_decay=0', DECOUPLED],
+      ['NAdam ForeachNAdam', 'nadam', 'params, lr=0.0025, betas=(0.9, 0.99), eps=1e-8, weight_decay=0', DECOUPLED],
+      [
+        'RMSprop ForeachRMSprop',
+        'rmsprop',
+        'params, lr=0.0025, betas=(0.9, 0.99), eps=1e-6, weight_decay=0',
+        DECOUPLED,
+      ],
+    ],
+  },
+  {
+    framework: 'timm',
+    modules: /^timm\.optim(\.\w+)*$/,
+    example: 'timm.optim',
+    others: /^[A-Z]\w+$/,
+    eps: 'outside',
+    rows: [
+      [
+        'create_optimizer_v2',
+        'sgd',
+        'model_or_params, opt="sgd", lr, weight_decay=0.0, momentum=0.9, *, betas, eps',
+        { namedBy: 'opt' },
+      ],
+      ['AdamWLegacy', 'adamw', `params, lr=1e-3, ${BETAS}, weight_decay=1e-2, amsgrad=False`, DECOUPLED],
+      ['Lion', 'lion', 'params, lr=1e-4, betas=(0.9, 0.99), weight_decay=0.0', DECOUPLED],
+      [
+        'RMSpropTF',
+        'rmsprop',
+        'params, lr=1e-2, alpha=0.9, eps=1e-10, weight_decay=0, momentum=0.0, centered=False',
+        { eps: 'inside' },
+      ],
+    ],
+  },
+  {
+    framework: 'lion-pytorch',
+    modules: /^lion_pytorch(\.\w+)*$/,
+    example: 'lion_pytorch',
+    rows: [['Lion', 'lion', 'params, lr=1e-4, betas=(0.9, 0.99), weight_decay=0.0', DECOUPLED]],
+  },
+  {
+    framework: 'mlx',
+    modules: /^mlx\.optimizers(\.\w+)*$/,
+    example: 'mlx.optimizers',
+    others: /^[A-Z]\w+$/,
+    eps: 'outside',
+    rows: [
+      ['Adam', 'adam', `learning_rate, ${BETAS}, bias_correction=False`],
+      ['AdamW', 'adamw', `learning_rate, ${BETAS}, weight_decay=0.01, bias_correction=False`, DECOUPLED],
+      ['SGD', 'sgd', 'learning_rate, momentum=0.0, weight_decay=0.0, dampening=0.0, nesterov=False', L2],
+      ['RMSprop', 'rmsprop', 'learning_rate, alpha=0.99, eps=1e-8'],
+      ['Lion', 'lion', 'learning_rate, betas=(0.9, 0.99), weight_decay=0.0', DECOUPLED],
+    ],
+  },
+  {
+    // Detectron2 configures SGD by keys of SOLVER; forks name others by OPTIMIZER.
+    framework: 'detectron2',
+    modules: /^detectron2\.solver$/,
+    example: 'detectron2.solver',
+    eps: 'outside',
+    rows: [
+      [
+        'SOLVER',
+        'sgd',
+        '*, BASE_LR=0.001, MOMENTUM=0.9, NESTEROV=False, WEIGHT_DECAY=1e-4, OPTIMIZER="SGD"',
+        { namedBy: 'OPTIMIZER' },
+      ],
+    ],
+  },
+  {
+    // What only has optimizers of its own.
+    framework: 'other',
+    modules:
+      /^(schedulefree|prodigyopt|pytorch_optimizer|torch_optimizer|adan(_pytorch)?|sophia|galore_torch|apollo_torch|q_galore_torch|dadaptation|came_pytorch|adam_mini|soap|muon|adabelief_pytorch|madgrad|shampoo|distributed_shampoo|came|ranger(21)?|kron_torch|psgd|optax\.contrib|lomo_optim|grokadamw|fairscale\.optim|cosmo|dion)(\.\w+)*$/,
+    example: 'pytorch_optimizer',
+    rows: [],
+    others: /^(?!.*(?:Loss|Scheduler|LR|Warmup|Annealing)$)(?:[A-Z]\w+)$/,
+  },
+];
