@@ -1,4 +1,5 @@
 import { type HyperparameterValue, numberOf, type OptimizerConfig } from '../configs/config.ts';
+import { otherTitle } from '../configs/names.ts';
 import { setting } from '../shared/format.ts';
 import { compareBeta2, halfStrengthStep, type Summary, squaredNormWeight, summarize } from './summary.ts';
 
@@ -11,8 +12,10 @@ export function formatNumber(value: number): string {
       .toExponential(2)
       .replace(/\.?0+e/, 'e')
       .replace('e+', 'e');
-  return value.toLocaleString('en-US', { maximumSignificantDigits: 3 });
+  return threeDigits.format(value);
 }
+
+const threeDigits = new Intl.NumberFormat('en-US', { maximumSignificantDigits: 3 });
 
 /** A setting as it was written: digits that tell 0.9999 from 1 stay. */
 export const formatSetting = (value: number): string => setting(Number(value.toPrecision(8)));
@@ -54,7 +57,7 @@ const TITLES: ReadonlyMap<string, string> = new Map([
 ]);
 
 export function optimizerTitle(optimizer: string): string {
-  return TITLES.get(optimizer) ?? optimizer;
+  return TITLES.get(optimizer) ?? otherTitle(optimizer) ?? optimizer;
 }
 
 const NOT_HERE = 'No prediction from the configuration alone';
@@ -78,8 +81,9 @@ export function verdict(config: OptimizerConfig, summary: Summary = summarize(co
       : kappa > 0
         ? 'finite steps favour the reduction of the one-norm of the loss gradient'
         : 'the two memories cancel';
+  if (kappa === 0) return `Neutral: in full-batch training, ${acts}.`;
   if (hKappa === null) {
-    const word = kappa < 0 ? 'Anti-regularizing' : kappa > 0 ? 'Regularizing' : 'Neutral';
+    const word = kappa < 0 ? 'Anti-regularizing' : 'Regularizing';
     return `${word} ${formatNumber(Math.abs(kappa))} times the learning rate, which is not known here: in full-batch training, ${acts}.`;
   }
   return `${strengthWords(hKappa)}: in full-batch training, ${acts}.`;
@@ -92,6 +96,7 @@ export function codeLensText(config: OptimizerConfig, summary: Summary = summari
   if (effect === 'sign') return 'No memory anti-regularization';
   if (effect === 'none') return `${optimizerTitle(config.optimizer)}: no prediction without a run`;
   if (kappa === null) return `${optimizerTitle(config.optimizer)}: strength depends on values not known here`;
+  if (kappa === 0) return 'Neutral: both memories are equally long';
   if (hKappa === null)
     return `${kappa < 0 ? 'Anti-regularizing' : 'Regularizing'} ${formatNumber(Math.abs(kappa))} × lr`;
   const strength = strengthWords(hKappa);
@@ -151,7 +156,20 @@ export function settingsLine(config: OptimizerConfig): string {
       config.weightDecayForm === 'l2' ? ' (L2)' : config.weightDecayForm === 'decoupled' ? ' (decoupled)' : '';
     parts.push(`${name('weight_decay')} ${shown(decay)}${form}`);
   }
+  for (const [key, entry] of config.others) parts.push(`${escapeMarkdown(key, 40)} ${shown(entry)}`);
+  if (config.schedule) parts.push(`schedule ${escapeMarkdown(config.schedule.name)}`);
   return `**${escapeMarkdown(optimizerTitle(config.optimizer))}** — ${parts.join(' · ')}`;
+}
+
+/** What is unusual in a configuration or not known of it, and how many groups of parameters have settings of their own. */
+function notesOf({ notes = [], groups = [] }: OptimizerConfig): string {
+  const own = groups.filter(({ hyperparameters }) => hyperparameters.size > 0).length;
+  return [
+    ...notes.map(({ text }) => escapeMarkdown(text, 300)),
+    ...(own > 0
+      ? [`${own === 1 ? 'One parameter group has' : `${own} parameter groups have`} settings of their own.`]
+      : []),
+  ].join(' ');
 }
 
 /** What the caller adds: a picture as Markdown, and the line on measured runs and links. Both are inserted as they are. */
@@ -163,7 +181,7 @@ export interface HoverExtras {
 /** The hover on a constructor, in Markdown without HTML and without commands. All text from files is escaped. */
 export function hoverMarkdown(config: OptimizerConfig, extras: HoverExtras = {}): string {
   const summary = summarize(config);
-  const sections = [settingsLine(config), emphasised(verdict(config, summary)), validityNote(summary)];
+  const sections = [settingsLine(config), notesOf(config), emphasised(verdict(config, summary)), validityNote(summary)];
   const half = summary.hKappa === null ? null : halfStrengthStep(config);
   if (half !== null) {
     const curve = `Half of it by step ${half.toLocaleString('en-US')}, all after a few times ${longerMemory(config)}.`;

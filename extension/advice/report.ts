@@ -1,4 +1,4 @@
-import type { OptimizerConfig, Provenance, Scalar } from '../configs/config.ts';
+import type { GroupSelection, HyperparameterValue, OptimizerConfig, Provenance, Scalar } from '../configs/config.ts';
 import type { LineMap } from '../configs/source.ts';
 import type { Diagnostic } from './diagnostics.ts';
 import { codeLensText, formatSetting, optimizerTitle } from './hover.ts';
@@ -14,6 +14,13 @@ export interface ScanFinding {
   readonly lines: LineMap;
 }
 
+/** A value, where it comes from, and the file that it was read from where that is another one. */
+interface RecordedValue {
+  readonly value: Scalar;
+  readonly from: Provenance;
+  readonly file?: string;
+}
+
 /** The shape of one element of the JSON output. Lines and columns count from 1, columns in UTF-16 units. */
 export interface ScanRecord {
   readonly file: string;
@@ -21,28 +28,66 @@ export interface ScanRecord {
   readonly column: number;
   readonly framework: string;
   readonly optimizer: string;
-  readonly hyperparameters: Readonly<Record<string, { readonly value: Scalar; readonly from: Provenance }>>;
+  readonly hyperparameters: Readonly<Record<string, RecordedValue>>;
+  /** Further arguments, by their own names. */
+  readonly others: Readonly<Record<string, RecordedValue>>;
+  readonly schedule: string | null;
+  /** What groups of parameters have of their own. */
+  readonly groups: readonly {
+    readonly parameters: string | null;
+    readonly hyperparameters: Readonly<Record<string, RecordedValue>>;
+  }[];
+  readonly notes: readonly string[];
   /** h·κ for n → ∞ and small ε; null where it is unknown or not defined. */
   readonly hKappa: number | null;
   readonly diagnostics: readonly { code: string; severity: Severity; message: string; line: number }[];
 }
 
-export function toRecord({ file, config, diagnostics, lines }: ScanFinding): ScanRecord {
+/** `nameOf` shortens the paths of files that values come from. */
+export function toRecord(
+  { file, config, diagnostics, lines }: ScanFinding,
+  nameOf: (path: string) => string = (path) => path,
+): ScanRecord {
+  const recorded = (values: ReadonlyMap<string, HyperparameterValue>) => recordedValues(values, nameOf);
   const { line, column } = lines.position(config.range.from);
-  const values = [...config.hyperparameters].map(([name, { value, from }]) => [name, { value, from }] as const);
   return {
     file,
     line: line + 1,
     column: column + 1,
     framework: config.framework,
     optimizer: config.optimizer,
-    // Names are canonical ones from a fixed table, never the file's own.
-    hyperparameters: Object.fromEntries(values),
+    hyperparameters: recorded(config.hyperparameters),
+    others: recorded(config.others),
+    schedule: config.schedule?.name ?? null,
+    groups: (config.groups ?? []).map(({ selection, hyperparameters }) => ({
+      parameters: selection ? selectionText(selection) : null,
+      hyperparameters: recorded(hyperparameters),
+    })),
+    notes: (config.notes ?? []).map(({ text }) => text),
     hKappa: summarize(config).hKappa,
     diagnostics: diagnostics.map(({ code, severity, message, range }) => {
       return { code, severity, message, line: lines.position(range.from).line + 1 };
     }),
   };
+}
+
+function recordedValues(
+  values: ReadonlyMap<string, HyperparameterValue>,
+  nameOf: (path: string) => string,
+): Readonly<Record<string, RecordedValue>> {
+  const entries = [...values].map(([name, { value, from, sourceRange }]) => {
+    return [name, { value, from, ...(sourceRange?.file !== undefined && { file: nameOf(sourceRange.file) }) }] as const;
+  });
+  // Names of arguments are the file's own: `__proto__` must stay one of them.
+  return Object.assign(Object.create(null), Object.fromEntries(entries));
+}
+
+/** Which tensors a group takes: `*bias*, *norm*`, `all but *bias*`, `2 or more dimensions`. */
+export function selectionText(selection: GroupSelection): string {
+  if (selection.kind === 'names') return `${selection.except ? 'all but ' : ''}${selection.globs.join(', ')}`;
+  const { least, most } = selection;
+  if (most === Number.MAX_SAFE_INTEGER) return `${least} or more dimensions`;
+  return least === most ? `${least} dimensions` : `${most} dimensions or fewer`;
 }
 
 /** For people: one line for each optimizer, one for each diagnostic, and a count. */
@@ -52,14 +97,14 @@ export function renderText(findings: readonly ScanFinding[], fileCount: number):
     const { config, diagnostics, lines } = finding;
     const { line, column } = lines.position(config.range.from);
     const settings = [...config.hyperparameters]
-      .filter(([name, { from }]) => from === 'literal' || from === 'resolved' || name === 'lr')
-      .map(
-        ([name, { value, from }]) =>
-          `${name} ${from === 'unknown' ? '?' : typeof value === 'number' ? formatSetting(value) : value}`,
-      );
+      .filter(([name, { from }]) => from === 'literal' || from === 'resolved' || name === 'lr' || isTold(name, from))
+      .map(([name, value]) => `${name} ${shown(value)}`);
+    settings.push(...[...config.others].map(([name, value]) => `${visible(name)} ${shown(value)}`));
+    if (config.schedule) settings.push(`schedule ${visible(config.schedule.name)}`);
     const what = `${optimizerTitle(config.optimizer)} (${config.framework})`;
     out.push(`${visible(finding.file)}:${line + 1}:${column + 1}  ${[what, ...settings].join(' · ')}`);
     out.push(`    ${codeLensText(config)}`);
+    for (const { text } of config.notes ?? []) out.push(`    note: ${visible(text)}`);
     for (const { code, severity, message, range } of diagnostics) {
       out.push(`    ${severity} at line ${lines.position(range.from).line + 1}: ${message} [${code}]`);
     }
@@ -68,6 +113,14 @@ export function renderText(findings: readonly ScanFinding[], fileCount: number):
   out.push(`${findings.length > 0 ? '\n' : ''}${configs} in ${fileCount === 1 ? '1 file' : `${fileCount} files`}.`);
   return `${out.join('\n')}\n`;
 }
+
+const DECIDING = new Set(['weight_decay', 'eps', 'beta1', 'beta2', 'alpha', 'momentum']);
+
+/** Values that are written but not known here are told of, as the learning rate always is. */
+const isTold = (name: string, from: Provenance): boolean => from === 'unknown' && DECIDING.has(name);
+
+const shown = ({ value, from }: HyperparameterValue): string =>
+  from === 'unknown' ? '?' : typeof value === 'number' ? formatSetting(value) : visible(String(value));
 
 /** File names are anyone's text: control and bidirectional characters are shown as escapes. */
 export function visible(name: string): string {

@@ -1,9 +1,11 @@
-import { relative, resolve, sep } from 'node:path';
+import { dirname, isAbsolute, relative, resolve, sep } from 'node:path';
 import { parseArgs } from 'node:util';
 import { analyse } from '../configs/analyse.ts';
 import type { SourceDocument } from '../configs/config.ts';
+import type { Surroundings } from '../configs/python/analyse.ts';
 import { LineMap } from '../configs/source.ts';
 import { readText, walk } from '../configs/walk.ts';
+import { FolderWorkspace } from '../configs/workspace.ts';
 import { describeError, InspectorError, quoteName } from '../shared/errors.ts';
 import { diagnose } from './diagnostics.ts';
 import { renderSarif, renderText, type ScanFinding, toRecord, visible } from './report.ts';
@@ -50,7 +52,7 @@ export async function runScan(argv: readonly string[], io: ScanIo): Promise<numb
       return 0;
     }
     const { findings, fileCount } = await scanPaths(options.paths, io);
-    io.write(render(options.format, findings, fileCount));
+    io.write(render(options.format, findings, fileCount, (path) => relativeName(io.cwd, path)));
     const limit = options.failOn === undefined ? -1 : SEVERITIES.indexOf(options.failOn);
     const fails = findings.some(({ diagnostics }) =>
       diagnostics.some(({ severity }) => SEVERITIES.indexOf(severity) <= limit),
@@ -109,6 +111,8 @@ async function scanPaths(
   let fileCount = 0;
   for (const path of paths) {
     const root = resolve(io.cwd, path);
+    // What a script reads lies in the working folder, or beside what was asked for.
+    const folder = isInside(resolve(io.cwd), root) ? resolve(io.cwd) : dirname(root);
     const onError = (at: string, error: unknown) => {
       const message = error instanceof Error ? error.message : String(error);
       if (at === root)
@@ -122,15 +126,16 @@ async function scanPaths(
       const text = await readText(file.path).catch((error: unknown) => onError(file.path, error));
       if (text === undefined) continue;
       fileCount++;
-      findings.push(...scanText({ path: relativeName(io.cwd, file.path), language: file.language, text }));
+      const around = { path: resolve(file.path), workspace: new FolderWorkspace(folder) };
+      findings.push(...scanText({ path: relativeName(io.cwd, file.path), language: file.language, text }, around));
     }
   }
   return { findings, fileCount };
 }
 
 /** The findings of one text. */
-export function scanText(document: SourceDocument): ScanFinding[] {
-  const configs = analyse(document);
+export function scanText(document: SourceDocument, around?: Surroundings): ScanFinding[] {
+  const configs = analyse(document, around);
   if (configs.length === 0) return [];
   const lines = new LineMap(document.text);
   return configs.map((config) => ({
@@ -141,13 +146,27 @@ export function scanText(document: SourceDocument): ScanFinding[] {
   }));
 }
 
+function isInside(folder: string, path: string): boolean {
+  const way = relative(folder, path);
+  return way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way);
+}
+
 function relativeName(cwd: string, path: string): string {
   const name = relative(cwd, path) || path;
   return sep === '/' ? name : name.replaceAll(sep, '/');
 }
 
-function render(format: Format, findings: readonly ScanFinding[], fileCount: number): string {
+function render(
+  format: Format,
+  findings: readonly ScanFinding[],
+  fileCount: number,
+  nameOf: (path: string) => string,
+): string {
   if (format === 'text') return renderText(findings, fileCount);
   if (format === 'sarif') return renderSarif(findings);
-  return `${JSON.stringify(findings.map(toRecord), null, 2)}\n`;
+  return `${JSON.stringify(
+    findings.map((finding) => toRecord(finding, nameOf)),
+    null,
+    2,
+  )}\n`;
 }

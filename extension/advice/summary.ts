@@ -1,4 +1,5 @@
 import { isTrue, numberOf, type OptimizerConfig } from '../configs/config.ts';
+import { otherTitle } from '../configs/names.ts';
 import { meanAge } from '../optimizers/theory.ts';
 
 /**
@@ -109,7 +110,7 @@ function excluded(config: OptimizerConfig): string | undefined {
     return 'with AMSGrad the correction depends on the state: a run has to measure it';
   }
   if (/^(adam|adamw|nadam|rmsprop|sparse_adam)$/.test(optimizer)) return undefined;
-  return `for ${optimizer} no closed form is available here`;
+  return `for ${otherTitle(optimizer) ?? optimizer} no closed form is available here`;
 }
 
 /** κ = 0 where f = numerator/total: |g|/(|g|+ε) = f or g²/(g²+ε) = f. */

@@ -119,12 +119,23 @@ function further(
     if (legacy) notes.push({ text: legacy.note, range: at });
     const isFree = sets.length > 0 && sets.every((name) => !isWritten(hyperparameters.get(name)));
     if (isFree) {
-      sets.forEach((name, index) => hyperparameters.set(name, part(argument, key, index, sets.length)));
+      for (const [index, name] of sets.entries()) hyperparameters.set(name, part(argument, key, index, sets.length));
       if (!legacy)
-        notes.push({ text: `${plainText(key)} is no argument that the documentation of this optimizer has.`, range: at });
+        notes.push({
+          text: `${plainText(key)} is no argument that the documentation of this optimizer has.`,
+          range: at,
+        });
     } else others.set(key, asWritten(argument, key));
   }
-  return extras(call, others, notes);
+  const schedule = definition.framework === 'huggingface' && isTrainer ? trainerSchedule(call) : undefined;
+  return extras({ ...call, ...(schedule && { schedule }) }, others, notes);
+}
+
+/** Hugging Face's trainer lowers the learning rate linearly unless it is told otherwise. */
+function trainerSchedule(call: FoundCall): Schedule | undefined {
+  const given = call.arguments.get('lr_scheduler_type')?.finding;
+  if (!given) return call.open ? undefined : { name: 'linear', range: call.range };
+  return typeof given.value === 'string' ? { name: given.value.slice(0, 80), range: given.range } : undefined;
 }
 
 const isWritten = (value: HyperparameterValue | undefined): boolean =>
@@ -136,7 +147,8 @@ function extras(
   others: ReadonlyMap<string, HyperparameterValue>,
   notes: readonly Note[],
 ): Pick<OptimizerConfig, 'others' | 'schedule' | 'groups' | 'notes'> {
-  const schedule = call.schedule ?? [...call.arguments.values()].find(({ finding }) => finding.schedule)?.finding.schedule;
+  const schedule =
+    call.schedule ?? [...call.arguments.values()].find(({ finding }) => finding.schedule)?.finding.schedule;
   return {
     others,
     ...(schedule && { schedule }),
@@ -214,7 +226,7 @@ function optimizerArgument(parameter: Parameter, argument: Argument | undefined,
 }
 
 /** The `index`-th of the `count` values that an argument sets. */
-function part(argument: Argument, name: string, index: number, count: number): HyperparameterValue {
+export function part(argument: Argument, name: string, index: number, count: number): HyperparameterValue {
   const { finding, keyRange } = argument;
   const key = { argument: name, ...(keyRange && { keyRange }) };
   // Learning rates for each epoch or parameter group; of one there is no doubt.

@@ -147,7 +147,9 @@ export function mapRanges(
         hyperparameters: values(group.hyperparameters),
       })),
     }),
-    ...(config.notes && { notes: config.notes.map((note) => ({ ...note, ...(note.range && { range: map(note.range) }) })) }),
+    ...(config.notes && {
+      notes: config.notes.map((note) => ({ ...note, ...(note.range && { range: map(note.range) }) })),
+    }),
     ...(cell !== undefined && { cell }),
   };
 }

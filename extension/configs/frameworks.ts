@@ -69,7 +69,12 @@ function find(qualified: string): Constructor | undefined {
   for (const { framework, others } of libraries) {
     const known = optimizerNamed(name);
     if (others?.test(name) || (known && OPTAX_MODULE.test(module)))
-      return { framework, optimizer: known ?? name, parameters: framework === 'keras' || OPTAX_MODULE.test(module) ? COMMON_KERAS : COMMON, isGeneric: true };
+      return {
+        framework,
+        optimizer: known ?? name,
+        parameters: framework === 'keras' || OPTAX_MODULE.test(module) ? COMMON_KERAS : COMMON,
+        isGeneric: true,
+      };
   }
   return undefined;
 }

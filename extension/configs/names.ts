@@ -44,7 +44,8 @@ const NAMES: ReadonlyMap<string, string> = new Map(
  * Optimizers for which nothing is predicted, by their names as people write them: what belongs to one is separated by
  * spaces, the first is the title. Names that are also ordinary words count only where something else speaks for them.
  */
-const OTHERS = `AdEMAMix SimplifiedAdEMAMix, AdaBelief, AdaBound, AdaBoundW, AdaHessian, Adai, AdaMod, AdamP, SGDP, Adan,
+const OTHERS =
+  `AdEMAMix SimplifiedAdEMAMix, AdaBelief, AdaBound, AdaBoundW, AdaHessian, Adai, AdaMod, AdamP, SGDP, Adan,
 ADOPT, Adam-mini Adammini, AdamAtan2, AdaLOMO, LOMO, AdaSmooth, AggMo, AMOS, APOLLO APOLLOAdamW, CAME, D-Adaptation
 DAdaptAdam DAdaptAdaGrad DAdaptAdan DAdaptLion DAdaptSGD DAdaptAdamW, DiffGrad, Dion, DoG DoWG LDoG, Fromage, FTRL, GaLore
 GaLoreAdamW GaLoreAdafactor QGaLoreAdamW, Gravity, GrokAdamW, Kate, PSGD Kron ForeachPSGDKron, LaProp, LARS FusedLARS,
@@ -56,8 +57,8 @@ ScheduleFreeAdamW ScheduleFreeRAdam ScheduleFreeSGD ForeachSFAdamW, Shampoo Dist
 ForeachSOAP, Sophia SophiaG SophiaH, StableAdamW, SWATS, Tiger, Yogi, ZeroOneAdam, AdaFisher, Adalite, AdaNorm,
 AccSGD, A2Grad, AdaShift, Avagrad, Grams, ExAdam, Conda, FOCUS, EmoNavi, RACS, Alice, SPAM StableSPAM, SPlus, SRMM, SNGM,
 VSGD, TAM, Signum, OptimisticAdam, Rprop`
-  .split(',')
-  .map((entry) => entry.trim().split(/\s+/));
+    .split(',')
+    .map((entry) => entry.trim().split(/\s+/));
 
 const reduced = (name: string): string => name.toLowerCase().replace(/[^a-z\d]/g, '');
 
@@ -97,3 +98,26 @@ export function isHuggingFaceName(text: string): boolean {
 export function huggingFaceOptimizer(text: string): string | undefined {
   return HUGGING_FACE.exec(text.toLowerCase())?.[1];
 }
+
+const KERAS_CLASSES: ReadonlyMap<string, string> = new Map(
+  'Adam AdamW Nadam Adamax Adadelta RMSprop SGD Adagrad Lion Ftrl Adafactor Lamb Muon'
+    .split(' ')
+    .map((name) => [name.toLowerCase(), name]),
+);
+
+/** Keras' class of a name in a text, as `compile` takes it. */
+export const kerasClass = (text: string): string | undefined =>
+  KERAS_CLASSES.get(text.slice(text.lastIndexOf('>') + 1).toLowerCase());
+
+const TORCH_CLASSES: ReadonlyMap<string, string> = new Map(
+  'Adam AdamW NAdam RAdam Adamax Adadelta Adagrad RMSprop SGD ASGD Rprop'
+    .split(' ')
+    .map((name) => [reduced(name), name]),
+);
+
+/** PyTorch's class of a canonical name. */
+export const torchClass = (optimizer: string): string | undefined => TORCH_CLASSES.get(optimizer);
+
+/** The canonical name of an optimizer for which nothing is predicted, by a class's name; undefined for others. */
+export const otherOptimizer = (name: string): string | undefined =>
+  OTHER_NAMES.get(reduced(name).replace(VARIANT, ''))?.optimizer;

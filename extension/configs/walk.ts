@@ -1,18 +1,8 @@
 import { lstat, opendir, readFile, realpath, stat } from 'node:fs/promises';
-import { extname, join } from 'node:path';
+import { join } from 'node:path';
 import { TEXT_LIMIT } from './analyse.ts';
 import type { Language } from './config.ts';
-
-const LANGUAGES: ReadonlyMap<string, Language> = new Map([
-  ['.py', 'python'],
-  ['.pyi', 'python'],
-  ['.ipynb', 'notebook'],
-  ['.yaml', 'yaml'],
-  ['.yml', 'yaml'],
-  ['.json', 'json'],
-  ['.jsonc', 'jsonc'],
-  ['.toml', 'toml'],
-]);
+import { languageNamed } from './languages.ts';
 
 /** Directories of tools and dependencies, whose configurations are not the user's. */
 const SKIPPED = new Set([
@@ -31,11 +21,6 @@ const SKIPPED = new Set([
   '.ipynb_checkpoints',
   'site-packages',
 ]);
-
-/** The language of a file by its name; undefined for files that hold no configurations. */
-export function languageOf(path: string): Language | undefined {
-  return LANGUAGES.get(extname(path).toLowerCase());
-}
 
 export interface FoundFile {
   readonly path: string;
@@ -61,7 +46,7 @@ export async function* walk(
         stack.push(...(await children(current)).reverse());
         continue;
       }
-      const language = languageOf(current);
+      const language = languageNamed(current);
       const target = info.isSymbolicLink() ? await stat(current) : info;
       if (!language || !target.isFile() || target.size > TEXT_LIMIT) continue;
       const real = await realpath(current);

@@ -45,9 +45,9 @@ export class Configurations implements vscode.Disposable {
     const version = `${language}:${document.version}`;
     const last = this.documents.get(document);
     if (last?.version === version) return last.configs;
-    const configs = this.timed(document, () =>
-      this.analyser.analyse(document.uri.toString(), { language, text: document.getText() }),
-    );
+    const configs = this.timed(document, () => [
+      ...this.analyser.analyse(document.uri.toString(), { language, text: document.getText() }).configs,
+    ]);
     this.documents.set(document, { version, configs });
     return configs;
   }
@@ -60,7 +60,7 @@ export class Configurations implements vscode.Disposable {
     const versions = cells.map(({ uri, version }) => `${uri.fragment}:${version}`).join();
     const last = this.notebooks.get(notebook);
     if (last?.versions === versions) return last.cells.get(document) ?? [];
-    const configs = this.timed(document, () => analyseCells(cells.map((cell) => cell.getText())));
+    const configs = this.timed(document, () => [...analyseCells(cells.map((cell) => cell.getText())).configs]);
     const byCell = new Map(cells.map((cell, i) => [cell, configs.filter((config) => config.cell === i)]));
     this.notebooks.set(notebook, { versions, cells: byCell });
     return byCell.get(document) ?? [];

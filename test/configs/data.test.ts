@@ -235,7 +235,7 @@ describe('notebooks', () => {
 
   test('cells of an open notebook: ranges within the cell', () => {
     const cells = ['import torch\nLR = 0.5', '%%bash\ntorch.optim.Adam(x)', 'print(1)\ntorch.optim.Adam(p, lr=LR)\n'];
-    const configs = analyseCells(cells);
+    const { configs } = analyseCells(cells);
     assert.equal(configs.length, 1);
     const [{ range, cell, hyperparameters }] = configs;
     assert.equal(cell, 2);

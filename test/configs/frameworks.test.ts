@@ -24,7 +24,7 @@ table('other frameworks', [
   [
     'Keras schedule',
     'import keras\nkeras.optimizers.Adam(learning_rate=keras.optimizers.schedules.ExponentialDecay(0.1, 1, 1))',
-    'keras adam lr=?',
+    'keras adam lr=0.1',
   ],
   [
     'TF1',

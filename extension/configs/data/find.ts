@@ -1,7 +1,7 @@
 import { type Argument, assemble, assembleGeneric } from '../assemble.ts';
 import type { OptimizerConfig } from '../config.ts';
 import { type Constructor, constructorOf } from '../frameworks.ts';
-import { huggingFaceOptimizer, isHuggingFaceName, optimizerNamed } from '../names.ts';
+import { huggingFaceOptimizer, isHuggingFaceName, kerasClass, optimizerNamed } from '../names.ts';
 import { canonicalNames } from '../signature.ts';
 import type { SourceRange } from '../source.ts';
 import { type DataEntry, type DataNode, findingOf, type MapNode, NODE_LIMIT, textAt } from './tree.ts';
@@ -9,7 +9,9 @@ import { type DataEntry, type DataNode, findingOf, type MapNode, NODE_LIMIT, tex
 /** Keys whose value is an optimizer, and keys that hold its arguments beside its name. */
 const OPTIMIZER_KEY = /^(optimizers?|optim|opt|optimi[sz]er_?(cfg|config)|(actor|critic|gen|disc|[gd])_optimizer)$/i;
 const NAME_KEY = /^(optimizer|optim|opt|optimizer_?(name|type)|optim_(name|type)|opt_name)$/i;
-const PARAMETERS_KEY = /^((optimizer|optim|opt)_)?(params|args|kwargs|parameters|hparams)$/i;
+const PARAMETERS_KEY = /^((optimizer|optim|opt)_)?(params|args|kwargs|parameters|hparams|config)$/i;
+/** Keys whose value is a schedule, or names one. */
+const SCHEDULE_KEY = /^(lr_?)?(sched|scheduler|schedule)(_type|_name)?$/i;
 const CLASS_KEYS = ['class_path', '_target_', '_component_'] as const;
 
 const OTHER_OPTIMIZERS = ['use_galore', 'use_apollo', 'use_badam', 'use_muon', 'use_adam_mini'] as const;
@@ -71,14 +73,17 @@ function fromType(
   for (const nameKey of ['type', 'name', '_name_', '_name', 'optimizer_type', 'class_name', 'optimizer']) {
     const name = textAt(map, nameKey);
     if (name === undefined) continue;
-    const optimizer = optimizerNamed(name);
-    if (!optimizer) return undefined;
     const nameEntry = map.entries.get(nameKey)!;
     const nested = [...map.entries].find(([k, e]) => PARAMETERS_KEY.test(k) && e.value.kind === 'map')?.[1].value;
     if (nameKey === 'type' && nested && map.entries.has('params')) {
       const deepSpeed = constructorOf(`deepspeed.json.${name}`);
-      if (deepSpeed) return make(deepSpeed, name, nameEntry, map, nested, root);
+      if (deepSpeed) return withSchedule(make(deepSpeed, name, nameEntry, map, nested, root), parent, root);
     }
+    const keras = nameKey === 'class_name' && nested ? kerasClass(name) : undefined;
+    const kerasConstructor = keras === undefined ? undefined : constructorOf(`keras.optimizers.${keras}`);
+    if (kerasConstructor) return make(kerasConstructor, name, nameEntry, map, nested, root);
+    const optimizer = optimizerNamed(name);
+    if (!optimizer) return undefined;
     if (options.python) {
       const definition = constructorOf(`torch.optim.${name}`);
       const values = nested?.kind === 'map' ? nested : map;
@@ -88,10 +93,31 @@ function fromType(
     const values = nested?.kind === 'map' ? nested : map;
     const beside = nameKey === '_name' ? (parent === root ? sectionOf(parent, 'optimization') : parent) : undefined;
     return evidence(values)
-      ? generic(optimizer, name, nameEntry.value.range, map.range, values, root, beside)
+      ? withSchedule(generic(optimizer, name, nameEntry.value.range, map.range, values, root, beside), map, root)
       : undefined;
   }
   return undefined;
+}
+
+/** A configuration with the schedule that stands beside it, whose largest learning rate counts where it has one. */
+function withSchedule<C extends OptimizerConfig | undefined>(config: C, map: MapNode | undefined, root: DataNode): C {
+  const found = [...(map?.entries ?? [])].find(([key]) => SCHEDULE_KEY.test(key))?.[1].value;
+  if (!config || !found) return config;
+  const name =
+    found.kind === 'map'
+      ? ['type', 'name', '_target_', 'class_path', '_name'].map((key) => textAt(found, key)).find(Boolean)
+      : undefined;
+  const written = name ?? (found.kind === 'scalar' && typeof found.value === 'string' ? found.value : undefined);
+  if (written === undefined || written.length > 80 || /^(none|null|false|auto)$/i.test(written)) return config;
+  const schedule = { name: written.slice(written.lastIndexOf('.') + 1), range: found.range };
+  const parameters = found.kind === 'map' ? found.entries.get('params')?.value : undefined;
+  const peak = parameters?.kind === 'map' ? parameters.entries.get('warmup_max_lr') : undefined;
+  const { value, from, range } = peak
+    ? findingOf(peak.value, root)
+    : { value: undefined, from: 'unknown', range: found.range };
+  if (!peak || typeof value !== 'number' || from === 'unknown') return { ...config, schedule };
+  const lr = { argument: 'warmup_max_lr', value, from: 'literal' as const, range, keyRange: peak.keyRange };
+  return { ...config, schedule, hyperparameters: new Map([...config.hyperparameters, ['lr', lr]]) };
 }
 
 /** Fairseq writes `optimizer: {_name: adam}`, and the learning rate under `optimization` or, in groups, beside it. */
@@ -149,7 +175,11 @@ function fromKeys(map: MapNode, root: DataNode): { config: OptimizerConfig; entr
   const beside = [...map.entries].find(([key, { value }]) => PARAMETERS_KEY.test(key) && value.kind === 'map')?.[1];
   const inner = beside?.value.kind === 'map' && evidence(beside.value) ? beside.value : undefined;
   if (!inner && !evidence(map)) return undefined;
-  const config = generic(optimizer, name, named[1].value.range, map.range, inner ?? map, root, inner ? map : undefined);
+  const config = withSchedule(
+    generic(optimizer, name, named[1].value.range, map.range, inner ?? map, root, inner ? map : undefined),
+    map,
+    root,
+  );
   return { config, ...(inner && beside && { entry: beside }) };
 }
 

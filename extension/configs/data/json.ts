@@ -28,12 +28,12 @@ function convert(node: Node, depth: number): DataNode {
   return { kind: 'scalar', range, value: node.value };
 }
 
-/** Whether brackets nest deeper than 500, counted outside strings. */
-export function tooDeep(text: string): boolean {
+/** Whether brackets nest deeper than 500, counted outside strings; in languages with other strings, everywhere. */
+export function tooDeep(text: string, hasOtherStrings = false): boolean {
   let depth = 0;
   for (let i = 0; i < text.length; i++) {
     const c = text.charCodeAt(i);
-    if (c === 34) {
+    if (c === 34 && !hasOtherStrings) {
       for (i++; i < text.length && text.charCodeAt(i) !== 34 && text.charCodeAt(i) !== 10; i++) {
         if (text.charCodeAt(i) === 92) i++;
       }

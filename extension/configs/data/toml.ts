@@ -8,7 +8,7 @@ interface OpenMap extends MapNode {
 
 /** TOML; the parser stops at the first error, so lines with errors are blanked, up to a few of them. */
 export function parseToml(text: string): DataNode[] {
-  if (tooDeep(text)) return [];
+  if (tooDeep(text, true)) return [];
   let readable = text;
   for (let attempt = 0; attempt < 8; attempt++) {
     const result = tryParse(readable);

@@ -11,7 +11,7 @@ const ALIAS_LIMIT = 1000;
  * anchor's range as its source. Duplicate keys: the last one counts. Broken text yields what could be read of it.
  */
 export function parseYaml(text: string): DataNode[] {
-  if (tooDeep(text) || indentedTooDeep(text)) return [];
+  if (tooDeep(text, true) || indentedTooDeep(text)) return [];
   const documents = parseAllDocuments(text, {
     logLevel: 'silent',
     prettyErrors: false,

@@ -108,7 +108,12 @@ export const IMPLEMENTATIONS: readonly Library[] = [
     eps: 'outside',
     rows: [
       ['Adam8bit Adam4bit AdamFp8', 'adam', `params, lr=1e-3, ${BETAS}, weight_decay=0, amsgrad=False`, L2],
-      ['AdamW8bit AdamW4bit AdamWFp8', 'adamw', `params, lr=1e-3, ${BETAS}, weight_decay=1e-2, amsgrad=False`, DECOUPLED],
+      [
+        'AdamW8bit AdamW4bit AdamWFp8',
+        'adamw',
+        `params, lr=1e-3, ${BETAS}, weight_decay=1e-2, amsgrad=False`,
+        DECOUPLED,
+      ],
     ],
   },
   {

@@ -181,6 +181,8 @@ export class Expressions {
     if (only?.isPlain) return { ...only, at, ...(only.items && { items: [...only.items] }), isPlain: false };
     // A list that the text does not show, such as a parameter.
     if (args.length === 1 && !only && !first.starred && first.value.name === 'VariableName') return moduleAt(at);
+    // What has been read is not read again, or a row in a row in a row would cost twice each.
+    if (only) return moduleAt(at, { items: [{ module: only }] });
     return { ...this.list(args, scope, self, at), isPlain: false };
   }
 

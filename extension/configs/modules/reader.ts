@@ -1,5 +1,6 @@
 import type { SyntaxNode, Tree } from '@lezer/common';
 import { parser } from '@lezer/python';
+import { boundNesting } from '../python/nesting.ts';
 import { Expressions, merge, rowTypes } from './expressions.ts';
 import { type Item, type Module, moduleAt, mostParts, type Scope } from './module.ts';
 import { isConditional, loopOf, parts, rangeOf, Syntax } from './syntax.ts';
@@ -31,7 +32,8 @@ class Reader {
   /** The names of all classes, also of those further below. */
   private readonly defined: ReadonlySet<string>;
 
-  constructor(text: string) {
+  constructor(whole: string) {
+    const { text } = boundNesting(whole);
     this.tree = parser.parse(text);
     this.syntax = new Syntax(text);
     this.defined = new Set(Array.from(text.matchAll(/^[ \t]*class[ \t]+(\w+)/gm), ([, name]) => name));

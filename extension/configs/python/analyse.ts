@@ -1,8 +1,14 @@
 import { type Tree, TreeFragment } from '@lezer/common';
 import { parser } from '@lezer/python';
 import type { OptimizerConfig } from '../config.ts';
+import type { Workspace } from '../workspace.ts';
+import { Evaluator } from './evaluate.ts';
 import { findInPython } from './find.ts';
+import { Imports } from './imports.ts';
 import { mask } from './mask.ts';
+import { boundNesting } from './nesting.ts';
+import { indexTree } from './scopes.ts';
+import { withClosedNumbers } from './text.ts';
 
 /** What is kept of a text to analyse its next version faster. */
 export interface Parsed {
@@ -11,20 +17,28 @@ export interface Parsed {
   readonly parsed: string;
   readonly tree: Tree;
   readonly configs: readonly OptimizerConfig[];
+  /** Statements were left out, because they are nested too deeply. */
+  readonly isPartial: boolean;
+}
+
+/** Where a text lies among others that it may lead to. */
+export interface Surroundings {
+  readonly path: string;
+  readonly workspace: Workspace;
 }
 
 /** The configurations of a Python text; `previous` is what an earlier version of it gave. */
-export function analysePython(text: string, previous: Parsed | undefined): Parsed {
-  const masked = mask(text);
-  if (previous && previous.masked === masked) return previous;
+export function analysePython(text: string, previous: Parsed | undefined, around?: Surroundings): Parsed {
+  const bounded = boundNesting(text);
+  const masked = mask(bounded.text);
+  if (previous && previous.masked === masked && !around) return previous;
   const parsed = withClosedNumbers(masked);
-  const tree = parser.parse(parsed, previous ? unchanged(previous, parsed) : undefined);
-  return { masked, parsed, tree, configs: findInPython(tree, masked) };
-}
-
-/** The grammar takes `30.` and `1.e-3` for attributes of a number; with `_` in place of the point they are one token. */
-function withClosedNumbers(text: string): string {
-  return text.replace(/(?<![\w.])(\d[\d_]*)\.(?![\w.])|(?<![\w.])(\d[\d_]*)\.(?=[eE][-+]?\d)/g, '$1$2_');
+  const isSame = previous?.parsed === parsed;
+  const tree = isSame ? previous.tree : parser.parse(parsed, previous ? unchanged(previous, parsed) : undefined);
+  const imports = new Imports(around?.workspace);
+  const evaluator = new Evaluator(indexTree(tree, masked), imports, around?.path);
+  imports.add(evaluator);
+  return { masked, parsed, tree, configs: findInPython(evaluator), isPartial: bounded.isPartial };
 }
 
 /** The parts of the last tree that still hold: everything outside the one stretch in which the texts differ. */

@@ -2,10 +2,13 @@ import type { SyntaxNode } from '@lezer/common';
 import { constructorOf } from '../frameworks.ts';
 import { Attributes } from './attributes.ts';
 import { evaluateCall } from './calls.ts';
+import { moved } from './foreign.ts';
+import type { Imports } from './imports.ts';
 import { parseNumber, parseString } from './literals.ts';
+import { afterAssignment, arithmetic, common, comparison, itemOf, preferredImport, truth } from './operations.ts';
 import { reaching } from './reaching.ts';
-import type { Binding, Index, Scope } from './scopes.ts';
-import { elements } from './scopes.ts';
+import type { Binding, FunctionParameter, Index, Scope } from './scope.ts';
+import { elements } from './scope.ts';
 import {
   computed,
   type DictEntry,
@@ -23,7 +26,9 @@ const DEPTH_LIMIT = 80;
 /** More bindings of one name are not compared. */
 const ALTERNATIVES = 8;
 const MOST_BINDINGS = 64;
-const BUILTINS = new Set(['dict', 'tuple', 'list', 'float', 'int', 'abs', 'min', 'max', 'pow', 'getattr', 'vars']);
+const BUILTINS = new Set(
+  'dict tuple list float int str abs min max pow getattr vars eval open globals sorted round'.split(' '),
+);
 
 /**
  * Evaluates expressions without running anything: literals, arithmetic, names that are bound once, attributes and items of
@@ -33,15 +38,46 @@ const BUILTINS = new Set(['dict', 'tuple', 'list', 'float', 'int', 'abs', 'min',
 export class Evaluator {
   readonly index: Index;
   readonly attributes: Attributes;
+  readonly imports: Imports;
+  /** The file of the text, if it is one. */
+  readonly path: string | undefined;
   private readonly memo = new Map<number, Evaluated>();
   private readonly active = new Set<number>();
   private readonly targets = new WeakMap<readonly Binding[], ReadonlySet<Scope>>();
-  private steps = 0;
-  private depth = 0;
+  private depth: number;
 
-  constructor(index: Index) {
+  constructor(
+    index: Index,
+    imports: Imports,
+    path: string | undefined,
+    /** What a call passes to the parameters of a function, where one call is followed. */
+    private readonly given: ReadonlyMap<FunctionParameter, Evaluated> = new Map(),
+    depth = 0,
+  ) {
     this.index = index;
+    this.imports = imports;
+    this.path = path;
+    this.depth = depth;
     this.attributes = new Attributes(this);
+  }
+
+  /** The same text, seen from inside one call of one of its functions. */
+  during(given: ReadonlyMap<FunctionParameter, Evaluated>): Evaluator {
+    return new Evaluator(this.index, this.imports, this.path, new Map([...this.given, ...given]), this.depth + 8);
+  }
+
+  passed(parameter: FunctionParameter): Evaluated | undefined {
+    return this.given.get(parameter);
+  }
+
+  /** The evaluator of the module that a scope is part of. */
+  owner(scope: Scope): Evaluator {
+    return scope.root === this.index.module ? this : (this.imports.owner(scope) ?? this);
+  }
+
+  /** A value that another module's evaluator has found, with its file at its ranges. */
+  taken(evaluated: Evaluated, from: Evaluator): Evaluated {
+    return from === this || from.path === this.path ? evaluated : moved(evaluated, from.path, this.path);
   }
 
   text(node: { from: number; to: number }): string {
@@ -50,11 +86,14 @@ export class Evaluator {
 
   /** The value of an expression as seen from `scope`. Never throws; cycles and excessive work yield unknown. */
   evaluate(node: SyntaxNode, scope: Scope): Evaluated {
+    const owner = this.owner(scope);
+    if (owner !== this) return this.taken(owner.evaluate(node, scope), owner);
     // Offsets are below 2²³, so the pair fits a double exactly.
     const key = node.from * 8_388_608 + node.to;
     const known = this.memo.get(key);
     if (known) return known;
-    if (this.active.has(key) || this.depth >= DEPTH_LIMIT || ++this.steps > STEP_LIMIT) return unknownAt(node);
+    if (this.active.has(key) || this.depth >= DEPTH_LIMIT || ++this.imports.budget.steps > STEP_LIMIT)
+      return unknownAt(node);
     this.active.add(key);
     this.depth++;
     const result = this.compute(node, scope);
@@ -62,6 +101,30 @@ export class Evaluator {
     this.active.delete(key);
     this.memo.set(key, result);
     return result;
+  }
+
+  /** What a dotted name of something imported stands for: a value of the workspace, or the name itself. */
+  reference(name: string, node: { readonly from: number; readonly to: number }): Evaluated {
+    if (constructorOf(name)) return literal(node, { kind: 'reference', name });
+    const found = this.imports.find(name, this.path);
+    if (!found || found.rest.length === 0) return literal(node, { kind: 'reference', name });
+    const [first, ...more] = found.rest;
+    let value = found.module.exported(first);
+    for (const part of more) value &&= found.module.attributes.attribute(value, part, value.range);
+    if (!value) return literal(node, { kind: 'reference', name });
+    return resolvedAt(node, this.taken(value, found.module), true);
+  }
+
+  /** What a name of the module means to others: its last value. */
+  exported(name: string): Evaluated | undefined {
+    const list = this.index.module.bindings.get(name);
+    if (!list) {
+      const star = this.index.stars.find((module) => this.imports.find(`${module}.${name}`, this.path));
+      return star === undefined ? undefined : this.reference(`${star}.${name}`, this.index.tree.topNode);
+    }
+    return list.length > MOST_BINDINGS
+      ? undefined
+      : this.common(list, this.index.tree.topNode, this.index.module, name);
   }
 
   private compute(node: SyntaxNode, scope: Scope): Evaluated {
@@ -84,6 +147,7 @@ export class Evaluator {
       }
       case 'TupleExpression':
       case 'ArrayExpression':
+      case 'SetExpression':
         return this.sequence(node, elements(node), scope);
       case 'AssignStatement':
         return this.sequence(node, afterAssignment(node), scope);
@@ -97,8 +161,6 @@ export class Evaluator {
         return this.conditional(node, scope);
       case 'NamedExpression':
         return node.lastChild ? this.evaluate(node.lastChild, scope) : unknownAt(node);
-      case 'LambdaExpression':
-        return unknownAt(node);
       case 'VariableName':
         return this.name(node, scope);
       case 'MemberExpression':
@@ -142,11 +204,12 @@ export class Evaluator {
     const { firstChild: first, lastChild: last } = node;
     const condition = first?.nextSibling?.nextSibling;
     if (!first || !last || !condition) return unknownAt(node);
-    const taken = scalarOf(this.evaluate(condition, scope));
+    const taken = truth(this.evaluate(condition, scope));
     if (taken !== undefined) return this.evaluate(taken ? first : last, scope);
     const [a, b] = [this.evaluate(first, scope), this.evaluate(last, scope)];
     if (a.value.kind === 'scalar' && a.value.value === scalarOf(b)) return computed(node, a.value.value, [a, b]);
-    if (a.value.kind === 'reference') return common([a, b]) ?? unknownAt(node);
+    if (a.value.kind === 'reference' || a.value.kind === 'class' || a.value.kind === 'choice')
+      return common([a, b], node) ?? unknownAt(node);
     if (a.value.kind !== 'dict' || b.value.kind !== 'dict') return unknownAt(node);
     // `**(dict(fused=True) if cuda else {})`: the keys of either may be there, no others.
     const either = [...a.value.entries, ...b.value.entries];
@@ -158,7 +221,8 @@ export class Evaluator {
     const operand = node.lastChild ? this.evaluate(node.lastChild, scope) : unknownAt(node);
     const value = scalarOf(operand);
     const operator = node.firstChild ? this.text(node.firstChild) : '';
-    if (operator === 'not' && value !== undefined) return computed(node, !value, [operand]);
+    const holds = operator === 'not' ? truth(operand) : undefined;
+    if (holds !== undefined) return computed(node, !holds, [operand]);
     if (typeof value !== 'number') return unknownAt(node);
     if (operator === '-') return computed(node, -value, [operand]);
     return operator === '+' ? computed(node, value, [operand]) : unknownAt(node);
@@ -173,14 +237,28 @@ export class Evaluator {
     const a = scalarOf(left);
     const b = scalarOf(right);
     if (operator.name === 'or' || operator.name === 'and') {
-      if (a === undefined) return unknownAt(node);
-      return Boolean(a) === (operator.name === 'or') ? left : right;
+      const holds = truth(left);
+      if (holds === undefined) return unknownAt(node);
+      return holds === (operator.name === 'or') ? left : right;
     }
-    if (typeof a === 'string' && typeof b === 'string' && this.text(operator) === '+') {
+    const second = operator.nextSibling;
+    const sign =
+      second && second.from !== lastChild.from ? `${this.text(operator)} ${this.text(second)}` : this.text(operator);
+    const compared = comparison(sign, left, right);
+    if (compared !== undefined) return computed(node, compared, [left, right]);
+    if (typeof a === 'string' && typeof b === 'string' && sign === '+') {
       return computed(node, `${a}${b}`.slice(0, 1000), [left, right]);
     }
+    if (left.value.kind === 'path' && typeof b === 'string' && sign === '/')
+      return literal(node, { kind: 'path', path: `${left.value.path}/${b}`.slice(0, 1000) });
+    if (left.value.kind === 'dict' && right.value.kind === 'dict' && sign === '|')
+      return literal(node, {
+        ...left.value,
+        entries: new Map([...left.value.entries, ...right.value.entries]),
+        open: left.value.open || right.value.open,
+      });
     if (typeof a !== 'number' || typeof b !== 'number') return unknownAt(node);
-    const value = arithmetic(this.text(operator), a, b);
+    const value = arithmetic(sign, a, b);
     return value === undefined || !Number.isFinite(value) ? unknownAt(node) : computed(node, value, [left, right]);
   }
 
@@ -208,102 +286,59 @@ export class Evaluator {
   }
 
   private name(node: SyntaxNode, scope: Scope): Evaluated {
-    const name = this.text(node);
+    return this.named(this.text(node), node, scope);
+  }
+
+  /** What a name stands for at `node`. */
+  named(name: string, node: SyntaxNode, scope: Scope): Evaluated {
     const found = this.bindings(name, scope);
     if (!found) {
-      const star = this.index.stars.find((module) => constructorOf(`${module}.${name}`));
-      if (star === undefined && !BUILTINS.has(name)) return unknownAt(node);
-      return literal(node, { kind: 'reference', name: `${star ?? 'builtins'}.${name}` });
+      if (name === '__file__' && this.path !== undefined) return literal(node, { kind: 'path', path: this.path });
+      const known = this.index.stars.find((module) => constructorOf(`${module}.${name}`));
+      if (known !== undefined || BUILTINS.has(name))
+        return literal(node, { kind: 'reference', name: `${known ?? 'builtins'}.${name}` });
+      const star = this.index.stars.find((module) => this.imports.find(`${module}.${name}`, this.path));
+      return star === undefined ? unknownAt(node) : this.reference(`${star}.${name}`, node);
     }
-    const seen = found.scope === scope ? reaching(found.list, node) : found.list.length > MOST_BINDINGS ? [] : found.list;
-    // `None` stands for "not there" before or beside the real value.
-    const real = seen.length === 1 ? seen : seen.filter((binding) => !isNone(binding, this.index.text));
-    if (real.length === 0 || real.length > ALTERNATIVES) return unknownAt(node);
-    const decided = real.length === 1 ? real : preferredImport(real);
-    return common(decided.map((binding) => this.binding(binding, node, found.scope, name))) ?? unknownAt(node);
+    const seen =
+      found.scope === scope ? reaching(found.list, node) : found.list.length > MOST_BINDINGS ? [] : found.list;
+    return this.common(seen, node, found.scope, name) ?? unknownAt(node);
+  }
+
+  /** What the bindings of a name that may count have in common; None stands for "not there" before or beside the real value. */
+  private common(list: readonly Binding[], node: SyntaxNode, scope: Scope, name: string): Evaluated | undefined {
+    const value = (binding: Binding) => this.binding(binding, node, scope, name);
+    if (list.length <= 1) return list[0] && value(list[0]);
+    const real = preferredImport(list.length > MOST_BINDINGS ? [] : list)
+      .map(value)
+      .filter((each) => scalarOf(each) !== null && each.value.kind !== 'unset');
+    return real.length === 0 || real.length > ALTERNATIVES ? undefined : common(real, node);
   }
 
   private binding(binding: Binding, node: SyntaxNode, scope: Scope, name: string): Evaluated {
     switch (binding.kind) {
       case 'import':
-        return literal(node, { kind: 'reference', name: binding.name });
+        return this.reference(binding.name, node);
       case 'function':
       case 'class':
         return literal(node, { kind: binding.kind, scope: binding.scope });
       case 'parameter':
         return this.attributes.parameter(binding.parameter, binding.scope, node);
+      case 'entered': {
+        // A file and a run give themselves; what other managers give is theirs to know.
+        const manager = this.evaluate(binding.node, scope);
+        return manager.value.kind === 'path' || manager.value.kind === 'tracker'
+          ? resolvedAt(node, manager)
+          : unknownAt(node);
+      }
       case 'opaque':
+      case 'declared':
         return unknownAt(node);
       case 'value': {
         const whole = this.evaluate(binding.node, scope);
         const value = binding.item === undefined ? whole : itemOf(whole, binding.item, node);
-        return this.attributes.unmutated(resolvedAt(node, value), name, scope);
+        return this.attributes.withStores(resolvedAt(node, value), name, scope);
       }
     }
-  }
-}
-
-/** Of alternative imports (`try: … except ImportError: …`) the first that is known, or else the first. */
-function preferredImport(list: readonly Binding[]): readonly Binding[] {
-  if (!list.every((binding) => binding.kind === 'import')) return list;
-  return [list.find((binding) => binding.kind === 'import' && constructorOf(binding.name)) ?? list[0]];
-}
-
-function isNone(binding: Binding, text: string): boolean {
-  return binding.kind === 'value' && text.slice(binding.node.from, binding.node.to) === 'None';
-}
-
-/**
- * What alternatives (the branches of an `if`) have in common: the same number or text, or implementations of the same
- * optimizer. Of those PyTorch's own is taken, as the one that is always there.
- */
-function common(found: readonly Evaluated[]): Evaluated | undefined {
-  const [first] = found;
-  if (found.length === 1) return first;
-  if (first.value.kind === 'scalar') {
-    const { value } = first.value;
-    return found.every((other) => scalarOf(other) === value) ? first : undefined;
-  }
-  if (first.value.kind === 'namespace' && found.every(({ value }) => value.kind === 'namespace')) return first;
-  const definitions = found.map(({ value }) => (value.kind === 'reference' ? constructorOf(value.name) : undefined));
-  const optimizer = definitions[0]?.optimizer;
-  if (optimizer === undefined || definitions.some((other) => other?.optimizer !== optimizer)) return undefined;
-  return found.find((_, i) => definitions[i]?.framework === 'pytorch') ?? found.at(-1);
-}
-
-/** Item `index` of a known sequence. */
-export function itemOf(whole: Evaluated, index: number, node: { from: number; to: number }): Evaluated {
-  const items = whole.value.kind === 'sequence' ? whole.value.items : [];
-  return items.at(index) ?? unknownAt(node);
-}
-
-/** The nodes after the last `=` of an assignment, without commas. */
-function afterAssignment(node: SyntaxNode): SyntaxNode[] {
-  let values: SyntaxNode[] = [];
-  for (let child = node.firstChild; child; child = child.nextSibling) {
-    if (child.name === 'AssignOp') values = [];
-    else if (child.name !== ',' && child.name !== 'Comment') values.push(child);
-  }
-  return values;
-}
-
-function arithmetic(operator: string, a: number, b: number): number | undefined {
-  switch (operator) {
-    case '+':
-      return a + b;
-    case '-':
-      return a - b;
-    case '*':
-      return a * b;
-    case '/':
-      return a / b;
-    case '//':
-      return Math.floor(a / b);
-    case '%':
-      return b === 0 ? undefined : a - b * Math.floor(a / b);
-    case '**':
-      return a ** b;
-    default:
-      return undefined;
   }
 }

@@ -18,7 +18,7 @@ export function logicalLineEnd(text: string, from: number): number {
 }
 
 /** The offset after the string that starts at `from`; a string in single quotes ends with its line. */
-function stringEnd(text: string, from: number, quote: number): number {
+export function stringEnd(text: string, from: number, quote: number): number {
   if (text.charCodeAt(from + 1) === quote && text.charCodeAt(from + 2) === quote) {
     const closing = text.slice(from, from + 3);
     let at = text.indexOf(closing, from + 3);

@@ -1,5 +1,5 @@
 import type { SyntaxNode } from '@lezer/common';
-import { type Binding, isBlock } from './scopes.ts';
+import { type Binding, isBlock } from './scope.ts';
 
 /** More bindings than that, none of which surely ran, are as good as none. */
 const MOST = 64;
@@ -14,7 +14,8 @@ export function reaching(list: readonly Binding[], use: SyntaxNode): readonly Bi
   const blocks = new Set([0]);
   for (let at: SyntaxNode | null = use; at; at = at.parent) {
     if (isBlock(at)) blocks.add(at.from);
-    else if ((at.name === 'ForStatement' || at.name === 'WhileStatement') && isBoundLater(list, next, use, at)) return [];
+    else if ((at.name === 'ForStatement' || at.name === 'WhileStatement') && isBoundLater(list, next, use, at))
+      return [];
   }
   const found: Binding[] = [];
   for (let i = next - 1; i >= 0; i--) {

@@ -1,74 +1,13 @@
 import type { SyntaxNode, SyntaxNodeRef, Tree } from '@lezer/common';
-
-/** What a name is bound to, and where. */
-export type Binding = Bound & {
-  readonly at: number;
-  /** Start of the innermost block that holds the binding: what runs from its start to its end if it runs. */
-  readonly block: number;
-};
-
-type Bound =
-  | { readonly kind: 'import'; readonly name: string }
-  /** `item` is the index where a tuple is unpacked. */
-  | { readonly kind: 'value'; readonly node: SyntaxNode; readonly item?: number }
-  | { readonly kind: 'parameter'; readonly parameter: FunctionParameter; readonly scope: Scope }
-  | { readonly kind: 'function' | 'class'; readonly scope: Scope }
-  /** Loop variables, context managers, augmented assignments: bound, but to nothing that can be decided. */
-  | { readonly kind: 'opaque' };
-
-export interface FunctionParameter {
-  readonly name: string;
-  /** Position among the positional parameters, `self` included; −1 for keyword-only and starred ones. */
-  readonly position: number;
-  readonly defaultNode?: SyntaxNode;
-  readonly typeNode?: SyntaxNode;
-}
-
-export interface Scope {
-  readonly kind: 'module' | 'function' | 'class' | 'expression';
-  readonly name: string;
-  readonly parent?: Scope;
-  readonly bindings: Map<string, Binding[]>;
-  readonly parameters: FunctionParameter[];
-  readonly returns: SyntaxNode[];
-  readonly decorated: boolean;
-  /** Names that `global` and `nonlocal` hand to an outer scope. */
-  readonly outer: Map<string, Scope>;
-}
-
-export interface Call {
-  readonly node: SyntaxNode;
-  readonly scope: Scope;
-}
-
-/** `base.attribute = …` or `base[key] = …` somewhere in the file; `key` undefined where it is not a literal. */
-export interface Store {
-  readonly base: string;
-  readonly key: string | undefined;
-  readonly node?: SyntaxNode;
-  readonly target: SyntaxNode;
-  readonly scope: Scope;
-}
-
-/** What one walk over the tree collects. */
-export interface Index {
-  readonly text: string;
-  readonly module: Scope;
-  readonly calls: readonly Call[];
-  /** By the last part of the callee's name. */
-  readonly callsByName: ReadonlyMap<string, readonly Call[]>;
-  readonly attributeStores: ReadonlyMap<string, readonly Store[]>;
-  readonly itemStores: ReadonlyMap<string, readonly Store[]>;
-  /** Modules of `from … import *`. */
-  readonly stars: readonly string[];
-}
+import { type Bound, type Call, elements, type Index, isBlock, newScope, type Scope, type Store } from './scope.ts';
+import { readArguments } from './values.ts';
 
 /** Method names that change a dictionary. */
 const MUTATORS = new Set(['update', 'pop', 'setdefault', 'clear', 'popitem', 'merge_from_file', 'merge_from_list']);
 
 /** Collects scopes, bindings, calls and stores. */
 export function indexTree(tree: Tree, text: string): Index {
-  const indexer = new Indexer(text);
+  const indexer = new Indexer(tree, text);
   tree.iterate({ enter: (node) => indexer.enter(node), leave: (node) => indexer.leave(node) });
   return indexer;
 }
@@ -111,7 +50,6 @@ type Action =
   | 'handOut';
 
 class Indexer implements Index {
-  readonly text: string;
   readonly module = newScope('module', '');
   readonly calls: Call[] = [];
   readonly callsByName = new Map<string, Call[]>();
@@ -122,9 +60,10 @@ class Indexer implements Index {
   /** Starts of the blocks around the current node. */
   private readonly blocks = [0];
 
-  constructor(text: string) {
-    this.text = text;
-  }
+  constructor(
+    readonly tree: Tree,
+    readonly text: string,
+  ) {}
 
   enter(ref: SyntaxNodeRef): void {
     const action = ACTIONS.get(ref.name);
@@ -206,16 +145,19 @@ class Indexer implements Index {
   /** `a, b = c = value`: groups of targets, each followed by `=`. */
   assign(node: SyntaxNode): void {
     const groups: SyntaxNode[][] = [[]];
-    let typed = false;
+    let type: SyntaxNode | null = null;
     for (let child = node.firstChild; child; child = child.nextSibling) {
       if (child.name === 'AssignOp') groups.push([]);
-      else if (child.name === 'TypeDef') typed = true;
+      else if (child.name === 'TypeDef') type = child.lastChild;
       else if (child.name !== ',' || groups.at(-1)!.length > 0) groups.at(-1)!.push(child);
     }
     const values = groups.pop()!;
     if (groups.length === 0) {
-      // `x: float` alone declares; an incomplete `x =` assigns something unknown.
-      if (!typed && values[0]) this.bindTarget(values[0], undefined);
+      // `x: float` alone declares, which matters in a class; an incomplete `x =` assigns something unknown.
+      const [target] = values;
+      if (target && !type) this.bindTarget(target, undefined);
+      else if (target?.name === 'VariableName' && type && this.scope.kind === 'class')
+        this.bind(this.slice(target), target.from, { kind: 'declared', type });
       return;
     }
     const items = values.filter((value) => value.name !== ',');
@@ -287,7 +229,10 @@ class Indexer implements Index {
   private openNamed(node: SyntaxNode, kind: 'function' | 'class'): Scope {
     const nameNode = node.getChild('VariableName');
     const name = nameNode ? this.slice(nameNode) : '';
-    const scope = newScope(kind, name, this.scope, node.parent?.name === 'DecoratedStatement');
+    const decorators = node.parent?.name === 'DecoratedStatement' ? node.parent.getChildren('Decorator') : [];
+    const list = kind === 'class' ? node.getChild('ArgList') : null;
+    const bases = list ? readArguments(list, this.text).positional : [];
+    const scope = newScope(kind, name, this.scope, decorators, bases);
     if (name) this.bind(name, node.from, { kind, scope });
     this.scope = scope;
     return scope;
@@ -334,7 +279,12 @@ class Indexer implements Index {
 
   bindAfterAs(node: SyntaxNode): void {
     for (let child = node.firstChild; child; child = child.nextSibling) {
-      if (child.name === 'as' && child.nextSibling) this.bindAllNames(child.nextSibling);
+      const target = child.name === 'as' ? child.nextSibling : null;
+      if (!target) continue;
+      const manager = child.prevSibling;
+      if (node.name === 'WithStatement' && manager && target.name === 'VariableName')
+        this.bind(this.slice(target), target.from, { kind: 'entered', node: manager });
+      else this.bindAllNames(target);
     }
   }
 
@@ -359,25 +309,6 @@ class Indexer implements Index {
     }
     for (const name of node.getChildren('VariableName')) if (outer) this.scope.outer.set(this.slice(name), outer);
   }
-}
-
-/** What runs from its start to its end if it runs: the body of `with` belongs to what is around it. */
-export function isBlock({ name, parent }: SyntaxNode): boolean {
-  return name === 'Body' && parent?.name !== 'WithStatement';
-}
-
-/** The elements of a bracketed expression: its children without brackets and commas. */
-export function elements(node: SyntaxNode): SyntaxNode[] {
-  const found: SyntaxNode[] = [];
-  for (let child = node.firstChild; child; child = child.nextSibling) {
-    if (!/^[()[\]{},]$|^Comment$/.test(child.name)) found.push(child);
-  }
-  return found;
-}
-
-function newScope(kind: Scope['kind'], name: string, parent?: Scope, decorated = false): Scope {
-  const lists = { parameters: [], returns: [], outer: new Map() };
-  return { kind, name, bindings: new Map(), decorated, ...lists, ...(parent && { parent }) };
 }
 
 function append<V>(map: Map<string, V[]>, key: string, value: V): void {

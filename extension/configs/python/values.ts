@@ -2,7 +2,7 @@ import type { SyntaxNode } from '@lezer/common';
 import type { Finding } from '../assemble.ts';
 import type { Scalar } from '../config.ts';
 import type { SourceRange } from '../source.ts';
-import type { Call, Scope } from './scopes.ts';
+import type { Call, Scope } from './scope.ts';
 
 /** What an expression is known to be. */
 export type Value =
@@ -17,8 +17,8 @@ export type Value =
     }
   /** Something imported, by its full name. */
   | { readonly kind: 'reference'; readonly name: string }
-  /** What `parse_args` returns. */
-  | { readonly kind: 'namespace' }
+  /** What `parse_args` returns; `scope` is the module whose options they are. */
+  | { readonly kind: 'namespace'; readonly scope: Scope }
   | { readonly kind: 'class' | 'function'; readonly scope: Scope }
   /** An object of a class of this file; `call` is the call that made it. */
   | { readonly kind: 'instance'; readonly scope: Scope; readonly call?: Call }
@@ -26,6 +26,17 @@ export type Value =
   | { readonly kind: 'hparams'; readonly scope: Scope }
   /** `functools.partial(callee, …)`. */
   | { readonly kind: 'partial' }
+  /** Constructors of which one is chosen when the program runs. */
+  | { readonly kind: 'choice'; readonly options: readonly Evaluated[] }
+  /** An option that is None unless the command line gives it. */
+  | { readonly kind: 'unset' }
+  /** A file by its path, open or not, or its text. */
+  | { readonly kind: 'path'; readonly path: string }
+  | { readonly kind: 'schedule'; readonly name: string; readonly peak?: Evaluated }
+  /** A run of Weights & Biases, whose `config` is known. */
+  | { readonly kind: 'tracker'; readonly config: Evaluated }
+  /** A parser of dataclasses: what it returns. */
+  | { readonly kind: 'parser'; readonly result: Evaluated }
   | { readonly kind: 'unknown' };
 
 export interface DictEntry {
@@ -52,9 +63,11 @@ export function literal(node: { from: number; to: number }, value: Value): Evalu
   return { value, from: 'literal', range: rangeOf(node) };
 }
 
-/** The same value seen from where its name is used. */
-export function resolvedAt(node: { from: number; to: number }, source: Evaluated): Evaluated {
+/** The same value seen from where its name is used. Constructors and their like are as good as written there. */
+export function resolvedAt(node: { from: number; to: number }, source: Evaluated, isName = false): Evaluated {
   if (source.from === 'unknown') return unknownAt(node);
+  const { kind } = source.value;
+  if (isName && (kind === 'class' || kind === 'function' || kind === 'reference')) return literal(node, source.value);
   return {
     value: source.value,
     from: 'resolved',
@@ -82,6 +95,13 @@ export function toFinding(evaluated: Evaluated): Finding {
   const origin = { from, range, ...(sourceRange && { sourceRange }) };
   if (value.kind === 'scalar') return { ...origin, value: value.value };
   if (value.kind === 'sequence') return { ...origin, value: value.items.map(toFinding) };
+  if (value.kind === 'schedule') {
+    const schedule = { name: value.name, range };
+    if (!value.peak) return { value: undefined, from: 'unknown', range, schedule };
+    const peak = toFinding(value.peak);
+    if (from !== 'resolved' || peak.from === 'unknown') return { ...peak, schedule };
+    return { value: peak.value, from, range, sourceRange: peak.sourceRange ?? peak.range, schedule };
+  }
   return { value: undefined, from: 'unknown', range };
 }
 

@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { codeLensText, optimizerTitle } from '../../extension/advice/hover.ts';
+import { scanText } from '../../extension/advice/scan.ts';
+import { LIBRARIES } from '../../extension/configs/libraries/index.ts';
+import { huggingFaceOptimizer, kerasClass, optimizerNamed, otherOptimizer } from '../../extension/configs/names.ts';
+
+const rows = LIBRARIES.flatMap((library) =>
+  library.rows.flatMap(([names, optimizer, signature, extra]) =>
+    names.split(' ').map((name) => ({ library, name, optimizer, signature, extra })),
+  ),
+);
+
+test('every row of every library is reached by a scan', () => {
+  for (const { library, name, optimizer, extra } of rows) {
+    const where = `${library.example}.${name}`;
+    assert.match(library.example, library.modules, where);
+    if (library.example === 'deepspeed.json') {
+      const text = JSON.stringify({ optimizer: { type: name, params: { lr: 0.125 } } });
+      const [found] = scanText({ path: 'ds.json', language: 'json', text });
+      assert.equal(found?.config.optimizer, optimizer, where);
+      assert.equal(found.config.hyperparameters.get('lr')?.value, 0.125, where);
+    } else if (library.framework === 'detectron2') {
+      const text = `import detectron2.config\ncfg = detectron2.config.get_cfg()\ncfg.SOLVER.BASE_LR = 0.125\n`;
+      const [found] = scanText({ path: 'a.py', language: 'python', text });
+      assert.equal(found?.config.hyperparameters.get('lr')?.value, 0.125, where);
+    } else {
+      const by = extra?.namedBy === undefined || library.framework === 'huggingface' ? '' : `, ${extra.namedBy}="sgd"`;
+      const text = `import ${library.example}\nx = ${where}(p${by})\n`;
+      const found = scanText({ path: 'a.py', language: 'python', text });
+      assert.deepEqual(
+        found.map(({ config }) => [config.optimizer, config.framework])[0],
+        [optimizer, library.framework],
+        where,
+      );
+    }
+  }
+});
+
+test('what a signature says is what a scan says where nothing is given', () => {
+  for (const { library, name, extra } of rows) {
+    if (library.example === 'deepspeed.json' || library.framework === 'detectron2' || extra?.namedBy) continue;
+    const text = `import ${library.example}\n${library.example}.${name}()\n`;
+    const [found] = scanText({ path: 'a.py', language: 'python', text });
+    for (const [key, { from }] of found.config.hyperparameters)
+      assert.ok(from === 'default' || from === 'unknown', `${name} ${key} ${from}`);
+  }
+});
+
+test('names in texts: other optimizers have a title and no prediction', () => {
+  for (const [name, optimizer, title] of [
+    ['Prodigy', 'prodigy', 'Prodigy'],
+    ['ademamix', 'ademamix', 'AdEMAMix'],
+    ['SophiaG', 'sophia', 'Sophia'],
+    ['AdamWScheduleFree', 'schedulefree', 'ScheduleFree'],
+    ['GaLoreAdamW8bit', 'galore', 'GaLore'],
+    ['soap', 'soap', 'SOAP'],
+    ['Adan', 'adan', 'Adan'],
+    ['DistributedShampoo', 'shampoo', 'Shampoo'],
+    ['MuonWithAuxAdam', 'muon', 'Muon'],
+    ['lookahead_radam', 'lookahead', 'Lookahead'],
+  ]) {
+    assert.equal(optimizerNamed(name), optimizer, name);
+    assert.equal(optimizerTitle(optimizer), title, name);
+  }
+  const text = 'optimizer: prodigy\nlr: 1.0\n';
+  const [{ config }] = scanText({ path: 'c.yaml', language: 'yaml', text });
+  assert.equal(codeLensText(config), 'Prodigy: no prediction without a run');
+});
+
+test('variants are their originals', () => {
+  for (const [name, optimizer] of [
+    ['fused_adam', 'adamw'],
+    ['AdamW8bit', 'adamw'],
+    ['paged_adamw_32bit', 'adamw'],
+    ['AdamWFp8', 'adamw'],
+    ['Lion8bit', 'lion'],
+    ['distributed_fused_adam', 'adamw'],
+  ])
+    assert.equal(optimizerNamed(name), optimizer, name);
+  assert.equal(huggingFaceOptimizer('galore_adamw'), undefined);
+  assert.equal(kerasClass('adamax'), 'Adamax');
+  assert.equal(kerasClass('Custom>Adam'), 'Adam');
+  assert.equal(otherOptimizer('Adam'), undefined);
+});
