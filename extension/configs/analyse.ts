@@ -11,7 +11,7 @@ export const TEXT_LIMIT = 5 * 1024 * 1024;
 /** A configuration file without any of these has no optimizer that the analysis would accept. */
 const DATA_HINT = /optim|\bopt\b|class_path|_target_|_component_|SOLVER|learning_rate|adam/i;
 const PYTHON_HINT =
-  /optim|optax|adam|sgd|keras|TrainingArguments|(?:SFT|DPO|GRPO|KTO|Reward)Config|bitsandbytes|SOLVER|lion|rmsprop|torchopt|ada(?:factor|grad|delta|n\b)|\bsoap\b|muon|prodigy|schedulefree|sophia|\bSOAP\b|shampoo|ADOPT|\bLamb\b/i;
+  /optim|optax|adam|sgd|keras|TrainingArguments|(?:SFT|DPO|GRPO|KTO|Reward)Config|bitsandbytes|SOLVER|lion|rmsprop|torchopt|deepspeed|apex|mlx|heavyball|lamb\b|lars\b|ada(?:factor|grad|delta|n\b)|\bsoap\b|muon|prodigy|schedulefree|sophia|\bSOAP\b|shampoo|ADOPT|\bLamb\b/i;
 
 /** The optimizer configurations of a text. */
 export interface Analysis {

@@ -17,7 +17,7 @@ export interface KerasLayers {
 export function kerasLayers({ tree, syntax, classes }: PythonModules): KerasLayers {
   const named = new Map<string, SourceRange>();
   const rows = new Map<string, Item[]>();
-  if (!/^\s*(?:from|import)\s+(?:tensorflow|keras|tf_keras)\b/m.test(syntax.text)) return { named, rows };
+  if (!/^[ \t]*(?:from|import)[ \t]+(?:tensorflow|keras|tf_keras)\b/m.test(syntax.text)) return { named, rows };
   const calls: { node: SyntaxNode; callee: string }[] = [];
   const counts = new Map<string, number>();
   tree.iterate({

@@ -46,7 +46,15 @@ export function mask(text: string): string {
   }
   masked += text.slice(at);
   masked = slice(masked, interesting(masked, blocks));
-  return masked.length > PARSE_LIMIT ? masked.slice(0, masked.lastIndexOf('\n', PARSE_LIMIT) + 1) : masked;
+  const end = masked.length > PARSE_LIMIT ? limitOf(masked) : masked.length;
+  return end < masked.length ? masked.slice(0, masked.lastIndexOf('\n', end) + 1) : masked;
+}
+
+/** Where so much of a text is read that the rest is not: what is masked is blank and costs nothing. */
+function limitOf(text: string): number {
+  let count = 0;
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) !== 32 && ++count > PARSE_LIMIT) return i;
+  return text.length;
 }
 
 /** A body of the same length with one statement, `0`, where the first was, and a comment: cheap to parse. */
