@@ -11,6 +11,7 @@ const entryPoints = [
   'extension/modelProcess.ts',
   'extension/laneWorker.ts',
   'extension/parquetWorker.ts',
+  'extension/watchWorker.ts',
   'extension/extension.ts',
 ]
   .map((path) => join(root, path))

@@ -4,10 +4,11 @@ import { probeInChild, probeVariable } from './engine/probe.ts';
 import type { Device } from './engine/session.ts';
 import { experiments } from './experiments/registry.ts';
 import { runExperiment } from './experiments/run.ts';
+import { endWithParent } from './files/parent.ts';
 import { inspect } from './jobs/inspect.ts';
 import type { Observer } from './jobs/observer.ts';
 import { sweep } from './jobs/sweep.ts';
-import { describeError, InspectorError } from './shared/errors.ts';
+import { failureOf } from './shared/errors.ts';
 import type { ExperimentRequest, SweepRequest } from './shared/experiments.ts';
 import type { EngineEvent, EngineRequest, InspectRequest, RunStatus } from './shared/protocol.ts';
 
@@ -69,8 +70,7 @@ async function answer(work: () => Promise<{ folder: string; status: RunStatus }>
   try {
     send({ type: 'finished', ...(await work()) });
   } catch (error) {
-    const stack = error instanceof InspectorError ? undefined : (error as Error).stack;
-    send({ type: 'failed', message: describeError(error), stack: stack ?? (error as Error).stack, folder });
+    send({ type: 'failed', failure: failureOf(error), folder });
   }
 }
 
@@ -89,6 +89,10 @@ if (probed) {
   });
   // The parent is gone: nobody will read the results.
   process.on('disconnect', () => process.exit(0));
-  // Ctrl-C reaches the whole group of processes; the parent decides what it means.
-  process.on('SIGINT', () => {});
+  // Signals reach the whole group of processes: the current step is the last one, whoever sent it.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => {
+      state.cancelled = true;
+    });
+  endWithParent();
 }

@@ -1,9 +1,10 @@
 import { operators } from './autodiff/decompositions/index.ts';
 import { describeBlockers } from './engine/blockers.ts';
 import { inspectModel } from './engine/modelReport.ts';
+import { endWithParent } from './files/parent.ts';
 import { readModel } from './onnx/read.ts';
 import { showShape } from './onnx/shapes.ts';
-import { describeError } from './shared/errors.ts';
+import { failureOf } from './shared/errors.ts';
 import type { ModelPage, ToModelPage } from './shared/panel.ts';
 
 /**
@@ -14,13 +15,14 @@ process.on('message', (path) => {
   void answer(String(path)).then((message) => process.send?.(message, () => process.exit(0)));
 });
 process.on('disconnect', () => process.exit(0));
+endWithParent();
 
 async function answer(path: string): Promise<ToModelPage> {
   try {
     return { type: 'model', page: await report(path), trusted: true };
   } catch (error) {
-    const [message, ...remedy] = describeError(error).split('\n');
-    return { type: 'failed', message, ...(remedy.length > 0 && { remedy: remedy.join('\n') }) };
+    const { message, remedy } = failureOf(error);
+    return { type: 'failed', message, remedy };
   }
 }
 

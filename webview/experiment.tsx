@@ -77,7 +77,7 @@ function Page({ shown }: { readonly shown: Show }) {
       {result && result.notes.length > 0 && (
         <ul class="notes">
           {result.notes.map((note) => (
-            <li key={note}>{inEditor(note, 'experiment')}</li>
+            <li key={inEditor(note, 'experiment')}>{inEditor(note, 'experiment')}</li>
           ))}
         </ul>
       )}

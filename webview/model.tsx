@@ -28,7 +28,7 @@ function App() {
       );
     case 'failed':
       return (
-        <Notice kind="error" message={shown.message} remedy={shown.remedy}>
+        <Notice kind="error" message={inEditor(shown.message)} remedy={shown.remedy && inEditor(shown.remedy)}>
           <Button appearance="primary" run={() => host.postMessage({ type: 'retry' })}>
             Try Again
           </Button>

@@ -1,17 +1,20 @@
 import { join } from 'node:path';
 import { EngineClient } from '../engine/client.ts';
-import { InspectorError } from '../shared/errors.ts';
+import { closeStopped } from '../runStore/store.ts';
+import { errorOf, InspectorError, StoppedError } from '../shared/errors.ts';
 import type { EngineEvent, EngineRequest, Progress } from '../shared/protocol.ts';
+import { joinWords } from '../shared/words.ts';
 import { ProgressLine } from './text.ts';
 
-/** After an interrupt a step may take its time: a second interrupt ends it at once. */
-const patienceMilliseconds = 30_000;
+/** How long a step may take to end after a signal. A second signal ends it at once. */
+const patienceMilliseconds = { SIGINT: 30_000, SIGTERM: 3000, SIGHUP: 3000 } as const;
 
 type Finished = Extract<EngineEvent, { type: 'finished' }>;
 
 /**
- * Runs a request in an engine process with a progress line; the first interrupt asks it to stop, the second ends the
- * process. Throws an InspectorError where it fails, with the folder of what was kept, a StoppedError where it was ended.
+ * Runs a request in an engine process with a progress line; the first signal asks it to stop, the second ends the process.
+ * Throws an InspectorError where it is refused, with the folder of what was kept, a StoppedError where it was ended, and a
+ * DefectError for a defect of the engine.
  */
 export async function runInEngine(
   request: Exclude<EngineRequest, { type: 'cancel' }>,
@@ -19,30 +22,47 @@ export async function runInEngine(
 ): Promise<Finished> {
   const client = new EngineClient(join(__dirname, 'engineProcess.js'));
   const line = new ProgressLine(process.stderr);
-  let interrupts = 0;
-  const interrupt = () => {
-    interrupts++;
-    if (interrupts > 1) client.dispose();
-    else client.cancel(patienceMilliseconds);
+  let signals = 0;
+  const stop = (signal: NodeJS.Signals) => {
+    signals++;
+    if (signals > 1) client.dispose();
+    else client.cancel(patienceMilliseconds[signal as keyof typeof patienceMilliseconds]);
     line.update('Stopping after this step (Ctrl-C again: at once) …');
   };
-  process.on('SIGINT', interrupt);
-  process.on('SIGTERM', interrupt);
+  const handled = Object.keys(patienceMilliseconds) as (keyof typeof patienceMilliseconds)[];
+  for (const signal of handled) process.on(signal, stop);
   let last: EngineEvent;
   try {
     last = await client.run(request, (event) => {
-      if (event.type === 'progress' && interrupts === 0) line.update(text(event.progress));
+      if (event.type === 'progress' && signals === 0) line.update(text(event.progress));
     });
+  } catch (error) {
+    if (error instanceof StoppedError) markStopped(error.folder);
+    throw error;
   } finally {
     line.clear();
     client.dispose();
-    process.off('SIGINT', interrupt);
-    process.off('SIGTERM', interrupt);
+    for (const signal of handled) process.off(signal, stop);
   }
-  if (last.type === 'failed') {
-    const kept = last.folder ? `\nWhat there is so far: ${last.folder}` : '';
-    throw new InspectorError(`${last.message}${kept}`, undefined, { cause: last.stack });
-  }
+  if (last.type === 'failed') throw withFolder(errorOf(last.failure), last.folder);
   if (last.type !== 'finished') throw new Error(`unexpected event ${last.type}`);
   return last;
+}
+
+/** The engine was ended before it could say so in its run. */
+function markStopped(folder: string | undefined): void {
+  try {
+    if (folder !== undefined) closeStopped(folder);
+  } catch {
+    // What is no run, or cannot be written, stays as it is: its process is gone, which says enough.
+  }
+}
+
+function withFolder(error: Error, folder: string | undefined): Error {
+  if (folder === undefined || !(error instanceof InspectorError)) return error;
+  const { message, remedy } = error.words;
+  const kept = `What there is so far: ${folder}`;
+  const told = new InspectorError(message, joinWords(remedy === undefined ? [kept] : [remedy, kept], '\n'));
+  told.stack = error.stack;
+  return told;
 }

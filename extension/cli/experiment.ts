@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { type Experiment, optionOf } from '../experiments/experiment.ts';
+import type { Experiment } from '../experiments/experiment.ts';
 import { experimentNamed, experiments } from '../experiments/registry.ts';
 import { readExperiment } from '../jobs/store.ts';
 import type {
@@ -10,6 +10,8 @@ import type {
   ResultTable,
 } from '../shared/experiments.ts';
 import { badgeOf } from '../shared/experimentVerdict.ts';
+import { optionOf } from '../shared/request.ts';
+import { onCommandLine } from '../shared/words.ts';
 import { runInEngine } from './engine.ts';
 import { type Command, type Given, type Option, parseCommand, UsageError } from './options.ts';
 import { bar, duration, number, styles, table } from './text.ts';
@@ -113,7 +115,7 @@ function optionFor(key: string, { kind, default: standard, choices, help }: Para
     value: values[kind],
     choices,
     placeholder: placeholders[kind],
-    help: `${help}${shownDefault}`,
+    help: `${onCommandLine(help)}${shownDefault}`,
   };
 }
 
@@ -144,7 +146,7 @@ export function renderExperiment(folder: string, { result, status }: ExperimentH
       : [style.bold(`So far: ${result.sentence}`)]),
     ...result.tables.flatMap((each) => ['', `${each.title}:`, resultTable(each)]),
     ...(result.notes.length > 0 ? [''] : []),
-    ...result.notes.map((note) => style.dim(`Note: ${note}`)),
+    ...result.notes.map((note) => style.dim(`Note: ${onCommandLine(note)}`)),
     '',
     `Wrote ${folder} (${files.join(', ')}).`,
     '',

@@ -3,6 +3,7 @@ import { describeBlockers } from '../engine/blockers.ts';
 import { inspectModel } from '../engine/modelReport.ts';
 import { readModel } from '../onnx/read.ts';
 import { showShape } from '../onnx/shapes.ts';
+import { onCommandLine } from '../shared/words.ts';
 import type { Command } from './options.ts';
 import { shorten, styles, table, tensorLabel, thousands } from './text.ts';
 
@@ -44,7 +45,7 @@ export const modelCommand: Command = {
           tensorLabel(source === undefined ? name : `${source} (${name})`, 60),
           showShape(shape),
           thousands(size),
-          trained ? 'yes' : `no: ${reason}`,
+          trained ? 'yes' : `no: ${onCommandLine(reason)}`,
         ]),
       ),
     );
@@ -56,7 +57,8 @@ export const modelCommand: Command = {
         report.operators.map(({ op, count, supported }) => [op, thousands(count), supported ? 'yes' : 'no']),
       ),
     );
-    for (const warning of report.warnings) write(`\nWarning: ${warning.title}. ${warning.detail}\n  ${warning.remedy}`);
+    for (const warning of report.warnings)
+      write(`\nWarning: ${warning.title}. ${onCommandLine(warning.detail)}\n  ${onCommandLine(warning.remedy)}`);
     if (report.blockers.length > 0) {
       const [message, remedy] = describeBlockers(
         model,

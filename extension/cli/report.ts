@@ -1,6 +1,7 @@
 import type { Run } from '../runStore/store.ts';
 import type { StepLine, TensorLine } from '../shared/protocol.ts';
 import { capitalised, doubt, hedged, isBelievable, sentence, strength } from '../shared/verdict.ts';
+import { onCommandLine } from '../shared/words.ts';
 import { labelOf, number, percent, setting, shorten, styles, table, tensorLabel, thousands } from './text.ts';
 
 /** Most rows of the table; the rest is summed up in a line. */
@@ -30,16 +31,16 @@ export function renderRun(run: Run): string {
   if (measured) {
     lines.push(style.bold(verdict(run, measured)), '', tensorTable(run, measured), '', sentence(header, measured));
   } else lines.push(header.notApplicable ? sentence(header, run.steps[0]) : 'No correction was computed.');
-  for (const note of header.notes) lines.push('', `Note: ${note}`);
+  for (const note of header.notes) lines.push('', `Note: ${onCommandLine(note)}`);
   for (const warning of header.warnings)
-    lines.push('', `Warning: ${warning.title}. ${warning.detail}`, `  ${warning.remedy}`);
+    lines.push('', `Warning: ${warning.title}. ${onCommandLine(warning.detail)}`, `  ${onCommandLine(warning.remedy)}`);
   if (header.notTrained.length > 0)
     lines.push(
       '',
       style.dim(
         `Not trained: ${header.notTrained
           .slice(0, 8)
-          .map(({ name: tensor, reason }) => `${tensorLabel(tensor)} (${reason})`)
+          .map(({ name: tensor, reason }) => `${tensorLabel(tensor)} (${onCommandLine(reason)})`)
           .join(', ')}${header.notTrained.length > 8 ? `, and ${header.notTrained.length - 8} more` : ''}`,
       ),
     );

@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { fail, type InputFile } from '../files/files.ts';
 import { ownScript } from '../files/ownScript.ts';
 import { InspectorError } from '../shared/errors.ts';
+import type { Words } from '../shared/words.ts';
 import { type DataFormat, samplesAndLabels } from './format.ts';
 import type { Table } from './table.ts';
 
@@ -15,7 +16,7 @@ export interface ParquetTask {
 export type ParquetAnswer =
   | { readonly type: 'column'; readonly bytes: number }
   | { readonly type: 'table'; readonly table: Table }
-  | { readonly type: 'refused'; readonly message: string; readonly remedy?: string };
+  | { readonly type: 'refused'; readonly message: Words; readonly remedy?: Words };
 
 /** The least that a column of a row group may take; more for large ones, at this speed, which the slowest disks exceed. */
 const leastMilliseconds = 2000;

@@ -4,6 +4,7 @@ import { GraphBuilder } from '../onnx/builder.ts';
 import { nodesReaching } from '../onnx/graph.ts';
 import { bytesPerElement, elementCount } from '../onnx/tensor.ts';
 import { InspectorError } from '../shared/errors.ts';
+import { at, words } from '../shared/words.ts';
 import type { Problem } from './problem.ts';
 import type { Device } from './session.ts';
 
@@ -215,7 +216,7 @@ function checkDivision({ samples, fixedBatch, indivisible }: Problem, microBatch
     if (microBatch !== undefined && microBatch !== fixedBatch) {
       throw new InspectorError(
         `The model is bound to batches of ${fixedBatch}, so micro-batches of ${microBatch} are impossible.`,
-        'Leave --micro-batch out, or export the model with a dynamic batch axis.',
+        words`Leave ${at('microBatch')} out, or export the model with a dynamic batch axis.`,
       );
     }
     if (samples % fixedBatch !== 0) {
@@ -223,7 +224,7 @@ function checkDivision({ samples, fixedBatch, indivisible }: Problem, microBatch
         `The model is bound to batches of ${fixedBatch}, and ${samples} samples are no multiple of that.`,
         samples < fixedBatch
           ? 'Export the model with a dynamic batch axis, or give more samples.'
-          : `Export the model with a dynamic batch axis, or use --limit ${samples - (samples % fixedBatch)}.`,
+          : words`Export the model with a dynamic batch axis, or use ${at('limit', samples - (samples % fixedBatch))}.`,
       );
     }
     if (indivisible === 'loss inside' && samples !== fixedBatch) {
@@ -235,7 +236,7 @@ function checkDivision({ samples, fixedBatch, indivisible }: Problem, microBatch
   } else if (indivisible === 'loss inside' && microBatch !== undefined && microBatch < samples) {
     throw new InspectorError(
       'The loss is computed inside the model, so it cannot be put together from micro-batches.',
-      'Leave --micro-batch out, or export the model without its loss and choose one with --loss.',
+      words`Leave ${at('microBatch')} out, or export the model without its loss and choose one with ${at('loss')}.`,
     );
   }
 }

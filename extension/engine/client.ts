@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { dirname } from 'node:path';
 import { InspectorError, StoppedError } from '../shared/errors.ts';
 import type { EngineEvent, EngineRequest, InspectRequest } from '../shared/protocol.ts';
+import { at, type Words, words } from '../shared/words.ts';
 import { childEnvironment } from './environment.ts';
 
 /** How long a run may take to notice that it was cancelled before its process is ended, unless told otherwise. */
@@ -42,6 +43,7 @@ export class EngineClient {
         clearTimeout(this.patience);
         child.off('message', receive);
         child.off('exit', ended);
+        child.off('error', unstarted);
         child.stderr?.off('data', collect);
       };
       const receive = (message: unknown) => {
@@ -61,17 +63,31 @@ export class EngineClient {
             : new InspectorError(deathMessage(code, signal, tail), deathRemedy(signal, request)),
         );
       };
+      const unstarted = (error: Error) => {
+        done();
+        if (this.child === child) this.child = undefined;
+        const reason = (error as NodeJS.ErrnoException).code ?? error.message;
+        reject(
+          new InspectorError(
+            `The engine process could not be started: ${reason}.`,
+            'The system lacks memory, processes or open files for it; end other programs and try again.',
+            { cause: error },
+          ),
+        );
+      };
       child.stderr?.on('data', collect);
       child.on('message', receive);
       child.once('exit', ended);
-      child.send(request);
+      child.once('error', unstarted);
+      // A process that could not be started has no channel; the event says why.
+      if (child.connected) child.send(request);
     });
   }
 
   /** Asks the running request to stop after its current step, and ends the process where it does not in time. */
   cancel(patience = patienceMilliseconds): void {
     if (!this.child) return;
-    this.child.send({ type: 'cancel' } satisfies EngineRequest);
+    if (this.child.connected) this.child.send({ type: 'cancel' } satisfies EngineRequest);
     clearTimeout(this.patience);
     this.patience = setTimeout(() => this.dispose(), patience);
   }
@@ -112,8 +128,8 @@ function deathMessage(code: number | null, signal: NodeJS.Signals | null, tail: 
     : `The engine process ended unexpectedly (exit code ${code}).${tail ? `\n${tail.trim().split('\n').slice(-3).join('\n')}` : ''}`;
 }
 
-function deathRemedy(signal: NodeJS.Signals | null, request: EngineRequest): string {
+function deathRemedy(signal: NodeJS.Signals | null, request: EngineRequest): Words {
   if (signal && signal !== 'SIGKILL' && request.type === 'inspect' && request.request.device !== 'cpu')
-    return 'Try again on the CPU (--device cpu). What was measured until then is kept.';
-  return 'Try a smaller --micro-batch or fewer samples (--limit). What was measured until then is kept.';
+    return words`Try again on the CPU (${at('device', 'cpu')}). What was measured until then is kept.`;
+  return words`Try a smaller ${at('microBatch')} or fewer samples (${at('limit')}). What was measured until then is kept.`;
 }

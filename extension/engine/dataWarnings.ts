@@ -2,6 +2,7 @@ import type { Warning } from '../exports/warning.ts';
 import type { Model, ModelNode } from '../onnx/model.ts';
 import { elementCount, numbersOf, type Tensor } from '../onnx/tensor.ts';
 import { quoteName } from '../shared/errors.ts';
+import { at, words } from '../shared/words.ts';
 
 /** Operators that pass the numbers of an image on as they are. */
 const passing: ReadonlySet<string> = new Set([
@@ -30,7 +31,7 @@ export function unscaledBytes(model: Model, input: string, data: Tensor): Warnin
     title: 'Bytes are fed to the model as they are',
     detail: `${quoteName(input)} takes floating-point numbers, and its data are whole numbers from 0 to 255. Networks are usually trained on values near 1; if yours is, loss, gradients and correction here are not those of your training.`,
     parameters: [],
-    remedy: 'If your training divides by 255, add --scale 1/255, and --mean and --std as your transforms have them.',
+    remedy: words`If your training divides by 255, add ${at('scale', 1 / 255)}, and ${at('mean')} and ${at('std')} as your transforms have them.`,
   };
 }
 

@@ -7,6 +7,7 @@ import { showShape } from '../onnx/shapes.ts';
 import { elementCount, isFloat, type Tensor, tensorOf } from '../onnx/tensor.ts';
 import { InspectorError, quoteName } from '../shared/errors.ts';
 import type { LossName } from '../shared/losses.ts';
+import { at, words } from '../shared/words.ts';
 import { describeBlockers } from './blockers.ts';
 import { isCrossEntropy } from './loss.ts';
 import { nativeFloat } from './trial.ts';
@@ -18,13 +19,13 @@ export function exampleData(model: Model, batch: number, loss: LossName | undefi
     if (!type || !dims)
       throw new InspectorError(
         `The model's input ${quoteName(name)} (${typeName}) has no shape.`,
-        'Give data with --data, from which the shapes are taken.',
+        words`Give data with ${at('data')}, from which the shapes are taken.`,
       );
     const free = dims.findIndex((dim, i) => i > 0 && typeof dim !== 'number');
     if (free > 0)
       throw new InspectorError(
         `The size of axis ${free} of the input ${quoteName(name)} ${showShape(dims)} is not fixed.`,
-        'Give data with --data, from which it is taken.',
+        words`Give data with ${at('data')}, from which it is taken.`,
       );
     const shape = dims.map((dim) => (typeof dim === 'number' ? dim : batch));
     arrays.set(

@@ -7,6 +7,7 @@ import { showShape } from '../onnx/shapes.ts';
 import { elementCount, type FloatType, isFloat, type Shape, type Tensor, tensorOf, toFloat } from '../onnx/tensor.ts';
 import { InspectorError, quoteName } from '../shared/errors.ts';
 import type { LossName } from '../shared/losses.ts';
+import { at, type Words, words } from '../shared/words.ts';
 import { axisFirst, knownBatchAxes, parseBatchAxes, placeSamples } from './batchAxes.ts';
 import { unscaledBytes } from './dataWarnings.ts';
 import {
@@ -30,7 +31,7 @@ export interface BoundInput {
 
 /** Where remarks on how model and data were understood are collected. */
 export interface Remarks {
-  readonly notes: string[];
+  readonly notes: Words[];
   readonly warnings: Warning[];
 }
 
@@ -103,7 +104,7 @@ function sourcesOf(model: Model, dataset: Dataset): Map<ValueInfo, Tensor> {
   if (missing.length > 0) {
     throw new InspectorError(
       `The data has no array for the model's ${missing.length > 1 ? 'inputs' : 'input'} ${missing.map((info) => `${quoteName(info.name)} ${showShape(info.dims ?? [])}`).join(', ')}.`,
-      `It has ${nameList([...dataset.arrays.keys()])}; arrays feed the inputs of the same name, and "x" the only input that is left. --x-key and --y-key name others.`,
+      words`It has ${nameList([...dataset.arrays.keys()])}; arrays feed the inputs of the same name, and "x" the only input that is left. ${at('xKey')} and ${at('yKey')} name others.`,
     );
   }
   return sources;
@@ -124,7 +125,7 @@ function convertInput(info: ValueInfo, tensor: Tensor, floatType: FloatType, nor
   if (isFloat(info.type!)) return asked ? normalise(tensor, normalisation, floatType) : toFloat(tensor, floatType);
   if (asked)
     throw new InspectorError(
-      `--scale, --mean and --std need a floating-point input, but ${quoteName(info.name)} is of type ${info.type}.`,
+      words`${at('scale')}, ${at('mean')} and ${at('std')} need a floating-point input, but ${quoteName(info.name)} is of type ${info.type!}.`,
       'Leave them out.',
     );
   if (isFloat(tensor.type)) {
@@ -141,7 +142,7 @@ function convertInput(info: ValueInfo, tensor: Tensor, floatType: FloatType, nor
 }
 
 /** The data in the model's shape: equal but for axes of size 1 and for flattened samples, nothing else. */
-function fitShape(info: ValueInfo, tensor: Tensor, notes: string[]): Tensor {
+function fitShape(info: ValueInfo, tensor: Tensor, notes: Words[]): Tensor {
   const { dims } = info;
   if (!dims) return tensor;
   const fits = (shape: Shape) =>
@@ -179,7 +180,7 @@ export function sampleCount(inputs: readonly BoundInput[]): number {
     if (other.tensor.shape[0] !== first.tensor.shape[0]) {
       throw new InspectorError(
         `The inputs differ in length: ${quoteName(first.info.name)} has ${first.tensor.shape[0]} samples, ${quoteName(other.info.name)} has ${other.tensor.shape[0]}.`,
-        'Every input needs as many samples; --batch-axis NAME=1 names an axis other than the first one that counts them.',
+        words`Every input needs as many samples; ${at('batchAxes', ['NAME=1'])} names an axis other than the first one that counts them.`,
       );
     }
   }
@@ -211,7 +212,7 @@ export function labelsFor(labels: Tensor, samples: number, axis: number): Tensor
   if (labels.shape[0] === samples) return labels;
   throw new InspectorError(
     `The inputs have ${samples} samples, the labels ${labels.shape[0]} (shape ${showShape(labels.shape)}).`,
-    'Every sample needs one label. If another axis than the first one of an input counts samples, name it with --batch-axis NAME=1.',
+    words`Every sample needs one label. If another axis than the first one of an input counts samples, name it with ${at('batchAxes', ['NAME=1'])}.`,
   );
 }
 
@@ -259,6 +260,6 @@ function checkBetweenZeroAndOne(labels: Tensor, loss: LossName): void {
   if (bad >= 0)
     throw new InspectorError(
       `Label ${values[bad]} at element ${bad} (counted from 0) is not between 0 and 1, as ${loss} needs.`,
-      'Choose another loss with --loss, or check the labels.',
+      words`Choose another loss with ${at('loss')}, or check the labels.`,
     );
 }

@@ -4,6 +4,7 @@ import { showShape } from '../onnx/shapes.ts';
 import { elementCount, isFloat, numbersOf, type Shape, type Tensor, tensorOf } from '../onnx/tensor.ts';
 import { InspectorError } from '../shared/errors.ts';
 import type { LossName } from '../shared/losses.ts';
+import { at, words } from '../shared/words.ts';
 
 export const isCrossEntropy = (loss: LossName): boolean =>
   loss === 'cross-entropy' || loss === 'cross-entropy-on-probabilities';
@@ -126,7 +127,7 @@ export function chooseLoss(
           : 'labels of the shape of the predictions';
     throw new InspectorError(
       `The loss ${asked} needs ${needs}; ${shapes}.`,
-      'Choose another loss with --loss, or check the data.',
+      words`Choose another loss with ${at('loss')}, or check the data.`,
     );
   }
   const fits = fittingLosses(prediction, labels, ending);
@@ -135,12 +136,12 @@ export function chooseLoss(
     throw new InspectorError(
       `No loss fits: ${shapes}.`,
       !labels
-        ? 'Give labels (an array "y", or another one with --y-key), or a model whose output is its loss.'
+        ? words`Give labels (an array "y", or another one with ${at('yKey')}), or a model whose output is its loss.`
         : 'Check the labels; cross-entropy needs one integer per prediction, mse labels of the shape of the predictions.',
     );
   throw new InspectorError(
     `More than one loss fits: ${fits.join(', ')}.`,
-    `Choose one with --loss (${fits.join(' or ')}).`,
+    words`Choose one with ${at('loss')} (${fits.join(' or ')}).`,
   );
 }
 

@@ -8,6 +8,7 @@ import { type Blocker, instantiate, isControlFlow } from '../onnx/instantiate.ts
 import { isDefaultDomain, type Model } from '../onnx/model.ts';
 import type { Operators } from '../onnx/operator.ts';
 import { elementCount, type Shape } from '../onnx/tensor.ts';
+import type { Words } from '../shared/words.ts';
 import { endingOf, fittingLosses } from './loss.ts';
 import { nativeFloat, reaching } from './trial.ts';
 
@@ -33,7 +34,7 @@ export interface ModelReport {
     readonly shape: Shape;
     readonly size: number;
     readonly trained: boolean;
-    readonly reason: string;
+    readonly reason: Words;
   }[];
   readonly operators: readonly { readonly op: string; readonly count: number; readonly supported: boolean }[];
   /** Losses that the output's shape allows. */

@@ -16,6 +16,7 @@ import { type Initializer, isDefaultDomain, type Model } from '../onnx/model.ts'
 import { type FloatType, isFloat, type Tensor } from '../onnx/tensor.ts';
 import { InspectorError, quoteName } from '../shared/errors.ts';
 import type { LossName } from '../shared/losses.ts';
+import { at, type Words, words } from '../shared/words.ts';
 import { describeBlockers } from './blockers.ts';
 import { labelsFor, labelsOf, matchInputs, prepareLabels, sampleCount } from './inputs.ts';
 import { ParameterLayout } from './layout.ts';
@@ -62,7 +63,7 @@ export interface Problem {
    */
   readonly indivisible: 'loss inside' | 'batch statistics' | undefined;
   /** Remarks on how model and data were understood. */
-  readonly notes: readonly string[];
+  readonly notes: readonly Words[];
   /** Signs that the data are not those of the user's training. */
   readonly warnings: readonly Warning[];
   /**
@@ -81,7 +82,7 @@ export const labelFeed = 'labels';
 
 /** Brings model and data together. Throws InspectorErrors for everything that does not fit. */
 export function createProblem(original: Model, dataset: Dataset, options: ProblemOptions = {}): Problem {
-  const notes: string[] = [];
+  const notes: Words[] = [];
   const warnings: Warning[] = [];
   const { model, cut } = withoutSecondBias(original);
   if (cut.length > 0)
@@ -105,7 +106,7 @@ export function createProblem(original: Model, dataset: Dataset, options: Proble
   const loss = lossFor(options.loss, prediction, labels, trial.batch, notes);
   noteOutputs(model, output, notes);
   if (options.batchStatistics && !model.graph.nodes.some(({ opType }) => opType === 'BatchNormalization'))
-    notes.push('--batch-statistics changes nothing: the model has no BatchNormalization.');
+    notes.push(words`${at('batchStatistics')} changes nothing: the model has no BatchNormalization.`);
 
   const { trained, allChoices } = chooseTrained(model, trial, output, { candidates, choices, filter });
   const layout = new ParameterLayout(trained);
@@ -173,19 +174,19 @@ function lossFor(
   prediction: Value,
   labels: Tensor | undefined,
   batch: number,
-  notes: string[],
+  notes: Words[],
 ): LossName {
   const ending = endingOf(prediction);
   const ofBatch = labels && { ...labels, shape: [batch, ...labels.shape.slice(1)], data: labels.data };
   const loss = chooseLoss(asked, prediction.shape, ofBatch, { batch, ending });
   if (asked === undefined && (loss === 'cross-entropy-on-probabilities' || loss === 'bce'))
     notes.push(
-      `The model ends in a ${ending}, so the loss is taken of probabilities (${loss}). --loss ${loss === 'bce' ? 'bce-with-logits' : 'cross-entropy'} would apply another ${ending}.`,
+      words`The model ends in a ${ending!}, so the loss is taken of probabilities (${loss}). ${at('loss', loss === 'bce' ? 'bce-with-logits' : 'cross-entropy')} would apply another ${ending!}.`,
     );
   return loss;
 }
 
-function noteOutputs({ graph }: Model, output: string, notes: string[]): void {
+function noteOutputs({ graph }: Model, output: string, notes: Words[]): void {
   if (graph.outputs.length > 1)
     notes.push(
       `The model has ${graph.outputs.length} outputs (${nameList(graph.outputs.map(({ name }) => name))}); the loss looks at ${quoteName(output)}.`,

@@ -8,6 +8,7 @@ import {
 } from '../optimizers/measures.ts';
 import type { Optimizer } from '../optimizers/optimizer.ts';
 import { InspectorError } from '../shared/errors.ts';
+import { at, words } from '../shared/words.ts';
 import { type Batches, BatchProgram } from './batches.ts';
 import { chunksOf, type Plan } from './chunks.ts';
 import { type Numbers, type Stage, structureOf } from './coefficients.ts';
@@ -352,12 +353,12 @@ function runtimeFailure(what: string, device: Device, error: unknown): Inspector
   const reason = plainReason((error as Error).message);
   const memory = /alloc|memory/i.test(reason);
   const remedy = memory
-    ? 'Try a smaller --micro-batch.'
+    ? words`Try a smaller ${at('microBatch')}.`
     : /out of (data )?bounds|out of range/i.test(reason)
       ? 'An index in the data, such as that of a token, lies outside the table that it points into; check the inputs.'
       : device === 'cpu'
         ? 'This should not happen; please report it with the model.'
-        : 'Try again with --device cpu.';
+        : words`Try again with ${at('device', 'cpu')}.`;
   return new InspectorError(`ONNX Runtime could not ${what} on ${device.toUpperCase()}: ${reason}`, remedy, {
     cause: error,
   });

@@ -10,6 +10,7 @@ import { pruned } from '../onnx/prune.ts';
 import { elementCount, type FloatType, isFloat, type Shape } from '../onnx/tensor.ts';
 import { quoteName } from '../shared/errors.ts';
 import type { LossName } from '../shared/losses.ts';
+import type { Words } from '../shared/words.ts';
 import { type BoundInput, fixedBatchOf, sampleCount } from './inputs.ts';
 
 /** Emits a model's outputs from its parameters and from data whose first axis counts samples. */
@@ -44,7 +45,7 @@ export interface Candidate {
 }
 
 /** Builds the model with the smallest batch that will do, and without what leads to other outputs only if that is in the way. */
-export function tryModel(candidate: Candidate, notes: string[]): Trial {
+export function tryModel(candidate: Candidate, notes: Words[]): Trial {
   const { model, inputs, loss } = candidate;
   const declared = fixedBatchOf(inputs);
   const small = tryBatch(candidate, buildOf(candidate, model), declared ?? Math.min(sampleCount(inputs), 2), declared);

@@ -3,6 +3,7 @@ import { numeric, numericCoefficients } from '../optimizers/numeric.ts';
 import type { CorrectionTerms, Hyperparameters } from '../optimizers/optimizer.ts';
 import { optimizerNamed } from '../optimizers/registry.ts';
 import { InspectorError } from '../shared/errors.ts';
+import { mention, words } from '../shared/words.ts';
 import type { SmoothLoss } from './smallProblems.ts';
 
 /** Refuses a smaller decay rate that is not the smaller one. */
@@ -10,7 +11,7 @@ export function refuseOrder({ low, high }: { readonly low: number; readonly high
   if (low >= high)
     throw new InspectorError(
       `The smaller decay rate ${low} is not below the larger, ${high}.`,
-      'Exchange --low and --high.',
+      words`Exchange ${mention('low')} and ${mention('high')}.`,
     );
 }
 

@@ -1,5 +1,8 @@
 import { InspectorError, quoteName } from '../shared/errors.ts';
 import type { ChartFrame, ExperimentResult, ParameterSpec, ParameterValue } from '../shared/experiments.ts';
+import { rangeText, within } from '../shared/range.ts';
+import { optionOf } from '../shared/request.ts';
+import type { Words } from '../shared/words.ts';
 
 /** What an experiment knows of its surroundings. */
 export interface Surroundings {
@@ -50,13 +53,13 @@ export const defineExperiment = <P extends Specs>(experiment: Experiment<P>): Ex
 
 type Bounds = Pick<ParameterSpec, 'min' | 'max' | 'minExclusive' | 'maxExclusive' | 'whole'>;
 
-export const number = (standard: number, help: string, bounds: Bounds = {}): ParameterSpec<number> => ({
+export const number = (standard: number, help: Words, bounds: Bounds = {}): ParameterSpec<number> => ({
   kind: 'number',
   default: standard,
   help,
   ...bounds,
 });
-export const count = (standard: number, help: string, bounds: Bounds = { min: 1 }): ParameterSpec<number> => ({
+export const count = (standard: number, help: Words, bounds: Bounds = { min: 1 }): ParameterSpec<number> => ({
   kind: 'count',
   default: standard,
   help,
@@ -64,24 +67,19 @@ export const count = (standard: number, help: string, bounds: Bounds = { min: 1 
 });
 export const numbers = (
   standard: readonly number[],
-  help: string,
+  help: Words,
   bounds: Bounds = {},
 ): ParameterSpec<readonly number[]> => ({ kind: 'numbers', default: standard, help, ...bounds });
 export const choice = <T extends string>(
   standard: T,
   choices: readonly T[],
-  help: string,
+  help: Words,
 ): ParameterSpec<string> & { readonly default: T } => ({ kind: 'choice', default: standard, choices, help });
-export const switched = (help: string): ParameterSpec<boolean> => ({ kind: 'switch', default: false, help });
-export const file = (help: string): ParameterSpec<string | undefined> => ({ kind: 'file', default: undefined, help });
-export const text = (help: string): ParameterSpec<string | undefined> => ({ kind: 'text', default: undefined, help });
+export const switched = (help: Words): ParameterSpec<boolean> => ({ kind: 'switch', default: false, help });
+export const file = (help: Words): ParameterSpec<string | undefined> => ({ kind: 'file', default: undefined, help });
+export const text = (help: Words): ParameterSpec<string | undefined> => ({ kind: 'text', default: undefined, help });
 
-/** Bounds of a decay rate β, ρ ∈ [0, 1). */
-export const decay = { min: 0, max: 1, maxExclusive: true } as const;
-export const positive = { min: 0, minExclusive: true } as const;
-
-/** `epsPlacement` → `eps-placement`. */
-export const optionOf = (parameter: string): string => parameter.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
+export { decay, positive } from '../shared/range.ts';
 
 /**
  * The defaults overridden by `given`, checked. Throws an InspectorError that names the parameter, its value and what is
@@ -97,7 +95,7 @@ export function completeParameters<P extends Specs>(
     if (!spec)
       throw new InspectorError(
         `The experiment ${experiment.name} has no parameter ${quoteName(name)}.`,
-        `It has ${[...specs.keys()].map(optionOf).join(', ')}.`,
+        `It has ${[...specs.keys()].map((key) => optionOf(key)).join(', ')}.`,
       );
     if (value !== undefined) check(optionOf(name), spec, value);
   }
@@ -123,8 +121,8 @@ function check(name: string, spec: ParameterSpec, value: NonNullable<ParameterVa
     const list = spec.kind === 'numbers' ? value : [value];
     if (!Array.isArray(list) || list.length === 0) fail(value, 'Give at least one number.');
     for (const each of list as readonly unknown[]) {
-      if (typeof each !== 'number' || !Number.isFinite(each) || !within(spec, each))
-        fail(each, `Give ${wanted(spec)}${boundsText(spec)}; the default is ${[spec.default].flat().join(',')}.`);
+      if (!within(spec, each) || (isWhole(spec) && !Number.isSafeInteger(each)))
+        fail(each, `Give ${wanted(spec)}${rangeText(spec)}; the default is ${[spec.default].flat().join(',')}.`);
     }
   }
 }
@@ -134,15 +132,3 @@ const wanted = (spec: ParameterSpec): string =>
   `${spec.kind === 'numbers' ? '' : 'a '}${isWhole(spec) ? 'whole' : 'finite'} number${spec.kind === 'numbers' ? 's' : ''}`;
 
 const isWhole = ({ kind, whole }: ParameterSpec): boolean => kind === 'count' || whole === true;
-
-function within(spec: ParameterSpec, value: number): boolean {
-  if (isWhole(spec) && !Number.isSafeInteger(value)) return false;
-  const { min = -Infinity, max = Infinity, minExclusive, maxExclusive } = spec;
-  return (minExclusive ? value > min : value >= min) && (maxExclusive ? value < max : value <= max);
-}
-
-function boundsText({ min, max, minExclusive, maxExclusive }: ParameterSpec): string {
-  const low = min === undefined ? '' : ` ${minExclusive ? 'above' : 'of at least'} ${min}`;
-  const high = max === undefined ? '' : ` ${maxExclusive ? 'below' : 'of at most'} ${max}`;
-  return low && high ? `${low} and${high}` : low || high;
-}

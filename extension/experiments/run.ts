@@ -5,10 +5,11 @@ import type { ResultObserver } from '../jobs/observer.ts';
 import { Parts } from '../jobs/parts.ts';
 import { readExperiment, writeExperiment } from '../jobs/store.ts';
 import { newRunFolder } from '../runStore/store.ts';
-import { InspectorError } from '../shared/errors.ts';
+import { failureOf, InspectorError } from '../shared/errors.ts';
 import type { ExperimentHeader, ExperimentRequest, ExperimentResult, ParameterValue } from '../shared/experiments.ts';
 import type { RunStatus } from '../shared/protocol.ts';
 import { toolVersion } from '../shared/version.ts';
+import { anotherFolder, words } from '../shared/words.ts';
 import { Cancelled, completeParameters, type Experiment } from './experiment.ts';
 import { experimentNamed } from './registry.ts';
 
@@ -97,7 +98,7 @@ export async function runExperiment(
       close({ status: 'cancelled' });
       return { folder, status: 'cancelled' };
     }
-    close({ status: 'failed', message: error instanceof InspectorError ? error.message : String(error) });
+    close({ status: 'failed', message: failureOf(error).message });
     throw error;
   }
 }
@@ -127,6 +128,6 @@ function previous(folder: string, opened: ExperimentHeader): ExperimentHeader | 
   if (identity(header) === identity(JSON.parse(JSON.stringify(opened)))) return header;
   throw new InspectorError(
     `${folder} holds another experiment: its name, settings, data or version differ.`,
-    'Choose another folder with --out.',
+    words`${anotherFolder}.`,
   );
 }

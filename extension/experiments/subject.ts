@@ -9,12 +9,15 @@ import { elementCount, type FloatType, numbersOf, type Tensor } from '../onnx/te
 import { InspectorError } from '../shared/errors.ts';
 import type { LossName } from '../shared/losses.ts';
 import { lossNames } from '../shared/losses.ts';
+import { mention, words } from '../shared/words.ts';
 import { choice, count, file, type Surroundings, text } from './experiment.ts';
 import { type NetworkChoice, type NetworkName, networkFor, standardWidth } from './networks/index.ts';
 
 /** The parameters of experiments on a network: the user's model and data, or the bundled ones. */
 export const subjectParameters = {
-  model: file('the model (default: a GELU network built for the data, two hidden layers of --width units)'),
+  model: file(
+    words`the model (default: a GELU network built for the data, two hidden layers of ${mention('width')} units)`,
+  ),
   data: file('samples and labels (default: the bundled handwritten digits)'),
   x: file('samples alone (npy, IDX)'),
   y: file('labels alone (npy, IDX)'),
@@ -79,7 +82,10 @@ export async function loadSubject(
   const at = (path: string | undefined) => path && resolve(directory, path);
   const own = values.data !== undefined || values.x !== undefined;
   if (values.model !== undefined && !own)
-    throw new InspectorError('A model was given without data.', 'Give its data with --data, or --x and --y.');
+    throw new InspectorError(
+      'A model was given without data.',
+      words`Give its data with ${mention('data')}, or ${mention('x')} and ${mention('y')}.`,
+    );
   const whole = await loadDataset(
     own ? { data: at(values.data), x: at(values.x), y: at(values.y) } : { data: join(samples, 'digits.npz') },
   );
@@ -147,7 +153,10 @@ function splitSamples(dataset: Dataset, share: number): { train: Dataset; test: 
   const rows = dataset.arrays.get('x')?.shape[0] ?? 0;
   const count = Math.max(1, Math.round(rows * (1 - share)));
   if (count >= rows)
-    throw new InspectorError(`${rows} samples leave none for a test set.`, 'Give more samples, or --test-data.');
+    throw new InspectorError(
+      `${rows} samples leave none for a test set.`,
+      words`Give more samples, or ${mention('testData')}.`,
+    );
   const rest = (tensor: Tensor): Tensor => {
     const shape = [rows - count, ...tensor.shape.slice(1)];
     return { ...tensor, shape, data: tensor.data.subarray(tensor.data.length - elementCount(shape)) } as Tensor;

@@ -2,6 +2,7 @@ import type { Model, ModelNode } from '../onnx/model.ts';
 import { elementCount } from '../onnx/tensor.ts';
 import { quoteName } from '../shared/errors.ts';
 import type { LossName } from '../shared/losses.ts';
+import { at, type Words, words } from '../shared/words.ts';
 import { namesStatistics, suspectedBuffer } from './buffers.ts';
 import { equalGroups, isUniform } from './equalTensors.ts';
 import { ExportView, plural } from './exportView.ts';
@@ -119,8 +120,7 @@ function runningStatistics(view: ExportView): ExportWarning | undefined {
     parameters: nodes.flatMap((node) =>
       [1, 2].map((i) => view.initializer(node, i)).filter((name) => name !== undefined),
     ),
-    remedy:
-      'Use --batch-statistics to normalise with the statistics of the batch, or leave it where the model is trained with frozen statistics.',
+    remedy: words`Use ${at('batchStatistics')} to normalise with the statistics of the batch, or leave it where the model is trained with frozen statistics.`,
   };
 }
 
@@ -133,8 +133,7 @@ function writtenOutStatistics(view: ExportView): ExportWarning | undefined {
     title: 'BatchNormalization uses its running statistics',
     detail: `It is written out with the stored mean and variance (${nameList(parameters, 4)}), as in evaluation; training normalises with those of the batch, through which gradients flow too. Loss, gradients and correction differ from those of training.`,
     parameters: [],
-    remedy:
-      'Where the model is trained with frozen statistics, this is right. For those of the batch, export it from PyTorch modules, which keep the operator, and use --batch-statistics.',
+    remedy: words`Where the model is trained with frozen statistics, this is right. For those of the batch, export it from PyTorch modules, which keep the operator, and use ${at('batchStatistics')}.`,
   };
 }
 
@@ -211,7 +210,7 @@ function renamedWeights(view: ExportView): ExportWarning | undefined {
   return {
     code: 'renamed-weights',
     title: 'Linear weights are transposed and renamed',
-    detail: `${described(view, names, 4)} ${names.length === 1 ? 'is a transposed copy of the weight' : 'are transposed copies of weights'} of linear layers. Adam treats every element alike, so the numbers are those of your model; but in what is written they have these names and this order, and the original names are not found by --weights, nor, where they are not given here, by --freeze and --trainable. Where the original is used elsewhere too (tied weights), the two train apart.`,
+    detail: words`${described(view, names, 4)} ${names.length === 1 ? 'is a transposed copy of the weight' : 'are transposed copies of weights'} of linear layers. Adam treats every element alike, so the numbers are those of your model; but in what is written they have these names and this order, and the original names are not found by ${at('weights')}, nor, where they are not given here, by ${at('freeze')} and ${at('trainable')}. Where the original is used elsewhere too (tied weights), the two train apart.`,
     parameters: [...new Set(names)],
     remedy: view.remedy,
   };
@@ -280,7 +279,8 @@ function computedParameters(view: ExportView): ExportWarning | undefined {
     title: 'Parameters are replaced by what the exporter computed from them',
     detail: `${shown.join('; ')}${more}. What is trained here are the results, not the parameters behind them. Unless elements were only moved, Adam is not invariant under this: its steps, and so the correction, are those of another model.`,
     parameters: computed.map(({ name }) => name),
-    remedy: unknown.length > 0 ? `${view.remedy} Constants are not trained with ${freezing(unknown)}.` : view.remedy,
+    remedy:
+      unknown.length > 0 ? words`${view.remedy} Constants are not trained with ${freezing(unknown)}.` : view.remedy,
   };
 }
 
@@ -323,21 +323,16 @@ function possibleBuffers(view: ExportView): ExportWarning | undefined {
     title: 'Constants may be trained as parameters',
     detail: `${shown.join(', ')}${more} look like buffers, which are stored with the model and do not train. The file does not say so; trained here, they change the gradient's norm and the correction of every parameter.`,
     parameters: found.map(({ name }) => name),
-    remedy:
-      `If they do not train in your program, add ${freeze}. ${view.fromPyTorch ? `PyTorch's newer exporter says which are buffers: ${wholeExport.dynamo}.` : ''}`.trim(),
+    remedy: words`If they do not train in your program, add ${freeze}.${view.fromPyTorch ? ` PyTorch's newer exporter says which are buffers: ${wholeExport.dynamo}.` : ''}`,
   };
 }
 
-/** The options that freeze these initializers. */
-const freezing = (names: readonly string[]): string =>
-  `${names
-    .slice(0, 8)
-    .map((name) => `--freeze ${shellWord(name)}`)
-    .join(' ')}${names.length > 8 ? ' …' : ''}`;
+/** The setting that freezes these initializers. */
+const freezing = (names: readonly string[]): Words =>
+  words`${at('freeze', names.slice(0, 8).map(visible))}${names.length > 8 ? ' …' : ''}`;
 
-/** A name as one word of a command line. */
-const shellWord = (name: string): string =>
-  /^[\w./:=-]+$/.test(name) ? name : `'${name.replace(/[\p{Cc}\p{Cf}]/gu, '*').replaceAll("'", "'\\''")}'`;
+/** A name as a glob, without characters that nobody sees. */
+const visible = (name: string): string => name.replace(/[\p{Cc}\p{Cf}]/gu, '*');
 
 /** B is [directions, 2 × gates × hidden]: input biases first, then recurrent ones. */
 function lacksRecurrentBias(view: ExportView, name: string): boolean {
@@ -370,6 +365,6 @@ function doubleActivation(view: ExportView, loss: LossName | undefined): ExportW
     title: `The model ends in a ${activation}`,
     detail: `The output ${quoteName(output)} comes from ${last.opType}, and the loss ${affected} applies a ${activation} itself, so that it acts twice: loss, gradients and correction are not those of the usual training.`,
     parameters: [],
-    remedy: `If your training takes the loss of probabilities, use --loss ${affected === 'cross-entropy' ? 'cross-entropy-on-probabilities' : 'bce'}; otherwise export the model so that it returns logits, without its last ${last.opType}.`,
+    remedy: words`If your training takes the loss of probabilities, use ${at('loss', affected === 'cross-entropy' ? 'cross-entropy-on-probabilities' : 'bce')}; otherwise export the model so that it returns logits, without its last ${last.opType}.`,
   };
 }

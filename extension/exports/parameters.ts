@@ -1,6 +1,7 @@
 import type { Initializer, Model } from '../onnx/model.ts';
 import { elementCount, isFloat } from '../onnx/tensor.ts';
 import { InspectorError, quoteName } from '../shared/errors.ts';
+import { at, joinWords, onCommandLine, type Words, words } from '../shared/words.ts';
 import { rolesOf } from './roles.ts';
 import { sourceNames } from './sourceNames.ts';
 import { wholeExport } from './wholeExport.ts';
@@ -10,7 +11,7 @@ export interface ParameterChoice {
   readonly name: string;
   readonly shape: readonly number[];
   readonly trained: boolean;
-  readonly reason: string;
+  readonly reason: Words;
 }
 
 export interface ParameterFilter {
@@ -53,12 +54,12 @@ export function parameterCandidates(
   for (const initializer of model.graph.initializers.values()) {
     const { name, shape, type } = initializer;
     if (!type || !isFloat(type)) continue;
-    const reject = (reason: string) => choices.push({ name, shape, trained: false, reason });
+    const reject = (reason: Words) => choices.push({ name, shape, trained: false, reason });
     const isNamed = (glob: RegExp) => glob.test(name) || glob.test(sources.get(name) ?? name);
     const asked = trainable.some(isNamed);
-    if (freeze.some(isNamed)) reject('frozen by --freeze');
+    if (freeze.some(isNamed)) reject(words`frozen by ${at('freeze')}`);
     else if (asked) candidates.push(initializer);
-    else if (trainable.length > 0) reject('not named by --trainable');
+    else if (trainable.length > 0) reject(words`not named by ${at('trainable')}`);
     else if (elementCount(shape) === 0) reject('has no elements');
     else {
       const role = roleOf(initializer);
@@ -71,7 +72,7 @@ export function parameterCandidates(
 
 /** Refuses a model in which nothing trains, with everything that was found. */
 export function refuseUntrainable(choices: readonly ParameterChoice[], model: Model): never {
-  const found = choices.map(({ name, shape, reason }) => `  ${quoteName(name)} [${shape.join(', ')}]: ${reason}`);
+  const found = choices.map(({ name, shape, reason }) => words`  ${quoteName(name)} [${shape.join(', ')}]: ${reason}`);
   const others = [...model.graph.initializers.values()]
     .filter(({ type }) => !type || !isFloat(type))
     .map(
@@ -81,11 +82,11 @@ export function refuseUntrainable(choices: readonly ParameterChoice[], model: Mo
   const list = [...found, ...others];
   throw new InspectorError(
     list.length > 0
-      ? `The model has no trainable initializer. It has:\n${list.slice(0, 40).join('\n')}`
+      ? words`The model has no trainable initializer. It has:\n${joinWords(list.slice(0, 40), '\n')}`
       : 'The model has no initializers, so nothing in it can be trained.',
-    choices.some(({ name, reason }) => /^lifted_tensor_/.test(name) && reason.startsWith('constant'))
-      ? `The exporter took the weights for constants, as that of PyTorch does with models of Keras. Use the other one: ${wholeExport.legacy}; or name weights with --trainable.`
-      : 'Export the model with its weights as initializers, or name some with --trainable.',
+    choices.some(({ name, reason }) => /^lifted_tensor_/.test(name) && onCommandLine(reason).startsWith('constant'))
+      ? words`The exporter took the weights for constants, as that of PyTorch does with models of Keras. Use the other one: ${wholeExport.legacy}; or name weights with ${at('trainable')}.`
+      : words`Export the model with its weights as initializers, or name some with ${at('trainable')}.`,
   );
 }
 

@@ -5,6 +5,7 @@ import type { Problem } from '../engine/problem.ts';
 import type { Tensor } from '../onnx/tensor.ts';
 import { InspectorError, quoteName } from '../shared/errors.ts';
 import { batchOrders, type InspectRequest } from '../shared/request.ts';
+import { at, joinWords, type Words, words } from '../shared/words.ts';
 import { Random } from './random.ts';
 
 /** The mini-batches of a run, and what is told of them. */
@@ -36,13 +37,13 @@ export async function batchesOf(
   const fromFile = !(batchOrders as readonly string[]).includes(order);
   if (batchSize === undefined && !fromFile) {
     const given = [
-      ...(request.order === undefined ? [] : ['--order']),
-      ...(request.seed === undefined ? [] : ['--seed']),
-      ...(dropLast ? ['--drop-last'] : []),
+      ...(request.order === undefined ? [] : [words`${at('order')}`]),
+      ...(request.seed === undefined ? [] : [words`${at('seed')}`]),
+      ...(dropLast ? [words`${at('dropLast')}`] : []),
     ];
     if (given.length === 0) return undefined;
     throw new InspectorError(
-      `${given.join(' and ')} ${given.length > 1 ? 'need' : 'needs'} --batch-size.`,
+      words`${joinWords(given, ' and ')} ${given.length > 1 ? 'need' : 'needs'} ${at('batchSize')}.`,
       'Without it every step sees all samples.',
     );
   }
@@ -50,7 +51,7 @@ export async function batchesOf(
   if (!feeds.some(({ perSample }) => perSample))
     throw new InspectorError(
       'The model takes no samples, so there is nothing to make mini-batches of.',
-      'Leave --batch-size out.',
+      words`Leave ${at('batchSize')} out.`,
     );
   const batches = fromFile
     ? await orderFromFile(request, samples, last)
@@ -62,8 +63,8 @@ export async function batchesOf(
         ? `The model is bound to batches of ${fixedBatch}, but the last mini-batch of an epoch has ${rest} samples.`
         : `The model is bound to batches of ${fixedBatch}, so mini-batches of ${batches.size} are impossible.`,
       batches.size === fixedBatch
-        ? 'Give --drop-last, or export the model with a dynamic batch axis.'
-        : `Use --batch-size ${fixedBatch}, or export the model with a dynamic batch axis.`,
+        ? words`Give ${at('dropLast')}, or export the model with a dynamic batch axis.`
+        : words`Use ${at('batchSize', fixedBatch)}, or export the model with a dynamic batch axis.`,
     );
   return batches;
 }
@@ -93,8 +94,8 @@ export function epochs(options: {
   const size = Math.min(options.size, samples);
   if (dropLast && options.size > samples)
     throw new InspectorError(
-      `Mini-batches of ${options.size} are larger than the ${samples} samples, and --drop-last leaves none.`,
-      'Choose a smaller --batch-size, or leave --drop-last out.',
+      words`Mini-batches of ${options.size} are larger than the ${samples} samples, and ${at('dropLast')} leaves none.`,
+      words`Choose a smaller ${at('batchSize')}, or leave ${at('dropLast')} out.`,
     );
   const perEpoch = dropLast ? Math.floor(samples / size) : Math.ceil(samples / size);
   let known: { readonly epoch: number; readonly indices: readonly number[] } | undefined;
@@ -133,12 +134,12 @@ async function orderFromFile(
   const path = resolve(directory, order!);
   if (extname(path).toLowerCase() !== '.npy')
     throw new InspectorError(
-      `--order is ${quoteName(order!, 200)}.`,
+      words`${at('order')} is ${quoteName(order!, 200)}.`,
       `Give ${batchOrders.join(', ')} or a .npy file of shape [steps, batch].`,
     );
   if (seed !== undefined || dropLast)
     throw new InspectorError(
-      `${seed === undefined ? '--drop-last' : '--seed'} has no effect on an order from a file.`,
+      words`${at(seed === undefined ? 'dropLast' : 'seed')} has no effect on an order from a file.`,
       'Leave it out.',
     );
   const rows = await readNpy(path);
@@ -159,8 +160,8 @@ function checkRows(
   name: string,
   { batchSize, samples, last }: { batchSize: number | undefined; samples: number; last: number },
 ): void {
-  const fail = (what: string, remedy: string): never => {
-    throw new InspectorError(`The order ${quoteName(name, 200)} ${what}.`, remedy);
+  const fail = (what: Words, remedy: Words): never => {
+    throw new InspectorError(words`The order ${quoteName(name, 200)} ${what}.`, remedy);
   };
   const [steps, size] = shape;
   if (type !== 'int64' || shape.length !== 2 || size === 0)
@@ -169,13 +170,16 @@ function checkRows(
       'It must be int64 [steps, batch]: row n has the indices of the samples of step n.',
     );
   if (batchSize !== undefined && size !== batchSize)
-    fail(`has ${size} samples in each row, but --batch-size is ${batchSize}`, 'Leave --batch-size out.');
+    fail(
+      words`has ${size} samples in each row, but ${at('batchSize')} is ${batchSize}`,
+      words`Leave ${at('batchSize')} out.`,
+    );
   if (steps < last)
-    fail(`has ${steps} rows, but the run goes to step ${last}`, 'Save more rows, or take fewer --steps.');
+    fail(`has ${steps} rows, but the run goes to step ${last}`, words`Save more rows, or take fewer ${at('steps')}.`);
   const bad = (data as BigInt64Array).findIndex((index) => index < 0n || index >= BigInt(samples));
   if (bad >= 0)
     fail(
       `names sample ${data[bad]} in row ${Math.floor(bad / size)}, but there are ${samples}, counted from 0`,
-      'Check that it was made for these data, and --limit.',
+      words`Check that it was made for these data, and ${at('limit')}.`,
     );
 }

@@ -3,8 +3,9 @@ import { Runner } from '../engine/runner.ts';
 import type { Device } from '../engine/session.ts';
 import type { Tensor } from '../onnx/tensor.ts';
 import { newRunFolder, RunWriter } from '../runStore/store.ts';
+import { checkRequest } from '../shared/checkRequest.ts';
+import { failureOf } from '../shared/errors.ts';
 import type { InspectRequest, RunStatus } from '../shared/protocol.ts';
-import { checkRequest } from '../shared/request.ts';
 import { batchesOf, withEvery } from './batchOrder.ts';
 import type { Observer } from './observer.ts';
 import { stepLine } from './records.ts';
@@ -68,7 +69,7 @@ export async function inspect(asked: InspectRequest, device: Device, observer: O
     writer.finish(status);
     return { folder, status };
   } catch (error) {
-    writer.finish('failed', (error as Error).message);
+    writer.finish('failed', failureOf(error).message);
     throw error;
   } finally {
     await runner.release();

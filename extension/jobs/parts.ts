@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { readTextFile } from '../files/regular.ts';
 import { writeWhole } from '../files/writing.ts';
 import { InspectorError } from '../shared/errors.ts';
+import { anotherFolder, words } from '../shared/words.ts';
 
 /** JSON has no NaN and no infinities. */
 const encode = (_key: string, value: unknown): unknown =>
@@ -43,7 +44,7 @@ export class Parts {
     } catch (error) {
       throw new InspectorError(
         `Cannot keep what was computed in ${this.folder}: ${(error as Error).message}.`,
-        'Choose another folder with --out.',
+        words`${anotherFolder}.`,
         { cause: error },
       );
     }

@@ -21,6 +21,7 @@ import { type Schedule, stepSizesOf } from '../optimizers/schedules.ts';
 import type { LossName } from '../shared/losses.ts';
 import type { InspectRequest, RunHeader, ScheduleRequest } from '../shared/protocol.ts';
 import { toolVersion } from '../shared/version.ts';
+import type { Words } from '../shared/words.ts';
 
 import type { OrderedBatches } from './batchOrder.ts';
 import { groupsFor } from './groups.ts';
@@ -33,7 +34,7 @@ export interface Subject {
   readonly options: Parameters<typeof createProblem>[2];
   readonly dataset: Dataset;
   readonly digests: { readonly model: string; readonly data: string };
-  readonly notes: readonly string[];
+  readonly notes: readonly Words[];
 }
 
 /** Reads model and data. Throws an InspectorError for anything that does not fit. */

@@ -4,6 +4,7 @@ import { readJsonFile } from '../files/regular.ts';
 import { writeWhole } from '../files/writing.ts';
 import { InspectorError } from '../shared/errors.ts';
 import type { Chart, ExperimentHeader } from '../shared/experiments.ts';
+import { anotherFolder, words } from '../shared/words.ts';
 import { renderSvg } from './svg.ts';
 
 /**
@@ -25,7 +26,7 @@ export function writeExperiment(folder: string, header: ExperimentHeader): void 
   } catch (error) {
     throw new InspectorError(
       `Cannot write the results to ${folder}: ${(error as Error).message}.`,
-      'Choose another folder with --out.',
+      words`${anotherFolder}.`,
       { cause: error },
     );
   }

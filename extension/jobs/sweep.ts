@@ -9,11 +9,12 @@ import { linesOf, readJsonFile } from '../files/regular.ts';
 import { writeWhole } from '../files/writing.ts';
 import { readSteps } from '../runStore/steps.ts';
 import { newRunFolder, RunWriter, readHeader } from '../runStore/store.ts';
-import { InspectorError, quoteName } from '../shared/errors.ts';
+import { checkSweep } from '../shared/checkRequest.ts';
+import { failureOf, InspectorError, quoteName } from '../shared/errors.ts';
 import type { SweepPoint, SweepRequest } from '../shared/experiments.ts';
 import type { InspectRequest, RunStatus } from '../shared/protocol.ts';
-import { checkSweep } from '../shared/request.ts';
 import { toolVersion } from '../shared/version.ts';
+import { anotherFolder, at, either, mention, onCommandLine, words } from '../shared/words.ts';
 import { batchesOf, type OrderedBatches, withEvery } from './batchOrder.ts';
 import { drawnAnew } from './drawnAnew.ts';
 import { Evaluator } from './evaluator.ts';
@@ -46,7 +47,7 @@ export async function sweep(
 ): Promise<{ folder: string; status: RunStatus }> {
   const { base } = checkSweep(request);
   if (base.stage !== 'step')
-    throw new InspectorError('A sweep takes the correction at the run’s own step.', 'Leave --stage out.');
+    throw new InspectorError('A sweep takes the correction at the run’s own step.', words`Leave ${at('stage')} out.`);
   const plans = plan(request);
   observer.progress({ phase: 'reading', step: 0, steps: plans.length });
   const subject = await readSubject(base);
@@ -173,13 +174,13 @@ export function plan({ base, axes, together, seeds }: SweepRequest): Planned[] {
   if (axes.length === 0 && seeds.length < 2)
     throw new InspectorError(
       'Nothing is swept.',
-      'Give --sweep NAME=VALUE,VALUE…, for example --sweep beta2=0.9,0.99.',
+      words`${either('Give --sweep NAME=VALUE,VALUE…, for example --sweep beta2=0.9,0.99', 'Give a hyper-parameter several values')}.`,
     );
   const lengths = new Set(axes.map(({ values }) => values.length));
   if (together && lengths.size > 1)
     throw new InspectorError(
       `The lists have different lengths: ${axes.map(({ name, values }) => `${quoteName(name)} ${values.length}`).join(', ')}.`,
-      'Give lists of equal length with --together.',
+      words`Give lists of equal length with ${mention('together')}.`,
     );
   let settings: Record<string, number | boolean | string>[] = [{}];
   if (together && axes.length > 0)
@@ -216,14 +217,14 @@ function previous(folder: string, request: SweepRequest, { digests }: Subject): 
   if (!same || JSON.stringify(header.digests) !== JSON.stringify(digests))
     throw new InspectorError(
       `${folder} holds another sweep: ${same ? 'model or data have changed since' : 'its settings differ'}.`,
-      'Choose another folder with --out, or continue that sweep with --resume.',
+      words`${anotherFolder}${either(', or continue that sweep with --resume', ', or resume that sweep from the Runs view')}.`,
     );
   // A point counts as finished where its run says so, whatever the sweep's own file had time to say.
   const points = header.points.map((point): SweepPoint => {
     const path = join(folder, point.folder, 'run.json');
     if (!existsSync(path)) return { ...point, status: 'waiting' };
     const { status, message } = readHeader(join(folder, point.folder)).header;
-    return { ...point, status: isDone(status) ? status : 'waiting', message };
+    return { ...point, status: isDone(status) ? status : 'waiting', message: message && onCommandLine(message) };
   });
   return { ...header, points };
 }
@@ -249,7 +250,7 @@ function writeHeader(folder: string, header: SweepHeader): void {
   } catch (error) {
     throw new InspectorError(
       `Cannot write the sweep to ${folder}: ${(error as Error).message}.`,
-      'Choose another folder with --out.',
+      words`${anotherFolder}.`,
       { cause: error },
     );
   }
@@ -308,7 +309,7 @@ async function runPoint(
   } catch (error) {
     // Numbers that stop being finite are a result; anything else is to be tried again.
     const diverged = error instanceof InspectorError;
-    writer.finish(diverged ? 'failed' : 'cancelled', (error as Error).message);
+    writer.finish(diverged ? 'failed' : 'cancelled', failureOf(error).message);
     if (!diverged) throw error;
     return { status: 'failed', message: error.message };
   }

@@ -4,6 +4,7 @@ import { type Advance, isFiniteRecord, type Position, type Runner, type StepReco
 import type { Tensor } from '../onnx/tensor.ts';
 import { InspectorError, quoteName } from '../shared/errors.ts';
 import type { InspectRequest, RunStatus } from '../shared/protocol.ts';
+import { at, words } from '../shared/words.ts';
 import type { Observer } from './observer.ts';
 
 /** What `takeSteps` needs. */
@@ -160,7 +161,7 @@ class BatchWalk extends Walk {
     await this.record(position);
     throw new InspectorError(
       `The loss of the mini-batch of step ${position.step} is not finite, though that of all samples at the same parameters is.`,
-      'It is so where no position of a mini-batch has a label: try a larger --batch-size, or remove samples without labels.',
+      words`It is so where no position of a mini-batch has a label: try a larger ${at('batchSize')}, or remove samples without labels.`,
     );
   }
 }
@@ -185,7 +186,7 @@ function checkFinite(advance: Advance, problem: Problem): void {
   throw new InspectorError(
     `${what} at step ${last.step}.`,
     last.step === 0
-      ? 'It is so before any step: check the data and its scale (--scale, --mean, --std), and the weights; --dtype float64 tells overflow from a division by zero.'
-      : 'What was measured until then is kept. A smaller learning rate, or --dtype float64 to tell overflow from divergence, may help.',
+      ? words`It is so before any step: check the data and its scale (${at('scale')}, ${at('mean')}, ${at('std')}), and the weights; ${at('dtype', 'float64')} tells overflow from a division by zero.`
+      : words`What was measured until then is kept. A smaller learning rate, or ${at('dtype', 'float64')} to tell overflow from divergence, may help.`,
   );
 }

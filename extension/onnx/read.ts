@@ -61,7 +61,7 @@ export function decodeModel(bytes: Uint8Array, path: string): Model {
     return model;
   } catch (error) {
     if (!(error instanceof InspectorError)) throw error;
-    throw new InspectorError(`${where}: ${lowerFirst(error.message)}`, error.remedy, { cause: error });
+    throw new InspectorError(`${where}: ${lowerFirst(error.message)}`, error.words.remedy, { cause: error });
   }
 }
 

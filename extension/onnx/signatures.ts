@@ -1,5 +1,7 @@
+import { at, type Words, words } from '../shared/words.ts';
+
 /** Files that people pass by mistake, by their first bytes. */
-const signatures: readonly [pattern: RegExp, what: string, remedy: string][] = [
+const signatures: readonly [pattern: RegExp, what: string, remedy: Words][] = [
   [/^version https:\/\/git-lfs/, 'a Git LFS pointer, not the model itself', 'Run "git lfs pull" to fetch the model.'],
   [
     /^(ï»¿)?\s*<(!doctype|html|\?xml|head|body)/i,
@@ -18,11 +20,11 @@ const signatures: readonly [pattern: RegExp, what: string, remedy: string][] = [
     'Load it in Python and export the model with torch.onnx.export.',
   ],
   [/^\x1f\x8b/, 'compressed with gzip', 'Decompress it with gunzip first.'],
-  [/^\x93NUMPY/, 'an npy array', 'Give the model here and the array with --data.'],
+  [/^\x93NUMPY/, 'an npy array', words`Give the model here and the array with ${at('data')}.`],
   [
     /^.{3}[\x00\x01]\x00{4}\{/s,
     'a safetensors file: weights without a graph',
-    'Give the ONNX model here and these with --weights.',
+    words`Give the ONNX model here and these with ${at('weights')}.`,
   ],
   [/^.{4}TFL3/s, 'a TensorFlow Lite model', 'Convert the original model with tf2onnx.'],
   [/^.{4}ORTM/s, 'a model in the format of ONNX Runtime (.ort)', 'Give the .onnx file that it was made from.'],
@@ -31,7 +33,7 @@ const signatures: readonly [pattern: RegExp, what: string, remedy: string][] = [
 ];
 
 /** What a file is that cannot be an ONNX model, judging by its first bytes, and what to do. */
-export function recogniseOtherFile(bytes: Uint8Array): [what: string, remedy: string] | undefined {
+export function recogniseOtherFile(bytes: Uint8Array): [what: string, remedy: Words] | undefined {
   const head = Buffer.from(bytes.subarray(0, 256)).toString('latin1');
   const found = signatures.find(([pattern]) => pattern.test(head));
   return found && [found[1], found[2]];

@@ -1,4 +1,5 @@
 import type { RunHeader, StepLine } from '../shared/protocol.ts';
+import { isWords } from '../shared/words.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 const isFields = (value: unknown): value is Fields =>
@@ -35,9 +36,11 @@ export function isRunHeader(value: unknown): value is RunHeader {
       ({ name, shape, source = '' }) =>
         areTexts(name, source) && Array.isArray(shape) && areNumbers(...(shape as unknown[])),
     ) &&
-    isList(value.notTrained, ({ name, reason }) => areTexts(name, reason)) &&
-    isTextList(value.notes) &&
-    isList(value.warnings, ({ title, detail, remedy }) => areTexts(title, detail, remedy))
+    isList(value.notTrained, ({ name, reason }) => areTexts(name) && isWords(reason)) &&
+    Array.isArray(value.notes) &&
+    value.notes.every(isWords) &&
+    (value.message === undefined || isWords(value.message)) &&
+    isList(value.warnings, ({ title, detail, remedy }) => areTexts(title) && isWords(detail) && isWords(remedy))
   );
 }
 

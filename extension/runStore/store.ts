@@ -6,6 +6,7 @@ import { createFresh, writeWhole } from '../files/writing.ts';
 import type { Tensor } from '../onnx/tensor.ts';
 import { InspectorError } from '../shared/errors.ts';
 import type { RunHeader, RunStatus, StepLine } from '../shared/protocol.ts';
+import { anotherFolder, type Words, words } from '../shared/words.ts';
 import { isRunHeader } from './header.ts';
 import { readHeldSteps } from './steps.ts';
 
@@ -46,7 +47,7 @@ export class RunWriter {
     } catch (error) {
       throw new InspectorError(
         `Cannot write the run to ${folder}: ${(error as Error).message}.`,
-        'Choose another folder with --out.',
+        words`${anotherFolder}.`,
         { cause: error },
       );
     }
@@ -61,7 +62,7 @@ export class RunWriter {
   }
 
   /** Closes the run with its outcome. */
-  finish(status: RunStatus, message?: string): RunHeader {
+  finish(status: RunStatus, message?: Words): RunHeader {
     fsyncSync(this.lines);
     closeSync(this.lines);
     this.header = { ...this.header, status, message, finished: new Date().toISOString() };

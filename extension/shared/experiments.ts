@@ -1,7 +1,8 @@
 /** What experiments are and what they give, as plain data: the command line, the palette and the panel are made from it. */
 
 import type { Verdict } from './experimentVerdict.ts';
-import type { InspectRequest } from './protocol.ts';
+import type { InspectRequest } from './request.ts';
+import type { Words } from './words.ts';
 
 export type ParameterValue = number | boolean | string | readonly number[] | undefined;
 
@@ -10,7 +11,7 @@ export interface ParameterSpec<T extends ParameterValue = ParameterValue> {
   readonly kind: 'number' | 'count' | 'numbers' | 'choice' | 'switch' | 'file' | 'text';
   /** Undefined where it may be left out. */
   readonly default: T;
-  readonly help: string;
+  readonly help: Words;
   readonly choices?: readonly string[];
   /** Bounds of a number, or of each number of a list. */
   readonly min?: number;
@@ -63,7 +64,7 @@ export interface ExperimentResult extends Verdict {
   readonly numbers: Readonly<Record<string, number | null>>;
   readonly tables: readonly ResultTable[];
   readonly charts: readonly Chart[];
-  readonly notes: readonly string[];
+  readonly notes: readonly Words[];
 }
 
 /** An experiment without what runs it: what forms are made from. */
@@ -138,7 +139,7 @@ export interface SweepPoint {
 export interface ExperimentHeader {
   readonly format: 1;
   readonly status: 'running' | 'finished' | 'cancelled' | 'failed';
-  readonly message?: string;
+  readonly message?: Words;
   readonly started: string;
   readonly finished?: string;
   readonly process: number;

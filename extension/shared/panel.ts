@@ -1,4 +1,5 @@
 import type { Progress, RunHeader, StepLine } from './protocol.ts';
+import type { Words } from './words.ts';
 
 /** Every message between the editor and its webviews. Plain data: it crosses the border as JSON. */
 
@@ -117,19 +118,19 @@ export interface ModelPage {
     readonly shape: string;
     readonly size: number;
     readonly trained: boolean;
-    readonly reason: string;
+    readonly reason: Words;
   }[];
   readonly operators: readonly { readonly op: string; readonly count: number; readonly supported: boolean }[];
   readonly losses: readonly string[];
   /** Why it cannot be differentiated, and what to do; absent where it can. */
   readonly blocked?: { readonly message: string; readonly remedy?: string };
-  readonly warnings: readonly { readonly title: string; readonly detail: string; readonly remedy: string }[];
+  readonly warnings: readonly { readonly title: string; readonly detail: Words; readonly remedy: Words }[];
 }
 
 export type ToModelPage =
   | { readonly type: 'loading' }
   | { readonly type: 'model'; readonly page: ModelPage; readonly trusted: boolean }
-  | { readonly type: 'failed'; readonly message: string; readonly remedy?: string };
+  | { readonly type: 'failed'; readonly message: Words; readonly remedy?: Words };
 
 export type FromModelPage =
   | { readonly type: 'ready' }

@@ -1,7 +1,10 @@
 /** Every message between the processes, as discriminated unions. Plain data only: it crosses process and webview borders. */
 
+import type { Failure } from './errors.ts';
 import type { ExperimentDescription, ExperimentRequest, SweepRequest } from './experiments.ts';
 import type { InspectRequest, ReferenceKind } from './request.ts';
+
+import type { Words } from './words.ts';
 
 export type { DeviceChoice, GroupRequest, InspectRequest, ReferenceKind, ScheduleRequest } from './request.ts';
 
@@ -31,7 +34,7 @@ export type EngineEvent =
   | { readonly type: 'progress'; readonly progress: Progress }
   | { readonly type: 'record'; readonly record: StepLine }
   | { readonly type: 'finished'; readonly folder: string; readonly status: RunStatus }
-  | { readonly type: 'failed'; readonly message: string; readonly stack?: string; readonly folder?: string };
+  | { readonly type: 'failed'; readonly failure: Failure; readonly folder?: string };
 
 export type RunStatus = 'running' | 'finished' | 'cancelled' | 'failed';
 
@@ -118,7 +121,7 @@ export interface RunHeader {
   readonly format: 1;
   readonly status: RunStatus;
   /** Why it failed. */
-  readonly message?: string;
+  readonly message?: Words;
   readonly started: string;
   readonly finished?: string;
   readonly process: number;
@@ -171,13 +174,13 @@ export interface RunHeader {
     readonly perEpoch?: number;
   };
   readonly tensors: readonly RunTensor[];
-  readonly notTrained: readonly { readonly name: string; readonly reason: string }[];
-  readonly notes: readonly string[];
+  readonly notTrained: readonly { readonly name: string; readonly reason: Words }[];
+  readonly notes: readonly Words[];
   readonly warnings: readonly {
     readonly code: string;
     readonly title: string;
-    readonly detail: string;
-    readonly remedy: string;
+    readonly detail: Words;
+    readonly remedy: Words;
   }[];
 }
 

@@ -1,8 +1,6 @@
-import { InspectorError } from './errors.ts';
-import type { SweepRequest } from './experiments.ts';
 import { lossNames } from './losses.ts';
 import { nonNegative, positive } from './range.ts';
-import { groupProblems, type Setting } from './setting.ts';
+import type { Setting } from './setting.ts';
 
 export const devices = ['auto', 'cpu', 'cuda', 'webgpu'] as const;
 export type DeviceChoice = (typeof devices)[number];
@@ -267,61 +265,3 @@ export const inspectSettings = {
 /** The option of a setting on the command line, without the dashes: `microBatch` → `micro-batch`. */
 export const optionOf = (key: string, { option }: Pick<InspectSetting, 'option'> = {}): string =>
   option || key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-
-const required: readonly (keyof InspectRequest)[] = [
-  ...(['directory', 'model', 'optimizer', 'framework', 'hyper', 'steps', 'stage', 'device'] as const),
-  ...(['freeze', 'trainable', 'arrays'] as const),
-];
-
-/**
- * What the engine is asked for, checked: it may come from a file that anyone has written. Throws an InspectorError with all
- * that is wrong.
- */
-export function checkRequest(value: unknown): InspectRequest {
-  refuse([...groupProblems('', inspectSettings, value), ...missing('', required, value)]);
-  return value as InspectRequest;
-}
-
-const sweepSettings = {
-  base: { kind: 'group', fields: inspectSettings, help: 'what all points have in common' },
-  axes: {
-    kind: 'list',
-    fields: {
-      name: { kind: 'text', help: 'a hyper-parameter, by canonical name' },
-      values: { kind: 'values', help: 'its values' },
-    },
-    help: 'the hyper-parameters that are swept',
-  },
-  together: { kind: 'switch', help: 'take the k-th values together' },
-  seeds: { kind: 'numbers', min: 0, whole: true, help: '0: the model’s own weights; others: drawn anew' },
-  test: {
-    kind: 'group',
-    fields: { data: inspectSettings.data, x: inspectSettings.x, y: inspectSettings.y },
-    help: 'test set',
-  },
-  testEvery: { kind: 'count', min: 1, help: 'how often the test set is evaluated, in steps' },
-  out: { kind: 'file', help: 'folder of the sweep' },
-} satisfies { readonly [K in keyof Required<SweepRequest>]: Setting };
-
-/** The same of a sweep. */
-export function checkSweep(value: unknown): SweepRequest {
-  const { base, axes } = (value ?? {}) as Partial<SweepRequest>;
-  refuse([
-    ...groupProblems('', sweepSettings, value),
-    ...missing('', ['base', 'axes', 'together', 'seeds'], value),
-    ...missing('base.', required, base),
-    ...(Array.isArray(axes) ? axes.flatMap((axis, i) => missing(`axes[${i}].`, ['name', 'values'], axis)) : []),
-  ]);
-  return value as SweepRequest;
-}
-
-const missing = (place: string, keys: readonly string[], value: unknown): string[] =>
-  typeof value === 'object' && value !== null
-    ? keys
-        .filter((key) => (value as Record<string, unknown>)[key] === undefined)
-        .map((key) => `${place}${key} is missing.`)
-    : [];
-
-function refuse(problems: readonly string[]): void {
-  if (problems.length > 0) throw new InspectorError(problems.join('\n'), 'Correct the settings.');
-}

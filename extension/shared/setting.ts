@@ -1,4 +1,4 @@
-import { quoteName } from './errors.ts';
+import { quoteName } from './names.ts';
 import { type Range, rangeText, within } from './range.ts';
 
 /**

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { type SpawnOptions, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { Session } from '../../extension/engine/session.ts';
 import { readModel } from '../../extension/onnx/read.ts';
 import { type Tensor, tensorOf } from '../../extension/onnx/tensor.ts';
 import { optimizers } from '../../extension/optimizers/registry.ts';
-import { readRun } from '../../extension/runStore/store.ts';
+import { isAlive, readRun } from '../../extension/runStore/store.ts';
 import { cli, sample } from '../support/paths.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'cli-'));
@@ -154,6 +154,25 @@ describe('inspect', () => {
     });
   });
 
+  it('has stopped where the whole group of processes is terminated', {
+    skip: process.platform === 'win32',
+  }, async () => {
+    const { out, child, said } = await longRun('terminated', { detached: true });
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    process.kill(-child.pid!, 'SIGTERM');
+    assert.equal(await ended, 130);
+    assert.equal(said(), '');
+    assert.equal(readRun(out).header.status, 'cancelled');
+  });
+
+  it('leaves no engine behind where it is killed', { skip: process.platform === 'win32' }, async () => {
+    const { out, child } = await longRun('orphan');
+    const engine = readRun(out).header.process;
+    child.kill('SIGKILL');
+    await waitFor(() => !isAlive(engine));
+    assert.equal(readRun(out).interrupted, true);
+  });
+
   it('ends an engine that does not answer at the second interrupt', async () => {
     const { out, child, said } = await longRun('twice');
     const ended = new Promise((resolve) => child.once('exit', resolve));
@@ -168,7 +187,7 @@ describe('inspect', () => {
       /^Stopped: the engine was ended in the middle of its work\.\nWhat was measured until then is kept: .+twice\n/,
     );
     assert.throws(() => process.kill(engine, 0), { code: 'ESRCH' });
-    assert.equal(readRun(out).interrupted, true);
+    assert.equal(readRun(out).header.status, 'cancelled');
   });
 
   it('reports the death of the engine and keeps what was measured', async () => {
@@ -325,13 +344,14 @@ describe('optimizers and help', () => {
 });
 
 /** An inspection that does not end by itself, when it has measured more than twenty steps; `said` is what it wrote as errors. */
-async function longRun(name: string) {
+async function longRun(name: string, options: SpawnOptions = {}) {
   const out = join(scratch, name);
   const child = spawn(process.execPath, [cli, 'inspect', '--sample', '--steps', '2000000', '--out', out], {
     cwd: scratch,
+    ...options,
   });
   let errors = '';
-  child.stderr.on('data', (part) => {
+  child.stderr!.on('data', (part) => {
     errors += part;
   });
   const steps = join(out, 'steps.jsonl');

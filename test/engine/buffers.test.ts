@@ -5,6 +5,7 @@ import { exportWarnings } from '../../extension/exports/exportWarnings.ts';
 import type { Initializer } from '../../extension/onnx/model.ts';
 import { decodeModel } from '../../extension/onnx/read.ts';
 import { elementCount, tensorOf } from '../../extension/onnx/tensor.ts';
+import { onCommandLine } from '../../extension/shared/words.ts';
 import { float, linear, node } from '../onnx/files.ts';
 
 const make = (name: string, shape: readonly number[], at: (...index: number[]) => number): Initializer => {
@@ -72,7 +73,10 @@ describe('what looks like one', () => {
     const [warning, ...others] = exportWarnings(model);
     assert.deepEqual(others, []);
     assert.equal(warning.code, 'possible-buffers');
-    assert.equal(warning.remedy, "If they do not train in your program, add --freeze 'it'\\''s a grid'.");
-    assert.match(warning.detail, /^"it's a grid" \(by its evenly spaced numbers\) look like buffers/);
+    assert.equal(
+      onCommandLine(warning.remedy),
+      "If they do not train in your program, add --freeze 'it'\\''s a grid'.",
+    );
+    assert.match(onCommandLine(warning.detail), /^"it's a grid" \(by its evenly spaced numbers\) look like buffers/);
   });
 });

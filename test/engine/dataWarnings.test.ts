@@ -4,6 +4,7 @@ import { unscaledBytes } from '../../extension/engine/dataWarnings.ts';
 import { createProblem } from '../../extension/engine/problem.ts';
 import { decodeModel } from '../../extension/onnx/read.ts';
 import { type Tensor, tensorOf } from '../../extension/onnx/tensor.ts';
+import { onCommandLine } from '../../extension/shared/words.ts';
 import { float, info, linear, type Node, node } from '../onnx/files.ts';
 
 const image = (type: 'uint8' | 'float32' | 'int64', largest: number): Tensor =>
@@ -56,7 +57,7 @@ describe('bytes that are fed as they are', () => {
     const data = { arrays, files: [], format: 'made' };
     const [warning] = createProblem(plain, data).warnings;
     assert.equal(warning.code, 'unscaled-bytes');
-    assert.match(warning.remedy, /--scale 1\/255/);
+    assert.match(onCommandLine(warning.remedy), /--scale 1\/255/);
     assert.deepEqual(createProblem(plain, data, { normalisation: { scale: 1 / 255 } }).warnings, []);
   });
 });

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type ExportWarning, exportWarnings } from '../../extension/exports/exportWarnings.ts';
+import { type ExportWarning, exportWarnings as warningsOf } from '../../extension/exports/exportWarnings.ts';
 import { decodeModel } from '../../extension/onnx/read.ts';
 import type { LossName } from '../../extension/shared/losses.ts';
+import { onCommandLine } from '../../extension/shared/words.ts';
 import {
   DataType,
   float,
@@ -14,6 +15,14 @@ import {
   node,
   type TensorInit,
 } from '../onnx/files.ts';
+
+/** The warnings as the command line says them. */
+const exportWarnings = (...args: Parameters<typeof warningsOf>) =>
+  warningsOf(...args).map(({ detail, remedy, ...rest }) => ({
+    ...rest,
+    detail: onCommandLine(detail),
+    remedy: onCommandLine(remedy),
+  }));
 
 const model = (nodes: Node[], initializer: TensorInit[], producerName = 'pytorch') =>
   decodeModel(linear({ node: nodes, initializer, input: [info('x', ['N', 4, 8, 8])] }, { producerName }), 'm.onnx');

@@ -4,6 +4,7 @@ import { exportWarnings } from '../../extension/exports/exportWarnings.ts';
 import { parameterCandidates } from '../../extension/exports/parameters.ts';
 import { inOrderOfUse, sourceNames } from '../../extension/exports/sourceNames.ts';
 import { decodeModel } from '../../extension/onnx/read.ts';
+import { onCommandLine } from '../../extension/shared/words.ts';
 import { float, linear, type Node, node } from '../onnx/files.ts';
 
 const named = (name: string, text: string): Node => node(text, { name });
@@ -103,6 +104,9 @@ describe('names in the original module', () => {
     assert.deepEqual(trained({ freeze: ['val_1'] }), ['val_2']);
     assert.throws(() => trained({ freeze: ['tail.*'] }), /No initializer matches "tail\.\*"/);
     const [{ detail }] = exportWarnings(renamed);
-    assert.match(detail, /^"val_1" from "body\.fc\.weight", "val_2" from "head\.fc\.weight" are transposed/);
+    assert.match(
+      onCommandLine(detail),
+      /^"val_1" from "body\.fc\.weight", "val_2" from "head\.fc\.weight" are transposed/,
+    );
   });
 });

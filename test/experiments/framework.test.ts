@@ -3,13 +3,15 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, w
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { completeParameters, type Experiment, optionOf } from '../../extension/experiments/experiment.ts';
+import { completeParameters, type Experiment } from '../../extension/experiments/experiment.ts';
 import { experimentNamed, experiments } from '../../extension/experiments/registry.ts';
 import { runExperiment } from '../../extension/experiments/run.ts';
 import { Parts } from '../../extension/jobs/parts.ts';
 import { Random } from '../../extension/jobs/random.ts';
 import { readExperiment } from '../../extension/jobs/store.ts';
 import { renderSvg } from '../../extension/jobs/svg.ts';
+import { optionOf } from '../../extension/shared/request.ts';
+import { onCommandLine } from '../../extension/shared/words.ts';
 
 const table: Experiment = experimentNamed('table-1');
 
@@ -87,7 +89,7 @@ test('a failed experiment says why', () =>
     const observer = { started: () => {}, progress: () => {}, cancelled: false };
     const request = { name: 'table-1', directory: folder, parameters: { low: 0.99, high: 0.5 }, out: 'here' };
     await assert.rejects(runExperiment(request, observer, ''), /0\.99 is not below/);
-    assert.match(readExperiment(join(folder, 'here')).message!, /0\.99 is not below/);
+    assert.match(onCommandLine(readExperiment(join(folder, 'here')).message!), /0\.99 is not below/);
   }));
 
 test('a stopped experiment continues in its folder without repeating what it finished', () =>

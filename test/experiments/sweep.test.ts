@@ -15,6 +15,7 @@ import { judge } from '../../extension/jobs/sweepResult.ts';
 import { readRun } from '../../extension/runStore/store.ts';
 import type { SweepPoint, SweepRequest } from '../../extension/shared/experiments.ts';
 import type { StepLine } from '../../extension/shared/protocol.ts';
+import { onCommandLine } from '../../extension/shared/words.ts';
 
 const sample = ['--model', 'media/sample/digits.onnx', '--data', 'media/sample/digits.npz', '--limit', '100'];
 const requestFor = (...argv: string[]): SweepRequest =>
@@ -203,7 +204,7 @@ test('a sweep that is cancelled at once has no result but says so', () =>
     );
     const { result } = readExperiment(folder);
     assert.equal(result!.agreement, 'undecided');
-    assert.match(result!.notes[0], /2 of 2 points have not finished/);
+    assert.match(onCommandLine(result!.notes[0]), /2 of 2 points have not finished/);
   }));
 
 test('a killed sweep is resumed: finished points stay, the interrupted one is run again', () =>

@@ -3,38 +3,111 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { inEditor, inEditorBriefly } from '../../extension/shared/editorWords.ts';
+import { errorOf, failureOf, failureWords, InspectorError } from '../../extension/shared/errors.ts';
+import { inspectSettings } from '../../extension/shared/request.ts';
+import {
+  anotherFolder,
+  at,
+  isWords,
+  joinWords,
+  mention,
+  mentionsIn,
+  onCommandLine,
+  type Words,
+  words,
+} from '../../extension/shared/words.ts';
 
 const inFile = 'Settings in quotation marks are keys of .optimizer-bias.json.';
 const inForm = 'Change it in “Inspect…”.';
 
-test('settings of inspections: lines of the form, and keys of the project file with their values', () => {
-  for (const [message, words] of [
+test('settings of inspections: options, lines of the form, and keys of the project file with their values', () => {
+  const rows: [message: Words, onLine: string, inEdit: string][] = [
     [
+      words`Choose another loss with ${at('loss')}, or check the labels.`,
       'Choose another loss with --loss, or check the labels.',
       `Choose another loss with “Loss”, or check the labels. ${inForm}`,
     ],
-    ['Use --loss mse or --limit 1000.', `Use “Loss: mse” or "limit": 1000. ${inForm} ${inFile}`],
-    ['Try a smaller --micro-batch.', `Try a smaller "microBatch". ${inFile}`],
-    ['Try --dtype float64 to tell.', `Try "dtype": "float64" to tell. ${inFile}`],
-    ['Try again on the CPU (--device cpu). It is kept.', 'Try again on the CPU. It is kept.'],
-    ["Add --freeze bn.mean --freeze 'a b'. Then go on.", `Add "freeze": ["bn.mean","a b"]. Then go on. ${inFile}`],
-    ['Nothing -- here, nor in "--x" or a--b.', 'Nothing -- here, nor in "--x" or a--b.'],
-  ])
-    assert.equal(inEditor(message), words);
-  assert.equal(inEditorBriefly('frozen by --freeze'), 'frozen by "freeze"');
+    [
+      words`Use ${at('loss', 'mse')} or ${at('limit', 1000)}.`,
+      'Use --loss mse or --limit 1000.',
+      `Use “Loss: mse” or "limit": 1000. ${inForm} ${inFile}`,
+    ],
+    [words`Try ${at('microBatch', 7)}.`, 'Try --micro-batch 7.', `Try "microBatch": 7. ${inFile}`],
+    [words`Add ${at('scale', 1 / 255)}.`, 'Add --scale 1/255.', `Add "scale": ${1 / 255}. ${inFile}`],
+    [words`Use ${at('batchStatistics')}.`, 'Use --batch-statistics.', `Use "batchStatistics". ${inFile}`],
+    [
+      words`Name it with ${at('batchAxes', ['NAME=1'])}.`,
+      'Name it with --batch-axis NAME=1.',
+      `Name it with "batchAxes": ["NAME=1"]. ${inFile}`,
+    ],
+    [
+      words`Add ${at('freeze', ['bn.mean', "it's a b"])}. Then go on.`,
+      "Add --freeze bn.mean --freeze 'it'\\''s a b'. Then go on.",
+      `Add "freeze": ["bn.mean","it's a b"]. Then go on. ${inFile}`,
+    ],
+    ['Nothing -- here, nor in "--x" or a--b.', ...(['Nothing -- here, nor in "--x" or a--b.'] as const), ''],
+    [
+      words`${anotherFolder}.`,
+      'Choose another folder with --out.',
+      'Check that the folder can be written to and that there is space left on its disk.',
+    ],
+  ];
+  for (const [message, onLine, inEdit] of rows) {
+    assert.equal(onCommandLine(message), onLine);
+    assert.equal(inEditor(message), inEdit || onLine);
+    // It crosses processes and files.
+    const copy: unknown = JSON.parse(JSON.stringify(message));
+    assert.ok(isWords(copy));
+    assert.equal(inEditor(copy), inEditor(message));
+  }
+  assert.equal(inEditorBriefly(words`frozen by ${at('freeze')}`), 'frozen by "freeze"');
 });
 
 test('parameters of experiments, and lines of the form of sweeps', () => {
-  assert.equal(inEditor('values at β = --fixed-beta1', 'experiment'), 'values at β = “fixed beta1”');
-  assert.equal(inEditor('Give its data with --data.', 'experiment'), 'Give its data with “data”.');
-  assert.equal(inEditor('Choose one with --loss.', 'sweep'), 'Choose one with “Loss”.');
-  assert.equal(
-    inEditor('Cannot write. Choose another folder with --out.', 'sweep'),
-    'Cannot write. Check that the folder can be written to and that there is space left on its disk.',
-  );
+  assert.equal(inEditor(words`values at β = ${mention('fixedBeta1')}`, 'experiment'), 'values at β = “fixed beta1”');
+  assert.equal(onCommandLine(words`values at β = ${mention('fixedBeta1')}`), 'values at β = --fixed-beta1');
+  assert.equal(inEditor(words`Give its data with ${mention('data')}.`, 'experiment'), 'Give its data with “data”.');
+  assert.equal(inEditor(words`Choose one with ${at('loss')}.`, 'sweep'), 'Choose one with “Loss”.');
 });
 
-test('no option of any message of the engine and the experiments is left', () => {
+test('messages are put together and taken apart as data', () => {
+  const inner = words`a ${at('limit', 3)}`;
+  assert.deepEqual(words`${inner}; ${joinWords([inner, 'b'], ', ')} ${7}`, [
+    'a ',
+    { setting: 'limit', value: 3 },
+    '; a ',
+    { setting: 'limit', value: 3 },
+    ', b 7',
+  ]);
+  assert.equal(words`a ${'b'} ${7}`, 'a b 7');
+  assert.deepEqual(mentionsIn(inner), [{ setting: 'limit', value: 3 }]);
+  for (const wrong of [
+    3,
+    null,
+    undefined,
+    [3],
+    [{}],
+    [{ setting: 3 }],
+    [{ setting: 'a', value: {} }],
+    { setting: 'a' },
+  ])
+    assert.equal(isWords(wrong), false, JSON.stringify(wrong));
+});
+
+test('a failure crosses processes: refusals stay refusals, with what they propose, and defects defects', () => {
+  const refusal = failureOf(new InspectorError('No.', words`Use ${at('device', 'cpu')}.`));
+  const refused = errorOf(structuredClone(refusal));
+  assert.ok(refused instanceof InspectorError);
+  assert.deepEqual([refused.message, refused.remedy], ['No.', 'Use --device cpu.']);
+  assert.deepEqual(mentionsIn(refused.words.remedy!), [{ setting: 'device', value: 'cpu' }]);
+  const defect = failureOf(new TypeError('x is undefined'));
+  const met = errorOf(structuredClone(defect));
+  assert.ok(!(met instanceof InspectorError));
+  assert.equal(met.stack, defect.stack);
+  assert.equal(failureWords(defect), 'Internal error: x is undefined. Please report this with the log.');
+});
+
+test('no message of the engine and the experiments names an option but as data', () => {
   const rooms = [
     'engine',
     'exports',
@@ -50,14 +123,20 @@ test('no option of any message of the engine and the experiments is left', () =>
   const files = rooms.flatMap((room) =>
     readdirSync(join('extension', room), { recursive: true }).map((file) => join('extension', room, String(file))),
   );
+  // `either` has words for both places.
   const texts = files
     .filter((file) => file.endsWith('.ts'))
-    .flatMap(
-      (file) => readFileSync(file, 'utf8').match(/(['`])(?:(?!\1)[^\\\n]|\\.)*--[a-z](?:(?!\1)[^\\\n]|\\.)*\1/g) ?? [],
-    )
-    .map((literal) => literal.slice(1, -1));
-  assert.ok(texts.length > 20, `${texts.length} messages name options`);
-  for (const text of texts)
-    for (const place of ['inspect', 'sweep', 'experiment'] as const)
-      assert.doesNotMatch(inEditor(text, place), /(?<![\w"'“/-])--[a-z]/, text);
+    .flatMap((file) =>
+      readFileSync(file, 'utf8')
+        .replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '')
+        .replace(/\beither\(\s*(['`]).*?\1/gs, '')
+        .split('\n')
+        .filter((line) => /['` (]--[a-z]/.test(line)),
+    );
+  assert.deepEqual(texts, []);
+  const named = files
+    .filter((file) => file.endsWith('.ts'))
+    .flatMap((file) => [...readFileSync(file, 'utf8').matchAll(/\bat\('(\w+)'/g)].map(([, name]) => name));
+  assert.ok(named.length > 20, `${named.length} messages name settings`);
+  for (const name of named) assert.ok(Object.hasOwn(inspectSettings, name), name);
 });

@@ -17,6 +17,7 @@ import {
 } from '../../extension/features/experiments/form.ts';
 import { specs } from '../../extension/optimizers/hyperparameters.ts';
 import { isFromExperimentPage } from '../../extension/shared/experimentPanel.ts';
+import { mention, words } from '../../extension/shared/words.ts';
 import { run } from '../webview/runs.ts';
 
 const experiment = {
@@ -25,7 +26,7 @@ const experiment = {
   figure: 'Figure 1',
   summary: 's',
   parameters: {
-    steps: count(200, 'how many, see --eps-placement'),
+    steps: count(200, words`how many, see ${mention('epsPlacement')}`),
     beta2: numbers([0.9, 0.99], 'values of β₂', decay),
     epsPlacement: choice('inside', ['inside', 'outside'], 'where ε is'),
     exact: switched('exactly'),

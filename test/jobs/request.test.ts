@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { inspect } from '../../extension/jobs/inspect.ts';
-import { checkRequest, checkSweep, type InspectRequest, inspectSettings } from '../../extension/shared/request.ts';
+import { checkRequest, checkSweep } from '../../extension/shared/checkRequest.ts';
+import { type InspectRequest, inspectSettings } from '../../extension/shared/request.ts';
+import type { Setting } from '../../extension/shared/setting.ts';
 import { sample } from '../support/paths.ts';
 
 const request: InspectRequest = {
@@ -58,33 +60,32 @@ test('what the engine is asked for is checked, and all that is wrong is said', a
   for (const none of [undefined, null, 3, [], 'x']) assert.throws(() => checkRequest(none), { name: 'InspectorError' });
 });
 
-test('every setting has a row that lets its own values through', () => {
-  assert.equal(checkRequest(request), request);
-  const all = {
-    ...request,
-    ...{ weights: 'w', x: 'x', y: 'y', xKey: 'x', yKey: 'y', label: 'l', limit: 1, scale: -0.5, mean: [0], std: [1] },
+/** A value that a setting takes. */
+function sampleOf({ kind, choices, fields = {}, min = 0, minExclusive }: Setting): unknown {
+  const number = min + (minExclusive ? 1 : 0);
+  const group = () => Object.fromEntries(Object.entries(fields).map(([key, field]) => [key, sampleOf(field)]));
+  const samples: Record<Setting['kind'], () => unknown> = {
+    ...{ number: () => number, count: () => number, numbers: () => [number], text: () => 'a', texts: () => ['a'] },
     ...{
-      loss: 'mse',
-      dtype: 'float64',
-      microBatch: 1,
-      threads: 1,
-      stage: 100,
-      batchStatistics: true,
-      batchAxes: ['a=1'],
+      file: () => 'a/b',
+      choice: () => choices![0],
+      switch: () => false,
+      stage: () => 100,
+      group,
+      list: () => [group()],
     },
-    ...{ schedule: { kind: 'step', warmup: 0, every: 1, factor: 0 }, batchSize: 1, order: 'cyclic', seed: 0 },
-    ...{
-      dropLast: false,
-      clipNorm: 1,
-      groups: [{ glob: '*', hyper: { lr: 1 } }],
-      state: 's',
-      saveState: 't',
-      out: 'o',
-    },
+    ...{ named: () => ({ lr: 1, amsgrad: true, eps_placement: 'inside' }), values: () => [1, true, 'a'] },
   };
+  return samples[kind]();
+}
+
+test('every setting lets its own values through, and nothing of another kind', () => {
+  const settings = Object.entries<Setting>(inspectSettings);
+  const all = Object.fromEntries(settings.map(([key, setting]) => [key, sampleOf(setting)]));
   assert.equal(checkRequest(all), all);
-  const named = Object.keys(inspectSettings).filter((key) => !Object.hasOwn(all, key));
-  assert.deepEqual(named, []);
+  for (const [key] of settings)
+    for (const wrong of [null, () => 1, [null], { a: null }])
+      assert.throws(() => checkRequest({ ...all, [key]: wrong }), { name: 'InspectorError' }, key);
 });
 
 test('a sweep is checked with what its points have in common', () => {

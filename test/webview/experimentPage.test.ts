@@ -5,6 +5,7 @@ import type { Browser, Page } from 'playwright-core';
 import type { FromExperimentPage, ToExperimentPage } from '../../extension/shared/experimentPanel.ts';
 import type { Chart, ExperimentHeader, ExperimentResult } from '../../extension/shared/experiments.ts';
 import { agreeing, disagreeing, undecided } from '../../extension/shared/experimentVerdict.ts';
+import { mention, words } from '../../extension/shared/words.ts';
 import { launchBrowser } from '../e2e/rig/workbench.ts';
 
 const ORIGIN = 'http://panel.test';
@@ -217,7 +218,7 @@ describe('the page of a result in a browser, under its policy', { timeout: 120_0
     await page.locator('vscode-button', { hasText: 'Resume' }).focus();
     await post(page, message({ status: 'running', result: result({ tables: [] }) }, false, 'here'));
     await page.locator('.meter vscode-button:focus', { hasText: 'Cancel' }).waitFor();
-    await post(page, message({ status: 'failed', result: undefined, message: 'Lower --lr.' }));
+    await post(page, message({ status: 'failed', result: undefined, message: words`Lower ${mention('lr')}.` }));
     await page
       .locator('.notice.error', { hasText: 'Lower “lr”.' })
       .locator('vscode-button', { hasText: 'Show Log' })

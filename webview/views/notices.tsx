@@ -3,6 +3,7 @@ import { inEditor, inEditorBriefly } from '../../extension/shared/editorWords.ts
 import { tensorLabel } from '../../extension/shared/format.ts';
 import type { PanelAction } from '../../extension/shared/panel.ts';
 import type { RunHeader } from '../../extension/shared/protocol.ts';
+import { joinWords } from '../../extension/shared/words.ts';
 import type { Model } from '../state.ts';
 import { Button } from '../toolkit.tsx';
 import type { Actions } from './view.ts';
@@ -38,7 +39,7 @@ export function Notices({ model, actions }: { readonly model: Model; readonly ac
           <Button run={act('showLog')}>Show Log</Button>
         </Notice>
       ) : run?.header.status === 'failed' && run.header.message ? (
-        <Notice key="failed" kind="error" message={inEditor(run.header.message.replaceAll('\n', ' '))} remedy={kept}>
+        <Notice key="failed" kind="error" message={inEditor(run.header.message).replaceAll('\n', ' ')} remedy={kept}>
           <Button run={act('rerun')}>Run Again</Button>
         </Notice>
       ) : (
@@ -96,7 +97,7 @@ function Warnings({ header: { warnings } }: { readonly header: RunHeader }) {
       {warnings.map(({ code, title, detail, remedy }) => (
         <p key={`${code} ${title}`}>
           <strong>{title}. </strong>
-          {inEditor(`${detail} ${remedy}`)}
+          {inEditor(joinWords([detail, remedy]))}
         </p>
       ))}
     </details>
@@ -118,7 +119,7 @@ function Remarks({ header: { notes, notTrained } }: { readonly header: RunHeader
     <details class="notice note">
       <summary>{title.filter(Boolean).join('; ')}</summary>
       {notes.map((note) => (
-        <p key={note}>{inEditor(note)}</p>
+        <p key={inEditor(note)}>{inEditor(note)}</p>
       ))}
       {notTrained.length > 0 && (
         <p>

@@ -6,6 +6,7 @@ import { optimizerNamed } from '../../optimizers/registry.ts';
 import { InspectorError } from '../../shared/errors.ts';
 import type { Chart, ChartFrame, ExperimentResult, Series } from '../../shared/experiments.ts';
 import { agreeing, disagreeing, undecided, type Verdict } from '../../shared/experimentVerdict.ts';
+import { mention, words } from '../../shared/words.ts';
 import { adamTerms } from '../adamRun.ts';
 import { choice, count, decay, defineExperiment, number, numbers, positive, type Surroundings } from '../experiment.ts';
 import type { SmoothLoss } from '../smallProblems.ts';
@@ -44,9 +45,13 @@ export const bilinear = defineExperiment({
   figure: 'Figure 2 of "On the Implicit Bias of Adam"',
   summary: 'trajectories for growing β, ρ and h over the level curves; θ₁ + θ₂ on the level set measures ‖∇E‖₁ there',
   parameters: {
-    beta1: numbers([0, 0.5, 0.9, 0.95, 0.97], 'values of β, at ρ = --fixed-beta2', decay),
-    beta2: numbers([0.5, 0.9, 0.95, 0.99], 'values of ρ, at β = --fixed-beta1', decay),
-    lr: numbers([1e-4, 1e-3, 3e-3], 'values of h, at (β, ρ) = (--low, --high) and reversed', positive),
+    beta1: numbers([0, 0.5, 0.9, 0.95, 0.97], words`values of β, at ρ = ${mention('fixedBeta2')}`, decay),
+    beta2: numbers([0.5, 0.9, 0.95, 0.99], words`values of ρ, at β = ${mention('fixedBeta1')}`, decay),
+    lr: numbers(
+      [1e-4, 1e-3, 3e-3],
+      words`values of h, at (β, ρ) = (${mention('low')}, ${mention('high')}) and reversed`,
+      positive,
+    ),
     fixedBeta1: number(0.9, 'β while ρ varies', decay),
     fixedBeta2: number(0.95, 'ρ while β varies', decay),
     fixedLr: number(1e-3, 'h while β or ρ varies', positive),

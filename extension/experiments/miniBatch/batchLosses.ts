@@ -6,6 +6,7 @@ import { GraphBuilder } from '../../onnx/builder.ts';
 import { elementCount, type Tensor } from '../../onnx/tensor.ts';
 import { encodeModel } from '../../onnx/write.ts';
 import { InspectorError } from '../../shared/errors.ts';
+import { mention, words } from '../../shared/words.ts';
 import type { SmallProblem } from '../smallProblems.ts';
 
 /** The losses E_b of mini-batches: gradients, and products with their Hessians, at any θ. */
@@ -45,7 +46,7 @@ export async function engineLosses(problem: Problem, count: number, threads?: nu
   if (size === 0)
     throw new InspectorError(
       `${samples} samples give no ${count} mini-batches.`,
-      'Ask for fewer with --batches, or give more samples.',
+      words`Ask for fewer with ${mention('batches')}, or give more samples.`,
     );
   if (indivisible === 'loss inside' || (problem.fixedBatch !== undefined && problem.fixedBatch !== size))
     throw new InspectorError(

@@ -5,6 +5,7 @@ import { accumulatedWeight } from '../../optimizers/theory.ts';
 import { InspectorError } from '../../shared/errors.ts';
 import type { ExperimentResult, ResultTable } from '../../shared/experiments.ts';
 import { agreeing, disagreeing, undecided, type Verdict } from '../../shared/experimentVerdict.ts';
+import { mention, words } from '../../shared/words.ts';
 import { choice, count, decay, defineExperiment, number, numbers, positive, type Surroundings } from '../experiment.ts';
 import { bilinearProblem, distance, rungeKutta, tanhProblem } from '../smallProblems.ts';
 import { loadSubject, subjectParameters } from '../subject.ts';
@@ -34,9 +35,16 @@ export const miniBatch = defineExperiment({
   figure: 'Theorem 3.1 of "On the Implicit Bias of Adam"',
   summary: 'M, R, L, L̄, P, P̄ for a sequence of mini-batches, and the error with and without them as h is halved',
   parameters: {
-    problem: choice('tanh', ['tanh', 'bilinear', 'model'], 'a tanh unit, the bilinear model, or --model with --data'),
+    problem: choice(
+      'tanh',
+      ['tanh', 'bilinear', 'model'],
+      words`a tanh unit, the bilinear model, or ${mention('model')} with ${mention('data')}`,
+    ),
     order: choice('reshuffled', ['cyclic', 'reshuffled', 'replacement'], 'order of the mini-batches'),
-    sequence: numbers([-1], 'the mini-batches of the first steps, from 0; repeated to the end (default: by --order)'),
+    sequence: numbers(
+      [-1],
+      words`the mini-batches of the first steps, from 0; repeated to the end (default: by ${mention('order')})`,
+    ),
     batches: count(3, 'number of mini-batches'),
     lr: number(4e-3, 'largest step size h', positive),
     halvings: count(4, 'how often h is halved', { min: 1, max: 10 }),
@@ -60,7 +68,7 @@ export const miniBatch = defineExperiment({
     if (steps[steps.length - 1] > mostSteps || steps[0] < 1)
       throw new InspectorError(
         `A horizon of ${values.horizon} is ${steps[0]} to ${steps[steps.length - 1]} steps.`,
-        `Between 1 and ${mostSteps} are possible: choose another --horizon, --lr or fewer --halvings.`,
+        words`Between 1 and ${mostSteps} are possible: choose another ${mention('horizon')}, ${mention('lr')} or fewer ${mention('halvings')}.`,
       );
     const { losses, kinks } = await lossesOf(values, surroundings);
     try {

@@ -2,6 +2,7 @@ import type { Dataset } from '../../datasets/dataset.ts';
 import type { Model } from '../../onnx/model.ts';
 import { elementCount, type FloatType, numbersOf, type Tensor } from '../../onnx/tensor.ts';
 import { InspectorError } from '../../shared/errors.ts';
+import { mention, words } from '../../shared/words.ts';
 import { convolutionalNetwork, type ImageShape } from './convolutional.ts';
 import { multilayerPerceptron } from './multilayerPerceptron.ts';
 import { residualNetwork } from './residual.ts';
@@ -93,7 +94,7 @@ function samplesOf({ arrays }: Dataset): { readonly x: Tensor; readonly classes:
   if (!Number.isInteger(classes) || classes < 2 || classes > 10000)
     throw new InspectorError(
       'The labels are no classes, for which a network could be built.',
-      'Give a model that fits the data with --model.',
+      words`Give a model that fits the data with ${mention('model')}.`,
     );
   return { x, classes };
 }

@@ -1,6 +1,7 @@
 import type { Model } from '../../onnx/model.ts';
 import { type FloatType, type Tensor, tensorOf } from '../../onnx/tensor.ts';
 import { InspectorError } from '../../shared/errors.ts';
+import { mention, words } from '../../shared/words.ts';
 import { NetworkBuilder } from './builder.ts';
 import type { ImageShape } from './convolutional.ts';
 
@@ -33,7 +34,7 @@ export function visionTransformer(
   if (height % patch !== 0 || columns % patch !== 0 || width % 4 !== 0)
     throw new InspectorError(
       `Images of ${height}×${columns} do not divide into patches of ${patch}, or the width ${width} is no multiple of 4.`,
-      'Choose another --width, or another network.',
+      words`Choose another ${mention('width')}, or another network.`,
     );
   const b = new NetworkBuilder(seed, type);
   const [across, down] = [columns / patch, height / patch];

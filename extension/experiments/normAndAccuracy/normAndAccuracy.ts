@@ -6,6 +6,7 @@ import { RunningStatistics } from '../../jobs/runningStatistics.ts';
 import type { Tensor } from '../../onnx/tensor.ts';
 import { optimizerNamed } from '../../optimizers/registry.ts';
 import type { ExperimentResult } from '../../shared/experiments.ts';
+import { mention, words } from '../../shared/words.ts';
 import { hyperOf } from '../adamRun.ts';
 import { choice, count, decay, defineExperiment, file, number, numbers, positive, switched } from '../experiment.ts';
 import { networkNames } from '../networks/index.ts';
@@ -18,8 +19,8 @@ export const normAndAccuracy = defineExperiment({
   figure: 'Figures 4–12 of "On the Implicit Bias of Adam", at a size for this machine',
   summary: 'full-batch Adam for several ρ at fixed β and several β at fixed ρ: peak norm, test accuracy, curves',
   parameters: {
-    beta2: numbers([0.9, 0.99, 0.999], 'values of ρ, at β = --fixed-beta1', decay),
-    beta1: numbers([0.5, 0.9, 0.97], 'values of β, at ρ = --fixed-beta2', decay),
+    beta2: numbers([0.9, 0.99, 0.999], words`values of ρ, at β = ${mention('fixedBeta1')}`, decay),
+    beta1: numbers([0.5, 0.9, 0.97], words`values of β, at ρ = ${mention('fixedBeta2')}`, decay),
     fixedBeta1: number(0.9, 'β while ρ varies', decay),
     fixedBeta2: number(0.99, 'ρ while β varies', decay),
     lr: number(1e-3, 'step size h', positive),
@@ -37,8 +38,8 @@ export const normAndAccuracy = defineExperiment({
     raw: switched('do not standardise the samples (by channel where they are images with channels)'),
     ...subjectParameters,
     limit: count(0, 'use the first N samples only; 0: 10,000, of the bundled digits 300 but for mlp', { min: 0 }),
-    model: file('the model (default: one is built, see --network)'),
-    seed: count(0, 'seed of the network that is built; --seeds count from it', { min: 0 }),
+    model: file(words`the model (default: one is built, see ${mention('network')})`),
+    seed: count(0, words`seed of the network that is built; ${mention('seeds')} count from it`, { min: 0 }),
     width: count(0, 'units (mlp), first channels (cnn, resnet), token size (vit); 0: 32, 4, 4 and 16', { min: 0 }),
     dtype: choice('float32', ['float32', 'float64'], 'precision'),
   },

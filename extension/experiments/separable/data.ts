@@ -4,6 +4,7 @@ import { checkFinite } from '../../datasets/samples.ts';
 import { Random } from '../../jobs/random.ts';
 import { elementCount, numbersOf } from '../../onnx/tensor.ts';
 import { InspectorError } from '../../shared/errors.ts';
+import { mention, words } from '../../shared/words.ts';
 import { type Points, row } from './margins.ts';
 
 export const sets = ['four-points', 'rademacher', 'gaussian'] as const;
@@ -70,7 +71,7 @@ export async function loadPoints(path: string, directory: string, limit: number,
   if (count > mostPoints || features > mostFeatures)
     throw new InspectorError(
       `${count} samples with ${features} features are too many for the exact margins.`,
-      `At most ${mostPoints} samples and ${mostFeatures} features are possible; use --limit, or fewer features.`,
+      words`At most ${mostPoints} samples and ${mostFeatures} features are possible; use ${mention('limit')}, or fewer features.`,
     );
   const rows = Array.from({ length: count }, (_, i) => {
     const sign = labels[i] === classes[1] ? 1 : -1;

@@ -1,5 +1,6 @@
 import { Random } from '../../jobs/random.ts';
 import { InspectorError } from '../../shared/errors.ts';
+import { mention, words } from '../../shared/words.ts';
 
 /** Points x_i with their labels absorbed (x_i stands for y_i·x_i), as rows. */
 export interface Points {
@@ -159,7 +160,7 @@ export function leastDistance(
 const notSeparable = () =>
   new InspectorError(
     'The data is not linearly separable by a plane through the origin.',
-    'Directions of largest margin exist for separable data only; add a bias with --bias, more features, or fewer samples.',
+    words`Directions of largest margin exist for separable data only; add a bias with ${mention('bias')}, more features, or fewer samples.`,
   );
 
 /** min_i x_i·w. */

@@ -2,10 +2,11 @@ import { join } from 'node:path';
 import * as vscode from 'vscode';
 import { EngineClient } from '../../engine/client.ts';
 import { inEditor } from '../../shared/editorWords.ts';
-import { describeError } from '../../shared/errors.ts';
+import { failureOf, failureWords } from '../../shared/errors.ts';
 import type { ExperimentDescription } from '../../shared/experiments.ts';
 import { duration } from '../../shared/format.ts';
 import type { EngineRequest, Progress } from '../../shared/protocol.ts';
+import { onCommandLine } from '../../shared/words.ts';
 import type { ResultPages } from './pages.ts';
 
 const clientFor = (extension: vscode.Uri) => new EngineClient(join(extension.fsPath, 'dist', 'engineProcess.js'));
@@ -62,20 +63,20 @@ export async function runWithProgress(
       });
       if (last.type === 'finished') return { folder: last.folder, status: last.status };
       if (last.type !== 'failed') throw new Error(`unexpected event ${last.type}`);
-      log.error(last.stack ?? last.message);
-      return { folder, failure: last.message };
+      log.error(last.failure.stack ?? onCommandLine(last.failure.message));
+      return { folder, failure: last.failure };
     } catch (error) {
       // One that does not answer is ended.
       if (cancelled) return { folder, status: 'cancelled' as const };
       log.error(error as Error);
-      return { folder, failure: describeError(error) };
+      return { folder, failure: failureOf(error) };
     } finally {
       client.dispose();
     }
   });
   if (outcome.folder !== undefined) pages.end(outcome.folder);
   if (outcome.failure !== undefined) {
-    void tellFailure(title, inEditor(outcome.failure.replaceAll('\n', ' '), request.type));
+    void tellFailure(title, inEditor(failureWords(outcome.failure), request.type).replaceAll('\n', ' '));
     return;
   }
   log.info(`${title}: ${outcome.status}, ${outcome.folder}`);

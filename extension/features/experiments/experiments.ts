@@ -1,5 +1,6 @@
 import { basename, dirname } from 'node:path';
 import * as vscode from 'vscode';
+import { inEditor } from '../../shared/editorWords.ts';
 import type {
   ExperimentDescription,
   ExperimentHeader,
@@ -73,7 +74,7 @@ async function openResult(pages: ResultPages): Promise<void> {
     .map(({ folder, header }) => ({
       label: header.title,
       description: `${header.started.slice(0, 10)} · ${basename(folder)}`,
-      detail: header.result?.sentence ?? header.message ?? header.status,
+      detail: header.result?.sentence ?? (header.message && inEditor(header.message, 'experiment')) ?? header.status,
       folder,
     }));
   if (items.length === 0) {
@@ -162,7 +163,10 @@ async function ask(
     .label.replace(/:.*$/, '');
   if (spec.kind === 'switch') return { value: !(current ?? spec.default) };
   if (spec.kind === 'choice') {
-    const value = await vscode.window.showQuickPick([...(spec.choices ?? [])], { title, placeHolder: spec.help });
+    const value = await vscode.window.showQuickPick([...(spec.choices ?? [])], {
+      title,
+      placeHolder: inEditor(spec.help, 'experiment'),
+    });
     return value === undefined ? undefined : { value };
   }
   if (spec.kind === 'file') {
@@ -174,7 +178,7 @@ async function ask(
   const shown = current ?? spec.default;
   const text = await vscode.window.showInputBox({
     title,
-    prompt: vscode.l10n.t('{0} (empty: the default)', spec.help),
+    prompt: vscode.l10n.t('{0} (empty: the default)', inEditor(spec.help, 'experiment')),
     value: shown === undefined ? '' : valueText(shown),
     ignoreFocusOut: true,
     validateInput: (typed) => {

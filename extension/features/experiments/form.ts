@@ -1,9 +1,11 @@
-import { completeParameters, type Experiment, optionOf } from '../../experiments/experiment.ts';
+import { completeParameters, type Experiment } from '../../experiments/experiment.ts';
 import type { HyperparameterSpec } from '../../optimizers/optimizer.ts';
 import { inEditor } from '../../shared/editorWords.ts';
-import { describeError } from '../../shared/errors.ts';
+import { failureOf } from '../../shared/errors.ts';
 import type { ExperimentDescription, ParameterSpec, ParameterValue } from '../../shared/experiments.ts';
 import { setting } from '../../shared/format.ts';
+import { within } from '../../shared/range.ts';
+import { optionOf } from '../../shared/request.ts';
 
 /** What the user types into forms, and what it means: no editor is needed to read it. */
 
@@ -49,7 +51,7 @@ export function readParameter(
     completeParameters(experiment as Experiment, { [key]: value });
     return { value };
   } catch (error) {
-    return { problem: inEditor(describeError(error).split('\n').at(-1)!, 'experiment') };
+    return { problem: inEditor(failureOf(error).remedy ?? failureOf(error).message, 'experiment') };
   }
 }
 
@@ -87,7 +89,7 @@ export function readAxis(
   for (const part of parts) {
     if (kind === 'number') {
       const value = Number(part);
-      if (!Number.isFinite(value) || !within(range, value)) return { problem: `${option} cannot be ${part}.` };
+      if (!within(range ?? {}, value)) return { problem: `${option} cannot be ${part}.` };
       values.push(value);
     } else {
       const possible = kind === 'choice' ? (choices ?? []) : ['true', 'false'];
@@ -97,11 +99,6 @@ export function readAxis(
   }
   const twice = values.find((value, i) => values.indexOf(value) < i);
   return twice === undefined ? { values } : { problem: `${setting(twice)} is given twice.` };
-}
-
-function within(range: HyperparameterSpec['range'], value: number): boolean {
-  const { min = -Infinity, max = Infinity, minExclusive, maxExclusive } = range ?? {};
-  return (minExclusive ? value > min : value >= min) && (maxExclusive ? value < max : value <= max);
 }
 
 /** Seeds: different whole numbers of at least 0. */

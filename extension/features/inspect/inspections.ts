@@ -4,8 +4,9 @@ import { EngineClient } from '../../engine/client.ts';
 import { type RunSource, writeSource } from '../../runStore/source.ts';
 import { closeStopped } from '../../runStore/store.ts';
 import { inEditor } from '../../shared/editorWords.ts';
-import { InspectorError } from '../../shared/errors.ts';
+import { type Failure as Failed, failureOf, failureWords } from '../../shared/errors.ts';
 import type { EngineEvent, InspectRequest, Progress, RunHeader, StepLine } from '../../shared/protocol.ts';
+import { mentionsIn, onCommandLine } from '../../shared/words.ts';
 
 /** Something that is inspected, and where its settings come from. */
 export interface Inspection {
@@ -81,17 +82,13 @@ export class Inspections implements vscode.Disposable {
         this.forward(event, running.folder, title);
       });
       if (last.type === 'failed') {
-        this.log.error(last.stack ?? last.message);
-        failure = failureOf(last.message, request, false);
+        this.log.error(last.failure.stack ?? onCommandLine(last.failure.message));
+        failure = shownFailure(last.failure, request, false);
       }
     } catch (error) {
       if (!running.stopped && !this.disposed) {
         this.log.error(error as Error);
-        const text =
-          error instanceof InspectorError && error.remedy
-            ? `${error.message}\n${error.remedy}`
-            : (error as Error).message;
-        failure = failureOf(text, request, true);
+        failure = shownFailure(failureOf(error), request, true);
       }
     } finally {
       // Ends the process: what it held in native memory goes back to the system.
@@ -167,11 +164,11 @@ export class Inspections implements vscode.Disposable {
   }
 }
 
-/** The engine's message: its first line is the cause, the rest the remedy. */
-function failureOf(text: string, request: InspectRequest, died: boolean): Failure {
-  const [message, ...rest] = text.split('\n');
-  const remedy = inEditor(rest.join('\n')) || undefined;
-  const notHere = /device (cuda|webgpu) cannot be used/.test(message);
-  const retry = request.device !== 'cpu' && (died || notHere) ? 'cpu' : died ? 'again' : 'change';
-  return { message: inEditor(message), remedy, retry };
+/** A failure as the panel shows it; what it proposes to set decides what can be tried. */
+function shownFailure(failed: Failed, request: InspectRequest, died: boolean): Failure {
+  const { kind, message, remedy } = failed;
+  const onCpu = mentionsIn(remedy ?? '').some(({ setting, value }) => setting === 'device' && value === 'cpu');
+  const retry = request.device !== 'cpu' && (died || onCpu) ? 'cpu' : died ? 'again' : 'change';
+  const said = kind === 'defect' ? failureWords(failed) : message;
+  return { message: inEditor(said), remedy: remedy && inEditor(remedy), retry };
 }

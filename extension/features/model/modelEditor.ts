@@ -2,7 +2,6 @@ import { fork } from 'node:child_process';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
 import { childEnvironment } from '../../engine/environment.ts';
-import { inEditor } from '../../shared/editorWords.ts';
 import { isFromModelPage, type ToModelPage } from '../../shared/panel.ts';
 import { Debouncer } from '../debouncer.ts';
 import { pageHtml, pageOptions } from '../panel/page.ts';
@@ -94,16 +93,7 @@ function read(extension: vscode.Uri, uri: vscode.Uri, signal: AbortSignal): Prom
     signal.addEventListener('abort', () => child.kill('SIGKILL'), { once: true });
     child.once('message', (message) => {
       const answer = message as ToModelPage;
-      result =
-        answer.type === 'model'
-          ? { ...answer, trusted: vscode.workspace.isTrusted }
-          : answer.type === 'failed'
-            ? {
-                ...answer,
-                message: inEditor(answer.message),
-                ...(answer.remedy && { remedy: inEditor(answer.remedy) }),
-              }
-            : answer;
+      result = answer.type === 'model' ? { ...answer, trusted: vscode.workspace.isTrusted } : answer;
     });
     child.once('error', (error) => {
       result = { type: 'failed', message: error.message };

@@ -50,6 +50,7 @@ const SHIPPED = [
   'dist/engineProcess.js',
   'dist/modelProcess.js',
   'dist/laneWorker.js',
+  'dist/watchWorker.js',
   'dist/webview',
   'media',
 ];
