@@ -5,6 +5,7 @@ import { registerDiagnostics } from './features/code/diagnostics.ts';
 import { registerHover } from './features/code/hover.ts';
 import { registerInlayHints } from './features/code/inlayHints.ts';
 import { registerLanguageStatus } from './features/code/languageStatus.ts';
+import { MeasuredRuns } from './features/code/measuredRuns.ts';
 import { registerQuickFixes } from './features/code/quickFixes.ts';
 import { StrengthDecorations } from './features/code/strengthDecorations.ts';
 import { Configurations } from './features/configurations.ts';
@@ -28,6 +29,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const configurations = new Configurations(log);
   const inspections = new Inspections(extensionUri, log);
   const panel = new Panel(extensionUri, inspections, log);
+  const runs = new MeasuredRuns();
   const pages = new ResultPages(extensionUri, log);
   subscriptions.push(
     log,
@@ -38,8 +40,8 @@ export function activate(context: vscode.ExtensionContext): void {
     panel,
     registerCommands(configurations, settings, log),
     registerDocumentation(),
-    registerHover(configurations, settings),
-    registerCodeLens(configurations, settings),
+    registerHover(configurations, settings, runs),
+    registerCodeLens(configurations, settings, runs, inspections),
     registerInlayHints(configurations, settings),
     registerDiagnostics(configurations, settings),
     registerQuickFixes(configurations, settings),

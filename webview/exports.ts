@@ -1,10 +1,9 @@
-import { effectSentence, lastEffect } from '../extension/shared/effectWords.ts';
+import { effectLineOf, effectSentence, lastEffect } from '../extension/shared/effectWords.ts';
 import { baseName, labelOf, number, percent, shorten, thousands } from '../extension/shared/format.ts';
 import type { PanelRun } from '../extension/shared/panel.ts';
 import type { StepLine } from '../extension/shared/protocol.ts';
 import { capitalised, doubt, hedged, isBelievable, sentence, strength } from '../extension/shared/verdict.ts';
 import { lastMeasured, lineOf, measuresOf, settingsText, sizeOf } from './measures.ts';
-import { effectLineOf } from './state.ts';
 
 /** The columns of the CSV after step, tensor and size. */
 const fieldNames = [

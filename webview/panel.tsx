@@ -1,11 +1,12 @@
 import { Component, type ComponentChild, render } from 'preact';
+import { effectLineOf } from '../extension/shared/effectWords.ts';
 import type { ExportFormat, FromPanel, ToPanel } from '../extension/shared/panel.ts';
 import { onThemeChange } from './charts/theme.ts';
 import { fileName, toCsv, toJson, toMarkdown } from './exports.ts';
 import { acquireHost } from './host.ts';
 import { lastMeasured } from './measures.ts';
 import { toPng } from './picture.ts';
-import { effectLineOf, firstView, type Model, receive, restoreView, type TabId, type View } from './state.ts';
+import { firstView, type Model, receive, restoreView, type TabId, type View } from './state.ts';
 import { Button, Tabs } from './toolkit.tsx';
 import { AboutView } from './views/about.tsx';
 import { CompareView } from './views/compare.tsx';

@@ -1,10 +1,10 @@
-import { effectHeadline, effectSentence, lastEffect } from '../extension/shared/effectWords.ts';
+import { effectHeadline, effectLineOf, effectSentence, lastEffect } from '../extension/shared/effectWords.ts';
 import { baseName, percent, shorten, tensorLabel } from '../extension/shared/format.ts';
 import type { PanelRun } from '../extension/shared/panel.ts';
 import { capitalised, hedged, sentence, strength } from '../extension/shared/verdict.ts';
 import { Drawing } from './drawing.ts';
 import { lastMeasured, lineOf, settingsText, sideOf } from './measures.ts';
-import { barMeasure, effectLineOf, rows, type View } from './state.ts';
+import { barMeasure, rows, type View } from './state.ts';
 
 const width = 1000;
 const margin = 24;

@@ -1,4 +1,3 @@
-import { lastEffect } from '../extension/shared/effectWords.ts';
 import { labelOf, setting } from '../extension/shared/format.ts';
 import type { Activity, PanelRun, ToPanel } from '../extension/shared/panel.ts';
 import { mostRuns } from '../extension/shared/panel.ts';
@@ -146,20 +145,6 @@ export function rows(run: PanelRun, line: StepLine, view: Pick<View, 'measure' |
     case 'valid':
       return found.sort((a, b) => (b.valid ?? 0) - (a.valid ?? 0));
   }
-}
-
-/**
- * The last line at which the effect is defined. Once a run has ended, its effect is the one that is shown first: that at the
- * lowest loss that run and reference have both reached.
- */
-export function effectLineOf({ header: { effect }, steps }: PanelRun): StepLine | undefined {
-  const line = lastEffect(steps);
-  if (!effect || !line) return line;
-  const tensors = Object.entries(line.tensors).map(([name, fields]) => {
-    const late = effect.tensors[name]?.late;
-    return [name, typeof late === 'number' ? { ...fields, effect: late } : fields] as const;
-  });
-  return { ...line, effect: effect.late ?? line.effect, tensors: Object.fromEntries(tensors) };
 }
 
 /** The measure that bars show: the effect only of runs that have one. */

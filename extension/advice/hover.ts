@@ -172,8 +172,9 @@ function notesOf({ notes = [], groups = [] }: OptimizerConfig): string {
   ].join(' ');
 }
 
-/** What the caller adds: a picture as Markdown, and the line on measured runs and links. Both are inserted as they are. */
+/** What the caller adds, as Markdown that is inserted as it is: what was measured, a picture, and links. */
 export interface HoverExtras {
+  readonly measured?: string;
   readonly picture?: string;
   readonly footer?: string;
 }
@@ -181,7 +182,13 @@ export interface HoverExtras {
 /** The hover on a constructor, in Markdown without HTML and without commands. All text from files is escaped. */
 export function hoverMarkdown(config: OptimizerConfig, extras: HoverExtras = {}): string {
   const summary = summarize(config);
-  const sections = [settingsLine(config), notesOf(config), emphasised(verdict(config, summary)), validityNote(summary)];
+  const sections = [
+    settingsLine(config),
+    extras.measured ?? '',
+    notesOf(config),
+    emphasised(verdict(config, summary)),
+    validityNote(summary),
+  ];
   const half = summary.hKappa === null ? null : halfStrengthStep(config);
   if (half !== null) {
     const curve = `Half of it by step ${half.toLocaleString('en-US')}, all after a few times ${longerMemory(config)}.`;

@@ -1,4 +1,5 @@
 import { number, percent } from './format.ts';
+import type { PanelRun } from './panel.ts';
 import type { EffectFields, RunHeader, StepLine } from './protocol.ts';
 
 /** What every surface says of the measured effect. */
@@ -8,6 +9,20 @@ type Measured = Pick<RunHeader, 'reference' | 'effect'>;
 /** The last line at which the effect of the model is defined. */
 export const lastEffect = (steps: readonly StepLine[]): StepLine | undefined =>
   steps.findLast(({ effect }) => typeof effect === 'number');
+
+/**
+ * The last line at which the effect is defined. Once a run has ended, its effect is the one that is shown first: that at the
+ * lowest loss that run and reference have both reached.
+ */
+export function effectLineOf({ header: { effect }, steps }: Pick<PanelRun, 'header' | 'steps'>): StepLine | undefined {
+  const line = lastEffect(steps);
+  if (!effect || !line) return line;
+  const tensors = Object.entries(line.tensors).map(([name, fields]) => {
+    const late = effect.tensors[name]?.late;
+    return [name, typeof late === 'number' ? { ...fields, effect: late } : fields] as const;
+  });
+  return { ...line, effect: effect.late ?? line.effect, tensors: Object.fromEntries(tensors) };
+}
 
 /** `+12 %`; an en dash where it is undefined. */
 export const effectText = ({ effect }: EffectFields): string => percent(effect, true);
@@ -19,9 +34,9 @@ export function effectHeadline({ effect }: Measured, line: StepLine | undefined)
 
 /** What was measured, in plain words; undefined where a run was held against nothing. */
 export function effectSentence({ reference, effect }: Measured, line: StepLine | undefined): string | undefined {
-  if (effect) return effect.sentence;
   if (!reference || reference.kind === 'none') return undefined;
   if (!reference.converged && reference.reason) return `The effect is not shown: ${reference.reason}`;
+  if (effect) return effect.sentence;
   if (typeof line?.effect !== 'number') return undefined;
   const { effect: value } = line;
   const much = percent(Math.abs(value));

@@ -100,7 +100,7 @@ describe('the packaged extension in an editor that has never seen it', { timeout
       .last()
       .frameLocator('iframe#active-frame');
     await frame.locator('.activity', { hasText: 'Finished · 100 steps' }).waitFor({ timeout: 60_000 });
-    await frame.locator('.tile', { hasText: 'Anti-regularizing' }).waitFor();
+    await frame.locator('.tile', { hasText: 'nti-regularizing' }).waitFor();
     await picture(window, 'sample');
     const url = new URL(window.url());
     assert.match(decodeURIComponent(url.search), /sample/);

@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { analyse } from '../../extension/configs/analyse.ts';
-import { MeasuredRuns } from '../../extension/features/code/measuredRuns.ts';
+import { lineTable, lineText } from '../../extension/features/code/lineTexts.ts';
+import { MeasuredRuns, measuredLens, measuredMarkdown } from '../../extension/features/code/measuredRuns.ts';
+import { measuredRun, run } from '../webview/runs.ts';
 
 const HYPER = { lr: 1e-4, beta1: 0.9, beta2: 0.99, eps: 1e-8, eps_placement: 'outside', weight_decay: 0 };
 
@@ -19,13 +21,18 @@ function writeRun(workspace: string, name: string, header: object, ...lines: (ob
   return folder;
 }
 
+async function lineOf(runs: MeasuredRuns, config: Parameters<MeasuredRuns['find']>[0], folder: string) {
+  const run = await runs.find(config, folder);
+  return run && measuredMarkdown(run);
+}
+
 const configOf = (call: string) => analyse({ path: 'f', language: 'python', text: `import torch\n${call}` })[0];
 const SAME = 'torch.optim.Adam(p, lr=1e-4, betas=(0.9, 0.99))';
 
 test('what runs with the same settings have measured', async (t) => {
   const workspace = mkdtempSync(join(tmpdir(), 'measured-'));
   t.after(() => rmSync(workspace, { recursive: true }));
-  assert.equal(await new MeasuredRuns().line(configOf(SAME), workspace), undefined);
+  assert.equal(await lineOf(new MeasuredRuns(), configOf(SAME), workspace), undefined);
 
   const good = { step: 9, hKappa: -0.0042, validShare: 0.93, selfCheck: 0.2, belowSwitchShare: 0.125 };
   writeRun(workspace, 'a', {}, { step: 0, hKappa: 0 }, good, { step: 10, loss: 1 }, '{"step":11,"hKap');
@@ -35,8 +42,8 @@ test('what runs with the same settings have measured', async (t) => {
   writeFileSync(join(workspace, 'runs', 'a file'), '');
   const runs = new MeasuredRuns();
   assert.equal(
-    await runs.line(configOf(SAME), workspace),
-    '**Measured 2026\\-11\\-20 on net\\_1.onnx, step 9:** anti-regularizing 0.0042 · theory holds for 93 % of the parameters · 13 % below the switch.',
+    await lineOf(runs, configOf(SAME), workspace),
+    '**Inspected** 2026\\-11\\-20 on net\\_1.onnx, step 9: anti-regularizing 0.0042 · theory holds for 93 % of the parameters · 13 % below the switch.',
   );
   for (const other of [
     'torch.optim.Adam(p, lr=2e-4, betas=(0.9, 0.99))',
@@ -45,7 +52,7 @@ test('what runs with the same settings have measured', async (t) => {
     'torch.optim.AdamW(p, lr=1e-4, betas=(0.9, 0.99), weight_decay=0)',
     'torch.optim.Adam(p, lr=1e-4, betas=(0.9, 0.99), weight_decay=0.1)',
   ]) {
-    assert.equal(await runs.line(configOf(other), workspace), undefined, other);
+    assert.equal(await lineOf(runs, configOf(other), workspace), undefined, other);
   }
 });
 
@@ -56,17 +63,52 @@ test('the latest run counts, and what it does not support is said', async (t) =>
   const padding = 'x'.repeat(200_000);
   const step = { step: 2, hKappa: -0.5, validShare: 0.1, selfCheck: 3, padding };
   const folder = writeRun(workspace, 'a', { started: '2026-02-01', model: { path: '<b>|`' } }, step);
-  const line = await new MeasuredRuns().line(configOf(SAME), workspace);
+  const line = await lineOf(new MeasuredRuns(), configOf(SAME), workspace);
   assert.match(
     line ?? '',
-    /^\*\*Measured 2026\\-02\\-01 on &lt;b\\>\\\|\\`, step 2:\*\* .* Not reliable at this step size\.$/,
+    /^\*\*Inspected\*\* 2026\\-02\\-01 on &lt;b\\>\\\|\\`, step 2: .* Not reliable at this step size\.$/,
   );
 
   // A run that goes on is read again.
   const runs = new MeasuredRuns(0);
-  await runs.line(configOf(SAME), workspace);
+  await lineOf(runs, configOf(SAME), workspace);
   appendFileSync(join(folder, 'steps.jsonl'), `${JSON.stringify({ ...step, step: 3 })}\n`);
   utimesSync(join(folder, 'steps.jsonl'), new Date(), new Date(Date.now() + 10_000));
   await new Promise((resolve) => setTimeout(resolve, 2));
-  assert.match((await runs.line(configOf(SAME), workspace)) ?? '', /step 3/);
+  assert.match((await lineOf(runs, configOf(SAME), workspace)) ?? '', /step 3/);
+});
+
+test('the measured effect is said above the configuration and first in its hover', async (t) => {
+  const workspace = mkdtempSync(join(tmpdir(), 'measured-'));
+  t.after(() => rmSync(workspace, { recursive: true }));
+  const { reference, effect } = measuredRun({ ended: true }).header;
+  const lines = [
+    { step: 8, hKappa: -0.1, effect: 0.08, loss: 1, oscillation: 0.31 },
+    { step: 9, hKappa: -0.1, effect: null, loss: 0.9 },
+  ];
+  writeRun(workspace, 'a', { reference }, ...lines);
+  const find = () => new MeasuredRuns().find(configOf(SAME), workspace);
+  assert.equal(measuredLens((await find())!), 'Measured: +8 % against β₂ = β₁');
+  assert.match(measuredMarkdown((await find())!), /^\*\*Measured\*\* 2026.* So far, at loss 1\.00, .* 8 % larger than with β₂ = β₁, .* At the end 31 % of the norm is oscillation\.$/); // biome-ignore format: one line
+  writeRun(workspace, 'a', { reference, effect }, ...lines);
+  assert.equal(measuredLens((await find())!), 'Measured: +12 % against β₂ = β₁ (loss 2.00 → 1.80)');
+  const unsure = { ...reference, converged: false, reason: 'the flow does not converge' };
+  writeRun(workspace, 'a', { reference: unsure }, ...lines);
+  assert.equal(measuredLens((await find())!), undefined);
+  assert.match(measuredMarkdown((await find())!), /: The effect is not shown\\: the flow does not converge$/);
+});
+
+test('behind a line of code: what was measured of its tensors, shorter where the line is long', () => {
+  const { steps } = measuredRun({ ended: false });
+  const fields = Object.values(steps[2].tensors);
+  assert.equal(lineText(fields, 20), '−5 … +10 % gradient norm at equal loss');
+  assert.equal(lineText(fields, 50), '−5 … +10 % at equal loss');
+  assert.equal(lineText([fields[0]], 90), '+10 %');
+  const plain = Object.values(run().steps[2].tensors);
+  assert.equal(lineText(plain, 20), 'anti-regularizing 0.01 · valid 90 %');
+  assert.equal(lineText(plain, 70), 'anti-regularizing 0.01');
+  assert.equal(lineText([], 0), 'no correction');
+  const table = lineTable(['fc.weight'], new Map(), { line: steps[3], effectLine: steps[2] }, true);
+  assert.match(table, /^\*\*Stale\*\*.*Measured: .* at loss 1\.80\./);
+  assert.match(table, /\| fc\.weight \| \+10 % \| \+460 % \| \+0\.0100 \| 90 % \| 0\.400 \|/);
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
+import { effectLineOf } from '../../extension/shared/effectWords.ts';
 import { isFromModelPage, isFromPanel, mostRuns, panelActions } from '../../extension/shared/panel.ts';
 import {
   lastMeasured,
@@ -14,7 +15,6 @@ import {
 import {
   barMeasure,
   differences,
-  effectLineOf,
   firstView,
   type Model,
   matches,

@@ -3,40 +3,59 @@ import { codeLensText } from '../../advice/hover.ts';
 import type { OptimizerConfig } from '../../configs/config.ts';
 import { type Configurations, rangeIn, SELECTOR } from '../configurations.ts';
 import { configuredOptimizer } from '../inspect/hyper.ts';
+import type { Inspections } from '../inspect/inspections.ts';
 import type { Settings } from '../settings.ts';
 import { typedCommand } from '../typedCommand.ts';
+import { measuredFor } from './measuredFor.ts';
+import { type Measured, type MeasuredRuns, measuredLens } from './measuredRuns.ts';
 
-/** The verdict above each configuration. */
-export function registerCodeLens(configurations: Configurations, settings: Settings): vscode.Disposable {
-  return vscode.languages.registerCodeLensProvider(SELECTOR, {
-    onDidChangeCodeLenses: settings.onDidChange,
-    provideCodeLenses(document, token) {
-      if (token.isCancellationRequested || !settings.get('codeLens.enabled', document)) return [];
-      return configurations.in(document).flatMap((config) => lenses(document, config));
-    },
-  });
+/** How long lenses wait for the disk. */
+const patience = 200;
+
+/** What was measured, and the verdict, above each configuration. */
+export function registerCodeLens(
+  configurations: Configurations,
+  settings: Settings,
+  runs: MeasuredRuns,
+  inspections: Inspections,
+): vscode.Disposable {
+  const changed = new vscode.EventEmitter<void>();
+  return vscode.Disposable.from(
+    changed,
+    settings.onDidChange(() => changed.fire()),
+    inspections.onEvent(({ type }) => {
+      if (type !== 'ended') return;
+      runs.forget();
+      changed.fire();
+    }),
+    vscode.languages.registerCodeLensProvider(SELECTOR, {
+      onDidChangeCodeLenses: changed.event,
+      async provideCodeLenses(document, token) {
+        if (token.isCancellationRequested || !settings.get('codeLens.enabled', document)) return [];
+        const found = configurations.in(document).map(async (config) => {
+          const run = await measuredFor(runs, config, document, patience);
+          return lenses(document, config, run);
+        });
+        return (await Promise.all(found)).flat();
+      },
+    }),
+  );
 }
 
-/** What stands above one configuration, from left to right. */
-function lenses(document: vscode.TextDocument, config: OptimizerConfig): vscode.CodeLens[] {
+/** What stands above one configuration, from left to right: what was measured comes first. */
+function lenses(document: vscode.TextDocument, config: OptimizerConfig, run: Measured | undefined): vscode.CodeLens[] {
   const range = rangeIn(document, config.range);
   const { line, character } = range.start;
+  const at = [document.uri.toString(), line, character] as const;
+  const measured = run && measuredLens(run);
+  const runs = configuredOptimizer(config) !== undefined;
   const commands = [
-    typedCommand(codeLensText(config), 'optimizerBias.explain', document.uri.toString(), line, character),
-    ...(configuredOptimizer(config)
-      ? [typedCommand(vscode.l10n.t('Inspect…'), 'optimizerBias.inspect', document.uri.toString(), line, character)]
-      : []),
-    ...(configuredOptimizer(config) && config.hyperparameters.has('beta2')
-      ? [
-          typedCommand(
-            vscode.l10n.t('Compare β₂'),
-            'optimizerBias.compareBeta2',
-            document.uri.toString(),
-            line,
-            character,
-          ),
-        ]
-      : []),
+    run && measured !== undefined && typedCommand(measured, 'optimizerBias.openRun', { folder: run.folder }),
+    typedCommand(codeLensText(config), 'optimizerBias.explain', ...at),
+    runs && typedCommand(vscode.l10n.t('Inspect…'), 'optimizerBias.inspect', ...at),
+    runs &&
+      config.hyperparameters.has('beta2') &&
+      typedCommand(vscode.l10n.t('Compare β₂'), 'optimizerBias.compareBeta2', ...at),
   ];
-  return commands.map((command) => new vscode.CodeLens(range, command));
+  return commands.flatMap((command) => (command ? [new vscode.CodeLens(range, command)] : []));
 }

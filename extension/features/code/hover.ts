@@ -4,12 +4,16 @@ import type { OptimizerConfig } from '../../configs/config.ts';
 import { type Configurations, SELECTOR } from '../configurations.ts';
 import { documentationLink } from '../documentation/documentation.ts';
 import type { Settings } from '../settings.ts';
-import { MeasuredRuns } from './measuredRuns.ts';
+import { measuredFor } from './measuredFor.ts';
+import { type Measured, type MeasuredRuns, measuredMarkdown } from './measuredRuns.ts';
 import { type PictureTheme, strengthPicture } from './strengthPicture.ts';
 
 /** What the settings under the mouse do, on an optimizer's name and on each of its arguments. */
-export function registerHover(configurations: Configurations, settings: Settings): vscode.Disposable {
-  const runs = new MeasuredRuns();
+export function registerHover(
+  configurations: Configurations,
+  settings: Settings,
+  runs: MeasuredRuns,
+): vscode.Disposable {
   return vscode.languages.registerHoverProvider(SELECTOR, {
     async provideHover(document, position, token) {
       if (token.isCancellationRequested || !settings.get('hover.enabled', document)) return undefined;
@@ -18,29 +22,17 @@ export function registerHover(configurations: Configurations, settings: Settings
       const { config, hyperparameter, range } = target;
       const text = hyperparameter
         ? argumentMarkdown(config, hyperparameter)
-        : constructorMarkdown(config, await measured(runs, config, document));
+        : constructorMarkdown(config, await measuredFor(runs, config, document, patience));
       return text === undefined ? undefined : new vscode.Hover(restricted(text), range);
     },
   });
 }
 
 /** How long the hover waits for the disk; what comes later is there the next time. */
-const PATIENCE_MS = 15;
-
-/** What a run with these settings has measured. */
-async function measured(
-  runs: MeasuredRuns,
-  config: OptimizerConfig,
-  document: vscode.TextDocument,
-): Promise<string | undefined> {
-  const folder = vscode.workspace.getWorkspaceFolder(document.uri)?.uri;
-  if (folder?.scheme !== 'file') return undefined;
-  const patience = new Promise<undefined>((resolve) => setTimeout(resolve, PATIENCE_MS));
-  return Promise.race([runs.line(config, folder.fsPath), patience]);
-}
+const patience = 15;
 
 /** Editors show about 250 pixels without scrolling: the verdict, a warning and the picture. */
-function constructorMarkdown(config: OptimizerConfig, run: string | undefined): string {
+function constructorMarkdown(config: OptimizerConfig, run: Measured | undefined): string {
   const picture = strengthPicture(config, pictureTheme(vscode.window.activeColorTheme.kind));
   const links = [
     `[${vscode.l10n.t('What this means')}](${documentationLink('strength')})`,
@@ -49,7 +41,8 @@ function constructorMarkdown(config: OptimizerConfig, run: string | undefined): 
   ].join(' · ');
   return hoverMarkdown(config, {
     ...(picture && { picture: picture.markdown }),
-    footer: run === undefined ? links : `${links}\n\n${run}`,
+    ...(run && { measured: measuredMarkdown(run) }),
+    footer: links,
   });
 }
 

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { escapeMarkdown } from '../../advice/hover.ts';
 import type { OptimizerConfig } from '../../configs/config.ts';
 import { readEnd, readJsonFile } from '../../files/regular.ts';
-import { baseName, percent } from '../../shared/format.ts';
+import { effectHeadline, effectSentence, lastEffect, oscillationText } from '../../shared/effectWords.ts';
+import { baseName, number, percent, shorten } from '../../shared/format.ts';
 import type { RunHeader, StepLine } from '../../shared/protocol.ts';
 import { doubt, strength } from '../../shared/verdict.ts';
 
@@ -12,8 +13,11 @@ const MOST_RUNS = 200;
 const MOST_BYTES = 4 * 2 ** 20;
 const LARGEST_HEADER = 2 ** 20;
 
-interface Measured {
+/** What a run has measured. */
+export interface Measured {
+  readonly folder: string;
   readonly header: RunHeader;
+  /** The last line with an effect, else the last one with a correction. */
   readonly last: StepLine;
 }
 
@@ -29,11 +33,14 @@ export class MeasuredRuns {
     this.fresh = fresh;
   }
 
-  /** The last line of the hover for a configuration; undefined where no run had its settings. Never throws. */
-  async line(config: OptimizerConfig, folder: string): Promise<string | undefined> {
-    const runs = await this.in(folder);
-    const run = runs.find(({ header }) => isOf(header, config));
-    return run && describe(run);
+  /** The latest run with the settings of a configuration; undefined where there is none. Never throws. */
+  async find(config: OptimizerConfig, folder: string): Promise<Measured | undefined> {
+    return (await this.in(folder)).find(({ header }) => isOf(header, config));
+  }
+
+  /** What has been read is looked at again the next time. */
+  forget(): void {
+    this.folders.clear();
   }
 
   /** Latest first. */
@@ -57,7 +64,8 @@ export class MeasuredRuns {
 
   private async loadOne(folder: string): Promise<Measured | undefined> {
     const steps = join(folder, 'steps.jsonl');
-    const { mtimeMs: changed } = await stat(steps);
+    const times = await Promise.all([steps, join(folder, 'run.json')].map(async (path) => (await stat(path)).mtimeMs));
+    const changed = Math.max(...times);
     const known = this.read.get(folder);
     if (known?.changed === changed) return known.measured;
     const measured = await readMeasured(folder, steps);
@@ -72,20 +80,20 @@ async function readMeasured(folder: string, steps: string): Promise<Measured | u
   if (header.format !== 1 || typeof header.started !== 'string' || !header.optimizer?.hyper || !header.model?.path)
     return undefined;
   const last = lastMeasured(steps);
-  return last && { header, last };
+  return last && { folder, header, last };
 }
 
-/** The last whole line that has a strength, from the end of the file. */
+/** The last whole line that has an effect, else a strength, from the end of the file. */
 function lastMeasured(path: string): StepLine | undefined {
   for (let length = 64 * 1024; ; length *= 4) {
     const { bytes, from } = readEnd(path, length);
     const lines = bytes.toString('utf8').split('\n');
     if (from > 0) lines.shift();
-    for (const line of lines.reverse()) {
-      const step = parse(line);
-      if (typeof step?.hKappa === 'number') return step;
-    }
-    if (from === 0 || length >= MOST_BYTES) return undefined;
+    const steps = lines.flatMap((line) => parse(line) ?? []);
+    const isWhole = from === 0 || length >= MOST_BYTES;
+    const strong = steps.findLast(({ hKappa }) => typeof hKappa === 'number');
+    const measured = lastEffect(steps) ?? (strong?.effect === undefined || isWhole ? strong : undefined);
+    if (measured || isWhole) return measured;
   }
 }
 
@@ -107,15 +115,34 @@ function isOf({ optimizer }: RunHeader, config: OptimizerConfig): boolean {
   });
 }
 
-/** `Measured 2026-11-20 on digits.onnx, step 50: anti-regularizing 0.42; theory holds for 64 % of the parameters, …`. */
-function describe({ header, last }: Measured): string {
+/** `Measured: +12 % against β₂ = β₁ (loss 2.3 → 0.2)`: what stands above a configuration; undefined where nothing was measured. */
+export function measuredLens({ header, last }: Measured): string | undefined {
+  const headline = effectHeadline(header, typeof last.effect === 'number' ? last : undefined);
+  if (headline === undefined || !header.reference?.converged) return undefined;
+  return `Measured: ${headline} against ${shorten(header.reference.label)}${lossRange(header)}`;
+}
+
+const lossRange = ({ effect }: RunHeader): string =>
+  effect && effect.losses.length > 1 ? ` (loss ${number(effect.losses[0])} → ${number(effect.losses.at(-1))})` : '';
+
+/**
+ * What a run adds to the hover, as Markdown: `Measured 2026-11-20 on digits.onnx (loss 2.3 → 0.2): At equal loss …`; where it was
+ * held against nothing, what the theory says at its last step.
+ */
+export function measuredMarkdown({ header, last }: Measured): string {
+  const where = `${escapeMarkdown(header.started.slice(0, 10))} on ${escapeMarkdown(baseName(header.model.path))}`;
+  const effect = typeof last.effect === 'number' ? last : undefined;
+  const sentence = effectSentence(header, effect);
+  if (sentence !== undefined) {
+    const oscillation = header.reference?.converged && effect && oscillationText(effect);
+    return `**Measured** ${where}${escapeMarkdown(lossRange(header))}: ${escapeMarkdown(sentence, 600)}${oscillation ? ` At the end ${oscillation}.` : ''}`;
+  }
   const { validShare, belowSwitchShare, hKappa, step } = last;
-  const what = `Measured ${escapeMarkdown(header.started.slice(0, 10))} on ${escapeMarkdown(baseName(header.model.path))}, step ${Number(step)}`;
   const parts = [
     strength(hKappa),
     typeof validShare === 'number' && `theory holds for ${percent(validShare)} of the parameters`,
     typeof belowSwitchShare === 'number' && `${percent(belowSwitchShare)} below the switch`,
   ];
   const unreliable = doubt(last) ? ' Not reliable at this step size.' : '';
-  return `**${what}:** ${parts.filter(Boolean).join(' · ')}.${unreliable}`;
+  return `**Inspected** ${where}, step ${Number(step)}: ${parts.filter(Boolean).join(' · ')}.${unreliable}`;
 }

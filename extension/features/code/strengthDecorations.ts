@@ -1,23 +1,20 @@
 import * as vscode from 'vscode';
-import { escapeMarkdown } from '../../advice/hover.ts';
 import { isNumbered, parameterLines } from '../../configs/parameterLines.ts';
-import { labelOf, number, percent, shorten, thousands } from '../../shared/format.ts';
+import { effectLineOf } from '../../shared/effectWords.ts';
+import { labelOf, shorten } from '../../shared/format.ts';
 import type { PanelRun } from '../../shared/panel.ts';
-import type { StepLine, TensorLine } from '../../shared/protocol.ts';
-import { hedged, isBelievable, strength } from '../../shared/verdict.ts';
+import type { StepLine } from '../../shared/protocol.ts';
 import { type Configurations, notebookOf, rangeIn } from '../configurations.ts';
 import { Debouncer } from '../debouncer.ts';
 import { changesSince, Snapshots } from '../inspect/staleness.ts';
 import type { Panel } from '../panel/panel.ts';
 import type { Settings } from '../settings.ts';
+import { lineTable, lineText } from './lineTexts.ts';
 
 const delayMilliseconds = 300;
 /** A file that creates fewer of a model's tensors, of those that have names, is not where the model is written. */
 const leastShare = 0.5;
-/** Values that differ by less are shown as one. */
-const alike = 0.02;
-/** Most rows of the table in a hover. */
-const mostRows = 20;
+const staleMark = ' · stale';
 
 /** What was measured, at the end of each line that creates parameters; and the way from there to the panel and back. */
 export class StrengthDecorations implements vscode.Disposable {
@@ -78,18 +75,22 @@ export class StrengthDecorations implements vscode.Disposable {
     const { document } = editor;
     if (document.languageId !== 'python') return;
     const line = run?.steps.findLast(({ kappa }) => kappa !== undefined);
+    const effectLine = run && effectLineOf(run);
+    const found = line ?? effectLine;
     const lines =
-      run && line && this.settings.get('decorations.enabled', document)
+      run && found && this.settings.get('decorations.enabled', document)
         ? this.linesOf(document, run)
         : new Map<string, vscode.Range>();
-    if (!run || !line || lines.size === 0) {
+    if (!run || !found || lines.size === 0) {
       editor.setDecorations(this.type, []);
       editor.setDecorations(this.staleType, []);
       return;
     }
     const stale = this.reasons.length > 0 || (await this.snapshots.isStale(document, run));
     const labels = new Map(run.header.tensors.map((tensor) => [tensor.name, labelOf(tensor)]));
-    const decorations = byLine(lines).map(([row, names]) => decoration(document, row, names, labels, line, stale));
+    const decorations = byLine(lines).map(([row, names]) =>
+      decoration(document, row, names, labels, { line, effectLine }, stale),
+    );
     editor.setDecorations(stale ? this.staleType : this.type, decorations);
     editor.setDecorations(stale ? this.type : this.staleType, []);
   }
@@ -195,52 +196,16 @@ function decoration(
   row: number,
   names: readonly string[],
   labels: ReadonlyMap<string, string>,
-  line: StepLine,
+  lines: { readonly line: StepLine | undefined; readonly effectLine: StepLine | undefined },
   stale: boolean,
 ): vscode.DecorationOptions {
-  const fields = names.flatMap((name) => line.tensors[name] ?? []);
+  const { line, effectLine } = lines;
+  const fields = names.flatMap((name) => (effectLine ?? line)?.tensors[name] ?? []);
   const { end } = document.lineAt(row).range;
+  const text = lineText(fields, end.character + (stale ? staleMark.length : 0));
   return {
     range: new vscode.Range(end, end),
-    hoverMessage: table(names, labels, line, stale),
-    renderOptions: { after: { contentText: `◂ ${summary(fields)}${stale ? ' · stale' : ''}` } },
+    hoverMessage: new vscode.MarkdownString(lineTable(names, labels, lines, stale)),
+    renderOptions: { after: { contentText: `◂ ${text}${stale ? staleMark : ''}` } },
   };
-}
-
-/** `anti-regularizing 0.42 · valid 64 %`; of several tensors the range. */
-function summary(fields: readonly TensorLine[]): string {
-  const values = fields.flatMap(({ hKappa }) => (typeof hKappa === 'number' ? [hKappa] : []));
-  if (values.length === 0) return 'no correction';
-  const [low, high] = [Math.min(...values), Math.max(...values)];
-  const same = high - low <= alike * Math.max(Math.abs(low), Math.abs(high));
-  const words = same
-    ? strength(low)
-    : high <= 0
-      ? `${strength(high)} to ${number(-low)}`
-      : low >= 0
-        ? `${strength(low)} to ${number(high)}`
-        : `${strength(low)} to ${strength(high)}`;
-  const valid = fields.flatMap(({ validShare }) => (typeof validShare === 'number' ? [validShare] : []));
-  const [least, most] = [percent(Math.min(...valid)), percent(Math.max(...valid))];
-  const doubtful = fields.every((each) => !isBelievable(each)) ? ', theory does not hold' : '';
-  return `${words} · valid ${least === most ? least : `${least} to ${most}`}${doubtful}`;
-}
-
-function table(
-  names: readonly string[],
-  labels: ReadonlyMap<string, string>,
-  line: StepLine,
-  stale: boolean,
-): vscode.MarkdownString {
-  const rows = names.slice(0, mostRows).map((name) => {
-    const fields = line.tensors[name] ?? {};
-    const { hKappa, relativeSize, cosine, validShare, selfCheck } = fields;
-    const shown = (text: string) => hedged(text, isBelievable(fields));
-    return `| ${escapeMarkdown(labels.get(name) ?? name)} | ${shown(number(hKappa, true))} | ${shown(number(relativeSize))} | ${shown(number(cosine, true))} | ${percent(validShare)} | ${number(selfCheck)} |`;
-  });
-  const more = names.length > mostRows ? `\n\nand ${thousands(names.length - mostRows)} more` : '';
-  const head = `${stale ? '**Stale**: the file or the configuration has changed since. ' : ''}Measured at step ${line.step}, full batch:`;
-  return new vscode.MarkdownString(
-    `${head}\n\n| tensor | strength h·κ | \\|corr\\|/\\|g\\| | cosine | valid | self-check |\n|---|--:|--:|--:|--:|--:|\n${rows.join('\n')}${more}\n\nNegative: anti-regularizing. In parentheses: the first-order theory does not hold there. Small batches can reverse this.`,
-  );
 }

@@ -1,0 +1,16 @@
+import * as vscode from 'vscode';
+import type { OptimizerConfig } from '../../configs/config.ts';
+import type { Measured, MeasuredRuns } from './measuredRuns.ts';
+
+/** The latest run with these settings below the document's workspace folder; undefined after `patience` milliseconds. */
+export async function measuredFor(
+  runs: MeasuredRuns,
+  config: OptimizerConfig,
+  document: vscode.TextDocument,
+  patience: number,
+): Promise<Measured | undefined> {
+  const folder = vscode.workspace.getWorkspaceFolder(document.uri)?.uri;
+  if (folder?.scheme !== 'file') return undefined;
+  const end = new Promise<undefined>((resolve) => setTimeout(resolve, patience));
+  return Promise.race([runs.find(config, folder.fsPath), end]);
+}
