@@ -25,7 +25,7 @@ export function renderRun(run: Run): string {
   );
   if (first && last)
     lines.push(
-      `loss ${number(first.loss)} → ${number(last.loss)} in ${last.step} steps; ‖∇E‖₁,ε ${number(first.perturbedNorm)} → ${number(last.perturbedNorm)}`,
+      `loss ${number(first.loss)} → ${number(last.loss)} in ${last.step - first.step} steps; ‖∇E‖₁,ε ${number(first.perturbedNorm)} → ${number(last.perturbedNorm)}`,
     );
   lines.push('');
   if (measured) {

@@ -1,10 +1,8 @@
-import { randomUUID } from 'node:crypto';
-import { open, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { deflateRaw } from 'node:zlib';
 import { checkSize, fail, InputFile, memoryLimit } from '../files/files.ts';
 import { collect, peek } from '../files/streams.ts';
+import { writeParts } from '../files/writing.ts';
 import { crc32, nameProblem, type ZipEntry, zipEntries, zipSource } from '../files/zip.ts';
 import { type Shape, type Tensor, toFloat } from '../onnx/tensor.ts';
 import { InspectorError, quoteName } from '../shared/errors.ts';
@@ -68,20 +66,7 @@ export async function writeNpz(arrays: ReadonlyMap<string, Tensor>): Promise<Uin
  * under another name in the same folder and renamed. Refuses names that no zip can hold, and 4 GiB or more in all.
  */
 export async function writeNpzFile(path: string, arrays: ReadonlyMap<string, Tensor>): Promise<void> {
-  const temporary = join(dirname(path), `.${basename(path).slice(0, 100)}.${randomUUID()}.tmp`);
-  try {
-    const handle = await open(temporary, 'wx');
-    try {
-      for await (const part of npzParts(arrays)) await handle.writeFile(part);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
+  await writeParts(path, npzParts(arrays));
 }
 
 const deflate = promisify<Uint8Array, { level: number }, Buffer>(deflateRaw);

@@ -1,4 +1,5 @@
 import { checkSize, fail, formatBytes, InputFile, memoryLimit } from '../files/files.ts';
+import { writeParts } from '../files/writing.ts';
 import { byteLength, type ElementType, type Tensor } from '../onnx/tensor.ts';
 import { quoteName } from '../shared/errors.ts';
 import type { DataFormat, OpenedFile } from './format.ts';
@@ -116,6 +117,24 @@ function parseEntry(name: string, value: unknown, where: string): Entry {
     );
   }
   return { name, type, shape, begin, end };
+}
+
+/** Writes tensors as the safetensors library does. The file appears whole or not at all. */
+export async function writeSafetensorsFile(path: string, tensors: ReadonlyMap<string, Tensor>): Promise<void> {
+  const codes = new Map([...dtypes].map(([code, type]) => [type, code]));
+  let end = 0;
+  const entries = [...tensors].map(([name, { type, shape, data }]) => {
+    const begin = end;
+    end += data.byteLength;
+    return [name, { dtype: codes.get(type), shape, data_offsets: [begin, end] }];
+  });
+  const text = Buffer.from(JSON.stringify(Object.fromEntries(entries)));
+  // The data begins at a multiple of 8 bytes.
+  const header = Buffer.alloc(8 + Math.ceil(text.length / 8) * 8, ' ');
+  header.writeBigUInt64LE(BigInt(header.length - 8));
+  text.copy(header, 8);
+  const bytes = ({ data }: Tensor) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  await writeParts(path, [header, ...[...tensors.values()].map(bytes)]);
 }
 
 /** Tensors as the safetensors library writes them. */

@@ -34,7 +34,10 @@ export interface CoefficientOptions {
 }
 
 /** Steps at which coefficients are compared to find those that always agree. */
-const probes = [0, 1, 2, 17, 1000];
+const probes = [0, 1, 2, 17, 64, 256, 1000, 4096, 65_536, 2 ** 20];
+
+/** The same number but for rounding: of groups, numbers in units of their steps are computed from different steps. */
+const agree = (x: number, y: number): boolean => x === y || Math.abs(x - y) <= 1e-9 * Math.abs(x);
 
 const nameIn = (name: string, group: number): string => (group === 0 ? name : `${name}@${group}`);
 /** The coefficient of the stage with the same meaning as one of the step. */
@@ -71,7 +74,7 @@ export class CoefficientTable {
     );
     this.divided = new Set(
       this.names.filter((name) =>
-        values.some(([first, ...others]) => others.some((group) => group[name] !== first[name])),
+        values.some(([first, ...others]) => others.some((group) => !agree(first[name], group[name]))),
       ),
     );
     const own = this.names.filter((name) => !this.shared.has(name));
@@ -116,7 +119,7 @@ export class CoefficientTable {
           throw new Error(`coefficient ${name} departs from its stage at step ${n}`);
     if (values.length === 1) return;
     for (const name of this.names)
-      if (!this.divided.has(name) && values.some((group) => group[name] !== values[0][name]))
+      if (!this.divided.has(name) && values.some((group) => !agree(values[0][name], group[name])))
         throw new Error(`coefficient ${name} differs among the groups at step ${n}`);
   }
 

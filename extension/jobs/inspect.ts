@@ -10,6 +10,7 @@ import { batchesOf, withEvery } from './batchOrder.ts';
 import type { Observer } from './observer.ts';
 import { stepLine } from './records.ts';
 import { chunksFor, readSubject, runHeader, settingsOf } from './setup.ts';
+import { checkStatePath, positionOf, readState, writeState } from './state.ts';
 import { takeSteps } from './takeSteps.ts';
 
 export interface Outcome {
@@ -19,18 +20,24 @@ export interface Outcome {
 
 /**
  * Inspects a model: takes `steps` steps of an optimizer, on all samples or on mini-batches, and measures loss, gradient
- * norms and, at every K-th step, the correction, on all samples always; writes a run. Throws an InspectorError for anything that does not fit, and for numbers that stop
- * being finite, after what was measured has been written.
+ * norms and, at every K-th step, the correction, on all samples always; writes a run. Throws an InspectorError for anything
+ * that does not fit, and for numbers that stop being finite, after what was measured has been written.
  */
 export async function inspect(asked: InspectRequest, device: Device, observer: Observer): Promise<Outcome> {
   checkRequest(asked);
   observer.progress({ phase: 'reading', step: 0, steps: asked.steps });
-  const subject = await readSubject(asked);
-  const { problem } = subject;
+  const { directory, state, saveState } = asked;
+  if (saveState !== undefined) checkStatePath(saveState);
+  const saved = state === undefined ? undefined : await readState(resolve(directory, state));
+  const read = await readSubject(asked);
+  const { problem } = read;
   observer.progress({ phase: 'building', step: 0, steps: asked.steps });
-  const batches = await batchesOf(asked, problem);
+  const last = (saved?.step ?? 0) + asked.steps;
+  const batches = await batchesOf(asked, problem, last);
   const request = withEvery(asked, batches);
-  const settings = settingsOf(request, subject);
+  const settings = settingsOf(request, read, last);
+  const begun = saved && positionOf(saved, read, settings);
+  const subject = { ...read, notes: [...read.notes, ...(begun?.notes ?? [])] };
   const chunks = chunksFor(problem, request, device, batches);
   const folder =
     request.out === undefined
@@ -55,7 +62,7 @@ export async function inspect(asked: InspectRequest, device: Device, observer: O
       runner,
       batches,
       problem,
-      start: runner.start(),
+      start: begun?.position ?? runner.start(),
       observer,
       arrays,
       corrected: settings.notApplicable === undefined,
@@ -63,6 +70,9 @@ export async function inspect(asked: InspectRequest, device: Device, observer: O
         const line = stepLine(record, names);
         writer.append(line);
         observer.record(line);
+      },
+      ended: async (position) => {
+        if (saveState !== undefined) await writeState(directory, saveState, position, subject, settings);
       },
     });
     if (arrays.size > 0) await writer.writeArrays(arrays);

@@ -48,6 +48,11 @@ export async function sweep(
   const { base } = checkSweep(request);
   if (base.stage !== 'step')
     throw new InspectorError('A sweep takes the correction at the run’s own step.', words`Leave ${at('stage')} out.`);
+  if (base.state !== undefined || base.saveState !== undefined)
+    throw new InspectorError(
+      'The points of a sweep begin without a state.',
+      words`Leave ${at('state')} and ${at('saveState')} out.`,
+    );
   const plans = plan(request);
   observer.progress({ phase: 'reading', step: 0, steps: plans.length });
   const subject = await readSubject(base);
