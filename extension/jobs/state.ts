@@ -7,6 +7,7 @@ import { sourceNames } from '../exports/sourceNames.ts';
 import { showShape } from '../onnx/shapes.ts';
 import { type Tensor, tensorOf, toFloat } from '../onnx/tensor.ts';
 import { InspectorError, quoteName } from '../shared/errors.ts';
+import { at, words } from '../shared/words.ts';
 import type { Settings, Subject } from './setup.ts';
 
 /**
@@ -38,8 +39,7 @@ const keyOf = (optimizer: string, name: string): string => keys[optimizer]?.[nam
 /** State that no framework keeps: it serves the correction only, and begins at 0 where it is missing. */
 const own: ReadonlySet<string> = new Set(['pastSteps']);
 
-const remedy =
-  'A state has "step" and, for each parameter, tensors such as "exp_avg/NAME" and "exp_avg_sq/NAME"; --save-state writes one.';
+const remedy = words`A state has "step" and, for each parameter, tensors such as "exp_avg/NAME" and "exp_avg_sq/NAME"; ${at('saveState')} writes one.`;
 
 /** Reads a file with a state. Throws an InspectorError where it is none. */
 export async function readState(path: string): Promise<SavedState> {
