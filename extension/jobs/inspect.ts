@@ -7,8 +7,10 @@ import { checkRequest } from '../shared/checkRequest.ts';
 import { failureOf } from '../shared/errors.ts';
 import type { InspectRequest, RunStatus } from '../shared/protocol.ts';
 import { batchesOf, withEvery } from './batchOrder.ts';
+import { measureEffect } from './measureEffect.ts';
 import type { Observer } from './observer.ts';
 import { stepLine } from './records.ts';
+import { planReference } from './references.ts';
 import { chunksFor, readSubject, runHeader, settingsOf } from './setup.ts';
 import { checkStatePath, positionOf, readState, writeState } from './state.ts';
 import { takeSteps } from './takeSteps.ts';
@@ -20,8 +22,9 @@ export interface Outcome {
 
 /**
  * Inspects a model: takes `steps` steps of an optimizer, on all samples or on mini-batches, and measures loss, gradient
- * norms and, at every K-th step, the correction, on all samples always; writes a run. Throws an InspectorError for anything
- * that does not fit, and for numbers that stop being finite, after what was measured has been written.
+ * norms and, at every K-th step, the correction and the effect against a reference, on all samples always; writes a run.
+ * Throws an InspectorError for anything that does not fit, and for numbers that stop being finite, after what was measured has
+ * been written.
  */
 export async function inspect(asked: InspectRequest, device: Device, observer: Observer): Promise<Outcome> {
   checkRequest(asked);
@@ -44,44 +47,47 @@ export async function inspect(asked: InspectRequest, device: Device, observer: O
       ? newRunFolder(request.directory, basename(request.model), settings.optimizer.name)
       : resolve(request.directory, request.out);
   const names = problem.layout.segments.map(({ name }) => name);
-  const header = await runHeader(request, subject, settings, chunks, device, batches);
+  const reference = planReference(request, settings);
+  const header = { ...(await runHeader(request, subject, settings, chunks, device, batches)), reference };
   const writer = RunWriter.create(folder, header);
   observer.started(folder, header);
-  const runner = new Runner(problem, {
-    ...settings,
-    batches,
-    stage: request.stage,
-    device,
-    chunks,
-    threads: request.threads,
-  });
+  const options = { batches, stage: request.stage, device, chunks, threads: request.threads };
+  const runner = new Runner(problem, { ...settings, ...options });
+  const start = begun?.position ?? runner.start();
   const arrays = new Map<string, Tensor>();
+  const effect = measureEffect(reference, {
+    ...{ request, settings, problem, runner, options, start, names },
+    cancelled: () => observer.cancelled,
+  });
+  const { notApplicable } = settings;
   try {
     const status = await takeSteps({
-      request,
-      runner,
-      batches,
-      problem,
-      start: begun?.position ?? runner.start(),
-      observer,
-      arrays,
-      corrected: settings.notApplicable === undefined,
-      append: (record) => {
+      ...{ request, runner, batches, problem, start, observer, arrays },
+      corrected: notApplicable === undefined,
+      watch: effect?.meter,
+      async append(record) {
         const line = stepLine(record, names);
-        writer.append(line);
-        observer.record(line);
+        effect?.meter.add(record);
+        const due = record.measures !== undefined || (notApplicable !== undefined && record.step % request.every === 0);
+        const told = effect && due ? await effect.meter.measured(line) : line;
+        writer.append(told);
+        observer.record(told);
       },
       ended: async (position) => {
         if (saveState !== undefined) await writeState(directory, saveState, position, subject, settings);
       },
     });
     if (arrays.size > 0) await writer.writeArrays(arrays);
+    await effect?.finish(writer);
     writer.finish(status);
     return { folder, status };
   } catch (error) {
+    // What was measured until then is settled, too; why it ended is more important than anything that this meets.
+    await effect?.finish(writer).catch(() => {});
     writer.finish('failed', failureOf(error).message);
     throw error;
   } finally {
+    await effect?.release();
     await runner.release();
   }
 }

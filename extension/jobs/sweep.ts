@@ -300,7 +300,7 @@ async function runPoint(
       },
       arrays: new Map(),
       corrected: settings.notApplicable === undefined,
-      append: (record) => writer.append(stepLine(record, names)),
+      append: async (record) => writer.append(stepLine(record, names)),
       visit: evaluator && {
         every: testEvery,
         at: async (position) => {

@@ -19,9 +19,11 @@ export interface RunParts {
   readonly arrays: Map<string, Tensor>;
   /** False where the optimizer has no correction at these settings. */
   readonly corrected: boolean;
-  append(record: StepRecord): void;
+  append(record: StepRecord): Promise<void>;
   /** Called at θ of every step that is a multiple of `every`, the first and the last included. */
   readonly visit?: { readonly every: number; at(position: Position): Promise<void> };
+  /** Is shown every θ that the run stops at; `stride` is how many steps it may take from one at most. */
+  readonly watch?: { stride(step: number): number; show(position: Position): Promise<void> };
   /** Called where the run ends, unless numbers stopped being finite. */
   ended?(position: Position): Promise<void>;
 }
@@ -32,7 +34,7 @@ export interface RunParts {
  * first, the last and every K-th step; the losses of the batches between them go with the next one.
  */
 export async function takeSteps(parts: RunParts): Promise<RunStatus> {
-  const { request, observer, start, visit } = parts;
+  const { request, observer, start, visit, watch } = parts;
   const end = start.step + request.steps;
   const started = performance.now();
   const walk = parts.batches ? new BatchWalk(parts) : new WholeWalk(parts);
@@ -40,7 +42,9 @@ export async function takeSteps(parts: RunParts): Promise<RunStatus> {
   while (position.step < end) {
     if (observer.cancelled) break;
     if (visit && position.step % visit.every === 0) await visit.at(position);
-    const most = visit ? visit.every - (position.step % visit.every) : end;
+    await watch?.show(position);
+    const untilVisit = visit ? visit.every - (position.step % visit.every) : end;
+    const most = Math.min(untilVisit, watch?.stride(position.step) ?? end);
     const { loss, ...next } = await walk.advance(position, Math.min(most, end - position.step));
     position = next.position;
     const seconds = (performance.now() - started) / 1000;
@@ -86,7 +90,7 @@ abstract class Walk {
     const advance = corrected
       ? await runner.correctedSteps(position, 1, request.arrays)
       : await runner.plainSteps(position, 1);
-    append({ ...advance.records[0], ...(batchLosses && { batchLosses }) });
+    await append({ ...advance.records[0], ...(batchLosses && { batchLosses }) });
     return advance;
   }
 
@@ -110,7 +114,7 @@ class WholeWalk extends Walk {
     const untilDue = request.every - (step % request.every);
     const free = wanted || (due && request.every > 1) ? 1 : due || !corrected ? most : Math.min(most, untilDue);
     const advance = due ? await runner.correctedSteps(from, free, wanted) : await runner.plainSteps(from, free);
-    for (const record of advance.records) this.parts.append(record);
+    for (const record of advance.records) await this.parts.append(record);
     if (wanted) this.keep('initial', advance);
     checkFinite(advance, problem);
     return { position: advance.position, loss: advance.records.at(-1)!.loss };

@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, mkdirSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { writeNpzFile } from '../datasets/npz.ts';
 import { readJsonFile } from '../files/regular.ts';
@@ -8,7 +8,7 @@ import { InspectorError } from '../shared/errors.ts';
 import type { RunHeader, RunStatus, StepLine } from '../shared/protocol.ts';
 import { anotherFolder, type Words, words } from '../shared/words.ts';
 import { isRunHeader } from './header.ts';
-import { readHeldSteps } from './steps.ts';
+import { readHeldSteps, readSteps } from './steps.ts';
 
 /** Level by level: Node's own recursion never ends where a file system that allows no new folders says "not found". */
 function makeFolder(folder: string): void {
@@ -55,6 +55,29 @@ export class RunWriter {
 
   append(line: StepLine): void {
     writeSync(this.lines, `${JSON.stringify(line)}\n`);
+  }
+
+  /** Replaces every line by what it is settled to. Whatever happens meanwhile, the file holds the old lines or the new ones. */
+  settle(settled: (line: StepLine) => StepLine): void {
+    const path = join(this.folder, 'steps.jsonl');
+    const temporary = `${path}.settled`;
+    const file = createFresh(temporary);
+    try {
+      for (const line of readSteps(this.folder)) writeSync(file, `${JSON.stringify(settled(line))}\n`);
+      fsyncSync(file);
+      renameSync(temporary, path);
+    } catch (error) {
+      rmSync(temporary, { force: true });
+      throw error;
+    } finally {
+      closeSync(file);
+    }
+  }
+
+  /** Adds to the header what has become known since it was written. */
+  complete(known: Partial<RunHeader>): void {
+    this.header = { ...this.header, ...known };
+    this.writeHeader();
   }
 
   async writeArrays(arrays: ReadonlyMap<string, Tensor>): Promise<void> {

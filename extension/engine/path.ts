@@ -1,0 +1,62 @@
+import type { StepRecord } from './runner.ts';
+
+/** Numbers that one path holds, about; a longer one keeps fewer of its steps. */
+const mostNumbers = 4_000_000;
+
+/** Norms at an averaged point over those at the step in its middle: of the model first, then of each tensor. */
+export interface AveragedPoint {
+  readonly step: number;
+  /** At the step, not at the averaged point. */
+  readonly loss: number;
+  readonly ratios: readonly number[];
+}
+
+/** The one-norms of a record: of the model first, then of each tensor. */
+export const normsOf = ({ gradientNorm1, tensors }: StepRecord): number[] => [
+  gradientNorm1,
+  ...tensors.map((tensor) => tensor.gradientNorm1),
+];
+
+/**
+ * What is kept of a run to compare it with another at equal loss: the loss over all samples and the one-norms of its gradient,
+ * in the order of the steps.
+ */
+export class Path {
+  readonly losses: number[] = [];
+  readonly norms: (readonly number[])[] = [];
+  /** The lowest loss up to each record. */
+  readonly lowestUntil: number[] = [];
+  readonly averages: AveragedPoint[] = [];
+  /** The lowest loss so far. */
+  lowest = Number.POSITIVE_INFINITY;
+  private stride = 1;
+  private seen = 0;
+
+  /** @param most records that are held; of a longer path every third one, and so on: an odd stride keeps oscillations */
+  constructor(private readonly most?: number) {}
+
+  /** Adds the next record; one that is not finite ends a path and is left out. */
+  push(record: StepRecord): void {
+    const { loss } = record;
+    const norms = normsOf(record);
+    if (!Number.isFinite(loss) || !norms.every(Number.isFinite)) return;
+    this.lowest = Math.min(this.lowest, loss);
+    if (this.seen++ % this.stride !== 0) return;
+    this.losses.push(loss);
+    this.norms.push(norms);
+    this.lowestUntil.push(this.lowest);
+    const most = this.most ?? Math.max(1000, mostNumbers / norms.length);
+    if (this.losses.length <= most) return;
+    this.stride *= 3;
+    thin(this.losses);
+    thin(this.norms);
+    thin(this.lowestUntil);
+  }
+}
+
+/** Leaves every third entry. */
+function thin(list: unknown[]): void {
+  const kept = Math.ceil(list.length / 3);
+  for (let i = 0; i < kept; i++) list[i] = list[3 * i];
+  list.length = kept;
+}

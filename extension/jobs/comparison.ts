@@ -1,0 +1,66 @@
+import type { Path } from '../engine/path.ts';
+import { crossing, LossIndex } from './equalLoss.ts';
+import type { Reference } from './references.ts';
+
+/** The effect at a loss, of the model first, then of each tensor; null where a number is undefined. */
+export interface Found {
+  readonly method: 'crossing' | 'bins';
+  readonly effect: readonly (number | null)[];
+}
+
+export interface Unknown {
+  readonly reason: string;
+}
+
+/** Norms over norms, less 1; null where one of the two is not known or not above 0. */
+export const excess = (norms: readonly number[], others: readonly (number | null)[]): (number | null)[] =>
+  norms.map((norm, t) => {
+    const other = others[t];
+    const value = other === null || !(other > 0) ? Number.NaN : norm / other - 1;
+    return Number.isFinite(value) ? value : null;
+  });
+
+/** A run and its reference, both at their ends, at equal loss. */
+export class Comparison {
+  readonly run: LossIndex;
+  readonly other: LossIndex;
+
+  constructor(
+    readonly path: Path,
+    private readonly reference: Reference,
+  ) {
+    this.run = new LossIndex(path);
+    this.other = new LossIndex(reference.path);
+  }
+
+  /** The effect at a loss: of the norms `own`, or where the run first reaches it; over a bin where one of the two oscillates. */
+  at(loss: number, own = crossing(this.path, loss)): Found | Unknown {
+    const reason = this.reference.doubt(loss);
+    if (reason !== undefined) return { reason };
+    if (!own) return { reason: 'the run has not come down to this loss' };
+    const known = this.reference.crossing(loss);
+    if (!this.run.oscillates(loss) && !this.other.oscillates(loss))
+      return 'reason' in known ? known : { method: 'crossing', effect: excess(own, known.norms) };
+    const [mine, theirs] = [this.run.bin(loss), this.other.bin(loss)];
+    if (!mine || !theirs)
+      return { reason: `the ${mine ? 'reference' : 'run'} has no step with a loss within 12 % of this one` };
+    return { method: 'bins', effect: excess(mine, theirs) };
+  }
+
+  /** The same of the norms at averaged points; `own` is what averaging leaves of the run's norms, where it is known. */
+  averaged(
+    loss: number,
+    { method, effect }: Found,
+    own = this.run.averaged(loss, method === 'bins'),
+  ): (number | null)[] {
+    const other = this.other.averaged(loss, method === 'bins');
+    return effect.map((value, t) => {
+      const result = value === null || !own || !other ? Number.NaN : ((1 + value) * own[t]) / other[t] - 1;
+      return Number.isFinite(result) ? result : null;
+    });
+  }
+}
+
+/** The share of norms that is oscillation, where averaging leaves `kept` of them. */
+export const oscillationOf = (kept: number | undefined): number | null =>
+  kept !== undefined && Number.isFinite(kept) ? Math.max(0, 1 - kept) : null;

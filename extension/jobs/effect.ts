@@ -1,0 +1,123 @@
+import { Averaging } from '../engine/averaging.ts';
+import { normsOf, Path } from '../engine/path.ts';
+import type { Position, Runner, StepRecord } from '../engine/runner.ts';
+import type { EffectFields, EffectSummary, RunReference, StepLine } from '../shared/protocol.ts';
+import { Comparison, excess, type Found, oscillationOf, type Unknown } from './comparison.ts';
+import { effectSummary, type PredictedPoint } from './effectSummary.ts';
+import type { PredictedEffect } from './predictedEffect.ts';
+import type { Reference } from './references.ts';
+
+export interface MeterParts {
+  readonly runner: Runner;
+  readonly reference: Reference;
+  /** Of the tensors, in the order of the layout. */
+  readonly names: readonly string[];
+  /** Step at which the run begins. */
+  readonly first: number;
+  readonly averagingPeriod: number;
+  readonly predicted: PredictedEffect;
+  cancelled(): boolean;
+}
+
+/** What is known once a run has ended. */
+export interface Ending {
+  readonly reference: RunReference;
+  readonly effect: EffectSummary;
+  /** A line with what only both whole runs tell. */
+  settle(line: StepLine): StepLine;
+}
+
+/**
+ * Measures the effect of a run while it goes on: how much larger its gradient's one-norm is than the reference's at equal loss.
+ * Lines are measured by the first crossing as they come; once the run has ended, those among them where a loss oscillates are
+ * measured by bins of the loss, which need both runs to their ends.
+ */
+export class EffectMeter {
+  private readonly averaging: Averaging;
+  private readonly path = new Path();
+  private readonly curve: PredictedPoint[] = [];
+  /** The last records, for the averaged point in their middle. */
+  private recent: StepRecord[] = [];
+
+  constructor(private readonly parts: MeterParts) {
+    this.averaging = new Averaging(parts.runner, parts.first, parts.averagingPeriod);
+  }
+
+  /** Takes notice of a record. */
+  add(record: StepRecord): void {
+    this.path.push(record);
+    this.parts.predicted.add(record);
+    this.recent = [...this.recent.slice(-2), record];
+  }
+
+  /** Steps that the run may take from `step` on without passing one whose θ must be shown. */
+  stride(step: number): number {
+    return this.averaging.stride(step);
+  }
+
+  /** Takes notice of θ⁽ⁿ⁾, for averaged points. */
+  async show(position: Position): Promise<void> {
+    await this.averaging.show(position, this.path, (step) => {
+      const record = this.recent.find((each) => each.step === step);
+      return record && { loss: record.loss, norms: normsOf(record) };
+    });
+  }
+
+  /** The line of the last record with the effect at it: the reference goes on until it has come as far down. */
+  async measured(line: StepLine): Promise<StepLine> {
+    const { reference, first, cancelled, predicted, names } = this.parts;
+    if (line.loss === null) return withEffect(line, names, { reason: 'the loss is not finite' });
+    await reference.reach(line.loss, line.step - first, cancelled);
+    const values = predicted.values ?? [];
+    this.curve.push({ loss: line.loss, predicted: values[0] ?? null });
+    const known = reference.crossing(line.loss);
+    const found: Found | Unknown =
+      'reason' in known ? known : { method: 'crossing', effect: excess(normsIn(line, names), known.norms) };
+    return withFields(withEffect(line, names, found), names, (t) => ({ effectPredicted: values[t] ?? null }));
+  }
+
+  /** Lets the reference come as far as the run, and says what was measured. */
+  async finish(steps: number): Promise<Ending> {
+    const { reference, cancelled, names } = this.parts;
+    await reference.reach(this.path.lowest, steps, cancelled);
+    const comparison = new Comparison(this.path, reference);
+    const averages = new Map(this.path.averages.map((point) => [point.step, point.ratios]));
+    const header = reference.header;
+    return {
+      reference: header,
+      effect: effectSummary(comparison, this.path, { names, curve: this.curve, reference: header }),
+      settle(line) {
+        if (line.effect === undefined || line.loss === null) return line;
+        const found = comparison.at(line.loss, normsIn(line, names));
+        const settled = withEffect(line, names, found);
+        const kept = averages.get(line.step);
+        if (!kept) return settled;
+        const averaged = 'reason' in found ? [] : comparison.averaged(line.loss, found, kept);
+        return withFields(settled, names, (t) => ({
+          effectAveraged: averaged[t] ?? null,
+          oscillation: oscillationOf(kept[t]),
+        }));
+      },
+    };
+  }
+}
+
+/** The one-norms of a line, of the model first. */
+const normsIn = (line: StepLine, names: readonly string[]): number[] =>
+  [line.gradientNorm1, ...names.map((name) => line.tensors[name].gradientNorm1)].map((norm) => norm ?? Number.NaN);
+
+function withEffect(line: StepLine, names: readonly string[], found: Found | Unknown): StepLine {
+  const { effectReason: _reason, effectMethod: _method, ...rest } = line;
+  if ('reason' in found) return { ...withFields(rest, names, () => ({ effect: null })), effectReason: found.reason };
+  return { ...withFields(rest, names, (t) => ({ effect: found.effect[t] })), effectMethod: found.method };
+}
+
+/** A line with further fields of the model (t = 0) and of each tensor; the tensors stay last. */
+function withFields(line: StepLine, names: readonly string[], fields: (t: number) => EffectFields): StepLine {
+  const { tensors, ...rest } = line;
+  return {
+    ...rest,
+    ...fields(0),
+    tensors: Object.fromEntries(names.map((name, i) => [name, { ...tensors[name], ...fields(i + 1) }])),
+  };
+}

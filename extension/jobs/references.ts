@@ -1,0 +1,285 @@
+import { type GroupNumbers, type Numbers, structureOf } from '../engine/coefficients.ts';
+import { flowOf } from '../engine/flow.ts';
+import type { Path } from '../engine/path.ts';
+import type { Problem } from '../engine/problem.ts';
+import { Walk } from '../engine/reference.ts';
+import { type Position, Runner, type RunnerOptions } from '../engine/runner.ts';
+import { type Hyperparameters, isAbsent } from '../optimizers/optimizer.ts';
+import type { InspectRequest, RunReference } from '../shared/protocol.ts';
+import type { OrderedBatches } from './batchOrder.ts';
+import { crossing } from './equalLoss.ts';
+import type { Settings } from './setup.ts';
+
+/** The change of the norm that halving the flow's step may make: of the model, and of a tensor. */
+export const flowTolerance = 0.005;
+const tensorTolerance = 0.1;
+
+/** Euler's step is divided by this at most. */
+const finest = 8;
+
+/** A flow may take this many times the steps of the run to come as far down; a twin on a constant learning rate as well. */
+const patience = { twin: 2, flow: 4 };
+
+/** What is known of a reference at a loss. */
+export interface ReferenceNorms {
+  /** One-norms of the model and of each tensor; null where a number has not converged. */
+  readonly norms: readonly (number | null)[];
+}
+
+/** Why there are none. */
+export interface NoNorms {
+  readonly reason: string;
+}
+
+/** What a run is held against. Its numbers come as they are asked for, and serve all runs that begin at the same point. */
+export interface Reference {
+  /** Goes on until the loss is reached and `steps` steps were taken, as far as it may. */
+  reach(loss: number, steps: number, cancelled: () => boolean): Promise<void>;
+  /** Its norms where its loss first reaches `loss`. */
+  crossing(loss: number): ReferenceNorms | NoNorms;
+  /** Why it says nothing of `loss`, though it got there. */
+  doubt(loss: number): string | undefined;
+  readonly path: Path;
+  readonly header: RunReference;
+  release(): Promise<void>;
+}
+
+/** How the run goes that a reference is for. */
+export interface ReferenceParts {
+  readonly request: InspectRequest;
+  readonly settings: Settings;
+  readonly problem: Problem;
+  readonly runner: Runner;
+  readonly options: Omit<RunnerOptions, 'optimizer' | 'batches' | keyof Numbers> & {
+    readonly batches?: OrderedBatches;
+  };
+  readonly start: Position;
+  readonly averagingPeriod: number;
+}
+
+/** Which reference a run is held against, before any of it is run. */
+export function planReference(request: InspectRequest, { optimizer, hyper }: Settings): RunReference {
+  const asked = request.reference;
+  const twin = optimizer.twin(hyper);
+  const flow = optimizer.memorylessDirection(hyper);
+  const none = (reason: string): RunReference => ({
+    kind: 'none',
+    words: '',
+    label: 'none',
+    stepSize: null,
+    tolerance: null,
+    converged: false,
+    reason,
+  });
+  if (asked === 'none') return none('no reference was asked for');
+  if (asked !== 'flow' && !isAbsent(twin))
+    return {
+      kind: 'twin',
+      words: twin.words,
+      label: twin.label,
+      hyper: twin.hyper,
+      stepSize: twin.hyper.lr,
+      tolerance: null,
+      converged: true,
+    };
+  if (asked === 'twin' && isAbsent(twin)) return none(twin.reason);
+  if (isAbsent(flow)) return none(flow.reason);
+  return {
+    kind: 'flow',
+    words: 'on the path that the optimizer would take with steps too small to matter and no memory',
+    label: 'memoryless flow',
+    stepSize: hyper.lr,
+    tolerance: flowTolerance,
+    converged: true,
+  };
+}
+
+/** The reference of a plan, ready to go on; undefined where there is none. */
+export function openReference(plan: RunReference, parts: ReferenceParts): Reference | undefined {
+  if (plan.kind === 'twin') return new TwinReference(plan, parts);
+  if (plan.kind === 'flow') return new FlowReference(plan, parts);
+  return undefined;
+}
+
+/** Numbers with other hyper-parameters, in every group; a schedule multiplies the learning rate as before. */
+function withHyper(numbers: Numbers, change: (hyper: Hyperparameters) => Hyperparameters): Numbers {
+  const changed = ({ hyper, stepSizes }: GroupNumbers): GroupNumbers => {
+    const next = change(hyper);
+    const factor = next.lr === hyper.lr ? 1 : next.lr / hyper.lr;
+    return { hyper: next, stepSizes: stepSizes && ((k) => factor * stepSizes(k)) };
+  };
+  const { groups, clipNorm } = numbers;
+  return { ...changed(numbers), groups: groups && { ...groups, numbers: groups.numbers.map(changed) }, clipNorm };
+}
+
+const notThere = (path: Path, loss: number): NoNorms => ({
+  reason:
+    path.losses.length > 0 && loss > path.losses[0]
+      ? 'the loss is above that of the start'
+      : 'the reference has not come down to this loss',
+});
+
+/** The same optimizer on the same batches with other numbers, in the programs of the run where they serve. */
+class TwinReference implements Reference {
+  private readonly walk: Walk;
+  private readonly own: Runner | undefined;
+
+  constructor(
+    private readonly plan: RunReference,
+    { request, problem, runner, options, start, averagingPeriod, settings }: ReferenceParts,
+  ) {
+    const { optimizer } = settings;
+    const numbers = withHyper(settings, (hyper) => {
+      const twin = optimizer.twin(hyper);
+      return isAbsent(twin) ? hyper : twin.hyper;
+    });
+    const shares = structureOf(optimizer, numbers) === structureOf(optimizer, settings);
+    this.own = shares ? undefined : new Runner(problem, { ...options, optimizer, ...numbers });
+    const names = optimizer.stateNames(numbers.hyper);
+    const { batches } = options;
+    const most = settings.stepSizes === undefined && (!batches || batches.perEpoch !== undefined) ? patience.twin : 1;
+    this.walk = new Walk({
+      runner: this.own ?? runner.with(numbers),
+      start: { ...start, state: new Map([...start.state].filter(([name]) => names.includes(name))) },
+      most: request.steps * most,
+      averagingPeriod,
+      every: batches && request.every,
+    });
+  }
+
+  get path(): Path {
+    return this.walk.path;
+  }
+
+  get header(): RunReference {
+    return { ...this.plan, steps: this.walk.steps };
+  }
+
+  reach(loss: number, steps: number, cancelled: () => boolean): Promise<void> {
+    return this.walk.reach(loss, steps, cancelled);
+  }
+
+  crossing(loss: number): ReferenceNorms | NoNorms {
+    const norms = crossing(this.path, loss);
+    return norms ? { norms } : notThere(this.path, loss);
+  }
+
+  doubt(): string | undefined {
+    return undefined;
+  }
+
+  async release(): Promise<void> {
+    await this.own?.release();
+  }
+}
+
+/** Euler's method on the memoryless flow, at a step that is halved until the norms at equal loss hardly move. */
+class FlowReference implements Reference {
+  private readonly walks: Walk[] = [];
+  private readonly runner: Runner;
+  /** The highest loss at which even the finest step had not converged, and by how much the norm moved there. */
+  private failed: { readonly loss: number; readonly moved: number } | undefined;
+  private moved: number | undefined;
+
+  constructor(
+    private readonly plan: RunReference,
+    private readonly parts: ReferenceParts,
+  ) {
+    const { problem, options, settings } = parts;
+    this.runner = new Runner(problem, {
+      ...{ ...options, batches: undefined, optimizer: flowOf(settings.optimizer) },
+      ...this.numbers(1),
+    });
+    this.refine();
+    this.refine();
+  }
+
+  get path(): Path {
+    return this.walks.at(-1)!.path;
+  }
+
+  get header(): RunReference {
+    return {
+      ...this.plan,
+      stepSize: this.parts.settings.hyper.lr / this.refinement,
+      moved: this.failed?.moved ?? this.moved ?? null,
+      steps: this.walks.at(-1)!.steps,
+      converged: this.failed === undefined,
+      ...(this.failed && { reason: this.doubt(this.failed.loss) }),
+    };
+  }
+
+  async reach(loss: number, _steps: number, cancelled: () => boolean): Promise<void> {
+    if (this.doubt(loss) !== undefined) return;
+    for (;;) {
+      for (const walk of this.walks) await walk.reach(loss, 0, cancelled);
+      if (cancelled()) return;
+      const change = this.changeAt(loss);
+      if (change === undefined) return;
+      this.moved = Math.max(this.moved ?? 0, change[0]);
+      if (change[0] < flowTolerance) return;
+      if (this.refinement >= finest) {
+        this.failed = { loss, moved: change[0] };
+        return;
+      }
+      this.moved = undefined;
+      this.refine();
+    }
+  }
+
+  crossing(loss: number): ReferenceNorms | NoNorms {
+    const reason = this.doubt(loss);
+    if (reason !== undefined) return { reason };
+    const norms = crossing(this.path, loss);
+    const change = this.changeAt(loss);
+    if (!norms || !change) return notThere(this.path, loss);
+    return { norms: norms.map((norm, t) => (t === 0 || change[t] < tensorTolerance ? norm : null)) };
+  }
+
+  doubt(loss: number): string | undefined {
+    if (!this.failed || loss > this.failed.loss) return undefined;
+    const { moved, loss: from } = this.failed;
+    return `the memoryless flow does not converge: at loss ${short(from)} halving its step to lr/${this.refinement} still moves the norm by ${percentage(moved)} (tolerance ${percentage(flowTolerance)})`;
+  }
+
+  async release(): Promise<void> {
+    await this.runner.release();
+  }
+
+  private get refinement(): number {
+    return 2 ** (this.walks.length - 1);
+  }
+
+  /** By how much the norms at a loss differ between the two finest steps, relative to them. */
+  private changeAt(loss: number): readonly number[] | undefined {
+    const [coarse, fine] = this.walks.slice(-2).map(({ path }) => crossing(path, loss));
+    if (!coarse || !fine) return undefined;
+    return fine.map((norm, t) => (norm === coarse[t] ? 0 : Math.abs(norm / coarse[t] - 1)));
+  }
+
+  private refine(): void {
+    const { request, start, averagingPeriod } = this.parts;
+    const refinement = 2 ** this.walks.length;
+    this.walks.push(
+      new Walk({
+        runner: this.runner.with(this.numbers(refinement)),
+        start: { ...start, state: new Map() },
+        most: request.steps * patience.flow * refinement,
+        averagingPeriod: averagingPeriod * refinement,
+      }),
+    );
+  }
+
+  /** A flow's path does not depend on the speed at which it is gone through, so there is no schedule and no clipping. */
+  private numbers(refinement: number): Numbers {
+    const { hyper } = this.parts.settings;
+    const { groups } = withHyper(this.parts.settings, (each) => ({ ...each, lr: each.lr / refinement }));
+    return {
+      hyper: { ...hyper, lr: hyper.lr / refinement },
+      groups: groups && { ...groups, numbers: groups.numbers.map(({ hyper: own }) => ({ hyper: own })) },
+    };
+  }
+}
+
+const short = (value: number): string => String(Number(value.toPrecision(3)));
+const percentage = (value: number): string => `${short(100 * value)} %`;
