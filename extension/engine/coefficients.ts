@@ -33,7 +33,7 @@ export interface CoefficientOptions {
   readonly corrected: boolean;
 }
 
-/** Steps at which coefficients are compared to find those that always agree. */
+/** Steps at which coefficients of groups are compared to find those that always agree. */
 const probes = [0, 1, 2, 17, 64, 256, 1000, 4096, 65_536, 2 ** 20];
 
 /** The same number but for rounding: of groups, numbers in units of their steps are computed from different steps. */
@@ -62,14 +62,18 @@ export class CoefficientTable {
     numbers: Numbers,
   ) {
     const all = groupsOf(numbers);
-    const values = probes.map((n) => all.map((group) => this.at(n, group)));
+    const values = (all.length > 1 ? probes : [0]).map((n) => all.map((group) => this.at(n, group)));
     this.groups = all.length;
     this.names = Object.keys(values[0][0]);
     this.shared = new Set(
       this.names.filter(
         (name) =>
           name.startsWith('step.') &&
-          values.every((groups) => groups.every((group) => group[name] === group[twin(name)])),
+          all.every(({ hyper, stepSizes }) => {
+            const constant = options.optimizer.constantCoefficients(hyper, stepSizes !== undefined);
+            const own = name.slice('step.'.length);
+            return constant.includes(own === 'move' ? 'stepSize' : own);
+          }),
       ),
     );
     this.divided = new Set(

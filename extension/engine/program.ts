@@ -4,15 +4,7 @@ import { GraphBuilder } from '../onnx/builder.ts';
 import { type Graph, nodeCount, type Value } from '../onnx/graph.ts';
 import { allocate, type Tensor } from '../onnx/tensor.ts';
 import { encodeModel } from '../onnx/write.ts';
-import {
-  extremeTerms,
-  type MeasureTerms,
-  measureTerms,
-  plainTerms,
-  REACHES,
-  reachTerms,
-  selfCheckTerms,
-} from '../optimizers/measures.ts';
+import { extremeTerms, type MeasureTerms, measureTerms, plainTerms, selfCheckTerms } from '../optimizers/measures.ts';
 import type { Optimizer } from '../optimizers/optimizer.ts';
 import { graphArithmetic } from './arithmetic.ts';
 import type { Chunks } from './chunks.ts';
@@ -55,8 +47,6 @@ export interface Columns {
 
 export const plainColumns = ['absolute', 'squared', 'perturbed'] as const;
 export const selfCheckColumns = ['withMemory', 'withoutMemory'] as const;
-/** Columns of the counts at other step sizes. */
-export const reachColumns = REACHES.map((_, i) => `reach${i}`);
 
 /**
  * The program of a problem and an optimizer: a loop of real full-batch steps, with forward pass, backward pass, update and
@@ -214,9 +204,6 @@ export class Program {
       });
       const measured: MeasureTerms<Value> = measureTerms(a, terms, scalars.has('clip') ? ofLoss : terms);
       Object.assign(sums, measured, selfCheckTerms(a, (own ?? { terms }).terms, taken.direction));
-      reachTerms(a, terms).forEach((count, i) => {
-        sums[reachColumns[i]] = count;
-      });
       const { low, high } = extremeTerms(a, terms);
       columns = Object.keys(sums);
       return {

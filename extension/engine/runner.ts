@@ -1,11 +1,5 @@
 import type { Tensor } from '../onnx/tensor.ts';
-import {
-  combineMeasures,
-  largestValidStepSize,
-  type MeasureSums,
-  type Measures,
-  type TensorSums,
-} from '../optimizers/measures.ts';
+import { combineMeasures, type MeasureSums, type Measures, type TensorSums } from '../optimizers/measures.ts';
 import type { Optimizer } from '../optimizers/optimizer.ts';
 import { InspectorError } from '../shared/errors.ts';
 import { at, words } from '../shared/words.ts';
@@ -16,7 +10,7 @@ import { LanePool } from './lanePool.ts';
 import { Gathered, LaneSession } from './lanes.ts';
 import { dataTensors } from './objective.ts';
 import type { Problem } from './problem.ts';
-import { encode, mostSteps, Program, plainColumns, reachColumns, selfCheckColumns } from './program.ts';
+import { encode, mostSteps, Program, plainColumns, selfCheckColumns } from './program.ts';
 import { type Device, imageBlock, plainReason, Session } from './session.ts';
 
 /** What was measured at θ⁽ⁿ⁾, for one parameter tensor. */
@@ -40,8 +34,6 @@ export interface StepRecord {
   /** ‖corr‖₂; with the measures of the model, where the correction was computed. */
   readonly correctionNorm?: number;
   readonly measures?: Measures;
-  /** Largest step size at which the theory would hold for nine tenths of the parameters, all else equal. */
-  readonly largestValidStepSize?: number | null;
   /** By tensor, in the order of the layout. */
   readonly tensors: readonly TensorRecord[];
 }
@@ -383,11 +375,6 @@ function recordOf(step: number, loss: number, tensors: readonly NamedSums[], ste
     ...(measured && {
       correctionNorm: Math.sqrt(total('correctionSquared')),
       measures: measured.model,
-      largestValidStepSize: largestValidStepSize(
-        reachColumns.map(total),
-        tensors.reduce((sum, { size }) => sum + size, 0),
-        stepSize!,
-      ),
     }),
     tensors: tensors.map(({ named }, i) => ({
       gradientNorm1: named.absolute,
@@ -399,7 +386,7 @@ function recordOf(step: number, loss: number, tensors: readonly NamedSums[], ste
 }
 
 function tensorSums({ size, named, low, high }: NamedSums): TensorSums {
-  const apart: readonly string[] = [...plainColumns, ...selfCheckColumns, ...reachColumns];
+  const apart: readonly string[] = [...plainColumns, ...selfCheckColumns];
   const sums = Object.fromEntries(
     Object.entries(named).filter(([name]) => !apart.includes(name)),
   ) as unknown as MeasureSums;

@@ -49,7 +49,6 @@ export function stepLine(record: StepRecord, names: readonly string[]): StepLine
     gradientNorm2: finite(record.gradientNorm2),
     ...(record.measures && {
       correctionNorm: finite(record.correctionNorm!),
-      largestValidStepSize: record.largestValidStepSize,
       ...measureFields(record.measures),
     }),
     tensors: Object.fromEntries(names.map((name, i) => [name, tensorLine(record.tensors[i])])),

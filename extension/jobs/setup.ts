@@ -14,7 +14,7 @@ import { digest } from '../files/digest.ts';
 import type { Model } from '../onnx/model.ts';
 import { readModel } from '../onnx/read.ts';
 import { completeHyperparameters } from '../optimizers/hyperparameters.ts';
-import { numeric, numericCoefficients } from '../optimizers/numeric.ts';
+import { limitingKappa } from '../optimizers/limit.ts';
 import type { Framework, Hyperparameters, Optimizer, StepSizes } from '../optimizers/optimizer.ts';
 import { optimizerNamed } from '../optimizers/registry.ts';
 import { type Schedule, stepSizesOf } from '../optimizers/schedules.ts';
@@ -129,10 +129,13 @@ export async function runHeader(
   batches?: OrderedBatches,
 ): Promise<RunHeader> {
   const sources = sourceNames(model);
-  const limitsOf = (of: Hyperparameters) => ({
-    hKappaLimit: notApplicable ? null : limitingHKappa(optimizer, of),
-    switchGradient: notApplicable ? null : (optimizer.signChange(of, Number.POSITIVE_INFINITY) ?? null),
-  });
+  const limitsOf = (of: Hyperparameters) => {
+    const limit = limitingKappa(optimizer, of);
+    return {
+      hKappaLimit: typeof limit === 'number' ? of.lr * limit : null,
+      switchGradient: notApplicable ? null : (optimizer.signChange(of, Number.POSITIVE_INFINITY) ?? null),
+    };
+  };
   return {
     format: 1,
     status: 'running',
@@ -149,7 +152,14 @@ export async function runHeader(
     },
     data: { files: dataset.files, sha256: digests.data, samples: problem.samples },
     loss: problem.loss,
-    optimizer: { name: optimizer.name, title: optimizer.title, framework: request.framework, hyper },
+    optimizer: {
+      name: optimizer.name,
+      title: optimizer.title,
+      framework: request.framework,
+      hyper,
+      norm: optimizer.norm(hyper).words,
+      condition: optimizer.stateDependent(hyper),
+    },
     groups: groups?.numbers.map(({ hyper: own }, k) => ({
       ...{ glob: request.groups![k].glob, hyper: own },
       tensors: problem.layout.segments.filter((_, i) => groups.of[i] === k + 1).map(({ name }) => name),
@@ -190,24 +200,6 @@ function scheduleOf(
     return { kind, lr, warmup, every: every ?? Math.max(1, Math.floor(runSteps / 3)), factor: factor ?? 0.1 };
   if (kind === 'table') return { kind, lr, warmup, factors };
   return { kind, lr, warmup, steps: steps ?? Math.max(1, runSteps), final };
-}
-
-/** h·κ where |g| is large against ε, after many steps. */
-export function limitingHKappa(optimizer: Optimizer, hyper: Hyperparameters): number | null {
-  const one = Float64Array.of(1);
-  const large = Float64Array.of(1e12);
-  const coefficients = numericCoefficients(optimizer.correctionCoefficients(hyper, Number.POSITIVE_INFINITY));
-  const state = Object.fromEntries(optimizer.stateNames(hyper).map((name) => [name, large]));
-  const inputs = { theta: Float64Array.of(0), gradient: large, state };
-  const directions = optimizer.hessianDirections(numeric, hyper, coefficients, inputs);
-  const { kappa } = optimizer.correction(
-    numeric,
-    hyper,
-    coefficients,
-    inputs,
-    directions.map(() => one),
-  );
-  return Number.isFinite(kappa[0]) ? hyper.lr * kappa[0] : null;
 }
 
 /** What one program may take: 1.25 GiB, or half of what is free where that is less. */

@@ -36,6 +36,7 @@ const FORGETS_NOTHING = 'the accumulator of Adagrad forgets nothing, so that the
 export const adagrad: Optimizer = {
   name: 'adagrad',
   title: 'Adagrad',
+  memory: ['lr_decay'],
   hyperparameters: [
     specs.lr,
     {
@@ -137,6 +138,17 @@ export const adagrad: Optimizer = {
   },
 
   signChange: () => undefined,
+  norm: () => ({ kind: 'state', words: 'the squared loss gradient, weighted by the accumulator' }),
+  stateDependent: (hyper) =>
+    number(hyper, 'lr_decay') > 0 ? 'the learning rate falls to 0, and with it the strength' : undefined,
+  constantCoefficients: (hyper, scheduled) => [
+    'initial',
+    'eps',
+    'weightDecay',
+    ...(scheduled || number(hyper, 'lr_decay') > 0 ? [] : ['stepSize']),
+  ],
+  alternatingGain: () => 1,
+  preconditioner: (a, hyper, c, state) => denominatorOf(a, hyper, c, state.sum),
   twin: () => ({ reason: FORGETS_NOTHING }),
   memorylessDirection: () => ({ reason: FORGETS_NOTHING }),
   theory: {

@@ -15,6 +15,7 @@ const common = {
 export const adam = adamFamily({
   name: 'adam',
   title: 'Adam',
+  aliases: { amsgrad: { amsgrad: true }, sparse_adam: {} },
   decoupled: false,
   defaults: {
     pytorch: common,

@@ -18,7 +18,7 @@ import type {
 } from './optimizer.ts';
 import { measuredTerms, normalizedTerms, signChangeOf } from './terms.ts';
 import { accumulatedWeight, scheduledAge, stepSizeAt, stepUnit } from './theory.ts';
-import { transientCoefficients, transientDirections, transientTerms } from './transient.ts';
+import { type Frozen, transientCoefficients, transientDirections, transientTerms } from './transient.ts';
 
 /**
  * Where ε stands: `outside` √v̂ + ε (torch.optim.Adam; P1 Def. D.1), `inside` √(v̂ + ε) (P1 Def. 1.1), or `uncorrected`
@@ -53,12 +53,13 @@ interface Family {
   readonly title: string;
   /** Weight decay as −h·λ·θ (AdamW) instead of λθ in the gradient. */
   readonly decoupled: boolean;
+  readonly aliases?: Optimizer['aliases'];
   readonly defaults: Readonly<Record<Framework, Hyperparameters | undefined>>;
   readonly theory: Optimizer['theory'];
 }
 
 /** Adam and AdamW: they differ in where the weight decay goes. */
-export function adamFamily({ name, title, decoupled, defaults, theory }: Family): Optimizer {
+export function adamFamily({ name, title, aliases, decoupled, defaults, theory }: Family): Optimizer {
   const frozen = <V>(a: Arithmetic<V>, hyper: Hyperparameters, c: Scalars<V>, inputs: CorrectionInputs<V>) => {
     const decay = a.mul(c.weightDecay, inputs.theta);
     return {
@@ -71,6 +72,8 @@ export function adamFamily({ name, title, decoupled, defaults, theory }: Family)
   const optimizer: Optimizer = {
     name,
     title,
+    aliases,
+    memory: ['beta1', 'beta2', 'bias_correction', 'amsgrad'],
     hyperparameters: [
       specs.lr,
       specs.beta1,
@@ -100,10 +103,12 @@ export function adamFamily({ name, title, decoupled, defaults, theory }: Family)
 
     hessianDirections<V>(a: Arithmetic<V>, hyper: Hyperparameters, c: Scalars<V>, inputs: CorrectionInputs<V>) {
       const at = frozen(a, hyper, c, inputs);
-      if (hyper.amsgrad) return latchedDirections(a, c, at.gradient, at.decay, inputs.state, at.inside);
-      if (!corrected(hyper)) return transientDirections(a, c, at);
-      const u = a.div(at.gradient, frozenDenominator(a, at.gradient, c.eps, at.inside).denominator);
-      return [at.decay === undefined ? u : a.add(u, at.decay)];
+      const growing = () => {
+        if (!corrected(hyper)) return transientDirections(a, c, at);
+        const u = a.div(at.gradient, frozenDenominator(a, at.gradient, c.eps, at.inside).denominator);
+        return [at.decay === undefined ? u : a.add(u, at.decay)];
+      };
+      return hyper.amsgrad ? latchingDirections(a, c, at, inputs.state, growing()) : growing();
     },
 
     correction<V>(
@@ -120,32 +125,49 @@ export function adamFamily({ name, title, decoupled, defaults, theory }: Family)
         ? productsOfE
         : productsOfE.map((product, i) => a.add(product, a.mul(c.weightDecay, directions[i])));
       const decayRate = decoupled ? c.weightDecay : undefined;
-      if (hyper.amsgrad) {
-        return latchedTerms(a, c, at.gradient, directions[0], products, inputs.state, at.inside, decayRate);
-      }
-      if (!corrected(hyper)) return transientTerms(a, c, at, products, decayRate);
-      const { denominator, epsShare } = frozenDenominator(a, at.gradient, c.eps, at.inside);
-      return normalizedTerms(
-        a,
-        {
-          gradient: at.gradient,
-          denominator,
-          epsShare,
-          direction: directions[0],
-          normGradient: products[0],
-          decayRate,
-        },
-        {
-          stepSize: c.stepSize,
-          horizon: c.horizon,
-          base: c.ageDifference,
-          slope: c.halfMemoryFactor2,
-          memorySlope: c.age2,
-        },
-      );
+      const growing = () => {
+        if (!corrected(hyper)) return transientTerms(a, c, at, products, decayRate);
+        const { denominator, epsShare } = frozenDenominator(a, at.gradient, c.eps, at.inside);
+        const { gradient } = at;
+        return normalizedTerms(
+          a,
+          { gradient, denominator, epsShare, direction: directions[0], normGradient: products[0], decayRate },
+          {
+            stepSize: c.stepSize,
+            horizon: c.horizon,
+            base: c.ageDifference,
+            slope: c.halfMemoryFactor2,
+            memorySlope: c.age2,
+          },
+        );
+      };
+      return hyper.amsgrad
+        ? latchingTerms(a, c, at, directions[0], products, inputs.state, decayRate, growing())
+        : growing();
     },
 
     signChange,
+    norm: (hyper) => ({
+      kind: 'one-norm',
+      words: `the one-norm of the loss gradient${hyper.amsgrad ? ' (and of Σ g²/D where the maximum of AMSGrad is latched)' : ''}`,
+    }),
+    stateDependent: (hyper) => (hyper.amsgrad ? AMSGRAD_DEPENDS : undefined),
+    constantCoefficients: (hyper, scheduled) => [
+      'weightDecay',
+      ...(hyper.eps_placement === 'uncorrected' && corrected(hyper) ? [] : ['eps']),
+      ...(scheduled ? [] : ['stepSize']),
+    ],
+    alternatingGain(hyper) {
+      const beta1 = number(hyper, 'beta1');
+      return (1 - beta1) / (1 + beta1);
+    },
+    preconditioner: (a, hyper, c, state) =>
+      rootWithEps(
+        a,
+        a.mul(hyper.amsgrad ? state.maxSecondMoment : state.secondMoment, c.unbias2),
+        c.eps,
+        hyper.eps_placement === 'inside',
+      ),
     twin,
     // While the second moment grows AMSGrad is Adam, and on one and the same gradient it never falls.
     memorylessDirection: (hyper) => frozenDirection(optimizer, { ...hyper, amsgrad: false }),
@@ -236,51 +258,63 @@ function correctionCoefficients(hyper: Hyperparameters, n: number, stepSizes?: S
   const beta = number(hyper, 'beta1');
   const rho = number(hyper, 'beta2');
   const shared = { eps: effectiveEps(hyper, n), weightDecay: number(hyper, 'weight_decay') };
-  if (!hyper.amsgrad && !corrected(hyper)) {
-    return { ...shared, ...transientCoefficients({ beta, rho }, hyper.lr, n, stepSizes) };
-  }
   const unit = stepUnit(hyper.lr, n, stepSizes);
   const age1 = scheduledAge(beta, n, stepSizes, unit);
   const age2 = scheduledAge(rho, n, stepSizes, unit);
-  if (hyper.amsgrad) {
-    const momentWeight = corrected(hyper) ? 1 : accumulatedWeight(beta, n);
-    return {
-      ...shared,
-      stepSize: unit,
-      momentWeight,
-      unbias2: unbias(hyper, rho, n),
-      pastScale: unbias(hyper, beta, n) / unit,
-      // Σ_{l<n} β^{n−l}(1−β^{l+1})(h_l/h_n), normalized as the first moment is.
-      pastDecay: corrected(hyper) ? age1 : age1 * accumulatedWeight(beta, n),
-      horizon: unit * age1,
-    };
-  }
+  const growing = corrected(hyper)
+    ? {
+        ...shared,
+        stepSize: unit,
+        ageDifference: age1 - age2,
+        age2,
+        halfMemoryFactor2: age2 + 0.5,
+        horizon: unit * Math.max(age1, age2),
+      }
+    : { ...shared, ...transientCoefficients({ beta, rho }, hyper.lr, n, stepSizes) };
+  if (!hyper.amsgrad) return growing;
+  const weight = corrected(hyper) ? 1 : accumulatedWeight(beta, n);
   return {
-    ...shared,
-    stepSize: unit,
-    ageDifference: age1 - age2,
-    age2,
-    halfMemoryFactor2: age2 + 0.5,
-    horizon: unit * Math.max(age1, age2),
+    ...growing,
+    momentWeight: weight,
+    unbias2: unbias(hyper, rho, n),
+    pastScale: unbias(hyper, beta, n) / unit,
+    // Σ_{l<n} β^{n−l}(1−β^{l+1})(h_l/h_n), normalized as the first moment is.
+    pastDecay: age1 * weight,
+    latchedHorizon: unit * age1,
   };
 }
 
+const AMSGRAD_DEPENDS =
+  'with AMSGrad it depends on the run: as without it at coordinates whose second moment grows; where its maximum is latched, Σ g²/D is penalized';
+
+/** Where the maximum lies above the second moment, it is latched: `x`; elsewhere AMSGrad is Adam: `y`. */
+function whereLatched<V>(a: Arithmetic<V>, state: Readonly<Record<string, V>>, x: V, y: V): V {
+  return a.whereLess(state.secondMoment, state.maxSecondMoment, x, y);
+}
+
 /**
- * AMSGrad: the maximum over all steps is neither smooth nor forgotten, so its denominator D_n is taken as measured
- * (theory B2, state-conditional). Directions: G = w_n g/D_n (+ λθ), and Σ_{l<n} of the first moment's memory times G_l.
+ * AMSGrad: at coordinates whose second moment grows it is Adam, with `growing` directions. Where the maximum over all steps
+ * is latched, it is neither smooth nor forgotten, so that the denominator D_n is taken as measured (theory B2). Directions:
+ * G = w_n g/D_n (+ λθ), the past steps as the second moment remembers them where it has no bias correction, and
+ * Σ_{l<n} of the first moment's memory times G_l.
  */
-function latchedDirections<V>(
+function latchingDirections<V>(
   a: Arithmetic<V>,
   c: Scalars<V>,
-  gradient: V,
-  decay: V | undefined,
+  { gradient, decay, inside }: Frozen<V>,
   state: Readonly<Record<string, V>>,
-  inside: boolean,
+  growing: readonly V[],
 ): readonly V[] {
-  const u = a.mul(a.mul(c.momentWeight, gradient), reciprocal(a, latchedDenominator(a, c, state, inside)));
-  const past = a.mul(a.mul(c.pastScale, state.pastSteps), gradient);
-  if (decay === undefined) return [u, past];
-  return [a.add(u, decay), a.add(past, a.mul(c.pastDecay, decay))];
+  const plus = (x: V, weight?: V) => {
+    if (decay === undefined) return x;
+    return a.add(x, weight === undefined ? decay : a.mul(weight, decay));
+  };
+  const u = plus(a.mul(a.mul(c.momentWeight, gradient), reciprocal(a, latchedDenominator(a, c, state, inside))));
+  const past = plus(a.mul(a.mul(c.pastScale, state.pastSteps), gradient), c.pastDecay);
+  const [direction, pastRho, pastBeta] = growing;
+  const pick = (x: V, y: V) => whereLatched(a, state, x, y);
+  if (pastRho === undefined) return [pick(u, direction), pick(past, a.mul(c.pastDecay, direction))];
+  return [pick(u, direction), pick(a.mul(c.rhoTotal, u), pastRho), pick(past, pastBeta)];
 }
 
 function latchedDenominator<V>(
@@ -292,28 +326,41 @@ function latchedDenominator<V>(
   return rootWithEps(a, a.mul(state.maxSecondMoment, c.unbias2), c.eps, inside);
 }
 
-/** C = (1/D_n)·[H·past + ½ w_n H·G] + ½λG. */
-function latchedTerms<V>(
+/** C = (1/D_n)·[H·past + ½ w_n H·G] + ½λG where the maximum is latched, and Adam's elsewhere. */
+function latchingTerms<V>(
   a: Arithmetic<V>,
   c: Scalars<V>,
-  gradient: V,
+  { gradient, inside }: Frozen<V>,
   direction: V,
-  [normGradient, past]: readonly V[],
+  products: readonly V[],
   state: Readonly<Record<string, V>>,
-  inside: boolean,
   decayRate: V | undefined,
+  growing: CorrectionTerms<V>,
 ): CorrectionTerms<V> {
-  return measuredTerms(a, {
+  const [normGradient] = products;
+  const latched = measuredTerms(a, {
     gradient,
     direction,
     denominator: a.div(latchedDenominator(a, c, state, inside), c.momentWeight),
     normGradient,
-    memory: a.div(past, c.momentWeight),
+    memory: a.div(products[products.length - 1], c.momentWeight),
     local: a.mul(a.constant(0.5), normGradient),
     decayRate,
     stepSize: c.stepSize,
-    horizon: c.horizon,
+    horizon: c.latchedHorizon,
   });
+  const pick = (name: 'denominator' | 'kappa' | 'correction' | 'memoryCorrection' | 'expansion') =>
+    whereLatched(a, state, latched[name], growing[name]);
+  return {
+    gradient,
+    direction,
+    normGradient,
+    denominator: pick('denominator'),
+    kappa: pick('kappa'),
+    correction: pick('correction'),
+    memoryCorrection: pick('memoryCorrection'),
+    expansion: pick('expansion'),
+  };
 }
 
 /** |g|* where κ changes sign (theory A3): f = c_β/c_ρ. Without bias correction this is the limit of late steps. */

@@ -46,6 +46,7 @@ export function lionFamily({ name, title, decaySpecs, decays, defaults, theory }
   const optimizer: Optimizer = {
     name,
     title,
+    memory: decaySpecs.map((spec) => spec.name),
     hyperparameters: [specs.lr, ...decaySpecs, specs.decoupledWeightDecay, smoothing],
     structure: (hyper) => (smooth(hyper) ? 'smooth' : 'sign'),
     defaults: (framework) => defaults[framework],
@@ -120,6 +121,17 @@ export function lionFamily({ name, title, decaySpecs, decays, defaults, theory }
     },
 
     signChange: () => undefined,
+    norm: () => ({ kind: 'sign', words: 'the smoothed one-norm of the loss gradient' }),
+    stateDependent: () => undefined,
+    constantCoefficients(hyper, scheduled) {
+      const always = ['smoothing', 'weightDecay', ...(scheduled ? [] : ['stepSize'])];
+      if (decays(hyper).b1 > 0) return always;
+      return Object.keys(correctionCoefficients(hyper, decays(hyper), 0, undefined)).filter(
+        (coefficient) => coefficient !== 'stepSize' || !scheduled,
+      );
+    },
+    alternatingGain: () => ({ reason: 'a step along signs is as long however small the gradient is: it has no edge' }),
+    preconditioner: (a, _hyper, _c, state) => a.add(a.mul(a.constant(0), state.momentum), a.constant(1)),
     twin: () => ({ reason: 'for descent along signs theory has no term of the memory that could be switched off' }),
     memorylessDirection: (hyper) => frozenDirection(optimizer, hyper),
     theory,

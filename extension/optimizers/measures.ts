@@ -140,27 +140,6 @@ export function plainTerms<V>(a: Arithmetic<V>, gradient: V, eps: V): PlainTerms
   };
 }
 
-/** Step sizes, in units of the present one, for which the share of valid coordinates is counted: half decades. */
-export const REACHES = [-4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7, 8].map((k) => 10 ** (-k / 2));
-
-/** Share of valid coordinates from which on the theory is said to hold for a step size. */
-export const HOLDS_SHARE = 0.9;
-
-/**
- * Counts of coordinates, as 0 or 1, at which the expansion would be valid with the step size multiplied by each of
- * `REACHES`, everything else equal: ν is proportional to h. 1 at a coordinate where q = 0.
- */
-export function reachTerms<V>(a: Arithmetic<V>, terms: CorrectionTerms<V>): readonly V[] {
-  const [zero, one] = [a.constant(0), a.constant(1)];
-  return REACHES.map((factor) => a.whereLess(terms.expansion, a.constant(VALID_EXPANSION / factor), one, zero));
-}
-
-/** The largest of the step sizes h·`REACHES` at which at least nine tenths of the coordinates are valid; null if none is. */
-export function largestValidStepSize(counts: readonly number[], size: number, stepSize: number): number | null {
-  const factors = REACHES.filter((_, i) => counts[i] >= HOLDS_SHARE * size);
-  return factors.length > 0 ? stepSize * Math.max(...factors) : null;
-}
-
 /** What was summed over one tensor. */
 export interface TensorSums {
   /** Number of coordinates. */

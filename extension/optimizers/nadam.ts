@@ -32,7 +32,7 @@ const frameworkDefaults: Record<Framework, Hyperparameters | undefined> = {
 function momentumSchedule(hyper: Hyperparameters, last: number) {
   const beta = number(hyper, 'beta1');
   const psi = number(hyper, 'momentum_decay');
-  const mu = (t: number) => (t === Infinity && psi > 0 ? beta : beta * (1 - 0.5 * 0.96 ** (psi === 0 ? 0 : t * psi)));
+  const mu = (t: number) => beta * (1 - 0.5 * 0.96 ** (psi === 0 ? 0 : t * psi));
   // Π_t = μ_1⋯μ_t, until it no longer differs from 0.
   const products = [1];
   while (products.length <= last + 2 && products[products.length - 1] > 1e-18) {
@@ -45,10 +45,15 @@ function momentumSchedule(hyper: Hyperparameters, last: number) {
   return { ofMoment, ofGradient, update };
 }
 
+/** μ_t for t → ∞: β, or ½β without a schedule. */
+const limitingMomentum = (hyper: Hyperparameters): number =>
+  number(hyper, 'beta1') * (number(hyper, 'momentum_decay') > 0 ? 1 : 0.5);
+
 /** NAdam as torch.optim.NAdam (ψ = 0.004) and Keras (ψ = 1) have it; ε outside the root. */
 export const nadam: Optimizer = {
   name: 'nadam',
   title: 'NAdam',
+  memory: ['beta1', 'beta2', 'momentum_decay'],
   hyperparameters: [
     specs.lr,
     specs.beta1,
@@ -160,6 +165,16 @@ export const nadam: Optimizer = {
     return signChangeOf(-kappaBase / kappaSlope, number(hyper, 'eps'), false);
   },
 
+  norm: () => ({ kind: 'one-norm', words: 'the one-norm of the loss gradient' }),
+  stateDependent: () => undefined,
+  constantCoefficients: (_hyper, scheduled) => ['eps', 'weightDecay', ...(scheduled ? [] : ['stepSize'])],
+  /** Q = 1 − μ + μ·(1−β)/(1 − β/z). */
+  alternatingGain(hyper) {
+    const beta1 = number(hyper, 'beta1');
+    const mu = limitingMomentum(hyper);
+    return 1 - mu + (mu * (1 - beta1)) / (1 + beta1);
+  },
+  preconditioner: (a, _hyper, c, state) => rootWithEps(a, a.mul(state.secondMoment, c.unbias2), c.eps, false),
   /** The ρ whose mean age ρ/(1−ρ) is that of the numerator, so that c_ρ = c_N. */
   twin(hyper) {
     const { kappaBase, memorySlope } = correctionCoefficients(hyper, Infinity);

@@ -76,6 +76,16 @@ export interface CorrectionTerms<V> {
   readonly expansion: V;
 }
 
+/**
+ * What the loss gains or loses by finite steps and memory: the loss that is followed is E + h·κ·N with N this norm of the
+ * gradient. `sign`: descent along signs, where κ is 0 but at coordinates near 0; `state`: N depends on the run's state.
+ */
+export interface Norm {
+  readonly kind: 'one-norm' | 'squared-norm' | 'sign' | 'state';
+  /** "the one-norm of the loss gradient". */
+  readonly words: string;
+}
+
 /** Why there is no such thing, in words for people: a clause that follows "because". */
 export interface Absent {
   readonly reason: string;
@@ -150,6 +160,29 @@ export interface Optimizer {
   ): CorrectionTerms<V>;
   /** |g|* below which κ_j changes sign at step n; undefined where κ has one sign. */
   signChange(hyper: Hyperparameters, n: number): number | undefined;
+  /** Names under which libraries have it as an optimizer of its own, with the hyper-parameters that they stand for. */
+  readonly aliases?: Readonly<Record<string, Readonly<Record<string, number | boolean | string>>>>;
+  /** The hyper-parameters that κ depends on where ε is small and steps are many. */
+  readonly memory: readonly string[];
+  /** The norm that h·κ weighs. */
+  norm(hyper: Hyperparameters): Norm;
+  /** Why κ has no value without the state of a run, as a clause; undefined where it has one. */
+  stateDependent(hyper: Hyperparameters): string | undefined;
+  /** Names of the coefficients of the correction that are the same at every n and for n = ∞. */
+  constantCoefficients(hyper: Hyperparameters, scheduled: boolean): readonly string[];
+  /**
+   * Γ = Q(−1), the gain at the period of two steps of the linear filter Q that the gradients pass, for n → ∞: with the
+   * denominator D held fixed, a mode of D^{-1/2} H D^{-1/2} with eigenvalue S is stable while h·Γ·S < 2 (z − 1 + h·S·Q(z) = 0
+   * at z = −1).
+   */
+  alternatingGain(hyper: Hyperparameters): number | Absent;
+  /** D of the step that led to `state`, with the coefficients of that step's update: direction = filtered gradients/D. */
+  preconditioner<V>(
+    a: Arithmetic<V>,
+    hyper: Hyperparameters,
+    c: Readonly<Record<string, V>>,
+    state: Readonly<Record<string, V>>,
+  ): V;
   /** The same run with the memory's term switched off; or why there is none. */
   twin(hyper: Hyperparameters): Twin | Absent;
   /** The direction of the flow without memory; or why there is none. */

@@ -34,6 +34,13 @@ function penalized<V>(a: Arithmetic<V>, c: Readonly<Record<string, V>>, inputs: 
   return a.add(inputs.gradient, a.mul(c.weightDecay, inputs.theta));
 }
 
+/** What is under the root: the second moment, or the variance. */
+function spreadOf<V>(a: Arithmetic<V>, hyper: Hyperparameters, state: Readonly<Record<string, V>>): V {
+  if (!hyper.centered) return state.secondMoment;
+  // The variance of equal gradients may come out slightly negative.
+  return a.max(a.sub(state.secondMoment, square(a, state.firstMoment)), a.constant(0));
+}
+
 /**
  * RMSProp without bias correction, as torch.optim.RMSprop (ε outside the root) and Keras (ε inside) have it; the learning
  * rate multiplies the momentum buffer, which for a constant learning rate is the same as having it inside.
@@ -41,6 +48,7 @@ function penalized<V>(a: Arithmetic<V>, c: Readonly<Record<string, V>>, inputs: 
 export const rmsprop: Optimizer = {
   name: 'rmsprop',
   title: 'RMSprop',
+  memory: ['alpha', 'momentum'],
   hyperparameters: [
     specs.lr,
     { ...specs.beta2, name: 'alpha', option: 'alpha', description: 'decay ρ of the second moment (alpha, rho, decay)' },
@@ -88,13 +96,8 @@ export const rmsprop: Optimizer = {
     const next: Record<string, V> = {
       secondMoment: blend(a, c.alpha, state.secondMoment, c.oneMinusAlpha, square(a, gradient)),
     };
-    let spread = next.secondMoment;
-    if (hyper.centered) {
-      next.firstMoment = blend(a, c.alpha, state.firstMoment, c.oneMinusAlpha, gradient);
-      // The variance of equal gradients may come out slightly negative.
-      spread = a.max(a.sub(spread, square(a, next.firstMoment)), a.constant(0));
-    }
-    let direction = a.div(gradient, rootWithEps(a, spread, c.eps, isInside(hyper)));
+    if (hyper.centered) next.firstMoment = blend(a, c.alpha, state.firstMoment, c.oneMinusAlpha, gradient);
+    let direction = a.div(gradient, rootWithEps(a, spreadOf(a, hyper, next), c.eps, isInside(hyper)));
     if (hasMomentum(hyper)) {
       direction = a.add(a.mul(c.momentum, state.buffer), direction);
       next.buffer = direction;
@@ -153,6 +156,16 @@ export const rmsprop: Optimizer = {
     const share = age / (meanAge(number(hyper, 'momentum'), Infinity) + age + 0.5);
     return hyper.centered ? undefined : signChangeOf(share, number(hyper, 'eps'), isInside(hyper));
   },
+  norm: () => ({ kind: 'one-norm', words: 'the one-norm of the loss gradient' }),
+  stateDependent: () => undefined,
+  constantCoefficients: (hyper, scheduled) => [
+    'eps',
+    'weightDecay',
+    ...(hasMomentum(hyper) ? ['complement'] : ['momentWeight']),
+    ...(scheduled ? [] : ['stepSize']),
+  ],
+  alternatingGain: (hyper) => 1 / (1 + number(hyper, 'momentum')),
+  preconditioner: (a, hyper, c, state) => rootWithEps(a, spreadOf(a, hyper, state), c.eps, isInside(hyper)),
   twin: () => ({
     reason:
       'without the memory of the second moment RMSprop is descent along the signs of the gradient, another optimizer',

@@ -27,6 +27,7 @@ export function momentumCoefficients(
   const stepSize = stepUnit(lr, n, stepSizes);
   return {
     stepSize,
+    complement: 1 - mu,
     horizon: stepSize * Math.max(meanAge(mu, n), meanAge(alpha, n)),
     ...ruleCoefficients('now', gaussRule(points, weights), root),
     ...ruleCoefficients('lag', gaussRule(points, lag), root),
@@ -93,7 +94,12 @@ function speed<V>(a: Arithmetic<V>, c: Readonly<Record<string, V>>, gradient: V,
   return applyRule(a, c, 'now', (root) => inverseDenominator(a, gradient, root, c.eps, inside));
 }
 
-/** b_k − f_k V_k/σ_k = −(V_k/σ_k − b_k) + (1−f_k)·V_k/σ_k, of which ½(1−f_k) is no memory. */
+/**
+ * In the long run G_n = u/(1−μ) with u = g/D the direction without momentum. So that κ weighs the one-norm, whose gradient
+ * is H·u, q is taken as (1−μ)·H·G_n.
+ *
+ * b_k − f_k V_k/σ_k = −(V_k/σ_k − b_k) + (1−f_k)·V_k/σ_k, of which ½(1−f_k) is no memory.
+ */
 export function momentumTerms<V>(
   a: Arithmetic<V>,
   c: Readonly<Record<string, V>>,
@@ -112,15 +118,15 @@ export function momentumTerms<V>(
   const local = a.mul(a.constant(0.5), applyRule(a, c, 'now', notFollowing));
   const denominator = a.div(a.constant(1), positive(a, speed(a, c, gradient, inside)));
   const rate = a.sub(lagged, lag);
-  const kappa = a.mul(denominator, rate);
+  const ofProduct = a.mul(denominator, rate);
   const scaled = a.mul(c.stepSize, normGradient);
   return {
     gradient,
     direction,
     denominator,
-    normGradient,
-    kappa,
-    correction: a.mul(scaled, kappa),
+    normGradient: a.mul(c.complement, normGradient),
+    kappa: a.div(ofProduct, c.complement),
+    correction: a.mul(scaled, ofProduct),
     memoryCorrection: a.mul(scaled, a.sub(rate, local)),
     expansion: a.mul(a.mul(c.horizon, a.abs(normGradient)), reciprocal(a, denominator)),
   };

@@ -59,6 +59,7 @@ function memoryWeight(hyper: Hyperparameters, n: number, stepSizes?: StepSizes):
 export const sgd: Optimizer = {
   name: 'sgd',
   title: 'SGD',
+  memory: ['momentum', 'dampening', 'nesterov'],
   hyperparameters: [
     specs.lr,
     specs.momentum,
@@ -100,7 +101,8 @@ export const sgd: Optimizer = {
 
   notApplicable: () => undefined,
 
-  // G = D_n g and C = (A'_n + D_n²/2)·Hg; with q = H·G and denominator 1/D_n, κ = A'_n/D_n² + ½.
+  // G = D_n g and C = (A'_n + D_n²/2)·Hg. The norm is ‖g‖² with gradient q = 2Hg, and the denominator 1/D_n, so that
+  // κ = (A'_n/D_n + ½D_n)/2.
   correctionCoefficients(hyper, n, stepSizes): Coefficients {
     const stepSize = stepUnit(hyper.lr, n, stepSizes);
     const updateWeight = memoryOf(hyper).update(n);
@@ -110,7 +112,8 @@ export const sgd: Optimizer = {
       updateWeight,
       denominator: 1 / updateWeight,
       stepMemory: stepSize * memory,
-      kappa: memory + 0.5,
+      kappa: ((memory + 0.5) * updateWeight) / 2,
+      twiceDenominator: 2 / updateWeight,
       weightDecay: number(hyper, 'weight_decay'),
     };
   },
@@ -132,10 +135,11 @@ export const sgd: Optimizer = {
     [product]: readonly V[],
   ): CorrectionTerms<V> {
     const [direction] = sgd.hessianDirections(a, hyper, c, inputs);
-    const normGradient = a.add(product, a.mul(c.weightDecay, direction));
+    const curved = a.add(product, a.mul(c.weightDecay, direction));
+    const normGradient = a.mul(c.twiceDenominator, curved);
     const gradient = a.add(inputs.gradient, a.mul(c.weightDecay, inputs.theta));
     // A linear optimizer: the change of g_j over the memory is compared with g_j itself.
-    const change = a.mul(c.stepMemory, a.abs(normGradient));
+    const change = a.mul(c.stepMemory, a.abs(curved));
     const vector = a.mul(a.constant(0), gradient);
     return {
       gradient,
@@ -144,13 +148,28 @@ export const sgd: Optimizer = {
       normGradient,
       kappa: a.add(vector, c.kappa),
       correction: a.mul(a.mul(c.stepSize, c.kappa), normGradient),
-      memoryCorrection: a.mul(a.mul(c.stepMemory, c.updateWeight), normGradient),
+      memoryCorrection: a.mul(a.mul(c.stepMemory, c.updateWeight), curved),
       expansion: a.div(change, a.max(a.abs(gradient), a.constant(1e-30))),
     };
   },
 
   signChange: () => undefined,
 
+  norm: () => ({ kind: 'squared-norm', words: 'the squared two-norm of the loss gradient' }),
+  stateDependent: () => undefined,
+  constantCoefficients: (hyper, scheduled) => [
+    'weightDecay',
+    ...(scheduled ? [] : ['stepSize']),
+    ...(number(hyper, 'momentum') === 0
+      ? ['updateWeight', 'denominator', 'twiceDenominator', 'stepMemory', 'kappa']
+      : []),
+  ],
+  alternatingGain(hyper) {
+    const { mu } = memoryOf(hyper);
+    const ofBuffer = mu === 0 ? 1 : (1 - number(hyper, 'dampening')) / (1 + mu);
+    return hyper.nesterov ? 1 + mu * ofBuffer : ofBuffer;
+  },
+  preconditioner: (a, _hyper, _c, state) => a.add(a.mul(a.constant(0), state.buffer), a.constant(1)),
   /** Without momentum at the step size h·D that a frozen gradient makes in the long run: lr/(1−μ) for heavy ball. */
   twin(hyper) {
     if (number(hyper, 'momentum') === 0) return { reason: 'without momentum SGD has no memory' };

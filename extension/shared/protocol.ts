@@ -141,6 +141,10 @@ export interface RunHeader {
     readonly title: string;
     readonly framework: string;
     readonly hyper: Readonly<Record<string, number | boolean | string>>;
+    /** What h·κ weighs, in words: "the one-norm of the loss gradient". Runs of earlier versions do not say it. */
+    readonly norm?: string;
+    /** Why κ has no value without the state of the run, as a clause; only where it has none. */
+    readonly condition?: string;
   };
   /** Parameters with hyper-parameters of their own, and the limits of κ that follow from these. */
   readonly groups?: readonly {
@@ -151,7 +155,10 @@ export interface RunHeader {
     readonly hKappaLimit: number | null;
     readonly switchGradient: number | null;
   }[];
-  /** κ in the limit of small ε and large n, times the step size; null where the optimizer has none. */
+  /**
+   * h·κ in the limit of small ε and many steps: the weight of the norm in the loss that is followed; negative is
+   * anti-regularizing. Null where the optimizer has none.
+   */
   readonly hKappaLimit: number | null;
   /** |g|* below which κ changes sign, in the limit. */
   readonly switchGradient: number | null;
@@ -237,8 +244,6 @@ export interface StepLine extends TensorLine {
   readonly effectReason?: string;
   /** How equal loss was found for `effect`; lines of a run that goes on may change from `crossing` to `bins`. */
   readonly effectMethod?: 'crossing' | 'bins';
-  /** Largest step size at which the theory would hold for nine tenths of the parameters, all else equal. */
-  readonly largestValidStepSize?: number | null;
   /** By tensor name. */
   readonly tensors: Readonly<Record<string, TensorLine>>;
 }

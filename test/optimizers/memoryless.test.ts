@@ -102,8 +102,8 @@ test('in the twin the term of the memory is zero where ε is small; all else is 
     assert.deepEqual(completeHyperparameters(optimizer, 'pytorch', twin.hyper), twin.hyper, what);
     assert.match(twin.words, new RegExp(`^with ${twin.label.replace(/[.()]/g, '.')}, `));
     const tiny = { ...twin.hyper, ...('eps' in hyper && { eps: 1e-20 }), weight_decay: 0 };
-    // SGD keeps the ½ of a finite step without memory.
-    const expected = optimizer.name === 'sgd' ? 0.5 : 0;
+    // SGD keeps what a finite step does without memory, (h/4)‖∇E‖².
+    const expected = optimizer.name === 'sgd' ? 0.25 : 0;
     assert.ok(
       Math.abs(kappa(optimizer, tiny, Infinity) - expected) < 1e-9,
       `${what}: ${kappa(optimizer, tiny, Infinity)}`,
