@@ -1,6 +1,6 @@
 /** How numbers read on every surface: the command line, the panel, the text beside the code. */
 
-/** Three significant digits, with a real minus sign; an en dash where there is no value. */
+/** Three significant digits for columns, with a real minus sign; an en dash where there is no value. */
 export function number(value: number | null | undefined, sign = false): string {
   if (value === null || value === undefined || Number.isNaN(value)) return '–';
   if (!Number.isFinite(value)) return value > 0 ? '∞' : '−∞';
@@ -14,6 +14,13 @@ export function number(value: number | null | undefined, sign = false): string {
           ? thousands(Math.round(size))
           : size.toPrecision(3);
   return `${value < 0 ? '−' : sign ? '+' : ''}${text}`;
+}
+
+/** The same in running text, where nothing has to be aligned: 0.99 for 0.990. */
+export function amount(value: number | null | undefined, sign = false): string {
+  return number(value, sign)
+    .replace(/(\.\d*?)0+(?=$|e)/, '$1')
+    .replace(/\.(?=$|e)/, '');
 }
 
 /** 12,345. */

@@ -1,4 +1,4 @@
-import { number, percent } from './format.ts';
+import { amount, percent } from './format.ts';
 import type { MeasureFields, RunHeader, StepLine } from './protocol.ts';
 
 /** Below this share of valid coordinates, or above this self-check, the first-order theory is not shown as fact (theory C5). */
@@ -18,7 +18,7 @@ export function doubt(measures: MeasureFields): string | undefined {
   if ((measures.validShare ?? 0) < leastValidShare)
     return `the step size is too large for the first-order theory: it holds for only ${percent(measures.validShare)} of the parameters`;
   if ((measures.selfCheck ?? 0) > mostSelfCheck)
-    return `the theory does not predict what the optimizer did (self-check ${number(measures.selfCheck)}, above 1)`;
+    return `the theory does not predict what the optimizer did (self-check ${amount(measures.selfCheck)}, above 1)`;
   return undefined;
 }
 
@@ -26,7 +26,7 @@ export function doubt(measures: MeasureFields): string | undefined {
 export function strength(hKappa: number | null | undefined): string {
   if (hKappa === null || hKappa === undefined) return 'strength unknown';
   if (hKappa === 0) return 'neither regularizing nor anti-regularizing';
-  return `${hKappa < 0 ? 'anti-regularizing' : 'regularizing'} ${number(Math.abs(hKappa))}`;
+  return `${hKappa < 0 ? 'anti-regularizing' : 'regularizing'} ${amount(Math.abs(hKappa))}`;
 }
 
 export const capitalised = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
