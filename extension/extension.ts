@@ -46,7 +46,7 @@ export function activate(context: vscode.ExtensionContext): void {
     registerDiagnostics(configurations, settings),
     registerQuickFixes(configurations, settings),
     registerLanguageStatus(configurations),
-    registerInspect(configurations, inspections, panel, pages, log),
+    registerInspect(configurations, inspections, panel, pages, log, context.workspaceState),
     registerExperiments(extensionUri, pages, log),
     registerSweep(configurations, extensionUri, pages, log),
     new StrengthDecorations(panel, configurations, settings),

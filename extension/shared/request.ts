@@ -169,7 +169,7 @@ export const inspectSettings = {
   xKey: { kind: 'text', placeholder: 'NAME', help: 'array with the samples (default x)' },
   yKey: { kind: 'text', placeholder: 'NAME', help: 'array with the labels (default y)' },
   label: { kind: 'text', placeholder: 'COLUMN', help: 'label column of a table (default: the last)' },
-  limit: { kind: 'count', min: 1, placeholder: 'N', help: 'use the first N samples only' },
+  limit: { kind: 'count', min: 1, placeholder: 'N', line: 'Samples', help: 'use the first N samples only' },
   scale: { kind: 'number', placeholder: 'S', help: 'multiply the samples by S, such as 1/255' },
   mean: { kind: 'numbers', placeholder: 'M[,M…]', help: 'subtract M, one number or one per channel' },
   std: { kind: 'numbers', ...positive, placeholder: 'S[,S…]', help: 'divide by S, one number or one per channel' },
@@ -196,11 +196,12 @@ export const inspectSettings = {
   optimizer: { kind: 'text', placeholder: 'NAME', default: 'adam', help: 'the optimizer' },
   framework: { kind: 'choice', choices: frameworks, default: 'pytorch', help: 'whose defaults hold' },
   hyper: { kind: 'named', option: false, help: 'hyper-parameters that differ from the defaults' },
-  schedule: { kind: 'group', fields: scheduleSettings, help: 'learning-rate schedule' },
+  schedule: { kind: 'group', fields: scheduleSettings, line: 'Schedule', help: 'learning-rate schedule' },
   clipNorm: {
     kind: 'number',
     ...positive,
     placeholder: 'C',
+    line: 'Clipping',
     help: 'clip the two-norm of the gradient to C, as clip_grad_norm_',
   },
   groups: {
@@ -214,6 +215,7 @@ export const inspectSettings = {
     kind: 'count',
     min: 1,
     placeholder: 'B',
+    line: 'Batch size',
     help: 'samples of the mini-batch of a step (default: all); measured are all always',
   },
   order: {
@@ -223,7 +225,7 @@ export const inspectSettings = {
   },
   seed: { kind: 'count', placeholder: 'N', help: 'seed of a random order (default 0)' },
   dropLast: { kind: 'switch', help: 'leave out the last mini-batch of an epoch where it is smaller' },
-  state: { kind: 'file', placeholder: 'FILE', help: 'the optimizer’s state from which the run goes on' },
+  state: { kind: 'file', placeholder: 'FILE', line: 'State', help: 'the optimizer’s state from which the run goes on' },
   saveState: { kind: 'file', placeholder: 'FILE', ofOneRun: true, help: 'write parameters and state at the end' },
   steps: { kind: 'count', default: 50, placeholder: 'N', line: 'Steps', help: 'steps to take' },
   stage: {

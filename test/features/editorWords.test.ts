@@ -28,9 +28,9 @@ test('settings of inspections: options, lines of the form, and keys of the proje
       `Choose another loss with “Loss”, or check the labels. ${inForm}`,
     ],
     [
-      words`Use ${at('loss', 'mse')} or ${at('limit', 1000)}.`,
-      'Use --loss mse or --limit 1000.',
-      `Use “Loss: mse” or "limit": 1000. ${inForm} ${inFile}`,
+      words`Use ${at('loss', 'mse')} or ${at('microBatch', 1000)}.`,
+      'Use --loss mse or --micro-batch 1000.',
+      `Use “Loss: mse” or "microBatch": 1000. ${inForm} ${inFile}`,
     ],
     [words`Try ${at('microBatch', 7)}.`, 'Try --micro-batch 7.', `Try "microBatch": 7. ${inFile}`],
     [words`Add ${at('scale', 1 / 255)}.`, 'Add --scale 1/255.', `Add "scale": ${1 / 255}. ${inFile}`],

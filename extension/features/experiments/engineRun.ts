@@ -26,7 +26,7 @@ export async function describeExperiments(extension: vscode.Uri): Promise<readon
 /**
  * Runs an experiment or a sweep in an engine process of its own, with its progress in a notification and on its page, from
  * both of which it can be cancelled. The page opens as soon as there is a folder, and shows what there is in it; errors are
- * told here.
+ * told here. True where it did not fail.
  */
 export async function runWithProgress(
   extension: vscode.Uri,
@@ -34,7 +34,7 @@ export async function runWithProgress(
   title: string,
   request: Extract<EngineRequest, { type: 'experiment' | 'sweep' }>,
   pages: ResultPages,
-): Promise<void> {
+): Promise<boolean> {
   log.info(`${title}: ${JSON.stringify(request)}`);
   const options = { location: vscode.ProgressLocation.Notification, title, cancellable: true };
   const outcome = await vscode.window.withProgress(options, async (report, token) => {
@@ -77,9 +77,10 @@ export async function runWithProgress(
   if (outcome.folder !== undefined) pages.end(outcome.folder);
   if (outcome.failure !== undefined) {
     void tellFailure(title, inEditor(failureWords(outcome.failure), request.type).replaceAll('\n', ' '));
-    return;
+    return false;
   }
   log.info(`${title}: ${outcome.status}, ${outcome.folder}`);
+  return true;
 }
 
 function progressText(type: 'experiment' | 'sweep', { phase, step, steps, secondsLeft }: Progress): string {

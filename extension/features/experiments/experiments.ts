@@ -8,7 +8,7 @@ import type {
   ParameterValue,
 } from '../../shared/experiments.ts';
 import { folderFor, isTrusted } from '../inspect/inspect.ts';
-import { findFiles, pickFile } from '../inspect/sheet.ts';
+import { findFiles, pickFile } from '../inspect/pickFile.ts';
 import { registerCommand } from '../typedCommand.ts';
 import { describeExperiments, runWithProgress } from './engineRun.ts';
 import { results } from './folders.ts';

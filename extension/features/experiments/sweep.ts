@@ -4,7 +4,8 @@ import type { CommandArguments } from '../../contributions.ts';
 import { optimizerNamed } from '../../optimizers/registry.ts';
 import type { SweepRequest } from '../../shared/experiments.ts';
 import type { Configurations } from '../configurations.ts';
-import { chooseConfiguration, isTrusted, prepare } from '../inspect/inspect.ts';
+import { chooseConfiguration, isTrusted } from '../inspect/inspect.ts';
+import { prepare } from '../inspect/prepare.ts';
 import { registerCommand } from '../typedCommand.ts';
 import { runWithProgress } from './engineRun.ts';
 import { sweepIn, type Unfinished, unfinishedSweeps } from './folders.ts';
@@ -20,12 +21,12 @@ export function registerSweep(
   pages: ResultPages,
   log: vscode.LogOutputChannel,
 ): vscode.Disposable {
-  const run = async (title: string, request: SweepRequest) => {
+  const run = async (title: string, request: SweepRequest): Promise<boolean> => {
     if (request.out !== undefined && pages.isWorkedOn(request.out)) {
       void vscode.window.showInformationMessage(vscode.l10n.t('This sweep is running already.'));
-      return;
+      return false;
     }
-    await runWithProgress(extension, log, title, { type: 'sweep', request }, pages);
+    return runWithProgress(extension, log, title, { type: 'sweep', request }, pages);
   };
   const resume = ({ folder, header }: Pick<Unfinished, 'folder' | 'header'>) =>
     run(basename(folder), { ...header.request, out: folder });
@@ -46,8 +47,10 @@ export function registerSweep(
       kind === 'beta2'
         ? new SweepForm(vscode.l10n.t('Compare β₂'), optimizer, folder, { beta2: comparedBeta2 }, ['beta2'])
         : new SweepForm(vscode.l10n.t('Sweep'), optimizer, folder);
-    const inspection = await prepare(chosen, log, form);
-    if (inspection) await run(form.action(basename(inspection.request.model)), form.request(inspection.request));
+    const prepared = await prepare(chosen, log, form);
+    if (!prepared) return;
+    const { request } = prepared.inspection;
+    if (await run(form.action(basename(request.model)), form.request(request))) prepared.remember();
   };
   return vscode.Disposable.from(
     registerCommand('optimizerBias.compareBeta2', (...where) => start('beta2', where)),

@@ -4,7 +4,8 @@ import { optimizerNamed } from '../../optimizers/registry.ts';
 import type { SweepRequest } from '../../shared/experiments.ts';
 import type { InspectRequest } from '../../shared/protocol.ts';
 import type { ConfiguredOptimizer } from '../inspect/hyper.ts';
-import { findFiles, type Purpose, pickData } from '../inspect/sheet.ts';
+import { findFiles, pickData } from '../inspect/pickFile.ts';
+import type { Purpose } from '../inspect/sheet.ts';
 import { readAxis, readSeeds, valueText } from './form.ts';
 
 /** Steps of a sweep where none are remembered: enough for the norm to fall and to rise again on small models. */

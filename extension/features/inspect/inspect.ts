@@ -2,12 +2,12 @@ import { dirname, relative } from 'node:path';
 import * as vscode from 'vscode';
 import { optimizerTitle } from '../../advice/hover.ts';
 import type { OptimizerConfig } from '../../configs/config.ts';
+import { trainingFacts } from '../../configs/training.ts';
 import type { Address } from '../../contributions.ts';
 import { optimizers } from '../../optimizers/registry.ts';
 import { readSource } from '../../runStore/source.ts';
 import { readHeader } from '../../runStore/store.ts';
 import { describeError } from '../../shared/errors.ts';
-import { projectFile } from '../../shared/target.ts';
 import { pickConfiguration } from '../code/commands.ts';
 import { type Configurations, notebookOf, pythonCells, rangeIn, SELECTOR } from '../configurations.ts';
 import { Debouncer } from '../debouncer.ts';
@@ -16,10 +16,10 @@ import type { ResultPages } from '../experiments/pages.ts';
 import type { Panel } from '../panel/panel.ts';
 import { registerCommand, typedCommand } from '../typedCommand.ts';
 import { currentOptimizer } from './current.ts';
-import { type ConfiguredOptimizer, configuredOptimizer, defaultOptimizer } from './hyper.ts';
+import { configuredOptimizer, defaultOptimizer } from './hyper.ts';
 import type { Inspection, Inspections } from './inspections.ts';
-import { confirm, type Purpose, type Sheet } from './sheet.ts';
-import { readTargets, remembered, requestOf, targetFor, writeTargets } from './targets.ts';
+import { OwnRuns } from './ownRuns.ts';
+import { type Chosen, prepare } from './prepare.ts';
 
 const contextMilliseconds = 300;
 /** What is running, in the status bar: where the panel does not show it. */
@@ -32,7 +32,9 @@ export function registerInspect(
   panel: Panel,
   pages: ResultPages,
   log: vscode.LogOutputChannel,
+  memory: vscode.Memento,
 ): vscode.Disposable {
+  const own = new OwnRuns(memory);
   const status = vscode.window.createStatusBarItem(
     'optimizerBias.running',
     vscode.StatusBarAlignment.Left,
@@ -64,6 +66,7 @@ export function registerInspect(
     panel.onDidChangeRun((run) => run && setCanRepeat()),
     inspections.onEvent((event) => {
       if (event.type === 'ended') setCanRepeat();
+      if (event.type === 'started') own.add(event.folder);
       if (event.type === 'starting' || event.type === 'ended')
         void vscode.commands.executeCommand('setContext', 'optimizerBias.running', event.type === 'starting');
       if (event.type === 'starting') {
@@ -83,14 +86,15 @@ export function registerInspect(
       if (!(await isTrusted())) return;
       const chosen = await chooseConfiguration(configurations, where, line, character);
       if (!chosen) return;
-      const inspection = await prepare(chosen, log);
-      if (inspection) await inspections.run(inspection);
+      const prepared = await prepare(chosen, log);
+      if (prepared && (await inspections.run(prepared.inspection))) prepared.remember();
     }),
     registerCommand('optimizerBias.rerun', async (folder) => {
       // From the palette: what the panel shows.
       const place = (typeof folder === 'object' ? folder.folder : folder) ?? panel.run?.folder;
       if (place !== undefined && isResult(place)) return pages.repeat(place, false);
       const last = place === undefined ? inspections.last : await inspectionOf(place, panel, configurations, log);
+      if (last && place !== undefined && !(await own.agrees(place, last.request))) return;
       if (last) await start(last);
       else await vscode.commands.executeCommand('optimizerBias.inspect');
     }),
@@ -158,16 +162,6 @@ async function tellFailure({
   else if (answer === showLog) await vscode.commands.executeCommand('optimizerBias.showLog');
 }
 
-/** The optimizer and the model that a command was called for, as far as the call says. */
-export interface Chosen {
-  readonly folder: string;
-  /** False for a file outside of every workspace folder, for which nothing is remembered. */
-  readonly inWorkspace: boolean;
-  readonly model?: string;
-  readonly source?: { readonly path: string; readonly index: number; readonly line: number };
-  readonly optimizer: ConfiguredOptimizer;
-}
-
 export async function chooseConfiguration(
   configurations: Configurations,
   where: Address | undefined,
@@ -220,6 +214,10 @@ export async function chooseConfiguration(
         },
       }),
     optimizer,
+    training: {
+      ...(document && trainingFacts(document.getText())),
+      ...(config?.schedule && { schedule: config.schedule.name }),
+    },
   };
 }
 
@@ -255,61 +253,6 @@ export async function folderFor(
   if (answer === open) await vscode.commands.executeCommand('workbench.action.files.openFolder');
   if (answer === sample) await vscode.commands.executeCommand('optimizerBias.trySample');
   return undefined;
-}
-
-/** Asks what is to be inspected with what, with what is remembered or guessed filled in; remembers the answer. */
-export async function prepare(
-  chosen: Chosen,
-  log: vscode.LogOutputChannel,
-  purpose?: Purpose,
-): Promise<Inspection | undefined> {
-  const { folder, source, optimizer, inWorkspace } = chosen;
-  let targets: ReturnType<typeof readTargets> = [];
-  try {
-    if (inWorkspace) targets = readTargets(folder);
-  } catch (error) {
-    log.warn(describeError(error));
-    void tellDamaged(folder, describeError(error).replace('\n', ' '));
-    return undefined;
-  }
-  const known = targetFor(targets, { source: source?.path, model: chosen.model });
-  // What another file was inspected with may not be meant for this one.
-  const own = known && (known.source === source?.path || chosen.model !== undefined) ? known : undefined;
-  const sheet: Sheet = {
-    folder,
-    source,
-    optimizer,
-    known: known !== undefined,
-    last: known,
-    target: {
-      ...own,
-      model: chosen.model ?? own?.model,
-      source: source?.path,
-      ...(purpose && { steps: known?.steps ?? purpose.steps }),
-    },
-    purpose,
-  };
-  const target = await confirm(sheet);
-  if (!target) return undefined;
-  if (inWorkspace) {
-    try {
-      // How far other runs go is not how far an inspection goes.
-      writeTargets(folder, remembered(targets, purpose ? { ...target, steps: known?.steps } : target));
-    } catch (error) {
-      log.warn(`The project file was not written: ${(error as Error).message}`);
-    }
-  }
-  return {
-    request: requestOf(folder, target, optimizer),
-    source: source && { path: source.path, index: source.index },
-  };
-}
-
-/** The project file is written by hand, too. */
-async function tellDamaged(folder: string, message: string): Promise<void> {
-  const open = vscode.l10n.t('Open File');
-  if ((await vscode.window.showWarningMessage(message, open)) === open)
-    await vscode.window.showTextDocument(vscode.Uri.joinPath(vscode.Uri.file(folder), projectFile));
 }
 
 /** The inspection that a run was made by, with its configuration as it is now. */

@@ -40,7 +40,7 @@ export class Inspections implements vscode.Disposable {
   private readonly emitter = new vscode.EventEmitter<InspectionEvent>();
   readonly onEvent = this.emitter.event;
   private running:
-    | { readonly client: EngineClient; readonly title: string; folder?: string; stopped: boolean }
+    | { readonly client: EngineClient; readonly title: string; folder?: string; stopped: boolean; hasMeasured: boolean }
     | undefined;
   private disposed = false;
   private lastInspection: Inspection | undefined;
@@ -59,14 +59,17 @@ export class Inspections implements vscode.Disposable {
     return this.running !== undefined;
   }
 
-  /** Runs to the end; never throws. Another inspection that still runs is stopped first, if the user agrees. */
-  async run(inspection: Inspection): Promise<void> {
-    if (this.running && !(await this.replace())) return;
+  /**
+   * Runs to the end; never throws. Another inspection that still runs is stopped first, if the user agrees. True where it worked:
+   * it did not fail, and something was measured.
+   */
+  async run(inspection: Inspection): Promise<boolean> {
+    if (this.running && !(await this.replace())) return false;
     const { request, source } = inspection;
     this.lastInspection = inspection;
     const title = basename(request.model);
     const client = new EngineClient(join(this.extension.fsPath, 'dist', 'engineProcess.js'));
-    const running: NonNullable<typeof this.running> = { client, title, stopped: false };
+    const running: NonNullable<typeof this.running> = { client, title, stopped: false, hasMeasured: false };
     this.running = running;
     this.log.info(
       `Inspecting ${request.model} with ${request.data ?? request.x ?? 'no data'}: ${JSON.stringify(request)}`,
@@ -79,6 +82,7 @@ export class Inspections implements vscode.Disposable {
           running.folder = event.folder;
           if (source) this.remember(event.folder, source);
         }
+        if (event.type === 'record') running.hasMeasured = true;
         this.forward(event, running.folder, title);
       });
       if (last.type === 'failed') {
@@ -96,12 +100,13 @@ export class Inspections implements vscode.Disposable {
       this.running = undefined;
     }
     // The log, and who would listen, are gone.
-    if (this.disposed) return;
+    if (this.disposed) return false;
     const { folder } = running;
     if (running.stopped) this.close(folder);
     const outcome = running.stopped ? `Stopped by you: ${folder ?? title}` : `Finished: ${folder}`;
     this.log.info(failure ? `Failed: ${failure.message}` : outcome);
     this.emitter.fire({ type: 'ended', folder, title, failure });
+    return !failure && running.hasMeasured;
   }
 
   /** Stops what is running, after its current step where it still answers. */

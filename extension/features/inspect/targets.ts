@@ -113,7 +113,8 @@ export function isNamedLike(path: string, other: string | undefined): boolean {
   return other !== undefined && stem(path) === stem(other);
 }
 
-function commonFolders(a: string, b: string): number {
+/** How many folders two paths have in common, from the left. */
+export function commonFolders(a: string, b: string): number {
   const [x, y] = [a.split('/'), b.split('/')];
   let count = 0;
   while (count < x.length && x[count] === y[count]) count++;

@@ -1,0 +1,83 @@
+import * as vscode from 'vscode';
+import type { TrainingFacts } from '../../configs/training.ts';
+import { describeError } from '../../shared/errors.ts';
+import { projectFile, type Target } from '../../shared/target.ts';
+import type { ConfiguredOptimizer } from './hyper.ts';
+import type { Inspection } from './inspections.ts';
+import { confirm, type Purpose } from './sheet.ts';
+import { readTargets, remembered, requestOf, targetFor, writeTargets } from './targets.ts';
+
+/** The optimizer and the model that a command was called for, as far as the call says. */
+export interface Chosen {
+  readonly folder: string;
+  /** False for a file outside of every workspace folder, for which nothing is remembered. */
+  readonly inWorkspace: boolean;
+  readonly model?: string;
+  readonly source?: { readonly path: string; readonly index: number; readonly line: number };
+  readonly optimizer: ConfiguredOptimizer;
+  readonly training: TrainingFacts & { readonly schedule?: string };
+}
+
+export interface Prepared {
+  readonly inspection: Inspection;
+  /** Notes the answers in the project file; to be called when they have worked. */
+  remember(): void;
+}
+
+/** Asks what is to be inspected with what, with what is remembered or guessed filled in; undefined where the user leaves. */
+export async function prepare(
+  chosen: Chosen,
+  log: vscode.LogOutputChannel,
+  purpose?: Purpose,
+): Promise<Prepared | undefined> {
+  const { folder, source, optimizer, inWorkspace, training } = chosen;
+  let targets: Target[] = [];
+  try {
+    if (inWorkspace) targets = readTargets(folder);
+  } catch (error) {
+    log.warn(describeError(error));
+    void tellDamaged(folder, describeError(error).replace('\n', ' '));
+    return undefined;
+  }
+  const known = targetFor(targets, { source: source?.path, model: chosen.model });
+  // What another file was inspected with may not be meant for this one.
+  const own = known && (known.source === source?.path || chosen.model !== undefined) ? known : undefined;
+  const target = await confirm({
+    folder,
+    source,
+    optimizer,
+    targets,
+    training,
+    target: {
+      ...own,
+      model: chosen.model ?? own?.model,
+      source: source?.path,
+      ...(purpose && { steps: known?.steps ?? purpose.steps }),
+    },
+    purpose,
+  });
+  if (!target) return undefined;
+  return {
+    inspection: {
+      request: requestOf(folder, target, optimizer),
+      source: source && { path: source.path, index: source.index },
+    },
+    remember: () => {
+      if (!inWorkspace) return;
+      try {
+        // How far other runs go is not how far an inspection goes.
+        const worked = purpose ? { ...target, steps: known?.steps } : target;
+        writeTargets(folder, remembered(readTargets(folder), worked));
+      } catch (error) {
+        log.warn(`The project file was not written: ${(error as Error).message}`);
+      }
+    },
+  };
+}
+
+/** The project file is written by hand, too. */
+async function tellDamaged(folder: string, message: string): Promise<void> {
+  const open = vscode.l10n.t('Open File');
+  if ((await vscode.window.showWarningMessage(message, open)) === open)
+    await vscode.window.showTextDocument(vscode.Uri.joinPath(vscode.Uri.file(folder), projectFile));
+}

@@ -1,0 +1,225 @@
+import * as vscode from 'vscode';
+import type { TrainingFacts } from '../../configs/training.ts';
+import { setting } from '../../shared/format.ts';
+import { type DeviceChoice, type InspectSetting, inspectSettings, type ScheduleRequest } from '../../shared/request.ts';
+import { problemsOf } from '../../shared/setting.ts';
+import type { Target } from '../../shared/target.ts';
+import { type Files, pickData, pickFile } from './pickFile.ts';
+import { defaultSteps } from './targets.ts';
+
+interface Context {
+  readonly folder: string;
+  readonly files: Files;
+  readonly training: TrainingFacts & { readonly schedule?: string };
+}
+
+/** A line of the sheet: one setting of an inspection, what it is, and the question for another value. */
+export interface Row {
+  readonly id: string;
+  readonly icon: string;
+  readonly label: string;
+  /** It makes no sense for what else is done with a model and data. */
+  readonly ofInspections?: true;
+  text(target: Partial<Target>): string;
+  /** What the script has, where the run would have something else. */
+  hint?(target: Partial<Target>, training: Context['training']): string | undefined;
+  /** The change; undefined where the user leaves. */
+  ask(target: Partial<Target>, context: Context): Promise<Partial<Target> | undefined>;
+}
+
+const losses: readonly (readonly [Target['loss'], string, string])[] = [
+  [undefined, 'automatic', 'the only one that fits the output and the labels'],
+  ['cross-entropy', 'cross-entropy', 'class labels'],
+  ['cross-entropy-on-probabilities', 'cross-entropy-on-probabilities', 'class labels; the model ends in a softmax'],
+  ['mse', 'mse', 'mean squared error'],
+  ['bce-with-logits', 'bce-with-logits', 'binary labels'],
+  ['bce', 'bce', 'binary labels; the model ends in a sigmoid'],
+  ['output', 'output', 'the model’s output is the loss'],
+];
+const devices: readonly (readonly [DeviceChoice, string])[] = [
+  ['auto', 'CUDA where it starts, else CPU'],
+  ['cpu', 'works everywhere'],
+  ['cuda', 'NVIDIA GPU; see “Set Up GPU”'],
+  ['webgpu', 'any GPU; experimental'],
+];
+
+export const dataText = ({ data, x, y }: Partial<Target>): string | undefined =>
+  data ?? (x ? [x, y].filter(Boolean).join(' + ') : undefined);
+
+/** A number of the table of settings; empty for its default, where that is allowed. */
+async function askNumber(
+  title: string,
+  name: 'limit' | 'batchSize' | 'clipNorm' | 'steps',
+  value: number | undefined,
+  prompt: string,
+): Promise<{ readonly value: number | undefined } | undefined> {
+  const text = await vscode.window.showInputBox({
+    title,
+    prompt,
+    value: value === undefined ? '' : setting(value),
+    validateInput: (given) =>
+      given.trim() === '' ? undefined : problemsOf(title, inspectSettings[name] as InspectSetting, Number(given))[0],
+  });
+  if (text === undefined) return undefined;
+  return { value: text.trim() === '' ? undefined : Number(text) };
+}
+
+async function askSchedule(): Promise<Partial<Target> | undefined> {
+  const kinds: readonly (readonly [ScheduleRequest['kind'], string])[] = [
+    ['constant', vscode.l10n.t('the learning rate of the code throughout')],
+    ['cosine', vscode.l10n.t('falls to 0 over the steps of the run')],
+    ['linear', vscode.l10n.t('falls to 0 over the steps of the run')],
+    ['step', vscode.l10n.t('a factor of 0.1 every so many steps')],
+  ];
+  const items = kinds.map(([kind, description]) => ({ label: kind, description, kind_: kind }));
+  const chosen = await vscode.window.showQuickPick(items, { title: vscode.l10n.t('Schedule') });
+  if (!chosen) return undefined;
+  const kind = chosen.kind_;
+  const count = async (title: string) => {
+    const text = await vscode.window.showInputBox({
+      title,
+      value: '0',
+      validateInput: (given) =>
+        /^\d{1,9}$/.test(given.trim()) ? undefined : vscode.l10n.t('A whole number, 0 or more'),
+    });
+    return text === undefined ? undefined : Number(text);
+  };
+  const every = kind === 'step' ? await count(vscode.l10n.t('Lower it every … steps')) : 0;
+  const warmup = every === undefined ? undefined : await count(vscode.l10n.t('Steps of linear warm-up'));
+  if (every === undefined || warmup === undefined) return undefined;
+  if (kind === 'constant' && warmup === 0) return { schedule: undefined };
+  return { schedule: { kind, ...(every > 0 && { every }), ...(warmup > 0 && { warmup }) } };
+}
+
+/** Every line of the sheet, in its order. */
+export const rows = {
+  model: {
+    id: 'model',
+    icon: 'symbol-misc',
+    label: inspectSettings.model.line,
+    text: ({ model }) => model ?? '–',
+    ask: async (_, { files, folder }) => {
+      const model = await pickFile(vscode.l10n.t('Model'), files.models, folder, { ONNX: ['onnx'] });
+      return model === undefined ? undefined : { model };
+    },
+  },
+  data: {
+    id: 'data',
+    icon: 'database',
+    label: inspectSettings.data.line,
+    text: (target) => dataText(target) ?? '–',
+    ask: (_, { files, folder }) => pickData(vscode.l10n.t('Data with samples and labels'), files.data, folder),
+  },
+  samples: {
+    id: 'limit',
+    icon: 'list-selection',
+    label: inspectSettings.limit.line,
+    text: ({ limit }) => (limit === undefined ? vscode.l10n.t('all') : vscode.l10n.t('the first {0}', limit)),
+    ask: async ({ limit }) => {
+      const prompt = vscode.l10n.t('Use the first so many samples only; empty for all');
+      const answer = await askNumber(vscode.l10n.t('Samples'), 'limit', limit, prompt);
+      return answer && { limit: answer.value };
+    },
+  },
+  loss: {
+    id: 'loss',
+    icon: 'target',
+    label: inspectSettings.loss.line,
+    text: ({ loss }) => loss ?? vscode.l10n.t('automatic'),
+    ask: async ({ loss }) => {
+      const items = losses.map(([value, label, description]) => ({
+        label,
+        description,
+        value,
+        picked: value === loss,
+      }));
+      const chosen = await vscode.window.showQuickPick(items, { title: vscode.l10n.t('Loss') });
+      return chosen && { loss: chosen.value };
+    },
+  },
+  batchSize: {
+    id: 'batchSize',
+    icon: 'layers',
+    label: inspectSettings.batchSize.line,
+    text: ({ batchSize }) => (batchSize === undefined ? vscode.l10n.t('full batch') : String(batchSize)),
+    hint: ({ batchSize }, training) =>
+      training.batchSize === undefined || training.batchSize === batchSize
+        ? undefined
+        : vscode.l10n.t('your script has {0}', training.batchSize),
+    ask: async ({ batchSize }, { training }) => {
+      const prompt = vscode.l10n.t('Samples of a mini-batch; empty for the full batch');
+      const answer = await askNumber(vscode.l10n.t('Batch size'), 'batchSize', batchSize ?? training.batchSize, prompt);
+      return answer && { batchSize: answer.value };
+    },
+  },
+  schedule: {
+    id: 'schedule',
+    icon: 'graph-line',
+    label: inspectSettings.schedule.line,
+    text: ({ schedule }) =>
+      schedule === undefined
+        ? 'constant'
+        : [schedule.kind, schedule.warmup ? vscode.l10n.t('warm-up {0}', schedule.warmup) : '']
+            .filter(Boolean)
+            .join(', '),
+    hint: ({ schedule }, training) =>
+      training.schedule === undefined || schedule ? undefined : vscode.l10n.t('your script has {0}', training.schedule),
+    ask: askSchedule,
+  },
+  clipping: {
+    id: 'clipNorm',
+    icon: 'fold',
+    label: inspectSettings.clipNorm.line,
+    text: ({ clipNorm }) => (clipNorm === undefined ? vscode.l10n.t('none') : setting(clipNorm)),
+    hint: ({ clipNorm }, training) =>
+      training.clipNorm === undefined || training.clipNorm === clipNorm
+        ? undefined
+        : training.clipNorm === true
+          ? vscode.l10n.t('your script clips')
+          : vscode.l10n.t('your script has {0}', setting(training.clipNorm)),
+    ask: async ({ clipNorm }, { training }) => {
+      const found = training.clipNorm === true ? undefined : training.clipNorm;
+      const prompt = vscode.l10n.t('Largest two-norm of the gradient; empty for none');
+      const answer = await askNumber(vscode.l10n.t('Clipping'), 'clipNorm', clipNorm ?? found, prompt);
+      return answer && { clipNorm: answer.value };
+    },
+  },
+  steps: {
+    id: 'steps',
+    icon: 'debug-step-over',
+    label: inspectSettings.steps.line,
+    text: ({ steps }) => String(steps ?? defaultSteps),
+    ask: async ({ steps }) => {
+      const prompt = vscode.l10n.t('Steps to take');
+      const answer = await askNumber(vscode.l10n.t('Steps'), 'steps', steps ?? defaultSteps, prompt);
+      return answer && { steps: answer.value ?? defaultSteps };
+    },
+  },
+  device: {
+    id: 'device',
+    icon: 'chip',
+    label: inspectSettings.device.line,
+    text: ({ device }) => device ?? 'auto',
+    ask: async () => {
+      const items = devices.map(([label, description]) => ({ label, description }));
+      const chosen = await vscode.window.showQuickPick(items, { title: vscode.l10n.t('Device') });
+      return chosen && { device: chosen.label };
+    },
+  },
+  state: {
+    id: 'state',
+    icon: 'history',
+    label: inspectSettings.state.line,
+    ofInspections: true,
+    text: ({ state }) => state ?? vscode.l10n.t('from the beginning'),
+    ask: async (_, { folder }) => {
+      const fresh = vscode.l10n.t('From the beginning');
+      const file = vscode.l10n.t('From a file with the optimizer’s state…');
+      const answer = await vscode.window.showQuickPick([fresh, file], { title: vscode.l10n.t('State') });
+      if (answer === undefined) return undefined;
+      if (answer === fresh) return { state: undefined };
+      const state = await pickFile(vscode.l10n.t('State'), [], folder, { State: ['safetensors', 'npz'] });
+      return state === undefined ? undefined : { state };
+    },
+  },
+} satisfies Readonly<Record<string, Row>>;
