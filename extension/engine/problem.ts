@@ -9,6 +9,7 @@ import {
   parameterCandidates,
   refuseUntrainable,
 } from '../exports/parameters.ts';
+import { withTrainingSemantics } from '../exports/trainingSemantics.ts';
 import type { Warning } from '../exports/warning.ts';
 import { GraphBuilder } from '../onnx/builder.ts';
 import type { Value } from '../onnx/graph.ts';
@@ -84,7 +85,9 @@ export const labelFeed = 'labels';
 export function createProblem(original: Model, dataset: Dataset, options: ProblemOptions = {}): Problem {
   const notes: Words[] = [];
   const warnings: Warning[] = [];
-  const { model, cut } = withoutSecondBias(original);
+  const { model: whole, cut } = withoutSecondBias(original);
+  const { model, notes: semantics } = withTrainingSemantics(whole);
+  notes.push(...semantics);
   if (cut.length > 0)
     notes.push(
       `The second half of ${nameList(cut, 4)} does not train: tf2onnx fills it with zeros for a bias that Keras does not have.`,

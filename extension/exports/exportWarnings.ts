@@ -9,6 +9,7 @@ import { ExportView, plural } from './exportView.ts';
 import { nameList } from './parameters.ts';
 import { isFromTensorFlow } from './roles.ts';
 import { generated, sourceNames } from './sourceNames.ts';
+import { straightThrough } from './straightThrough.ts';
 import type { Warning } from './warning.ts';
 import { wholeExport } from './wholeExport.ts';
 
@@ -22,7 +23,8 @@ export type ExportWarningCode =
   | 'computed-parameters'
   | 'constant-weights'
   | 'double-activation'
-  | 'possible-buffers';
+  | 'possible-buffers'
+  | 'straight-through';
 
 /** A sign that the file is not the model that was trained, and what that does to the numbers. */
 export interface ExportWarning extends Warning {
@@ -49,6 +51,7 @@ export function exportWarnings(model: Model, loss?: LossName): ExportWarning[] {
     constantWeights(view),
     doubleActivation(view, loss),
     possibleBuffers(view),
+    straightThrough(view.model),
   ].filter((warning) => warning !== undefined);
 }
 

@@ -164,6 +164,8 @@ export class GraphBuilder implements Scope {
   and = (x: Value, y: Value): Value => this.one('And', [x, y]);
   or = (x: Value, y: Value): Value => this.one('Or', [x, y]);
   not = (x: Value): Value => this.one('Not', [x]);
+  /** x itself, through which no gradient flows. */
+  stopGradient = (x: Value): Value => (x.constant || !isFloat(x.type) ? x : this.one('StopGradient', [x]));
   /** 1 where the condition holds, else 0. */
   indicator = (condition: Value, like: Value): Value => this.cast(condition, like.type);
 

@@ -71,6 +71,18 @@ export interface ModelNode {
   readonly attributes: ReadonlyMap<string, Attribute>;
   /** The exporter's optimisations that made this node, as its metadata name them. */
   readonly rewrites?: string;
+  /** What PyTorch's exporter notes about where this node comes from. */
+  readonly program?: ProgramNote;
+}
+
+/** A node's place in the program that was exported, as the file has it; the texts are the exporter's. */
+export interface ProgramNote {
+  /** `%add : [num_users=1] = call_function[target=torch.ops.aten.add.Tensor](args = (%x, %detach), kwargs = {})` */
+  readonly call?: string;
+  /** `['__main__.Net', 'aten.detach.default']` */
+  readonly hierarchy?: string;
+  /** Files and lines, outermost first. */
+  readonly trace?: string;
 }
 
 export interface ModelFunction {

@@ -41,9 +41,11 @@ export const binaryOps = ['Add', 'Sub', 'Mul', 'Div', 'Pow', 'Max', 'Min'] as co
  * - AveragePoolGradient(dy): the adjoint of AveragePool, with its attributes and the `spatial` sizes of its input.
  * - MaxPoolMask(x, y): 1 where an element of x is the first maximum of its window, else 0, for windows that tile x and
  *   their maxima y.
+ * - StopGradient(x): x, and nothing flows back through it.
+ * PRelu is one of ONNX, and always spelled out: the runtime's Where takes longer than products.
  */
 export const adjointOps = ['ConvWeightGradient', 'AveragePoolGradient'] as const;
-export const virtualOps = [...adjointOps, 'MaxPoolMask'] as const;
+export const virtualOps = [...adjointOps, 'MaxPoolMask', 'StopGradient', 'PRelu'] as const;
 
 /** Operators that only lowering emits, after differentiation. */
 export const runtimeOps = [
@@ -75,6 +77,7 @@ export const differentiableOps = [
   ...binaryOps,
   'Where',
   'Clip',
+  'PRelu',
   'Cast',
   'ReduceSum',
   'ReduceMean',
@@ -126,7 +129,15 @@ const discreteElementwiseOps = [
 ] as const;
 
 /** Piecewise constant or not of a floating-point type: nothing flows back through these. */
-export const discreteOps = [...discreteElementwiseOps, 'Mod', 'ArgMax', 'ArgMin', 'Range', 'MaxPoolMask'] as const;
+export const discreteOps = [
+  ...discreteElementwiseOps,
+  'Mod',
+  'ArgMax',
+  'ArgMin',
+  'Range',
+  'MaxPoolMask',
+  'StopGradient',
+] as const;
 
 /**
  * Control flow that programs use. Loop is never differentiated. Recurrence is an operator of this program that is: a body

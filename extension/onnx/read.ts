@@ -22,6 +22,7 @@ import type {
   ModelGraph,
   ModelNode,
   Origin,
+  ProgramNote,
   ValueInfo,
 } from './model.ts';
 import { looksLikeText, recogniseOtherFile } from './signatures.ts';
@@ -192,8 +193,19 @@ const nodeOf = (node: NodeProto, external: ExternalData): ModelNode => ({
   inputs: node.input,
   outputs: node.output,
   attributes: attributesOf(node.attribute, external, `node ${quoteName(node.name || node.output[0] || '')}`),
-  rewrites: node.metadataProps.find(({ key }) => key === 'pkg.onnxscript.rewriter.rule_name')?.value,
+  rewrites: noteOf(node, 'pkg.onnxscript.rewriter.rule_name'),
+  program: programOf(node),
 });
+
+const noteOf = ({ metadataProps }: NodeProto, key: string): string | undefined =>
+  metadataProps.find((entry) => entry.key === key)?.value;
+
+function programOf(node: NodeProto): ProgramNote | undefined {
+  const [call, hierarchy, trace] = ['fx_node', 'class_hierarchy', 'stack_trace'].map((key) =>
+    noteOf(node, `pkg.torch.onnx.${key}`),
+  );
+  return call === undefined && hierarchy === undefined ? undefined : { call, hierarchy, trace };
+}
 
 function attributesOf(
   protos: readonly AttributeProto[],

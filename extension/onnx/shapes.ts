@@ -290,6 +290,8 @@ export const shapeRules: Record<PrimitiveOp, ShapeRule> = {
   MaxPool: pool,
   MaxUnpool: ([x, , shape]) => of(x!.type, constantInts(shape, 'the shape')),
   MaxPoolMask: like,
+  StopGradient: like,
+  PRelu: like,
   AveragePool: pool,
   AveragePoolGradient: ([dy], attributes) => of(dy!.type, [...dy!.shape.slice(0, 2), ...ints(attributes, 'spatial')]),
   Resize: ([x, , scales]) => {

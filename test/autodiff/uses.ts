@@ -103,6 +103,8 @@ export const uses: Record<Exclude<PrimitiveOp, BlockedOp | 'Resize'>, Build> = {
     const y = x([1, 2, 4, 4]);
     return b.emit('MaxPoolMask', [y, b.emit('MaxPool', [y], window)[0]], { kernel_shape: [2, 2] })[0];
   },
+  StopGradient: (b, x) => b.mul(x([3]), b.stopGradient(halved(b, x([3])))),
+  PRelu: (b, x) => b.emit('PRelu', [b.affine(x([2, 3]), 1, -0.5), x([3])])[0],
   MaxUnpool: (b, x) => {
     const places = indices(b, [1, 1, 2, 2], [0, 3, 9, 14]);
     const attributes = { kernel_shape: [2, 2], strides: [2, 2] };

@@ -17,11 +17,18 @@ function twoSlopes(b: GraphBuilder, x: Value, slope: Value): Value {
   return b.mul(x, b.add(positive, b.mul(other, slope)));
 }
 
-/** x where x > 0, else α(e^(x·rate) − 1); positive arguments of exp are set to 0. */
+/**
+ * x where x > 0, else α(e^(x·rate) − 1); positive arguments of exp are set to 0. At 0 the slope is α·rate, as on the left, and
+ * the second derivative 0, as on the right: there the line α·rate·x stands in place of the exponential.
+ */
 function exponential(b: GraphBuilder, x: Value, alpha: number, rate = 1): Value {
-  const [positive, other] = sides(b, x);
-  const decay = b.exp(b.affine(b.mul(x, other), rate));
-  return b.add(b.mul(x, positive), b.affine(decay, alpha, -alpha));
+  const zero = b.number(0, x);
+  const negative = b.indicator(b.less(x, zero), x);
+  const decay = b.exp(b.affine(b.mul(x, negative), rate));
+  const slope = alpha * rate;
+  const atZero = b.affine(b.indicator(b.equal(x, zero), x), slope - 1);
+  const line = slope === 1 ? b.oneMinus(negative) : b.add(b.oneMinus(negative), atZero);
+  return b.add(b.mul(x, line), b.affine(decay, alpha, -alpha));
 }
 
 /** Up to opset 10 the bounds are attributes, later they are inputs. */
@@ -76,7 +83,7 @@ function hardSwish(b: GraphBuilder, x: Value): Value {
 export const activations: Record<string, Operator> = {
   Clip: (b, call) => b.clip(call.input(0), ...clipBounds(b, call)),
   LeakyRelu: (b, call) => leakyRelu(b, call.input(0), call.float('alpha', 0.01)),
-  PRelu: (b, call) => twoSlopes(b, call.input(0), call.input(1)),
+  PRelu: (b, call) => b.emit('PRelu', [call.input(0), call.input(1)]),
   Elu: (b, call) => elu(b, call.input(0), call.float('alpha', 1)),
   Selu: (b, call) => {
     const alpha = call.float('alpha', 1.6732631921768188);

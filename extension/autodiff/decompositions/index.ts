@@ -9,6 +9,7 @@ import { movement } from './movement.ts';
 import { normalisations } from './normalisation.ts';
 import { pooling } from './pooling.ts';
 import { product } from './product.ts';
+import { program } from './program.ts';
 import { recurrentNetworks } from './recurrent.ts';
 import { reductions } from './reduction.ts';
 import { refused } from './refused.ts';
@@ -35,5 +36,6 @@ export const operators: Operators = new Map(
     ...resizing,
     ...selection,
     ...sequences,
+    ...program,
   }),
 );

@@ -6,7 +6,7 @@ import { elementCount } from '../../onnx/tensor.ts';
 import { oneHotMask } from './selection.ts';
 
 /** The axes of a reduction: an attribute in older opsets, an input in newer ones, all where neither is given. */
-function axesOf(call: OperatorCall, rank: number): readonly number[] {
+export function axesOf(call: OperatorCall, rank: number): readonly number[] {
   const axes = call.has('axes') ? call.ints('axes') : call.inputs[1] ? call.constantInts(1) : [];
   if (axes.length > 0) return axes.map((axis) => normaliseAxis(axis, rank));
   return call.int('noop_with_empty_axes', 0) ? [] : Array.from({ length: rank }, (_, axis) => axis);

@@ -4,6 +4,7 @@ import type { OpType } from '../../onnx/ops.ts';
 import type { Replacement } from '../../onnx/rewrite.ts';
 import { elementCount } from '../../onnx/tensor.ts';
 import { asConvolution, convAsProduct } from './convolution.ts';
+import { prelu } from './elementwise.ts';
 import { averagePoolAsSum, averagePoolGradient, maxPoolMask, repeatByExpand } from './pooling.ts';
 import { weightGradient } from './weightGradient.ts';
 
@@ -91,6 +92,8 @@ export const float64Lowerings: Partial<Record<OpType, Replacement>> = {
   Sinh: (b, [x]) => [hyperbolic(b, x!, -1)],
   // log(1 + eˣ) = max(x, 0) + log(1 + e^{−|x|})
   Softplus: (b, [x]) => [b.add(b.relu(x!), b.log(b.affine(b.exp(b.neg(b.abs(x!))), 1, 1)))],
+  StopGradient: (_b, [x]) => [x!],
+  PRelu: prelu,
   Tan: (b, [x]) => [b.div(b.unary('Sin', x!), b.unary('Cos', x!))],
 
   // ----- convolution and pooling -----

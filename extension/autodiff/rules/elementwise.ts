@@ -7,7 +7,7 @@ import { simple } from '../rule.ts';
 const logErfSlope = Math.log(2 / Math.sqrt(Math.PI));
 
 // At kinks the choice is PyTorch's: relu'(0) = 0, |·|'(0) = 0, ties of max and min are shared half and half.
-export const elementwise = simple<UnaryOp | BinaryOp | 'Clip' | 'Where' | 'Cast'>({
+export const elementwise = simple<UnaryOp | BinaryOp | 'Clip' | 'PRelu' | 'Where' | 'Cast'>({
   // ----- one argument: dx = dy·f'(x) -----
   Abs: (b, { in: [x] }, dy) => [b.mul(dy, b.sign(x))],
   // −1/√(1−x²)
@@ -74,17 +74,24 @@ export const elementwise = simple<UnaryOp | BinaryOp | 'Clip' | 'Where' | 'Cast'
   },
 
   // ----- selection and conversion -----
-  // The slope is 1 at the bounds, as torch.clamp has it. The bounds are scalars.
+  // The slope is 0 at the bounds, as relu6, hardtanh and clamp of PyTorch have it. The bounds are scalars.
   Clip: (b, { in: [x, low, high] }, dy) => {
     const below = low && b.less(x, low);
     const above = high && b.greater(x, high);
-    const outside = below && above ? b.or(below, above) : (below ?? above);
+    const over = low && b.greater(x, low);
+    const under = high && b.less(x, high);
+    const inside = over && under ? b.and(over, under) : (over ?? under);
     const share = (where: Value | undefined) => where && b.mul(dy, b.indicator(where, x));
-    return [
-      outside ? b.mul(dy, b.indicator(b.not(outside), x)) : dy,
-      low?.constant ? undefined : share(below),
-      high?.constant ? undefined : share(above),
-    ];
+    return [share(inside) ?? dy, low?.constant ? undefined : share(below), high?.constant ? undefined : share(above)];
+  },
+  // y = x where x > 0, else x·w. PyTorch's slope at 0 is w, but as a function of dy, x and w it is differentiated as on the right.
+  PRelu: (b, { in: [x, w] }, dy) => {
+    const zero = b.number(0, x);
+    const negative = b.indicator(b.less(x, zero), x);
+    const slope = b.add(b.oneMinus(negative), b.mul(negative, w));
+    const atZero = b.stopGradient(b.mul(dy, b.affine(w, 1, -1)));
+    const dx = b.add(b.mul(dy, slope), b.mul(atZero, b.indicator(b.equal(x, zero), x)));
+    return [dx, b.mul(dy, b.mul(x, negative))];
   },
   Where: (b, { in: [condition] }, dy) => {
     const zero = b.number(0, dy);

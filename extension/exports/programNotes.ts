@@ -1,0 +1,67 @@
+import type { ModelNode } from '../onnx/model.ts';
+
+/** A call of PyTorch's program that an ONNX node stands for, or is a part of. */
+export interface ProgramCall {
+  /** The name of its result in the program: `add`. */
+  readonly name: string | undefined;
+  /** The operator and its overload: `clamp.Tensor`, of `aten.clamp.Tensor`. */
+  readonly target: string;
+  /** Its positional arguments as the exporter writes them: values as `%name`, and literals. */
+  readonly arguments: readonly string[];
+}
+
+/** The call that a node stands for, where PyTorch's newer exporter notes it. */
+export function callOf({ program }: ModelNode): ProgramCall | undefined {
+  const [, name, target] =
+    /^%(\S+) : .*?= call_function\[target=(?:torch\.ops\.)?aten\.([\w.]+)\]/s.exec(program?.call ?? '') ?? [];
+  if (target !== undefined) return { name, target, arguments: argumentsOf(program!.call!) };
+  const [, last] = /'aten\.([\w.]+)'\]$/.exec(program?.hierarchy ?? '') ?? [];
+  return last === undefined ? undefined : { name: undefined, target: last, arguments: [] };
+}
+
+/** `args = (%x, [1, 2], 0)` as texts, divided at its outermost commas. */
+function argumentsOf(call: string): string[] {
+  const from = call.indexOf('(args = (');
+  if (from < 0) return [];
+  const found: string[] = [];
+  let [depth, current] = [0, ''];
+  for (const letter of call.slice(from + '(args = ('.length)) {
+    if (depth === 0 && (letter === ',' || letter === ')')) {
+      if (current.trim() !== '') found.push(current.trim());
+      current = '';
+      if (letter === ')') return found;
+      continue;
+    }
+    if ('([{'.includes(letter)) depth++;
+    if (')]}'.includes(letter)) depth--;
+    current += letter;
+  }
+  return found;
+}
+
+/** A line of a program that PyTorch wrote when it took a region out of the user's: where it is, and what it says. */
+const generatedLine = /^\s*File "<eval_with_key>\.(\d+)", line \d+, in forward\n\s*(.*)/;
+
+/**
+ * The nodes that the program runs under `torch.no_grad()`. PyTorch's newer exporter traces such a region as a program of its own,
+ * which shows in the notes on lines. So it does with regions under `torch.autocast`, but these take their inputs by numbers
+ * (`arg0_1`) and not by name. A model in which every line is of that kind tells nothing.
+ */
+export function nodesWithoutGradient(nodes: readonly ModelNode[]): ReadonlySet<ModelNode> {
+  const regions = new Map<string, { readonly nodes: ModelNode[]; named: boolean }>();
+  let traced = 0;
+  for (const node of nodes) {
+    if (node.program?.trace) traced++;
+    const [, key, line] = generatedLine.exec(node.program?.trace ?? '') ?? [];
+    if (key === undefined || !line.includes('torch.ops.')) continue;
+    // A region under no_grad within one under autocast says so itself.
+    const inner = /wrap_with_set_grad_enabled\(False/.test(line);
+    const place = inner ? `${key} ${line}` : key;
+    const region = regions.get(place) ?? { nodes: [], named: true };
+    region.nodes.push(node);
+    if (!inner && /\barg\d+_\d+\b/.test(line)) region.named = false;
+    regions.set(place, region);
+  }
+  const found = [...regions.values()].filter(({ named }) => named).flatMap((region) => region.nodes);
+  return new Set(found.length === traced ? [] : found);
+}

@@ -1,0 +1,178 @@
+import { type Attribute, isDefaultDomain, labelOf, type Model, type ModelNode } from '../onnx/model.ts';
+import { quoteName } from '../shared/errors.ts';
+import { nameList } from './parameters.ts';
+import { callOf, nodesWithoutGradient, type ProgramCall } from './programNotes.ts';
+
+/** What a program says about gradients, put back into a model. */
+export interface TrainingSemantics {
+  readonly model: Model;
+  /** What was found, for people. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * ONNX has no word for `detach`, `no_grad` and the padding row of an embedding, and one operator for functions of PyTorch that
+ * differ in their slopes at kinks. Its newer exporter notes in the metadata of nodes which call each stands for. Such nodes get
+ * operators of this program (`autodiff/decompositions/program.ts`) in their place.
+ */
+export function withTrainingSemantics(model: Model): TrainingSemantics {
+  if (!model.graph.nodes.some(({ program }) => program)) return { model, notes: [] };
+  const found = new Findings(model);
+  const nodes = found.detachedInputs(model.graph.nodes.map((node) => found.inItsPlace(node)));
+  return { model: { ...model, graph: { ...model.graph, nodes: found.withoutGradient(nodes) } }, notes: found.notes() };
+}
+
+/** The function of PyTorch that is differentiated in another way than the operator that stands for it. */
+type Substitute = (node: ModelNode, call: ProgramCall) => ModelNode | undefined;
+
+const renamed = (node: ModelNode, opType: string, inputs: readonly string[] = node.inputs): ModelNode => ({
+  ...node,
+  opType,
+  inputs: [...inputs],
+});
+
+/** The first element that attains an extremum takes the whole gradient. */
+const first: Substitute = (node) => renamed(node, node.opType === 'ReduceMax' ? 'FirstMaximum' : 'FirstMinimum');
+/** Both bounds of a clamp by numbers have the slope 0; where a tensor is a bound, a tie is shared. */
+const below: Substitute = (node) => (node.inputs.length === 2 ? renamed(node, 'Clip') : undefined);
+const above: Substitute = ({ inputs, ...node }) =>
+  inputs.length === 2 ? renamed({ inputs, ...node }, 'Clip', [inputs[0], '', inputs[1]]) : undefined;
+
+const substitutes: readonly (readonly [opType: string, target: RegExp, Substitute])[] = [
+  ['Max', /^clamp(_min)?\.default$/, below],
+  ['Min', /^clamp(_max)?\.default$/, above],
+  ['ReduceMax', /^(max\.dim|adaptive_max_pool\dd\.)/, first],
+  ['ReduceMin', /^min\.dim$/, first],
+  ['Sqrt', /^(std|std_mean)\./, (node) => renamed(node, 'RootOrZero')],
+];
+
+class Findings {
+  private readonly detached: string[] = [];
+  private readonly padded: string[] = [];
+  private readonly region: ReadonlySet<string>;
+  private readonly taken: Set<string>;
+  private regionShown: string[] = [];
+
+  constructor(private readonly model: Model) {
+    const { nodes, initializers, inputs } = model.graph;
+    const region = [...nodesWithoutGradient(nodes)].flatMap(({ outputs }) => outputs);
+    this.region = new Set(region.filter((name) => name !== ''));
+    this.taken = new Set([
+      ...initializers.keys(),
+      ...inputs.map(({ name }) => name),
+      ...nodes.flatMap(({ outputs }) => outputs),
+    ]);
+  }
+
+  inItsPlace(node: ModelNode): ModelNode {
+    const call = isDefaultDomain(node.domain) ? callOf(node) : undefined;
+    if (!call) return node;
+    if (node.opType === 'Identity' && /^detach(_|\.|_copy|$)/.test(call.target)) {
+      this.detached.push(labelOf(node));
+      return renamed(node, 'StopGradient');
+    }
+    if (node.opType === 'Gather' && call.target.startsWith('embedding.')) return this.embedding(node, call);
+    const substitute = substitutes.find(([opType, target]) => opType === node.opType && target.test(call.target));
+    return substitute?.[2](node, call) ?? node;
+  }
+
+  private embedding(node: ModelNode, { arguments: given }: ProgramCall): ModelNode {
+    const row = Number(given[2] ?? -1);
+    if (!Number.isInteger(row) || row < 0) return node;
+    this.padded.push(`row ${row} of ${quoteName(node.inputs[0])}`);
+    const attributes = new Map<string, Attribute>([...node.attributes, ['padding_idx', { kind: 'int', value: row }]]);
+    return { ...node, opType: 'PaddedGather', attributes };
+  }
+
+  /**
+   * The exporter's optimisation takes a `detach` out, which is an Identity to it, but leaves its name among the arguments of the
+   * calls that use it. The names that no node has belong, in order, to the inputs that are none of the arguments.
+   */
+  detachedInputs(nodes: readonly ModelNode[]): ModelNode[] {
+    const produced = new Set(nodes.flatMap(({ outputs }) => outputs));
+    const calls = new Map<string, string | undefined>();
+    for (const { outputs, program } of nodes) for (const name of outputs) calls.set(name, program?.call);
+    return nodes.flatMap((node) => {
+      const call = callOf(node);
+      if (!call?.arguments.some((text) => text.includes('%detach'))) return [node];
+      const names = call.arguments.flatMap((text) => Array.from(text.matchAll(/%(\w+)/g), ([, name]) => name));
+      const missing = names.filter((name) => !produced.has(name) && !/^(p|b|c)_/.test(name) && !this.isInput(name));
+      // What the same call has computed before, constants and parameters are no arguments of it.
+      const unnamed = [...new Set(node.inputs)].filter(
+        (input) => produced.has(input) && !names.includes(input) && calls.get(input) !== node.program!.call,
+      );
+      if (missing.length !== unnamed.length) return [node];
+      const stops = unnamed.filter((_, i) => /^detach(_|$)/.test(missing[i]));
+      const fresh = new Map(stops.map((input) => [input, this.fresh(`${input}_detached`)]));
+      if (stops.length > 0) this.detached.push(...stops);
+      return [
+        ...[...fresh].map(([input, output]) => stopping(input, output)),
+        { ...node, inputs: node.inputs.map((input) => fresh.get(input) ?? input) },
+      ];
+    });
+  }
+
+  /** Stops the gradient where values leave a region that runs under `no_grad`. */
+  withoutGradient(nodes: readonly ModelNode[]): ModelNode[] {
+    if (this.region.size === 0) return [...nodes];
+    const inside = (node: ModelNode) => node.outputs.some((name) => this.region.has(name));
+    const leaving = new Set([
+      ...nodes.filter((node) => !inside(node)).flatMap(({ inputs }) => inputs),
+      ...this.model.graph.outputs.map(({ name }) => name),
+      ...nodes.flatMap((node) => [...node.attributes.values()].flatMap(namesInside)),
+    ]);
+    const found = [...this.region].filter((name) => leaving.has(name));
+    this.regionShown = found;
+    const inner = new Map(found.map((name) => [name, this.fresh(`${name}_under_no_grad`)]));
+    return nodes.flatMap((node) => {
+      if (!inside(node)) return [node];
+      const outputs = node.outputs.map((name) => inner.get(name) ?? name);
+      const stops = node.outputs.flatMap((name) => (inner.has(name) ? [stopping(inner.get(name)!, name)] : []));
+      return [{ ...node, outputs, inputs: node.inputs.map((name) => inner.get(name) ?? name) }, ...stops];
+    });
+  }
+
+  notes(): string[] {
+    return [
+      ...(this.detached.length > 0
+        ? [`Gradients stop where the program calls detach (${nameList(this.detached, 4)}), as in PyTorch.`]
+        : []),
+      ...(this.regionShown.length > 0
+        ? [`Gradients stop where the program runs under no_grad (${nameList(this.regionShown, 4)}), as in PyTorch.`]
+        : []),
+      ...(this.padded.length > 0
+        ? [`The padding of an embedding does not train: ${[...new Set(this.padded)].slice(0, 4).join(', ')}.`]
+        : []),
+    ];
+  }
+
+  private isInput = (name: string): boolean => this.model.graph.inputs.some((input) => input.name === name);
+
+  private fresh(wanted: string): string {
+    let name = wanted;
+    for (let i = 2; this.taken.has(name); i++) name = `${wanted}_${i}`;
+    this.taken.add(name);
+    return name;
+  }
+}
+
+const stopping = (input: string, output: string): ModelNode => ({
+  name: output,
+  opType: 'StopGradient',
+  domain: '',
+  inputs: [input],
+  outputs: [output],
+  attributes: new Map(),
+});
+
+/** Names that a subgraph may take from around it. */
+const namesInside = (attribute: Attribute): string[] =>
+  attribute.kind === 'graph'
+    ? [
+        ...attribute.value.nodes.flatMap((node) => [
+          ...node.inputs,
+          ...[...node.attributes.values()].flatMap(namesInside),
+        ]),
+        ...attribute.value.outputs.map(({ name }) => name),
+      ]
+    : [];
