@@ -5,7 +5,7 @@ import { lower } from '../autodiff/lowering/index.ts';
 import { loadDataset } from '../datasets/dataset.ts';
 import { limitSamples } from '../datasets/samples.ts';
 import { exampleData } from '../engine/exampleData.ts';
-import { createProblem, type Problem } from '../engine/problem.ts';
+import { type Problem, prepareProblem } from '../engine/problem.ts';
 import { GraphBuilder } from '../onnx/builder.ts';
 import type { Value } from '../onnx/graph.ts';
 import { readModel } from '../onnx/read.ts';
@@ -25,9 +25,15 @@ export const graphCommand: Command = {
   usage: ['optimizer-bias graph M.onnx --write loss|gradient|normGradient -o G.onnx'],
   positionals: { least: 1, most: 1 },
   options: [
-    ...problemOptions.filter(({ flag }) => flag !== 'model'),
+    ...problemOptions.filter(({ flag }) => flag !== 'model' && flag !== 'output'),
     { flag: 'write', value: 'text', choices: kinds, help: 'what the graph computes' },
     { flag: 'output', value: 'text', placeholder: 'G.onnx', help: 'where to write it (also -o)' },
+    {
+      flag: 'model-output',
+      value: 'text',
+      placeholder: 'NAME',
+      help: 'output of the model that the loss looks at',
+    },
     {
       flag: 'batch',
       value: 'count',
@@ -60,8 +66,9 @@ export const graphCommand: Command = {
           label: text('label'),
         })
       : exampleData(model, batch ?? 1, loss);
-    const problem = createProblem(model, batch ? limitSamples(dataset, batch) : dataset, {
+    const problem = await prepareProblem(model, batch ? limitSamples(dataset, batch) : dataset, {
       loss,
+      output: text('model-output'),
       dtype: text('dtype') as 'float32' | 'float64' | undefined,
       filter: { freeze: values.get('freeze') as string[], trainable: values.get('trainable') as string[] },
     });

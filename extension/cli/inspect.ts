@@ -17,7 +17,7 @@ const defaultOptimizer = inspectSettings.optimizer.default;
 
 /** The settings of model and data. */
 const problemKeys: readonly string[] = [
-  ...['model', 'weights', 'data', 'x', 'y', 'xKey', 'yKey', 'label', 'limit', 'scale', 'mean', 'std', 'loss'],
+  ...['model', 'weights', 'data', 'x', 'y', 'xKey', 'yKey', 'label', 'limit', 'scale', 'mean', 'std', 'output', 'loss'],
   ...['freeze', 'trainable', 'batchAxes', 'batchStatistics'],
 ];
 

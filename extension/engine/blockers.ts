@@ -1,7 +1,10 @@
 import { isFromTensorFlow } from '../exports/roles.ts';
 import type { Blocker } from '../onnx/instantiate.ts';
-import { isDefaultDomain, type Model } from '../onnx/model.ts';
+import { isDefaultDomain, labelOf, type Model, type ModelNode } from '../onnx/model.ts';
+import { discreteOps } from '../onnx/ops.ts';
+import { namesCaptured, namesUsed, nodesBefore } from '../onnx/prune.ts';
 import { quoteName } from '../shared/errors.ts';
+import { at, joinWords, type Words, words } from '../shared/words.ts';
 
 /**
  * One message for everything that stops a model from being differentiated: each node with operator, opset and reason, and
@@ -11,7 +14,7 @@ export function describeBlockers(
   model: Model,
   blockers: readonly Blocker[],
   parameters: readonly string[],
-): [string, string] {
+): [string, Words] {
   if (blockers.length === 0)
     return ['The model has no usable output.', 'Name a floating-point output, or export the model again.'];
   const unique = [
@@ -22,7 +25,7 @@ export function describeBlockers(
     return `  ${quoteName(label)} (${operator}): ${reason}`;
   });
   if (unique.length > 50) lines.push(`  and ${unique.length - 50} more`);
-  const behind = parametersBehind(model, new Set(unique.map(({ label }) => label)), new Set(parameters));
+  const behind = parametersBehind(model, new Set(unique.map(({ label }) => label)), parameters);
   const shown = behind
     .slice(0, 3)
     .map((name) => quoteName(name))
@@ -31,7 +34,7 @@ export function describeBlockers(
   const count = unique.length === 1 ? '1 node' : `${unique.length} nodes`;
   return [
     `Cannot differentiate ${count}:\n${lines.join('\n')}${behind.length > 0 ? `\n${unique.length === 1 ? 'It blocks' : 'They block'} ${blocked}.` : ''}`,
-    remedies(model, unique).join(' '),
+    joinWords([...remedies(model, unique), ...freezing(unique, shown, behind.length)]),
   ];
 }
 
@@ -55,28 +58,60 @@ function remedies(model: Model, blockers: readonly Blocker[]): string[] {
   ];
 }
 
-/** Parameters from which a blocked node is reached. */
-function parametersBehind(model: Model, blocked: ReadonlySet<string>, parameters: ReadonlySet<string>): string[] {
-  const producer = new Map<string, number>();
-  model.graph.nodes.forEach((node, i) => {
-    for (const name of node.outputs) producer.set(name, i);
-  });
-  const found = new Set<string>();
-  const seen = new Set<number>();
-  const stack = model.graph.nodes.flatMap((node, i) =>
-    blocked.has(node.name || node.outputs[0]) ||
-    [...blocked].some((label) => label.startsWith(`${node.name || node.outputs[0]}/`))
-      ? [i]
-      : [],
-  );
-  for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
-    if (seen.has(at)) continue;
-    seen.add(at);
-    for (const name of model.graph.nodes[at].inputs) {
-      if (parameters.has(name)) found.add(name);
-      const before = producer.get(name);
-      if (before !== undefined) stack.push(before);
-    }
+/** What is not trained needs no derivative, and is computed by the runtime. */
+const freezing = (blockers: readonly Blocker[], shown: string, count: number): Words[] =>
+  count === 0 || blockers.every(({ kind }) => kind === 'misfit' || kind === 'unreadable')
+    ? []
+    : [
+        words`If ${count > 3 ? 'what lies before' : shown} does not train in your program, freeze it with ${at('freeze')}: what needs no derivative runs as it is.`,
+      ];
+
+/** Operators through which nothing flows back: what lies before them is not blocked. */
+const ends: ReadonlySet<string> = new Set([
+  ...discreteOps,
+  'Shape',
+  'Size',
+  'ConstantOfShape',
+  'NonZero',
+  'StopGradient',
+]);
+
+/**
+ * Parameters whose derivatives would have to pass a blocked node, what subgraphs take from around them included; where there are none,
+ * those on which it depends in some other way.
+ */
+function parametersBehind({ graph }: Model, blocked: ReadonlySet<string>, parameters: readonly string[]): string[] {
+  const starts = graph.nodes.flatMap((node) => blockedInside(node, '', blocked));
+  const reached = (enter: (node: ModelNode) => boolean): string[] => {
+    const before = nodesBefore(graph, starts, enter);
+    const used = new Set([...starts, ...before.flatMap(namesUsed)]);
+    return parameters.filter((name) => used.has(name));
+  };
+  const behind = reached(({ opType, domain }) => !(isDefaultDomain(domain) && ends.has(opType)));
+  return behind.length > 0 ? behind : reached(() => true);
+}
+
+/** Names of the outermost graph on which a node depends through what is blocked in it. */
+function blockedInside(node: ModelNode, path: string, blocked: ReadonlySet<string>): string[] {
+  const label = path + labelOf(node);
+  if (blocked.has(label)) {
+    // The condition of an If has no derivative.
+    const captured = namesCaptured(node);
+    return node.opType === 'If' && captured.length > 0 ? captured : namesUsed(node);
   }
-  return [...parameters].filter((name) => found.has(name));
+  if (![...blocked].some((inner) => inner.startsWith(`${label}/`))) return [];
+  const bodies = [...node.attributes.values()].flatMap((attribute) =>
+    attribute.kind === 'graph' ? [attribute.value] : [],
+  );
+  // A function's body stands elsewhere in the file; its arguments are what it depends on.
+  if (bodies.length === 0) return node.inputs.filter((name) => name !== '');
+  return bodies.flatMap((body) => {
+    const starts = body.nodes.flatMap((inner) => blockedInside(inner, `${label}/`, blocked));
+    const names = [...starts, ...nodesBefore(body, starts).flatMap(namesUsed)];
+    const own = new Set([...body.initializers.keys(), ...body.nodes.flatMap(({ outputs }) => outputs)]);
+    const given = new Set(body.inputs.map(({ name }) => name));
+    // What the turns of a loop are given comes from its inputs.
+    const arguments_ = names.some((name) => given.has(name)) ? node.inputs.filter((name) => name !== '') : [];
+    return [...arguments_, ...names.filter((name) => !own.has(name) && !given.has(name))];
+  });
 }

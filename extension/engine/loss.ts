@@ -110,15 +110,7 @@ export function chooseLoss(
     showShape(shape[0] === batch && batch !== undefined ? ['N', ...shape.slice(1)] : shape);
   const shapes = `the model's output has shape ${show(prediction)}${labels ? `, the labels ${show(labels.shape)} (${labels.type})` : ', and there are no labels'}`;
   if (asked) {
-    const scalar = elementCount(prediction) === 1;
-    const possible =
-      asked === 'output'
-        ? scalar
-        : labels !== undefined &&
-          (isCrossEntropy(asked)
-            ? classesAlong(prediction, labels) !== undefined
-            : equal(withoutUnits(prediction), withoutUnits(labels.shape)));
-    if (possible) return asked;
+    if (lossFits(asked, prediction, labels)) return asked;
     const needs =
       asked === 'output'
         ? 'a scalar output'
@@ -143,6 +135,15 @@ export function chooseLoss(
     `More than one loss fits: ${fits.join(', ')}.`,
     words`Choose one with ${at('loss')} (${fits.join(' or ')}).`,
   );
+}
+
+/** Can a loss be taken of a prediction of shape [N, …] and these labels? */
+export function lossFits(loss: LossName, prediction: Shape, labels: Tensor | undefined): boolean {
+  if (loss === 'output') return elementCount(prediction) === 1;
+  if (!labels) return false;
+  return isCrossEntropy(loss)
+    ? classesAlong(prediction, labels) !== undefined
+    : equal(withoutUnits(prediction), withoutUnits(labels.shape));
 }
 
 /** The axis of the classes of a cross-entropy; undefined where the labels fit none. */

@@ -10,7 +10,8 @@ import type { Operators } from '../onnx/operator.ts';
 import { elementCount, type Shape } from '../onnx/tensor.ts';
 import type { Words } from '../shared/words.ts';
 import { endingOf, fittingLosses } from './loss.ts';
-import { nativeFloat, reaching } from './trial.ts';
+import { reaching } from './output.ts';
+import { nativeFloat } from './trial.ts';
 
 /** What a model is, before any data. */
 export interface ModelReport {

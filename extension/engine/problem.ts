@@ -13,16 +13,33 @@ import { withTrainingSemantics } from '../exports/trainingSemantics.ts';
 import type { Warning } from '../exports/warning.ts';
 import { GraphBuilder } from '../onnx/builder.ts';
 import type { Value } from '../onnx/graph.ts';
-import { type Initializer, isDefaultDomain, type Model } from '../onnx/model.ts';
-import { type FloatType, isFloat, type Tensor } from '../onnx/tensor.ts';
+import { type Initializer, isDefaultDomain, labelOf, type Model } from '../onnx/model.ts';
+import { type FloatType, isFloat, type Tensor, toFloat } from '../onnx/tensor.ts';
 import { InspectorError, quoteName } from '../shared/errors.ts';
 import type { LossName } from '../shared/losses.ts';
-import { at, type Words, words } from '../shared/words.ts';
+import { at, joinWords, type Words, words } from '../shared/words.ts';
 import { describeBlockers } from './blockers.ts';
-import { labelsFor, labelsOf, matchInputs, prepareLabels, sampleCount } from './inputs.ts';
+import {
+  type Evaluated,
+  evaluateNodes,
+  nothingEvaluated,
+  withMore,
+  withoutDerivative,
+  withoutNodes,
+} from './evaluation.ts';
+import {
+  type BoundInput,
+  fixedBatchOf,
+  labelsFor,
+  labelsOf,
+  matchInputs,
+  prepareLabels,
+  sampleCount,
+} from './inputs.ts';
 import { ParameterLayout } from './layout.ts';
 import { chooseLoss, emitCount, emitLoss, endingOf } from './loss.ts';
-import { axisToFirst, followBatch, nativeFloat, reaching, type Trial, tryModel } from './trial.ts';
+import { otherOutputs, reaching } from './output.ts';
+import { axisToFirst, type Candidate, followBatch, nativeFloat, type Trial, tryModel } from './trial.ts';
 
 export interface ProblemOptions {
   readonly loss?: LossName;
@@ -31,6 +48,8 @@ export interface ProblemOptions {
   readonly normalisation?: Normalisation;
   /** Let inference-mode BatchNormalization use the statistics of the batch, as training does. */
   readonly batchStatistics?: boolean;
+  /** The output that the loss looks at; where not given, the one that most trainable tensors reach and that fits the labels. */
+  readonly output?: string;
   /** `NAME=AXIS` for inputs of the model whose samples do not lie on the first axis. */
   readonly batchAxes?: readonly string[];
 }
@@ -81,12 +100,57 @@ export interface Problem {
 /** Name of the labels among the feeds. */
 export const labelFeed = 'labels';
 
-/** Brings model and data together. Throws InspectorErrors for everything that does not fit. */
-export function createProblem(original: Model, dataset: Dataset, options: ProblemOptions = {}): Problem {
+/**
+ * Brings model and data together. Throws InspectorErrors for everything that does not fit. Nodes without a derivative stand in the way
+ * wherever they are; `prepareProblem` lets the runtime compute those that need none.
+ */
+export function createProblem(model: Model, dataset: Dataset, options: ProblemOptions = {}): Problem {
+  return problemOf(attempt(model, dataset, options, nothingEvaluated));
+}
+
+/** Brings model and data together; what needs no derivative and cannot be built here is computed by the runtime, once. */
+export async function prepareProblem(model: Model, dataset: Dataset, options: ProblemOptions = {}): Promise<Problem> {
+  let evaluated = nothingEvaluated;
+  for (;;) {
+    const found = attempt(model, dataset, options, evaluated);
+    const parameters = new Set(found.candidates.map(({ name }) => name));
+    const open = withoutDerivative(found.model, found.trial.allBlockers, parameters).filter(
+      (node) => !evaluated.failures.has(labelOf(node)),
+    );
+    if (open.length === 0) return problemOf(found);
+    const batch = { samples: found.samples, batch: fixedBatchOf(found.inputs) };
+    evaluated = withMore(evaluated, await evaluateNodes(found.source, open, found.given, batch));
+  }
+}
+
+/** A model and its data, built once; not all may fit. */
+interface Attempt {
+  /** As the file has it, but for what its exporter is known to have added. */
+  readonly source: Model;
+  readonly model: Model;
+  readonly options: ProblemOptions;
+  readonly floatType: FloatType;
+  /** The arrays for the inputs of the file. */
+  readonly given: readonly BoundInput[];
+  /** These, and what was computed from them. */
+  readonly inputs: readonly BoundInput[];
+  readonly samples: number;
+  readonly labels: Tensor | undefined;
+  readonly candidates: readonly Initializer[];
+  readonly choices: readonly ParameterChoice[];
+  readonly candidate: Candidate;
+  readonly trial: Trial;
+  readonly failures: ReadonlyMap<string, string>;
+  readonly notes: Words[];
+  readonly warnings: Warning[];
+}
+
+function attempt(original: Model, dataset: Dataset, options: ProblemOptions, evaluated: Evaluated): Attempt {
   const notes: Words[] = [];
   const warnings: Warning[] = [];
-  const { model: whole, cut } = withoutSecondBias(original);
-  const { model, notes: semantics } = withTrainingSemantics(whole);
+  const { model: source, cut } = withoutSecondBias(original);
+  const { model: whole, notes: semantics } = withTrainingSemantics(source);
+  const model = withoutNodes(whole, evaluated);
   notes.push(...semantics);
   if (cut.length > 0)
     notes.push(
@@ -94,19 +158,35 @@ export function createProblem(original: Model, dataset: Dataset, options: Proble
     );
   const floatType = options.dtype ?? nativeFloat(model);
   const { normalisation = {}, batchAxes = [], filter = {} } = options;
-  const inputs = matchInputs(model, dataset, { floatType, normalisation, batchAxes }, { notes, warnings });
+  const given = matchInputs(source, dataset, { floatType, normalisation, batchAxes }, { notes, warnings });
+  const inputs = [...given, ...evaluated.values.map((value) => inFloatType(value, floatType))];
   const samples = sampleCount(inputs);
-  const given = labelsOf(model, dataset);
-  if (given && inputs.every(({ axis }) => axis === 0)) labelsFor(given, samples, 0);
+  const labels = labelsOf(source, dataset);
+  if (labels && inputs.every(({ axis }) => axis === 0)) labelsFor(labels, samples, 0);
   const { candidates, choices } = parameterCandidates(model, filter);
-  const candidate = { model, inputs, parameters: candidates, floatType, options, loss: options.loss };
+  const choice = { asked: options.output, loss: options.loss, labels };
+  const candidate = { model, inputs, parameters: candidates, floatType, options, choice };
   const trial = tryModel(candidate, notes);
-  const output = usableOutput(model, trial, candidates);
+  notes.push(...evaluated.notes);
+  const { failures } = evaluated;
+  const own = { source, model, options, floatType, given, inputs, samples, labels, candidates, choices, candidate };
+  return { ...own, trial, failures, notes, warnings };
+}
+
+const inFloatType = (input: BoundInput, floatType: FloatType): BoundInput =>
+  isFloat(input.tensor.type) ? { ...input, tensor: toFloat(input.tensor, floatType) } : input;
+
+function problemOf(found: Attempt): Problem {
+  const { model, options, floatType, inputs, samples, candidates, choices, candidate, trial, notes, warnings } = found;
+  const { filter = {} } = options;
+  const output = usableOutput(found);
   const { axis, free } = followBatch(candidate, trial);
   const prediction =
     axis === 0 ? trial.outputs.get(output)! : axisToFirst(new GraphBuilder(), trial.outputs.get(output)!, axis);
-  const labels = given && labelsFor(given, samples, axis);
-  const loss = lossFor(options.loss, prediction, labels, trial.batch, notes);
+  const labels = found.labels && labelsFor(found.labels, samples, axis);
+  const loss = lossFor(options.loss, prediction, labels, trial.batch, notes, () =>
+    otherOutputs(model, output, trial.outputs),
+  );
   noteOutputs(model, output, notes);
   if (options.batchStatistics && !model.graph.nodes.some(({ opType }) => opType === 'BatchNormalization'))
     notes.push(words`${at('batchStatistics')} changes nothing: the model has no BatchNormalization.`);
@@ -153,13 +233,20 @@ export function createProblem(original: Model, dataset: Dataset, options: Proble
 }
 
 /** The name of the trial's output. Throws an InspectorError where it is blocked, or of a type that no loss takes. */
-function usableOutput(model: Model, { output, outputs, blockers }: Trial, parameters: readonly Initializer[]): string {
-  if (!output || blockers.length > 0)
+function usableOutput({ model, trial, candidates, failures }: Attempt): string {
+  const { output, outputs } = trial;
+  const blockers = trial.blockers.map((blocker) => {
+    const failure = failures.get(blocker.label);
+    return failure === undefined
+      ? blocker
+      : { ...blocker, reason: `${blocker.reason}; the runtime does not compute it either: ${failure}` };
+  });
+  if (!output || blockers.length > 0 || !outputs.has(output))
     throw new InspectorError(
       ...describeBlockers(
         model,
         blockers,
-        parameters.map(({ name }) => name),
+        candidates.map(({ name }) => name),
       ),
     );
   const { type } = outputs.get(output)!;
@@ -178,10 +265,11 @@ function lossFor(
   labels: Tensor | undefined,
   batch: number,
   notes: Words[],
+  others: () => Words,
 ): LossName {
   const ending = endingOf(prediction);
   const ofBatch = labels && { ...labels, shape: [batch, ...labels.shape.slice(1)], data: labels.data };
-  const loss = chooseLoss(asked, prediction.shape, ofBatch, { batch, ending });
+  const loss = withRemedy(() => chooseLoss(asked, prediction.shape, ofBatch, { batch, ending }), others);
   if (asked === undefined && (loss === 'cross-entropy-on-probabilities' || loss === 'bce'))
     notes.push(
       words`The model ends in a ${ending!}, so the loss is taken of probabilities (${loss}). ${at('loss', loss === 'bce' ? 'bce-with-logits' : 'cross-entropy')} would apply another ${ending!}.`,
@@ -189,10 +277,21 @@ function lossFor(
   return loss;
 }
 
+/** What `run` gives; InspectorErrors get another remedy beside their own. */
+function withRemedy<T>(run: () => T, remedy: () => Words): T {
+  try {
+    return run();
+  } catch (error) {
+    if (!(error instanceof InspectorError)) throw error;
+    const remedies = [error.words.remedy, remedy()].filter((each) => each !== undefined && each !== '') as Words[];
+    throw new InspectorError(error.words.message, joinWords(remedies), { cause: error });
+  }
+}
+
 function noteOutputs({ graph }: Model, output: string, notes: Words[]): void {
   if (graph.outputs.length > 1)
     notes.push(
-      `The model has ${graph.outputs.length} outputs (${nameList(graph.outputs.map(({ name }) => name))}); the loss looks at ${quoteName(output)}.`,
+      words`The model has ${graph.outputs.length} outputs (${nameList(graph.outputs.map(({ name }) => name))}); the loss looks at ${quoteName(output)}. ${at('output')} takes another one.`,
     );
 }
 

@@ -1,17 +1,16 @@
 import { operators } from '../autodiff/decompositions/index.ts';
 import { nameList } from '../exports/parameters.ts';
 import { GraphBuilder } from '../onnx/builder.ts';
-import { nodesReaching, type Value } from '../onnx/graph.ts';
+import type { Value } from '../onnx/graph.ts';
 import { type Blocker, instantiate } from '../onnx/instantiate.ts';
 import type { Model } from '../onnx/model.ts';
 import type { InstanceOptions } from '../onnx/operator.ts';
-import { passesGradient } from '../onnx/ops.ts';
 import { pruned } from '../onnx/prune.ts';
-import { elementCount, type FloatType, isFloat, type Shape } from '../onnx/tensor.ts';
+import type { FloatType, Shape } from '../onnx/tensor.ts';
 import { quoteName } from '../shared/errors.ts';
-import type { LossName } from '../shared/losses.ts';
 import type { Words } from '../shared/words.ts';
 import { type BoundInput, fixedBatchOf, sampleCount } from './inputs.ts';
+import { checkOutput, chooseOutput, type OutputChoice } from './output.ts';
 
 /** Emits a model's outputs from its parameters and from data whose first axis counts samples. */
 export type Build = (
@@ -23,10 +22,13 @@ export type Build = (
 /** What building a model once, with a small batch, tells about it. */
 export interface Trial {
   readonly build: Build;
-  /** The output that the loss looks at; undefined where blocked nodes are in the way of all. */
+  /** The output that the loss looks at; undefined where the model has none. */
   readonly output: string | undefined;
+  /** By name; those behind blocked nodes are missing. */
   readonly outputs: ReadonlyMap<string, Value>;
   readonly blockers: readonly Blocker[];
+  /** The blocked nodes before any output that could be chosen. */
+  readonly allBlockers: readonly Blocker[];
   /** The parameters in the trial's graph. */
   readonly variables: ReadonlyMap<string, Value>;
   readonly batch: number;
@@ -41,30 +43,38 @@ export interface Candidate {
   readonly parameters: readonly { readonly name: string; readonly shape: Shape }[];
   readonly floatType: FloatType;
   readonly options: InstanceOptions;
-  readonly loss: LossName | undefined;
+  /** The output that was asked for, loss and labels, by which one of several outputs is chosen. */
+  readonly choice: Omit<OutputChoice, 'model'>;
 }
 
-/** Builds the model with the smallest batch that will do, and without what leads to other outputs only if that is in the way. */
+/**
+ * Builds the model with the smallest batch that will do, and chooses the output that the loss looks at. What does not lead to
+ * this one, such as post-processing, is left out: it need not be differentiable.
+ */
 export function tryModel(candidate: Candidate, notes: Words[]): Trial {
-  const { model, inputs, loss } = candidate;
+  const { model, inputs, choice } = candidate;
+  checkOutput(model, choice.asked);
+  const start = choice.asked === undefined ? model : pruned(model, [choice.asked]);
   const declared = fixedBatchOf(inputs);
-  const small = tryBatch(candidate, buildOf(candidate, model), declared ?? Math.min(sampleCount(inputs), 2), declared);
+  const batch = declared ?? Math.min(sampleCount(inputs), 2);
+  const small = tryBatch(candidate, buildOf(candidate, start), batch, declared);
   const trial = declared === undefined ? orWithAllSamples(candidate, small) : small;
   const { output } = trial;
-  if (!output || trial.blockers.length === 0 || (loss !== 'output' && output !== model.graph.outputs[0].name))
-    return trial;
-  // What leads to other outputs only, such as post-processing, need not be differentiable.
-  const alone = tryBatch(candidate, buildOf(candidate, pruned(model, output)), trial.batch, trial.bound);
-  if (alone.blockers.length > 0) return trial;
-  const left = nameList(trial.blockers.map(({ label }) => label));
-  notes.push(`Nodes that cannot be differentiated but do not lead to ${quoteName(output)} were left out: ${left}.`);
-  return { ...alone, output };
+  if (output === undefined || model.graph.outputs.length + trial.blockers.length <= 1) return trial;
+  const alone = tryBatch(candidate, buildOf(candidate, pruned(model, [output])), trial.batch, trial.bound);
+  const blocked = new Set(alone.blockers.map(({ label }) => label));
+  const left = new Set(trial.blockers.flatMap(({ label }) => (blocked.has(label) ? [] : [label])));
+  if (left.size > 0)
+    notes.push(
+      `Nodes that cannot be differentiated but do not lead to ${quoteName(output)} were left out: ${nameList([...left])}.`,
+    );
+  return { ...alone, allBlockers: trial.blockers, output, outputs: new Map([...trial.outputs, ...alone.outputs]) };
 }
 
 /** Exporters write the size of their example batch into operators and yet call the axis of the input dynamic. */
 function orWithAllSamples(candidate: Candidate, trial: Trial): Trial {
   const samples = sampleCount(candidate.inputs);
-  const size = trial.output === undefined ? undefined : trial.outputs.get(trial.output)!.shape[0];
+  const size = trial.output === undefined ? undefined : trial.outputs.get(trial.output)?.shape[0];
   if (trial.batch === samples || (trial.blockers.length === 0 && size !== samples)) return trial;
   const whole = tryBatch(candidate, trial.build, samples, samples);
   return whole.blockers.length < trial.blockers.length || size === samples ? whole : trial;
@@ -81,7 +91,7 @@ const buildOf =
 
 /** Builds for a batch size, with parameters and data as inputs of a new graph. */
 function tryBatch(
-  { model, inputs, parameters, floatType, loss }: Candidate,
+  { model, inputs, parameters, floatType, choice }: Candidate,
   build: Build,
   batch: number,
   bound: number | undefined,
@@ -95,18 +105,8 @@ function tryBatch(
     ]),
   );
   const instance = build(b, variables, data);
-  return { build, ...instance, output: outputName(model, instance.outputs, loss), variables, batch, bound };
-}
-
-/** The output that the loss looks at: the only one, else the first (or the first scalar for `output`). */
-function outputName(
-  model: Model,
-  outputs: ReadonlyMap<string, Value>,
-  asked: LossName | undefined,
-): string | undefined {
-  const names = model.graph.outputs.map(({ name }) => name);
-  const scalar = names.find((name) => outputs.has(name) && elementCount(outputs.get(name)!.shape) === 1);
-  return asked === 'output' && scalar ? scalar : names.find((name) => outputs.has(name));
+  const output = chooseOutput({ model, ...choice }, instance.outputs, variables, batch);
+  return { build, ...instance, allBlockers: instance.blockers, output, variables, batch, bound };
 }
 
 /** How the output changes with the batch. */
@@ -148,11 +148,4 @@ export function axisToFirst(b: GraphBuilder, value: Value, axis: number): Value 
 export function nativeFloat(model: Model): FloatType {
   const types = [...model.graph.initializers.values()].map(({ type }) => type);
   return types.includes('float64') && !types.includes('float32') ? 'float64' : 'float32';
-}
-
-/** Names of the variables on which a value depends through operators that have a derivative. */
-export function reaching(value: Value, variables: ReadonlyMap<string, Value>): Set<string> {
-  const nodes = nodesReaching([value], ({ type, node }) => isFloat(type) && passesGradient(node!.opType));
-  const used = new Set<Value | undefined>([value, ...nodes.flatMap((node) => node.inputs)]);
-  return new Set([...variables].filter(([, variable]) => used.has(variable)).map(([name]) => name));
 }

@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
 import { type Dataset, loadDataset } from '../datasets/dataset.ts';
 import { limitSamples, type Normalisation } from '../datasets/samples.ts';
-import { createProblem, type Problem } from '../engine/problem.ts';
+import { type Problem, prepareProblem } from '../engine/problem.ts';
 import { drawnAnew } from '../jobs/drawnAnew.ts';
 import { inferenceForm } from '../jobs/runningStatistics.ts';
 import { readModel } from '../onnx/read.ts';
@@ -107,12 +107,15 @@ export async function loadSubject(
     loss: values.loss === 'auto' ? undefined : (values.loss as LossName),
     normalisation: values.standardise ? standardisation(dataset.arrays.get('x'), scale) : { scale },
   };
-  const problem = createProblem(model, dataset, { ...options, batchStatistics: values.ghostBatch !== undefined });
-  const evaluated = (data: Dataset) => createProblem(inferenceForm(model), data, { ...options, loss: problem.loss });
+  const problem = await prepareProblem(model, dataset, {
+    ...options,
+    batchStatistics: values.ghostBatch !== undefined,
+  });
+  const evaluated = (data: Dataset) => prepareProblem(inferenceForm(model), data, { ...options, loss: problem.loss });
   return {
     problem,
-    train: evaluated(dataset),
-    test: testSet && evaluated(testSet),
+    train: await evaluated(dataset),
+    test: testSet && (await evaluated(testSet)),
     weights: (seed) => {
       if (seed === 0) return problem.theta;
       if (!built) return drawnAnew(problem, seed);

@@ -13,9 +13,9 @@ export interface ProgramCall {
 /** The call that a node stands for, where PyTorch's newer exporter notes it. */
 export function callOf({ program }: ModelNode): ProgramCall | undefined {
   const [, name, target] =
-    /^%(\S+) : .*?= call_function\[target=(?:torch\.ops\.)?aten\.([\w.]+)\]/s.exec(program?.call ?? '') ?? [];
+    /^%(\S+) : .*?= call_function\[target=(?:torch\.ops\.)?(?:aten|prims)\.([\w.]+)\]/s.exec(program?.call ?? '') ?? [];
   if (target !== undefined) return { name, target, arguments: argumentsOf(program!.call!) };
-  const [, last] = /'aten\.([\w.]+)'\]$/.exec(program?.hierarchy ?? '') ?? [];
+  const [, last] = /'(?:aten|prims)\.([\w.]+)'\]$/.exec(program?.hierarchy ?? '') ?? [];
   return last === undefined ? undefined : { name: undefined, target: last, arguments: [] };
 }
 

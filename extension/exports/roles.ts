@@ -39,6 +39,10 @@ const fixedInputs: ReadonlyMap<string, { readonly inputs: readonly number[]; rea
   ['Range', { inputs: [0, 1, 2], what: 'bound of Range' }],
   ['ConstantOfShape', { inputs: [0], what: 'shape' }],
   ['SoftmaxCrossEntropyLoss', { inputs: [1, 2], what: 'class weights of the loss' }],
+  ['QuantizeLinear', { inputs: [1, 2], what: 'scale of a quantisation' }],
+  ['DequantizeLinear', { inputs: [1, 2], what: 'scale of a quantisation' }],
+  ['QLinearConv', { inputs: [1, 2, 4, 5, 6, 7], what: 'scale of a quantisation' }],
+  ['QLinearMatMul', { inputs: [1, 2, 4, 5, 6, 7], what: 'scale of a quantisation' }],
   ['NegativeLogLikelihoodLoss', { inputs: [1, 2], what: 'class weights of the loss' }],
 ]);
 
@@ -85,12 +89,13 @@ function isTensorFlowConstant({ name, shape }: Initializer): boolean {
 function usesOf(model: Model): Map<string, (string | undefined)[]> {
   const uses = new Map<string, (string | undefined)[]>();
   for (const node of model.graph.nodes) {
-    const fixed = isDefaultDomain(node.domain) ? fixedInputs.get(node.opType) : undefined;
+    const known = isDefaultDomain(node.domain) || /^(De)?QuantizeLinear$/.test(node.opType);
+    const fixed = known ? fixedInputs.get(node.opType) : undefined;
     node.inputs.forEach((name, i) => {
       if (!model.graph.initializers.has(name)) return;
       const role = fixed?.inputs.includes(i) ? fixed.what : undefined;
-      const known = uses.get(name);
-      if (known) known.push(role);
+      const others = uses.get(name);
+      if (others) others.push(role);
       else uses.set(name, [role]);
     });
   }

@@ -18,12 +18,16 @@ export interface TrainingSemantics {
 export function withTrainingSemantics(model: Model): TrainingSemantics {
   if (!model.graph.nodes.some(({ program }) => program)) return { model, notes: [] };
   const found = new Findings(model);
-  const nodes = found.detachedInputs(model.graph.nodes.map((node) => found.inItsPlace(node)));
+  const nodes = found.detachedInputs(model.graph.nodes.flatMap((node) => found.inItsPlace(node)));
   return { model: { ...model, graph: { ...model.graph, nodes: found.withoutGradient(nodes) } }, notes: found.notes() };
 }
 
 /** The function of PyTorch that is differentiated in another way than the operator that stands for it. */
-type Substitute = (node: ModelNode, call: ProgramCall) => ModelNode | undefined;
+type Substitute = (
+  node: ModelNode,
+  call: ProgramCall,
+  producer: (name: string) => ModelNode | undefined,
+) => ModelNode[];
 
 const renamed = (node: ModelNode, opType: string, inputs: readonly string[] = node.inputs): ModelNode => ({
   ...node,
@@ -32,29 +36,72 @@ const renamed = (node: ModelNode, opType: string, inputs: readonly string[] = no
 });
 
 /** The first element that attains an extremum takes the whole gradient. */
-const first: Substitute = (node) => renamed(node, node.opType === 'ReduceMax' ? 'FirstMaximum' : 'FirstMinimum');
-/** Both bounds of a clamp by numbers have the slope 0; where a tensor is a bound, a tie is shared. */
-const below: Substitute = (node) => (node.inputs.length === 2 ? renamed(node, 'Clip') : undefined);
-const above: Substitute = ({ inputs, ...node }) =>
-  inputs.length === 2 ? renamed({ inputs, ...node }, 'Clip', [inputs[0], '', inputs[1]]) : undefined;
+const first: Substitute = (node) => [renamed(node, node.opType === 'ReduceMax' ? 'FirstMaximum' : 'FirstMinimum')];
+
+/** A pooling over everything is written like a maximum, which shares ties; the program's names tell it. */
+const firstOfPooling: Substitute = (node, ...rest) => {
+  const { hierarchy = '', trace = '' } = node.program ?? {};
+  return /AdaptiveMaxPool\dd|adaptive_max_pool\dd/.test(hierarchy + trace) ? first(node, ...rest) : [node];
+};
+
+/**
+ * The slope of a clamp is 0 at bounds that are numbers; where a tensor is the bound, a tie is shared. Numbers of another type than the
+ * argument are made into tensors, which the exporter calls so.
+ */
+const isNumber = ({ target, arguments: given }: ProgramCall, bound: number): boolean =>
+  !target.endsWith('.Tensor') || given[bound]?.startsWith('%scalar_tensor') === true;
+
+const atLeast: Substitute = (node, call) =>
+  node.inputs.length === 2 && isNumber(call, 1) ? [renamed(node, 'Clip')] : [node];
+const atMost: Substitute = (node, call) =>
+  node.inputs.length === 2 && isNumber(call, 2)
+    ? [renamed(node, 'Clip', [node.inputs[0], '', node.inputs[1]])]
+    : [node];
+
+/** A Clip by tensors, as what it was written from. */
+const clipByTensors: Substitute = (node, call) => {
+  const [x, low = '', high = ''] = node.inputs;
+  if (isNumber(call, low === '' ? 2 : 1)) return [node];
+  const middle = low !== '' && high !== '' ? `${node.outputs[0]}_at_least` : node.outputs[0];
+  return [
+    ...(low === '' ? [] : [{ ...renamed(node, 'Max', [x, low]), outputs: [middle] }]),
+    ...(high === '' ? [] : [renamed(node, 'Min', [low === '' ? x : middle, high])]),
+  ];
+};
+
+/** A deviation is the root of a variance, and has the slope 0 where all numbers are equal. */
+const deviation: Substitute = (node, call, producer) => {
+  const before = producer(node.inputs[0]);
+  const isVariance = before !== undefined && /^var(_mean)?\./.test(callOf(before)?.target ?? '');
+  return isVariance || /^std(_mean)?\./.test(call.target) ? [renamed(node, 'RootOrZero')] : [node];
+};
 
 const substitutes: readonly (readonly [opType: string, target: RegExp, Substitute])[] = [
-  ['Max', /^clamp(_min)?\.default$/, below],
-  ['Min', /^clamp(_max)?\.default$/, above],
-  ['ReduceMax', /^(max\.dim|adaptive_max_pool\dd\.)/, first],
+  ['Max', /^clamp(_min)?\./, atLeast],
+  ['Min', /^clamp\./, atMost],
+  [
+    'Min',
+    /^clamp_max\./,
+    (node, call, ...rest) => atMost(node, { ...call, arguments: ['', ...call.arguments] }, ...rest),
+  ],
+  ['Clip', /^clamp(_min|_max)?\.Tensor$/, clipByTensors],
+  ['ReduceMax', /^max\.dim$/, first],
+  ['ReduceMax', /^amax\./, firstOfPooling],
   ['ReduceMin', /^min\.dim$/, first],
-  ['Sqrt', /^(std|std_mean)\./, (node) => renamed(node, 'RootOrZero')],
+  ['Sqrt', /./, deviation],
 ];
 
 class Findings {
   private readonly detached: string[] = [];
   private readonly padded: string[] = [];
+  private readonly producers = new Map<string, ModelNode>();
   private readonly region: ReadonlySet<string>;
   private readonly taken: Set<string>;
   private regionShown: string[] = [];
 
   constructor(private readonly model: Model) {
     const { nodes, initializers, inputs } = model.graph;
+    for (const node of nodes) for (const name of node.outputs) this.producers.set(name, node);
     const region = [...nodesWithoutGradient(nodes)].flatMap(({ outputs }) => outputs);
     this.region = new Set(region.filter((name) => name !== ''));
     this.taken = new Set([
@@ -64,16 +111,16 @@ class Findings {
     ]);
   }
 
-  inItsPlace(node: ModelNode): ModelNode {
+  inItsPlace(node: ModelNode): ModelNode[] {
     const call = isDefaultDomain(node.domain) ? callOf(node) : undefined;
-    if (!call) return node;
+    if (!call) return [node];
     if (node.opType === 'Identity' && /^detach(_|\.|_copy|$)/.test(call.target)) {
       this.detached.push(labelOf(node));
-      return renamed(node, 'StopGradient');
+      return [renamed(node, 'StopGradient')];
     }
-    if (node.opType === 'Gather' && call.target.startsWith('embedding.')) return this.embedding(node, call);
+    if (node.opType === 'Gather' && call.target.startsWith('embedding.')) return [this.embedding(node, call)];
     const substitute = substitutes.find(([opType, target]) => opType === node.opType && target.test(call.target));
-    return substitute?.[2](node, call) ?? node;
+    return substitute?.[2](node, call, (name) => this.producers.get(name)) ?? [node];
   }
 
   private embedding(node: ModelNode, { arguments: given }: ProgramCall): ModelNode {
@@ -95,19 +142,27 @@ class Findings {
     return nodes.flatMap((node) => {
       const call = callOf(node);
       if (!call?.arguments.some((text) => text.includes('%detach'))) return [node];
+      const values = call.arguments.filter((text) => text.startsWith('%'));
+      // As many values as inputs stand for each other.
+      const byPlace = values.length === node.inputs.length;
       const names = call.arguments.flatMap((text) => Array.from(text.matchAll(/%(\w+)/g), ([, name]) => name));
       const missing = names.filter((name) => !produced.has(name) && !/^(p|b|c)_/.test(name) && !this.isInput(name));
       // What the same call has computed before, constants and parameters are no arguments of it.
       const unnamed = [...new Set(node.inputs)].filter(
         (input) => produced.has(input) && !names.includes(input) && calls.get(input) !== node.program!.call,
       );
-      if (missing.length !== unnamed.length) return [node];
-      const stops = unnamed.filter((_, i) => /^detach(_|$)/.test(missing[i]));
+      const isDetached = (name: string | undefined) =>
+        name !== undefined && missing.includes(name) && /^detach(_|$)/.test(name);
+      const stopped = node.inputs.map((input, i) => {
+        if (byPlace) return isDetached(values[i].slice(1));
+        return missing.length === unnamed.length && isDetached(missing[unnamed.indexOf(input)]);
+      });
+      const stops = [...new Set(node.inputs.filter((_, i) => stopped[i]))];
       const fresh = new Map(stops.map((input) => [input, this.fresh(`${input}_detached`)]));
-      if (stops.length > 0) this.detached.push(...stops);
+      this.detached.push(...stops);
       return [
         ...[...fresh].map(([input, output]) => stopping(input, output)),
-        { ...node, inputs: node.inputs.map((input) => fresh.get(input) ?? input) },
+        { ...node, inputs: node.inputs.map((input, i) => (stopped[i] ? fresh.get(input)! : input)) },
       ];
     });
   }

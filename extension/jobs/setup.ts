@@ -5,7 +5,7 @@ import { limitSamples } from '../datasets/samples.ts';
 import type { Batches } from '../engine/batches.ts';
 import { chooseChunks, lanesFor, type Plan, passInBatch } from '../engine/chunks.ts';
 import type { Groups } from '../engine/coefficients.ts';
-import { createProblem, type Problem } from '../engine/problem.ts';
+import { type Problem, prepareProblem } from '../engine/problem.ts';
 import { type Device, runtimeVersion } from '../engine/session.ts';
 import { applyWeights, readWeights } from '../engine/weights.ts';
 import { exportWarnings } from '../exports/exportWarnings.ts';
@@ -31,7 +31,7 @@ export interface Subject {
   readonly model: Model;
   readonly problem: Problem;
   /** What `problem` was made with, for further data of the same kind. */
-  readonly options: Parameters<typeof createProblem>[2];
+  readonly options: Parameters<typeof prepareProblem>[2];
   readonly dataset: Dataset;
   readonly digests: { readonly model: string; readonly data: string };
   readonly notes: readonly Words[];
@@ -54,13 +54,14 @@ export async function readSubject(request: InspectRequest): Promise<Subject> {
   const dataset = request.limit === undefined ? whole : limitSamples(whole, request.limit);
   const options = {
     loss: request.loss as LossName | undefined,
+    output: request.output,
     dtype: request.dtype,
     filter: request,
     normalisation: { scale: request.scale, mean: request.mean, std: request.std },
     batchStatistics: request.batchStatistics,
     batchAxes: request.batchAxes,
   };
-  const problem = createProblem(model, dataset, options);
+  const problem = await prepareProblem(model, dataset, options);
   return {
     model,
     problem,

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { loadDataset } from '../datasets/dataset.ts';
 import { structureOf } from '../engine/coefficients.ts';
-import { createProblem } from '../engine/problem.ts';
+import { prepareProblem } from '../engine/problem.ts';
 import { Runner } from '../engine/runner.ts';
 import type { Device } from '../engine/session.ts';
 import { linesOf, readJsonFile } from '../files/regular.ts';
@@ -339,8 +339,8 @@ async function testEvaluator(
   const { size } = chunksFor(problem, base, device).plain;
   const statistics = await RunningStatistics.load(problem, size, device, base.threads);
   const other = statistics
-    ? createProblem(inferenceForm(model), dataset, { ...same, batchStatistics: false })
-    : createProblem(model, dataset, same);
+    ? await prepareProblem(inferenceForm(model), dataset, { ...same, batchStatistics: false })
+    : await prepareProblem(model, dataset, same);
   return Evaluator.load(other, device, base.threads, statistics);
 }
 

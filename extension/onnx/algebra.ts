@@ -34,6 +34,19 @@ const bothWays = (x: Value, y: Value): readonly (readonly [Value, Value])[] => [
 export const twice: Simplification = (b, [x, y]) =>
   x === y && isFloat(x!.type) ? b.mul(x!, b.number(2, x!)) : undefined;
 
+/** |x|·|x| = x·x, which has a second derivative at 0; so has c·|x|·|x|. */
+export const squares: Simplification = (b, inputs) => {
+  for (const [absolute, other] of bothWays(...(inputs as [Value, Value]))) {
+    const x = operandOf(absolute, 'Abs');
+    if (!x) continue;
+    if (other === absolute) return b.mul(x, x);
+    const factorsOf = other.node?.opType === 'Mul' ? (other.node.inputs as [Value, Value]) : undefined;
+    const constant = factorsOf?.[factorsOf[0] === absolute ? 1 : 0];
+    if (factorsOf?.includes(absolute) && scalarValue(constant!) !== undefined) return b.mul(b.mul(x, x), constant!);
+  }
+  return undefined;
+};
+
 /** factor·x where x is a product that has a constant scalar somewhere, which takes the factor up. */
 function scaled(b: GraphBuilder, x: Value, factor: number, depth = 3): Value | undefined {
   if (x.node?.opType !== 'Mul' || depth === 0) return undefined;

@@ -1,4 +1,14 @@
-import { expansions, factors, hoisted, operandOf, reused, type Simplification, signs, twice } from './algebra.ts';
+import {
+  expansions,
+  factors,
+  hoisted,
+  operandOf,
+  reused,
+  type Simplification,
+  signs,
+  squares,
+  twice,
+} from './algebra.ts';
 import type { Value } from './graph.ts';
 import type { OpType, PrimitiveOp } from './ops.ts';
 import { broadcastShapes, constantInts, sameShape } from './shapes.ts';
@@ -69,7 +79,7 @@ const indicator: Simplification = (b, [condition, x, y], _attributes, shape) =>
 export const simplifications: Partial<Record<OpType, Simplification>> = {
   Add: firstOf(neutral(0, [0, 1]), signs.Add, twice, unexpanded('Add'), expansions('Add')),
   Sub: firstOf(neutral(0, [1]), signs.Sub, unexpanded('Sub'), expansions('Sub')),
-  Mul: firstOf(neutral(1, [0, 1]), factors, signs.Mul, reused, unexpanded('Mul'), expansions('Mul')),
+  Mul: firstOf(neutral(1, [0, 1]), squares, factors, signs.Mul, reused, unexpanded('Mul'), expansions('Mul')),
   Div: firstOf(neutral(1, [1]), signs.Div, unexpanded('Div'), expansions('Div')),
   Max: unexpanded('Max'),
   Min: unexpanded('Min'),

@@ -16,7 +16,7 @@ import { nodesOf } from './graph.ts';
 import { blockedDomain, blockedOps, isBlocked, targetIrVersion, targetOpset } from './ops.ts';
 import type { ElementType, Tensor } from './tensor.ts';
 
-const dataTypes: Record<ElementType, DataType> = {
+export const dataTypes: Record<ElementType, DataType> = {
   float32: DataType.FLOAT,
   float64: DataType.DOUBLE,
   float16: DataType.FLOAT16,

@@ -54,6 +54,8 @@ export interface InspectRequest {
   readonly scale?: number;
   readonly mean?: readonly number[];
   readonly std?: readonly number[];
+  /** The output of the model that the loss looks at. */
+  readonly output?: string;
   readonly loss?: string;
   readonly optimizer: string;
   readonly framework: string;
@@ -173,6 +175,11 @@ export const inspectSettings = {
   scale: { kind: 'number', placeholder: 'S', help: 'multiply the samples by S, such as 1/255' },
   mean: { kind: 'numbers', placeholder: 'M[,M…]', help: 'subtract M, one number or one per channel' },
   std: { kind: 'numbers', ...positive, placeholder: 'S[,S…]', help: 'divide by S, one number or one per channel' },
+  output: {
+    kind: 'text',
+    placeholder: 'NAME',
+    help: 'output that the loss looks at (default: the one that most parameters reach and that fits the labels)',
+  },
   loss: {
     kind: 'choice',
     choices: lossNames,
