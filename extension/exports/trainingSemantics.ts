@@ -38,11 +38,11 @@ const renamed = (node: ModelNode, opType: string, inputs: readonly string[] = no
 /** The first element that attains an extremum takes the whole gradient. */
 const first: Substitute = (node) => [renamed(node, node.opType === 'ReduceMax' ? 'FirstMaximum' : 'FirstMinimum')];
 
-/** A pooling over everything is written like a maximum, which shares ties; the program's names tell it. */
-const firstOfPooling: Substitute = (node, ...rest) => {
-  const { hierarchy = '', trace = '' } = node.program ?? {};
-  return /AdaptiveMaxPool\dd|adaptive_max_pool\dd/.test(hierarchy + trace) ? first(node, ...rest) : [node];
-};
+/** An adaptive pooling to one element is written as a maximum over the last two axes, which would share ties. */
+const firstOfPooling: Substitute = (node, call, ...rest) =>
+  call.arguments[1] === '[-2, -1]' && call.arguments[2] === 'True' && !/\bamax\(/.test(node.program?.trace ?? '')
+    ? first(node, call, ...rest)
+    : [node];
 
 /**
  * The slope of a clamp is 0 at bounds that are numbers; where a tensor is the bound, a tie is shared. Numbers of another type than the
