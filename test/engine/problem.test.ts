@@ -97,7 +97,48 @@ it('says which of several outputs the loss looks at', () => {
     node: [node('MatMul(x, w) -> y'), node('Relu(y) -> hidden')],
     output: [info('y', ['N', 4]), info('hidden', ['N', 4])],
   };
-  assert.deepEqual(problem(graph, 3).notes, ['The model has 2 outputs ("y", "hidden"); the loss looks at "y".']);
+  assert.deepEqual(problem(graph, 3).notes, [
+    'The model has 2 outputs ("y", "hidden"); the loss looks at "y". --output takes another one.',
+  ]);
+});
+
+describe('the output that the loss looks at', () => {
+  const headAndFeature: GraphInit = {
+    node: [
+      node('MatMul(x, w) -> z'),
+      node('Relu(z) -> hidden'),
+      node('MatMul(hidden, v) -> y'),
+      node('ReduceSum(v) -> penalty', { attribute: [{ name: 'keepdims', type: Kind.INT, i: 0n }] }),
+    ],
+    initializer: [w, float('v', [4, 3], new Array(12).fill(0.5))],
+  };
+  const shown = { hidden: info('hidden', ['N', 4]), y: info('y', ['N', 3]), penalty: info('penalty', []) };
+  const chosen = (names: readonly (keyof typeof shown)[], options: ProblemOptions = {}) => {
+    const { layout, notes } = problem({ ...headAndFeature, output: names.map((name) => shown[name]) }, 3, options);
+    return [layout.segments.map(({ name }) => name).join(), /looks at "(\w+)"/.exec(notes.join())?.[1]];
+  };
+
+  it('is the one that most parameters reach, of those that fit', () => {
+    assert.deepEqual(chosen(['hidden', 'y']), ['w,v', 'y']);
+    assert.deepEqual(chosen(['penalty', 'hidden', 'y']), ['w,v', 'y']);
+    assert.deepEqual(chosen(['hidden', 'penalty']), ['w', 'hidden']);
+  });
+
+  it('is the one asked for', () => {
+    assert.deepEqual(chosen(['hidden', 'y'], { output: 'hidden' }), ['w', 'hidden']);
+    assert.deepEqual(chosen(['y', 'penalty'], { output: 'penalty' }), ['v', 'penalty']);
+    assert.equal(
+      messageOf(() => chosen(['hidden', 'y'], { output: 'logits' })),
+      'The model has no output "logits".\nIts outputs are "hidden", "y".',
+    );
+  });
+
+  it('is named beside the others where no loss fits', () => {
+    assert.match(
+      messageOf(() => chosen(['hidden', 'y'], { loss: 'mse' })),
+      /This is the output "y"; --output takes another one: "hidden" \[N, 4\]\.$/,
+    );
+  });
 });
 
 describe('nodes that cannot be differentiated', () => {
@@ -120,7 +161,7 @@ describe('nodes that cannot be differentiated', () => {
     const graph = { ...twoOutputs, output: [info('y', ['N', 4]), { name: 'kinds' }] };
     assert.deepEqual(problem(graph, 3).notes, [
       'Nodes that cannot be differentiated but do not lead to "y" were left out: "kinds".',
-      'The model has 2 outputs ("y", "kinds"); the loss looks at "y".',
+      'The model has 2 outputs ("y", "kinds"); the loss looks at "y". --output takes another one.',
     ]);
   });
 
@@ -131,11 +172,40 @@ describe('nodes that cannot be differentiated', () => {
     ]);
   });
 
-  it('stop everything where they lead to the first output', () => {
+  it('stop nothing where they lead to the first output and another one fits', () => {
+    const graph = { ...twoOutputs, output: [{ name: 'kinds' }, info('y', ['N', 4])] };
+    assert.equal(problem(graph, 3).loss, 'cross-entropy');
+  });
+
+  it('stop everything where they lead to the output that was asked for', () => {
     const graph = { ...twoOutputs, output: [{ name: 'kinds' }, info('y', ['N', 4])] };
     assert.match(
-      messageOf(() => problem(graph, 3)),
+      messageOf(() => problem(graph, 3, { output: 'kinds' })),
       /^Cannot differentiate 1 node:\n {2}"kinds" \(Unique-17\): the shape of its output depends on data\n/,
+    );
+  });
+
+  it('name the parameters behind them, those that subgraphs take from around them included', () => {
+    const branch = (name: string, text: string) => ({
+      name,
+      type: Kind.GRAPH,
+      g: { name, node: [node(text)], output: [{ name: 'a' }] },
+    });
+    const graph: GraphInit = {
+      node: [
+        node('MatMul(x, w) -> z'),
+        node('ReduceMax(x) -> m', { attribute: [{ name: 'keepdims', type: Kind.INT, i: 0n }] }),
+        node('Greater(m, zero) -> c'),
+        node('If(c) -> h', {
+          attribute: [branch('then_branch', 'Relu(z) -> a'), branch('else_branch', 'Tanh(z) -> a')],
+        }),
+        node('MatMul(h, v) -> y'),
+      ],
+      initializer: [w, float('zero', [], [0]), float('v', [4, 4], new Array(16).fill(0.5))],
+    };
+    assert.match(
+      messageOf(() => problem(graph, 3)),
+      /\nIt blocks "w"\.\n.* If "w" does not train in your program, freeze it with --freeze/,
     );
   });
 });
