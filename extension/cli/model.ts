@@ -65,7 +65,7 @@ export const modelCommand: Command = {
         report.blockers,
         report.parameters.map(({ name }) => name),
       );
-      write(`\n${message}\n${remedy}`);
+      write(`\n${message}\n${onCommandLine(remedy)}`);
     }
     return 0;
   },

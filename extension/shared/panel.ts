@@ -123,7 +123,7 @@ export interface ModelPage {
   readonly operators: readonly { readonly op: string; readonly count: number; readonly supported: boolean }[];
   readonly losses: readonly string[];
   /** Why it cannot be differentiated, and what to do; absent where it can. */
-  readonly blocked?: { readonly message: string; readonly remedy?: string };
+  readonly blocked?: { readonly message: string; readonly remedy?: Words };
   readonly warnings: readonly { readonly title: string; readonly detail: Words; readonly remedy: Words }[];
 }
 

@@ -4,6 +4,7 @@ import type { Dataset } from '../../extension/datasets/dataset.ts';
 import { createProblem, type Problem, type ProblemOptions } from '../../extension/engine/problem.ts';
 import { decodeModel } from '../../extension/onnx/read.ts';
 import { type Tensor, tensorOf } from '../../extension/onnx/tensor.ts';
+import { onCommandLine } from '../../extension/shared/words.ts';
 import { DataType, float, type GraphInit, info, Kind, linear, node } from '../onnx/files.ts';
 import { messageOf } from '../support/errors.ts';
 
@@ -24,6 +25,7 @@ const problem = (graph: GraphInit, samples: number, options: ProblemOptions = {}
     data(samples),
     options,
   );
+const notesOf = ({ notes }: Problem): string[] => notes.map(onCommandLine);
 const integers = (name: string, values: readonly number[]) => ({
   name,
   dims: [BigInt(values.length)],
@@ -63,9 +65,9 @@ describe('a model exported with a fixed batch', () => {
   it('is rebuilt where its operators are not, with a remark only where that matters', () => {
     const free: GraphInit = { input: [info('x', [6, 2])] };
     assert.equal(problem(free, 6).fixedBatch, undefined);
-    assert.deepEqual(problem(free, 6).notes, []);
+    assert.deepEqual(notesOf(problem(free, 6)), []);
     assert.equal(problem(free, 4).fixedBatch, undefined);
-    assert.deepEqual(problem(free, 4).notes, [
+    assert.deepEqual(notesOf(problem(free, 4)), [
       'The model was exported with a fixed batch of 6; it was rebuilt for other batch sizes.',
     ]);
   });
@@ -97,7 +99,7 @@ it('says which of several outputs the loss looks at', () => {
     node: [node('MatMul(x, w) -> y'), node('Relu(y) -> hidden')],
     output: [info('y', ['N', 4]), info('hidden', ['N', 4])],
   };
-  assert.deepEqual(problem(graph, 3).notes, [
+  assert.deepEqual(notesOf(problem(graph, 3)), [
     'The model has 2 outputs ("y", "hidden"); the loss looks at "y". --output takes another one.',
   ]);
 });
@@ -115,7 +117,10 @@ describe('the output that the loss looks at', () => {
   const shown = { hidden: info('hidden', ['N', 4]), y: info('y', ['N', 3]), penalty: info('penalty', []) };
   const chosen = (names: readonly (keyof typeof shown)[], options: ProblemOptions = {}) => {
     const { layout, notes } = problem({ ...headAndFeature, output: names.map((name) => shown[name]) }, 3, options);
-    return [layout.segments.map(({ name }) => name).join(), /looks at "(\w+)"/.exec(notes.join())?.[1]];
+    return [
+      layout.segments.map(({ name }) => name).join(),
+      /looks at "(\w+)"/.exec(notes.map(onCommandLine).join())?.[1],
+    ];
   };
 
   it('is the one that most parameters reach, of those that fit', () => {
@@ -159,7 +164,7 @@ describe('nodes that cannot be differentiated', () => {
 
   it('are left out, with a remark, where they lead to other outputs', () => {
     const graph = { ...twoOutputs, output: [info('y', ['N', 4]), { name: 'kinds' }] };
-    assert.deepEqual(problem(graph, 3).notes, [
+    assert.deepEqual(notesOf(problem(graph, 3)), [
       'Nodes that cannot be differentiated but do not lead to "y" were left out: "kinds".',
       'The model has 2 outputs ("y", "kinds"); the loss looks at "y". --output takes another one.',
     ]);
@@ -167,7 +172,7 @@ describe('nodes that cannot be differentiated', () => {
 
   it('are left out beside what a branch takes from around it', () => {
     const graph = { ...twoOutputs, output: [info('side', ['N', 4])] };
-    assert.deepEqual(problem(graph, 3).notes, [
+    assert.deepEqual(notesOf(problem(graph, 3)), [
       'Nodes that cannot be differentiated but do not lead to "side" were left out: "kinds".',
     ]);
   });
