@@ -40,27 +40,43 @@ async function main(argv: readonly string[]): Promise<number> {
     process.stdout.write(`${toolVersion}\n`);
     return 0;
   }
-  const verbose = rest.includes('--verbose');
   try {
     const command = commands.find((candidate) => candidate.name === name);
     if (!command) throw new UsageError(`There is no command ${quoteName(name)}.\n\n${overview()}`);
     return await command.run(command.options ? parseCommand(command, rest) : { values: new Map(), positionals: rest });
   } catch (error) {
-    process.stderr.write(
-      `${error instanceof UsageError || error instanceof InspectorError ? describeError(error) : `Internal error: ${(error as Error).message}`}\n`,
-    );
-    if (verbose) process.stderr.write(`${(error as Error).stack}\n`);
-    else if (!(error instanceof UsageError || error instanceof InspectorError))
-      process.stderr.write('Run again with --verbose for details, and please report this.\n');
-    return error instanceof UsageError ? 2 : error instanceof StoppedError ? 130 : 1;
+    return tell(expected(error), rest.includes('--verbose'));
   }
 }
 
-// A closed pipe (`| head`) is no failure.
+/** Says what went wrong; returns the exit code. */
+function tell(error: unknown, verbose: boolean): number {
+  const isRefusal = error instanceof InspectorError;
+  const { message, stack } = error as Error;
+  process.stderr.write(`${isRefusal ? describeError(error) : `Internal error: ${message}`}\n`);
+  if (verbose) process.stderr.write(`${stack}\n`);
+  else if (!isRefusal) process.stderr.write('Run again with --verbose for details, and please report this.\n');
+  return error instanceof UsageError ? 2 : error instanceof StoppedError ? 130 : 1;
+}
+
+/** Errors of the system that are no defect of ours. */
+function expected(error: unknown): unknown {
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  return code === 'ENOENT' && syscall === 'uv_cwd'
+    ? new InspectorError('The working folder does not exist any more.', 'Change to another folder and try again.')
+    : error;
+}
+
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // A closed pipe (`| head`) is no failure.
   if (error.code === 'EPIPE') process.exit(0);
-  throw error;
+  process.stderr.write(
+    `Cannot write the output: ${error.code === 'ENOSPC' ? 'there is no space left' : error.message}.\n`,
+  );
+  process.exit(1);
 });
+// Nobody reads the errors: nothing can be said any more.
+process.stderr.on('error', () => {});
 
 void main(process.argv.slice(2)).then((code) => {
   process.exitCode = code;

@@ -4,6 +4,7 @@ import { digest } from '../files/digest.ts';
 import type { ResultObserver } from '../jobs/observer.ts';
 import { Parts } from '../jobs/parts.ts';
 import { readExperiment, writeExperiment } from '../jobs/store.ts';
+import { FolderLock } from '../runStore/lock.ts';
 import { newRunFolder } from '../runStore/store.ts';
 import { failureOf, InspectorError } from '../shared/errors.ts';
 import type { ExperimentHeader, ExperimentRequest, ExperimentResult, ParameterValue } from '../shared/experiments.ts';
@@ -46,61 +47,63 @@ export async function runExperiment(
     files: await digests(experiment, values, directory),
     parameters: values,
   };
-  const before = previous(folder, opened);
-  let sofar: ExperimentResult | undefined = before?.result;
-  const write = (rest: Partial<ExperimentHeader> = {}) =>
-    writeExperiment(folder, { ...opened, started: before?.started ?? opened.started, result: sofar, ...rest });
-  write();
-  observer.started(folder);
-  const close = (rest: Partial<ExperimentHeader>) => write({ finished: new Date().toISOString(), ...rest });
-  const parts = new Parts(folder);
-  // What an earlier run has finished took no time now.
-  let first: { readonly share: number; readonly time: number } | undefined;
-  let updated = Number.NEGATIVE_INFINITY;
-  /** Lets messages of the editor in, and ends the experiment where one of them asked for it. */
-  const pause = async () => {
-    await new Promise((done) => setImmediate(done));
-    if (observer.cancelled) throw new Cancelled();
-  };
-  try {
-    const result = await experiment.run(values, {
-      directory,
-      samples,
-      threads: request.threads,
-      part: (name, compute) =>
-        parts.get(name, async () => {
+  return FolderLock.hold(folder, async () => {
+    const before = previous(folder, opened);
+    let sofar: ExperimentResult | undefined = before?.result;
+    const write = (rest: Partial<ExperimentHeader> = {}) =>
+      writeExperiment(folder, { ...opened, started: before?.started ?? opened.started, result: sofar, ...rest });
+    write();
+    observer.started(folder);
+    const close = (rest: Partial<ExperimentHeader>) => write({ finished: new Date().toISOString(), ...rest });
+    const parts = new Parts(folder);
+    // What an earlier run has finished took no time now.
+    let first: { readonly share: number; readonly time: number } | undefined;
+    let updated = Number.NEGATIVE_INFINITY;
+    /** Lets messages of the editor in, and ends the experiment where one of them asked for it. */
+    const pause = async () => {
+      await new Promise((done) => setImmediate(done));
+      if (observer.cancelled) throw new Cancelled();
+    };
+    try {
+      const result = await experiment.run(values, {
+        directory,
+        samples,
+        threads: request.threads,
+        part: (name, compute) =>
+          parts.get(name, async () => {
+            await pause();
+            return compute();
+          }),
+        show(result) {
+          sofar = result;
+          if (performance.now() - updated < updateMilliseconds) return;
+          write();
+          updated = performance.now();
+          observer.updated?.(folder);
+        },
+        async progress(share) {
+          first ??= { share, time: performance.now() };
+          const seconds = (performance.now() - first.time) / 1000;
+          observer.progress({
+            phase: 'running',
+            step: Math.round(100 * share),
+            steps: 100,
+            secondsLeft: share > first.share ? (seconds / (share - first.share)) * (1 - share) : undefined,
+          });
           await pause();
-          return compute();
-        }),
-      show(result) {
-        sofar = result;
-        if (performance.now() - updated < updateMilliseconds) return;
-        write();
-        updated = performance.now();
-        observer.updated?.(folder);
-      },
-      async progress(share) {
-        first ??= { share, time: performance.now() };
-        const seconds = (performance.now() - first.time) / 1000;
-        observer.progress({
-          phase: 'running',
-          step: Math.round(100 * share),
-          steps: 100,
-          secondsLeft: share > first.share ? (seconds / (share - first.share)) * (1 - share) : undefined,
-        });
-        await pause();
-      },
-    });
-    close({ status: 'finished', result });
-    return { folder, status: 'finished' };
-  } catch (error) {
-    if (error instanceof Cancelled) {
-      close({ status: 'cancelled' });
-      return { folder, status: 'cancelled' };
+        },
+      });
+      close({ status: 'finished', result });
+      return { folder, status: 'finished' };
+    } catch (error) {
+      if (error instanceof Cancelled) {
+        close({ status: 'cancelled' });
+        return { folder, status: 'cancelled' };
+      }
+      close({ status: 'failed', message: failureOf(error).message });
+      throw error;
     }
-    close({ status: 'failed', message: failureOf(error).message });
-    throw error;
-  }
+  });
 }
 
 /** What is in the files that the parameters name; a file that cannot be read is left to the experiment to refuse. */

@@ -1,7 +1,19 @@
 import { randomUUID } from 'node:crypto';
-import { openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { InspectorError } from '../shared/errors.ts';
+import { anotherFolder, words } from '../shared/words.ts';
 
 /**
  * Writes a file whole or not at all: under another name in the same folder, then renamed. What stood there is replaced, never
@@ -40,4 +52,42 @@ export async function writeParts(path: string, parts: Iterable<Uint8Array> | Asy
 export function createFresh(path: string): number {
   rmSync(path, { force: true });
   return openSync(path, 'wx');
+}
+
+/**
+ * Writes over a file in place, where nothing new can be created: it takes no space that the file does not have, and follows no
+ * link. Throws where the content is longer than the file, or the system's error.
+ */
+export function writeOver(path: string, content: string): void {
+  const bytes = Buffer.from(content);
+  const file = openSync(path, constants.O_WRONLY | (constants.O_NOFOLLOW ?? 0));
+  try {
+    if (fstatSync(file).size < bytes.length) throw new Error('it would become longer');
+    writeSync(file, bytes, 0, bytes.length, 0);
+    ftruncateSync(file, bytes.length);
+  } finally {
+    closeSync(file);
+  }
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  ENOSPC: 'there is no space left on the disk',
+  EDQUOT: 'the quota of the disk is used up',
+  EFBIG: 'a file would become longer than is allowed',
+  EROFS: 'the disk is read-only',
+  EACCES: 'there is no permission to write',
+  EPERM: 'there is no permission to write',
+  ENOENT: 'it does not exist any more, or cannot be made',
+  ENOTDIR: 'a part of its path is a file',
+  EMFILE: 'too many files are open',
+  ENFILE: 'too many files are open',
+  EIO: 'the disk reports an error',
+};
+
+/** Results cannot be written: the folder, the reason and what to do. */
+export class WritingError extends InspectorError {
+  constructor(folder: string, error: unknown) {
+    const { code = '', message } = error as NodeJS.ErrnoException;
+    super(`Cannot write to ${folder}: ${reasons[code] ?? message}.`, words`${anotherFolder}.`, { cause: error });
+  }
 }

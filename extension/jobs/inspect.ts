@@ -1,8 +1,8 @@
-import { basename, resolve } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { Runner } from '../engine/runner.ts';
 import type { Device } from '../engine/session.ts';
 import type { Tensor } from '../onnx/tensor.ts';
-import { newRunFolder, RunWriter } from '../runStore/store.ts';
+import { markInterrupted, newRunFolder, RunWriter } from '../runStore/store.ts';
 import { checkRequest } from '../shared/checkRequest.ts';
 import { failureOf } from '../shared/errors.ts';
 import type { InspectRequest, RunStatus } from '../shared/protocol.ts';
@@ -49,6 +49,7 @@ export async function inspect(asked: InspectRequest, device: Device, observer: O
   const names = problem.layout.segments.map(({ name }) => name);
   const reference = planReference(request, settings);
   const header = { ...(await runHeader(request, subject, settings, chunks, device, batches)), reference };
+  markInterrupted(dirname(folder));
   const writer = RunWriter.create(folder, header);
   observer.started(folder, header);
   const options = { batches, stage: request.stage, device, chunks, threads: request.threads };
@@ -84,7 +85,7 @@ export async function inspect(asked: InspectRequest, device: Device, observer: O
   } catch (error) {
     // What was measured until then is settled, too; why it ended is more important than anything that this meets.
     await effect?.finish(writer).catch(() => {});
-    writer.finish('failed', failureOf(error).message);
+    writer.fail('failed', failureOf(error).message);
     throw error;
   } finally {
     await effect?.release();

@@ -2,9 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { readTextFile } from '../files/regular.ts';
-import { writeWhole } from '../files/writing.ts';
-import { InspectorError } from '../shared/errors.ts';
-import { anotherFolder, words } from '../shared/words.ts';
+import { WritingError, writeWhole } from '../files/writing.ts';
 
 /** JSON has no NaN and no infinities. */
 const encode = (_key: string, value: unknown): unknown =>
@@ -42,11 +40,7 @@ export class Parts {
       mkdirSync(this.folder, { recursive: true });
       writeWhole(path, JSON.stringify({ name, value }, encode));
     } catch (error) {
-      throw new InspectorError(
-        `Cannot keep what was computed in ${this.folder}: ${(error as Error).message}.`,
-        words`${anotherFolder}.`,
-        { cause: error },
-      );
+      throw new WritingError(this.folder, error);
     }
     return value;
   }

@@ -1,10 +1,9 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { readJsonFile } from '../files/regular.ts';
-import { writeWhole } from '../files/writing.ts';
+import { WritingError, writeWhole } from '../files/writing.ts';
 import { InspectorError } from '../shared/errors.ts';
 import type { Chart, ExperimentHeader } from '../shared/experiments.ts';
-import { anotherFolder, words } from '../shared/words.ts';
 import { renderSvg } from './svg.ts';
 
 /**
@@ -24,11 +23,7 @@ export function writeExperiment(folder: string, header: ExperimentHeader): void 
     const written = header.result ? { ...header, result: { ...header.result, charts: frames } } : header;
     writeWhole(join(folder, 'experiment.json'), `${JSON.stringify(written, undefined, 2)}\n`);
   } catch (error) {
-    throw new InspectorError(
-      `Cannot write the results to ${folder}: ${(error as Error).message}.`,
-      words`${anotherFolder}.`,
-      { cause: error },
-    );
+    throw new WritingError(folder, error);
   }
 }
 

@@ -6,7 +6,8 @@ import { prepareProblem } from '../engine/problem.ts';
 import { Runner } from '../engine/runner.ts';
 import type { Device } from '../engine/session.ts';
 import { linesOf, readJsonFile } from '../files/regular.ts';
-import { writeWhole } from '../files/writing.ts';
+import { WritingError, writeWhole } from '../files/writing.ts';
+import { FolderLock } from '../runStore/lock.ts';
 import { readSteps } from '../runStore/steps.ts';
 import { newRunFolder, RunWriter, readHeader } from '../runStore/store.ts';
 import { checkSweep } from '../shared/checkRequest.ts';
@@ -62,95 +63,97 @@ export async function sweep(
     request.out === undefined
       ? newRunFolder(base.directory, basename(base.model), `sweep-${request.axes.map(({ name }) => name).join('-')}`)
       : resolve(base.directory, request.out);
-  const started = new Date().toISOString();
-  const before = previous(folder, request, subject);
-  const points = plans.map(({ point }) => before?.points[point.index] ?? point);
-  const finished = new Map<number, PointData>();
-  /** Writes what there is: the state of the points, and what the finished ones say together. */
-  const write = (status: RunStatus, ended?: string) => {
-    for (const point of points)
-      if (isDone(point.status) && !finished.has(point.index))
-        for (const data of dataOf(folder, point)) finished.set(point.index, data);
-    const data = points.flatMap(({ index }) => finished.get(index) ?? []);
-    const summary = summarise(request, data, subject.problem.layout.count, points.length - data.length);
-    for (const point of summary.points) points[point.index] = point;
-    writeHeader(folder, {
-      ...{ format: 1, status, request, digests: subject.digests, points },
-      started: before?.started ?? started,
-    });
-    writeExperiment(folder, {
-      ...{ format: 1, status, started: before?.started ?? started, process: process.pid, tool: toolVersion },
-      ...(ended && { finished: ended }),
-      name: 'sweep',
-      title: `Sweep over ${request.axes.map(({ name }) => name).join(', ') || 'seeds'}`,
-      figure: 'Figures 4–12 of "On the Implicit Bias of Adam", on other models and data',
-      parameters: Object.fromEntries(request.axes.map(({ name, values }) => [name, values.join(',')])),
-      result: summary.result,
-    });
-    observer.updated?.(folder);
-  };
-  write('running');
-  observer.started(folder);
-  observer.progress({ phase: 'building', step: 0, steps: plans.length });
-  const testEvery = Math.max(1, request.testEvery ?? Math.ceil(base.steps / 20));
-  const runners = new Map<string, Runner>();
-  const evaluator = await testEvaluator(request, subject, device);
-  const clock = new Clock(points.filter(({ status }) => !isDone(status)).length);
-  try {
-    for (const { point, request: own } of plans) {
-      if (observer.cancelled) break;
-      if (isDone(points[point.index].status)) continue;
-      points[point.index] = { ...point, status: 'running' };
-      write('running');
-      const setting = settings[point.index];
-      const chunks = chunksFor(subject.problem, own, device, batches);
-      const key = structureOf(setting.optimizer, setting);
-      const runner =
-        runners.get(key)?.with(setting) ??
-        new Runner(subject.problem, {
-          ...setting,
-          batches,
-          stage: 'step',
-          device,
+  return FolderLock.hold(folder, async () => {
+    const started = new Date().toISOString();
+    const before = previous(folder, request, subject);
+    const points = plans.map(({ point }) => before?.points[point.index] ?? point);
+    const finished = new Map<number, PointData>();
+    /** Writes what there is: the state of the points, and what the finished ones say together. */
+    const write = (status: RunStatus, ended?: string) => {
+      for (const point of points)
+        if (isDone(point.status) && !finished.has(point.index))
+          for (const data of dataOf(folder, point)) finished.set(point.index, data);
+      const data = points.flatMap(({ index }) => finished.get(index) ?? []);
+      const summary = summarise(request, data, subject.problem.layout.count, points.length - data.length);
+      for (const point of summary.points) points[point.index] = point;
+      writeHeader(folder, {
+        ...{ format: 1, status, request, digests: subject.digests, points },
+        started: before?.started ?? started,
+      });
+      writeExperiment(folder, {
+        ...{ format: 1, status, started: before?.started ?? started, process: process.pid, tool: toolVersion },
+        ...(ended && { finished: ended }),
+        name: 'sweep',
+        title: `Sweep over ${request.axes.map(({ name }) => name).join(', ') || 'seeds'}`,
+        figure: 'Figures 4–12 of "On the Implicit Bias of Adam", on other models and data',
+        parameters: Object.fromEntries(request.axes.map(({ name, values }) => [name, values.join(',')])),
+        result: summary.result,
+      });
+      observer.updated?.(folder);
+    };
+    write('running');
+    observer.started(folder);
+    observer.progress({ phase: 'building', step: 0, steps: plans.length });
+    const testEvery = Math.max(1, request.testEvery ?? Math.ceil(base.steps / 20));
+    const runners = new Map<string, Runner>();
+    const evaluator = await testEvaluator(request, subject, device);
+    const clock = new Clock(points.filter(({ status }) => !isDone(status)).length);
+    try {
+      for (const { point, request: own } of plans) {
+        if (observer.cancelled) break;
+        if (isDone(points[point.index].status)) continue;
+        points[point.index] = { ...point, status: 'running' };
+        write('running');
+        const setting = settings[point.index];
+        const chunks = chunksFor(subject.problem, own, device, batches);
+        const key = structureOf(setting.optimizer, setting);
+        const runner =
+          runners.get(key)?.with(setting) ??
+          new Runner(subject.problem, {
+            ...setting,
+            batches,
+            stage: 'step',
+            device,
+            chunks,
+            threads: own.threads,
+          });
+        if (!runners.has(key)) runners.set(key, runner);
+        const at = join(folder, point.folder);
+        rmSync(at, { recursive: true, force: true });
+        const header = await runHeader(
+          { ...withEvery(own, batches), out: at },
+          subject,
+          setting,
           chunks,
-          threads: own.threads,
-        });
-      if (!runners.has(key)) runners.set(key, runner);
-      const at = join(folder, point.folder);
-      rmSync(at, { recursive: true, force: true });
-      const header = await runHeader(
-        { ...withEvery(own, batches), out: at },
-        subject,
-        setting,
-        chunks,
-        device,
-        batches,
-      );
-      const outcome = await runPoint(
-        { own, subject, settings: setting, runner, batches, evaluator, point, header, at, testEvery },
-        (share) =>
-          observer.progress({
-            phase: 'running',
-            step: point.index + share,
-            steps: plans.length,
-            secondsLeft: clock.left(share),
-          }),
-        () => observer.cancelled,
-      );
-      points[point.index] = { ...point, ...outcome };
-      if (isDone(outcome.status)) clock.finished();
-      write('running');
+          device,
+          batches,
+        );
+        const outcome = await runPoint(
+          { own, subject, settings: setting, runner, batches, evaluator, point, header, at, testEvery },
+          (share) =>
+            observer.progress({
+              phase: 'running',
+              step: point.index + share,
+              steps: plans.length,
+              secondsLeft: clock.left(share),
+            }),
+          () => observer.cancelled,
+        );
+        points[point.index] = { ...point, ...outcome };
+        if (isDone(outcome.status)) clock.finished();
+        write('running');
+      }
+    } finally {
+      for (const runner of runners.values()) await runner.release();
+      await evaluator?.release();
     }
-  } finally {
-    for (const runner of runners.values()) await runner.release();
-    await evaluator?.release();
-  }
-  const status = points.every((point) => isDone(point.status)) ? 'finished' : 'cancelled';
-  write(status, new Date().toISOString());
-  return { folder, status };
+    const status = points.every((point) => isDone(point.status)) ? 'finished' : 'cancelled';
+    write(status, new Date().toISOString());
+    return { folder, status };
+  });
 }
 
-const isDone = (status: SweepPoint['status']): boolean => status === 'finished' || status === 'failed';
+const isDone = (status: string): status is 'finished' | 'failed' => status === 'finished' || status === 'failed';
 
 /** Time left, from the points and the part of a point that are done. */
 class Clock {
@@ -228,23 +231,40 @@ function previous(folder: string, request: SweepRequest, { digests }: Subject): 
   const points = header.points.map((point): SweepPoint => {
     const path = join(folder, point.folder, 'run.json');
     if (!existsSync(path)) return { ...point, status: 'waiting' };
-    const { status, message } = readHeader(join(folder, point.folder)).header;
-    return { ...point, status: isDone(status) ? status : 'waiting', message: message && onCommandLine(message) };
+    try {
+      const { status, message } = readHeader(join(folder, point.folder)).header;
+      return { ...point, status: isDone(status) ? status : 'waiting', message: message && onCommandLine(message) };
+    } catch {
+      // A point that was damaged is run again.
+      return { ...point, status: 'waiting', message: undefined };
+    }
   });
   return { ...header, points };
 }
 
 /** Reads `sweep.json`. Throws an InspectorError where that is not possible. */
 export function readSweep(folder: string): SweepHeader {
+  const path = join(folder, 'sweep.json');
+  let header: unknown;
   try {
-    return readJsonFile(join(folder, 'sweep.json')) as SweepHeader;
+    header = readJsonFile(path);
   } catch (error) {
     throw new InspectorError(
-      `${folder} holds no readable sweep: ${(error as Error).message}.`,
-      'A sweep is a folder with sweep.json and one folder per point.',
+      `${folder} holds no readable sweep: sweep.json cannot be read: ${(error as Error).message}.`,
+      'A sweep is a folder with sweep.json and one folder per point; one that is damaged begins anew in another folder.',
       { cause: error },
     );
   }
+  const { format, status, request, digests, points } = (header ?? {}) as Partial<SweepHeader>;
+  const isPoint = (point: Partial<SweepPoint> | null) =>
+    typeof point?.index === 'number' && typeof point.folder === 'string' && typeof point.status === 'string';
+  if (format !== 1 || !status || !request || !digests || !Array.isArray(points) || !points.every(isPoint))
+    throw new InspectorError(
+      `${folder} holds no readable sweep: sweep.json is incomplete.`,
+      'It was damaged or written by another version; begin the sweep anew in another folder.',
+    );
+  checkSweep(request);
+  return header as SweepHeader;
 }
 
 function writeHeader(folder: string, header: SweepHeader): void {
@@ -253,11 +273,7 @@ function writeHeader(folder: string, header: SweepHeader): void {
     const path = join(folder, 'sweep.json');
     writeWhole(path, `${JSON.stringify(header, undefined, 2)}\n`);
   } catch (error) {
-    throw new InspectorError(
-      `Cannot write the sweep to ${folder}: ${(error as Error).message}.`,
-      words`${anotherFolder}.`,
-      { cause: error },
-    );
+    throw new WritingError(folder, error);
   }
 }
 
@@ -313,8 +329,8 @@ async function runPoint(
     return { status };
   } catch (error) {
     // Numbers that stop being finite are a result; anything else is to be tried again.
-    const diverged = error instanceof InspectorError;
-    writer.finish(diverged ? 'failed' : 'cancelled', failureOf(error).message);
+    const diverged = error instanceof InspectorError && !(error instanceof WritingError);
+    writer.fail(diverged ? 'failed' : 'cancelled', failureOf(error).message);
     if (!diverged) throw error;
     return { status: 'failed', message: error.message };
   }

@@ -10,7 +10,13 @@ const isList = (value: unknown, accepts: (entry: Fields) => boolean): boolean =>
   Array.isArray(value) && value.every((entry) => isFields(entry) && accepts(entry));
 const isTextList = (value: unknown): boolean => Array.isArray(value) && areTexts(...value);
 
-const statuses: readonly unknown[] = ['running', 'finished', 'cancelled', 'failed'] satisfies RunHeader['status'][];
+const statuses: readonly unknown[] = [
+  'running',
+  'finished',
+  'cancelled',
+  'failed',
+  'interrupted',
+] satisfies RunHeader['status'][];
 
 /** Whether what a run.json holds has everything that is shown of a run: it may be damaged, or somebody else's. */
 export function isRunHeader(value: unknown): value is RunHeader {

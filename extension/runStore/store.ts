@@ -1,26 +1,27 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, renameSync, rmSync, writeSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  fsyncSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { join, resolve } from 'node:path';
 import { writeNpzFile } from '../datasets/npz.ts';
 import { readJsonFile } from '../files/regular.ts';
-import { createFresh, writeWhole } from '../files/writing.ts';
+import { createFresh, WritingError, writeOver, writeWhole } from '../files/writing.ts';
 import type { Tensor } from '../onnx/tensor.ts';
 import { InspectorError } from '../shared/errors.ts';
 import type { RunHeader, RunStatus, StepLine } from '../shared/protocol.ts';
-import { anotherFolder, type Words, words } from '../shared/words.ts';
+import type { Words } from '../shared/words.ts';
 import { isRunHeader } from './header.ts';
+import { FolderLock, isAlive } from './lock.ts';
 import { readHeldSteps, readSteps } from './steps.ts';
 
-/** Level by level: Node's own recursion never ends where a file system that allows no new folders says "not found". */
-function makeFolder(folder: string): void {
-  if (existsSync(folder)) return;
-  makeFolder(dirname(folder));
-  try {
-    mkdirSync(folder);
-  } catch (error) {
-    // Another run may have made it in the meantime.
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  }
-}
+export { isAlive };
 
 /**
  * A run on disk: `run.json` (what was run), `steps.jsonl` (one line per step, appended as it happens) and, where asked for,
@@ -28,33 +29,36 @@ function makeFolder(folder: string): void {
  */
 export class RunWriter {
   private readonly lines: number;
-  private header: RunHeader;
 
   private constructor(
     readonly folder: string,
-    header: RunHeader,
+    private header: RunHeader,
+    private readonly lock: FolderLock,
   ) {
-    this.header = header;
-    this.writeHeader();
+    writeHeader(folder, header);
     this.lines = createFresh(join(folder, 'steps.jsonl'));
   }
 
-  /** Creates the folder where it does not exist. A folder that holds another run's results is overwritten. */
+  /**
+   * Creates the folder where it does not exist. A folder that holds another run's results is overwritten. Throws an
+   * InspectorError where another process writes to it, a WritingError where it cannot be written to, as all methods do.
+   */
   static create(folder: string, header: RunHeader): RunWriter {
+    const lock = FolderLock.take(resolve(folder));
     try {
-      makeFolder(resolve(folder));
-      return new RunWriter(folder, header);
+      return new RunWriter(folder, header, lock);
     } catch (error) {
-      throw new InspectorError(
-        `Cannot write the run to ${folder}: ${(error as Error).message}.`,
-        words`${anotherFolder}.`,
-        { cause: error },
-      );
+      lock.release();
+      throw new WritingError(folder, error);
     }
   }
 
   append(line: StepLine): void {
-    writeSync(this.lines, `${JSON.stringify(line)}\n`);
+    this.writing(() => {
+      writeSync(this.lines, `${JSON.stringify(line)}\n`);
+      // What is written to a file that was deleted is lost without an error.
+      if (fstatSync(this.lines).nlink === 0) throw new Error('it was deleted while the run was writing to it');
+    });
   }
 
   /** Replaces every line by what it is settled to. Whatever happens meanwhile, the file holds the old lines or the new ones. */
@@ -68,7 +72,7 @@ export class RunWriter {
       renameSync(temporary, path);
     } catch (error) {
       rmSync(temporary, { force: true });
-      throw error;
+      throw new WritingError(this.folder, error);
     } finally {
       closeSync(file);
     }
@@ -77,29 +81,60 @@ export class RunWriter {
   /** Adds to the header what has become known since it was written. */
   complete(known: Partial<RunHeader>): void {
     this.header = { ...this.header, ...known };
-    this.writeHeader();
+    this.writing(() => writeHeader(this.folder, this.header));
   }
 
   async writeArrays(arrays: ReadonlyMap<string, Tensor>): Promise<void> {
-    await writeNpzFile(join(this.folder, 'arrays.npz'), arrays);
+    try {
+      await writeNpzFile(join(this.folder, 'arrays.npz'), arrays);
+    } catch (error) {
+      throw error instanceof InspectorError ? error : new WritingError(this.folder, error);
+    }
   }
 
   /** Closes the run with its outcome. */
   finish(status: RunStatus, message?: Words): RunHeader {
-    fsyncSync(this.lines);
-    closeSync(this.lines);
     this.header = { ...this.header, status, message, finished: new Date().toISOString() };
-    this.writeHeader();
+    try {
+      this.writing(() => {
+        fsyncSync(this.lines);
+        closeSync(this.lines);
+        writeHeader(this.folder, this.header);
+      });
+    } finally {
+      this.lock.release();
+    }
     return this.header;
   }
 
-  private writeHeader(): void {
-    writeHeader(this.folder, this.header);
+  /** Closes a run that failed: its header is written in place where there is no space for a new one. Never throws. */
+  fail(status: RunStatus, message: Words): void {
+    try {
+      this.finish(status, message);
+    } catch {
+      try {
+        writeOver(join(this.folder, 'run.json'), `${JSON.stringify(this.header, undefined, 2)}\n`);
+      } catch {
+        // It stays "running" without a process, which says that it was interrupted.
+      }
+    }
+  }
+
+  private writing(write: () => void): void {
+    try {
+      write();
+    } catch (error) {
+      throw new WritingError(this.folder, error);
+    }
   }
 }
 
+/** Space in the header of a running run for what is said at its end, which is then written even on a full disk. */
+const reserve = ' '.repeat(4096);
+
 function writeHeader(folder: string, header: RunHeader): void {
-  writeWhole(join(folder, 'run.json'), `${JSON.stringify(header, undefined, 2)}\n`);
+  const text = `${JSON.stringify(header, undefined, 2)}\n`;
+  writeWhole(join(folder, 'run.json'), header.status === 'running' ? `${text}${reserve}\n` : text);
 }
 
 /**
@@ -142,7 +177,8 @@ export function readHeader(folder: string): Pick<Run, 'folder' | 'header' | 'int
       `${folder} holds no readable run: run.json is incomplete.`,
       'It was damaged or written by another version.',
     );
-  return { folder, header, interrupted: header.status === 'running' && !isAlive(header.process) };
+  const interrupted = header.status === 'interrupted' || (header.status === 'running' && !isAlive(header.process));
+  return { folder, header, interrupted };
 }
 
 /** Reads a run, with those of its steps that are held in memory. Throws an InspectorError where that is not possible. */
@@ -151,12 +187,24 @@ export function readRun(folder: string): Run {
   return { ...run, steps: readHeldSteps(folder, run.header) };
 }
 
-/** Whether a process of this machine still runs. Numbers that are not positive stand for groups of processes, and name none. */
-export function isAlive(process_: number): boolean {
+/** Most folders that are looked at for runs that have ended without saying so. */
+const mostNeighbours = 5000;
+
+/** Marks the runs in a folder whose process has ended as interrupted, so that its number may be given again. Never throws. */
+export function markInterrupted(parent: string): void {
   try {
-    return process_ > 0 && process.kill(process_, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
+    for (const name of readdirSync(parent).slice(0, mostNeighbours)) {
+      const folder = join(parent, name);
+      if (!existsSync(join(folder, 'run.json'))) continue;
+      try {
+        const { header, interrupted } = readHeader(folder);
+        if (interrupted && header.status === 'running') writeHeader(folder, { ...header, status: 'interrupted' });
+      } catch {
+        // What is damaged or not ours stays as it is.
+      }
+    }
+  } catch {
+    // A folder that cannot be listed holds no run of ours that could be marked.
   }
 }
 

@@ -36,6 +36,7 @@ export type EngineEvent =
   | { readonly type: 'finished'; readonly folder: string; readonly status: RunStatus }
   | { readonly type: 'failed'; readonly failure: Failure; readonly folder?: string };
 
+/** How work stands or has ended; `cancelled`: stopped by the user. */
 export type RunStatus = 'running' | 'finished' | 'cancelled' | 'failed';
 
 /** A tensor of parameters that are trained. */
@@ -119,7 +120,8 @@ export interface EffectSummary extends EffectCurve {
 /** `run.json`: what was run. */
 export interface RunHeader {
   readonly format: 1;
-  readonly status: RunStatus;
+  /** `interrupted`: found without its process. */
+  readonly status: RunStatus | 'interrupted';
   /** Why it failed. */
   readonly message?: Words;
   readonly started: string;

@@ -185,10 +185,13 @@ function outcome({ header, steps, interrupted }: PanelRun): string {
     hour: '2-digit',
     minute: '2-digit',
   });
-  const status = interrupted
-    ? 'Interrupted'
-    : { running: 'Running elsewhere', finished: 'Finished', cancelled: 'Stopped by you', failed: 'Failed' }[
-        header.status
-      ];
+  const words = {
+    running: 'Running elsewhere',
+    finished: 'Finished',
+    cancelled: 'Stopped by you',
+    failed: 'Failed',
+    interrupted: 'Interrupted',
+  };
+  const status = words[interrupted ? 'interrupted' : header.status];
   return `${status} · ${taken} steps · ${when}`;
 }
