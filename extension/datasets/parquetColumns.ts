@@ -22,7 +22,7 @@ export async function decodeParquet(
   } catch (error) {
     // The library trusts its input: a damaged file ends in any kind of error.
     if (error instanceof InspectorError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = error instanceof Error && error.name === 'Error' ? error.message : 'it is damaged';
     const remedy = 'Save it again, or as .npz.';
     throw new InspectorError(`${file.where}: cannot be read as Parquet: ${reason}.`, remedy, { cause: error });
   }

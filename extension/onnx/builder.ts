@@ -92,6 +92,7 @@ export class GraphBuilder implements Scope {
   }
 
   ints(values: readonly number[]): Value {
+    if (!values.every(Number.isInteger)) throw new Error(`${showShape(values)} are not all whole numbers`);
     return this.constant(tensorOf('int64', [values.length], values));
   }
 
@@ -360,7 +361,8 @@ export class GraphBuilder implements Scope {
   }
 
   private value(type: ElementType, shape: Shape, rest: { name?: string; node?: Node; constant?: Tensor }): Value {
-    if (shape.some((dim) => dim < 0)) throw new Error(`a value of shape ${showShape(shape)} is impossible`);
+    if (!shape.every((dim) => Number.isInteger(dim) && dim >= 0))
+      throw new Error(`a value of shape ${showShape(shape)} is impossible`);
     if (shape.reduce((product, dim) => product * dim, 1) > mostElements)
       throw new Error(`a value of shape ${showShape(shape)} is too large`);
     return {

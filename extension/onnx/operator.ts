@@ -83,6 +83,14 @@ export class OperatorCall {
     return constantInts(this.inputs[index], `input ${index} (${quoteName(this.node.inputs[index] ?? '')})`);
   }
 
+  /** The one integer of an input that must not depend on data. */
+  constantInt(index: number): number {
+    const [value, ...more] = this.constantInts(index);
+    if (value === undefined || more.length > 0)
+      throw new Error(`input ${index} holds ${more.length + Number(value !== undefined)} numbers where one belongs`);
+    return value;
+  }
+
   /** The type that a value of a file's type has here. */
   localType(type: ElementType): ElementType {
     return isFloat(type) ? this.floatType : type;

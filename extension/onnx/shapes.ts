@@ -29,13 +29,13 @@ export function broadcastShapes(...shapes: readonly Shape[]): number[] {
 export const showShape = (shape: readonly (number | string | undefined)[]): string =>
   `[${shape
     .slice(0, 12)
-    .map((dim) => dim ?? '?')
+    .map((dim) => (dim === undefined || Number.isNaN(dim) ? '?' : dim))
     .join(', ')}${shape.length > 12 ? ', …' : ''}]`;
 
 /** An axis in [0, rank) from one that may count from the end. */
 export function normaliseAxis(axis: number, rank: number): number {
   const result = axis < 0 ? axis + rank : axis;
-  if (!Number.isInteger(result) || result < 0 || result >= Math.max(rank, 1))
+  if (!Number.isInteger(result) || result < 0 || result >= rank)
     throw new Error(`axis ${axis} is out of range for rank ${rank}`);
   return result;
 }
@@ -102,12 +102,18 @@ export function windowOutput(
   return ceil && (count - 1) * stride >= size + begin ? count - 1 : count;
 }
 
+/** Throws with `problem` where a condition that an operator makes does not hold. */
+function need(condition: boolean, problem: () => string): asserts condition {
+  if (!condition) throw new Error(problem());
+}
+
 const ints = (attributes: Attributes, name: string): readonly number[] => attributes[name] as readonly number[];
 
 const conv: ShapeRule = ([x, w, bias], attributes) => {
   const spatial = x!.shape.slice(2);
   const pads = ints(attributes, 'pads');
   const group = attributes.group as number;
+  need(group > 0, () => `${group} groups are impossible`);
   if (x!.shape.length !== w!.shape.length || x!.shape[1] !== w!.shape[1] * group || w!.shape[0] % group !== 0) {
     throw new Error(`weights ${showShape(w!.shape)} in ${group} group(s) do not fit input ${showShape(x!.shape)}`);
   }
@@ -128,6 +134,7 @@ const convTranspose: ShapeRule = ([x, w], attributes) => {
   const spatial = x!.shape.slice(2);
   const pads = ints(attributes, 'pads');
   const group = attributes.group as number;
+  need(group > 0 && x!.shape[1]! % group === 0, () => `${group} groups do not fit input ${showShape(x!.shape)}`);
   if (x!.shape.length !== w!.shape.length || x!.shape[1] !== w!.shape[0]) {
     throw new Error(`weights ${showShape(w!.shape)} do not fit input ${showShape(x!.shape)}`);
   }
@@ -145,6 +152,11 @@ const convTranspose: ShapeRule = ([x, w], attributes) => {
 
 const pool: ShapeRule = ([x], attributes) => {
   const spatial = x!.shape.slice(2);
+  const kernel = ints(attributes, 'kernel_shape');
+  need(
+    spatial.length > 0 && kernel.length === spatial.length && kernel.every((size) => size > 0),
+    () => `a window of shape ${showShape(kernel)} does not fit input ${showShape(x!.shape)}`,
+  );
   const pads = ints(attributes, 'pads');
   const out = spatial.map((size, i) =>
     windowOutput(size, ints(attributes, 'kernel_shape')[i], {
@@ -175,7 +187,13 @@ const slice: ShapeRule = ([x, starts, ends, axes, steps]) => {
   const from = constantInts(starts, 'the start of a slice');
   const to = constantInts(ends, 'the end of a slice');
   const by = constantInts(steps, 'the step of a slice');
-  constantInts(axes, 'the axes of a slice').forEach((axis, i) => {
+  const over = constantInts(axes, 'the axes of a slice');
+  need(
+    [from, to, by].every(({ length }) => length === over.length) && !by.includes(0),
+    () =>
+      `starts ${showShape(from)}, ends ${showShape(to)}, axes ${showShape(over)} and steps ${showShape(by)} do not belong together`,
+  );
+  over.forEach((axis, i) => {
     shape[axis] = sliceRange(shape[axis], from[i], to[i], by[i]).count;
   });
   return of(x!.type, shape);
@@ -184,6 +202,7 @@ const slice: ShapeRule = ([x, starts, ends, axes, steps]) => {
 const pad: ShapeRule = ([x, pads]) => {
   const amounts = constantInts(pads, 'the pads');
   const rank = x!.shape.length;
+  need(amounts.length === 2 * rank, () => `${amounts.length} pads are given for ${rank} axes`);
   return of(
     x!.type,
     x!.shape.map((dim, i) => dim + amounts[i] + amounts[i + rank]),
@@ -192,6 +211,8 @@ const pad: ShapeRule = ([x, pads]) => {
 
 const concat: ShapeRule = (inputs, { axis }) => {
   const [first] = inputs;
+  for (const value of inputs)
+    need(value!.type === first!.type, () => `element types ${first!.type} and ${value!.type} differ`);
   const along = axis as number;
   for (const value of inputs) {
     if (
@@ -205,6 +226,29 @@ const concat: ShapeRule = (inputs, { axis }) => {
   return of(first!.type, first!.shape.with(along, total));
 };
 
+/** Elements are taken along an axis by indices of the same rank. */
+function fitsAlong(x: Value, indices: Value, axis: number): void {
+  const rank = x.shape.length;
+  need(
+    rank > 0 && axis >= 0 && axis < rank && indices.shape.length === rank,
+    () => `indices ${showShape(indices.shape)} do not fit ${showShape(x.shape)} along axis ${axis}`,
+  );
+}
+
+/** How many axes after the batch axes the index tuples along the last axis of `indices` lead through. */
+function tupleWidth(x: Value, indices: Value, batch: number): number {
+  const width = indices.shape.at(-1);
+  need(
+    width !== undefined &&
+      batch >= 0 &&
+      batch < indices.shape.length &&
+      batch + width <= x.shape.length &&
+      sameShape(x.shape.slice(0, batch), indices.shape.slice(0, batch)),
+    () => `indices ${showShape(indices.shape)} do not fit ${showShape(x.shape)}`,
+  );
+  return width;
+}
+
 const table = <K extends string>(names: readonly K[], rule: ShapeRule): Record<K, ShapeRule> =>
   Object.fromEntries(names.map((name) => [name, rule])) as Record<K, ShapeRule>;
 
@@ -212,34 +256,43 @@ const table = <K extends string>(names: readonly K[], rule: ShapeRule): Record<K
 export const shapeRules: Record<PrimitiveOp, ShapeRule> = {
   ...(table<UnaryOp>(unaryOps, like) as Record<UnaryOp, ShapeRule>),
   ...(table<BinaryOp>(binaryOps, broadcast) as Record<BinaryOp, ShapeRule>),
-  ...table(
-    [
-      'Sign',
-      'Floor',
-      'Ceil',
-      'Round',
-      'Not',
-      'Clip',
-      'CumSum',
-      'Softmax',
-      'LogSoftmax',
-      'ScatterElements',
-      'ScatterND',
-    ],
-    like,
-  ),
+  ...table(['Sign', 'Floor', 'Ceil', 'Round', 'Not', 'Clip', 'CumSum', 'Softmax', 'LogSoftmax'], like),
+  ScatterElements: ([x, indices, updates], { axis }) => {
+    fitsAlong(x!, indices!, axis as number);
+    need(
+      sameShape(indices!.shape, updates!.shape) && indices!.shape.every((dim, i) => i === axis || dim <= x!.shape[i]!),
+      () =>
+        `indices ${showShape(indices!.shape)} and updates ${showShape(updates!.shape)} do not fit ${showShape(x!.shape)}`,
+    );
+    return of(x!.type, x!.shape);
+  },
+  ScatterND: ([x, indices, updates]) => {
+    const width = tupleWidth(x!, indices!, 0);
+    const expected = [...indices!.shape.slice(0, -1), ...x!.shape.slice(width)];
+    need(
+      sameShape(updates!.shape, expected),
+      () =>
+        `updates ${showShape(updates!.shape)} do not fit indices ${showShape(indices!.shape)}, which need ${showShape(expected)}`,
+    );
+    return of(x!.type, x!.shape);
+  },
   ...table(['Equal', 'Greater', 'GreaterOrEqual', 'Less', 'LessOrEqual', 'And', 'Or', 'Xor'], compare),
   ...table(['IsNaN', 'IsInf'], test),
   ...table(['ReduceSum', 'ReduceMean', 'ReduceMax', 'ReduceMin', 'ReduceProd'], reduce),
   ...table(['ArgMax', 'ArgMin'], argReduce),
   Mod: broadcast,
   Range: ([start, limit, delta]) => {
+    for (const value of [start, limit, delta])
+      need(value?.shape.length === 0, () => 'start, limit and step of a range are scalars');
     const [from] = constantInts(start, 'the range');
     const [to] = constantInts(limit, 'the range');
     const [by] = constantInts(delta, 'the range');
     return of(start!.type, [Math.max(0, Math.ceil((to - from) / by))]);
   },
-  Where: ([condition, x, y]) => of(x!.type, broadcastShapes(condition!.shape, x!.shape, y!.shape)),
+  Where: ([condition, x, y]) => {
+    need(x!.type === y!.type, () => `element types ${x!.type} and ${y!.type} differ`);
+    return of(x!.type, broadcastShapes(condition!.shape, x!.shape, y!.shape));
+  },
   Cast: ([x], { to }) => of(to as ElementType, x!.shape),
   MatMul: ([a, b]) => of(a!.type, matMulShape(a!.shape, b!.shape)),
   Gemm: ([a, b, c], { transA, transB }) => {
@@ -266,16 +319,30 @@ export const shapeRules: Record<PrimitiveOp, ShapeRule> = {
     ),
   Expand: ([x, shape]) => of(x!.type, broadcastShapes(x!.shape, constantInts(shape, 'the shape'))),
   Concat: concat,
-  Split: ([x, sizes], { axis }) =>
-    constantInts(sizes, 'the sizes').map((size) => ({ type: x!.type, shape: x!.shape.with(axis as number, size) })),
+  Split: ([x, sizes], { axis }) => {
+    const parts = constantInts(sizes, 'the sizes');
+    const total = parts.reduce((sum, size) => sum + size, 0);
+    need(
+      total === x!.shape[axis as number] && parts.every((size) => size >= 0),
+      () => `sizes ${showShape(parts)} do not divide axis ${axis} of ${showShape(x!.shape)}`,
+    );
+    return parts.map((size) => ({ type: x!.type, shape: x!.shape.with(axis as number, size) }));
+  },
   Slice: slice,
   Pad: pad,
   Gather: ([x, indices], { axis }) =>
     of(x!.type, [...x!.shape.slice(0, axis as number), ...indices!.shape, ...x!.shape.slice((axis as number) + 1)]),
-  GatherElements: ([x, indices]) => of(x!.type, indices!.shape),
+  GatherElements: ([x, indices], { axis }) => {
+    fitsAlong(x!, indices!, axis as number);
+    need(
+      indices!.shape.every((dim, i) => i === axis || dim <= x!.shape[i]!),
+      () => `indices ${showShape(indices!.shape)} do not fit ${showShape(x!.shape)} along axis ${axis}`,
+    );
+    return of(x!.type, indices!.shape);
+  },
   GatherND: ([x, indices], { batch_dims }) => {
     const batch = (batch_dims as number | undefined) ?? 0;
-    const last = indices!.shape.at(-1)!;
+    const last = tupleWidth(x!, indices!, batch);
     return of(x!.type, [...indices!.shape.slice(0, -1), ...x!.shape.slice(batch + last)]);
   },
   TopK: ([x, k], { axis }) => {
@@ -288,7 +355,13 @@ export const shapeRules: Record<PrimitiveOp, ShapeRule> = {
   Conv: conv,
   ConvTranspose: convTranspose,
   MaxPool: pool,
-  MaxUnpool: ([x, , shape]) => of(x!.type, constantInts(shape, 'the shape')),
+  MaxUnpool: ([x, indices, shape]) => {
+    need(
+      sameShape(x!.shape, indices!.shape),
+      () => `indices ${showShape(indices!.shape)} do not fit input ${showShape(x!.shape)}`,
+    );
+    return of(x!.type, constantInts(shape, 'the shape'));
+  },
   MaxPoolMask: like,
   StopGradient: like,
   PRelu: like,

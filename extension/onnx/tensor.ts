@@ -83,7 +83,10 @@ export function elementCount(shape: Shape): number {
   for (const dim of shape) count *= dim;
   if (!Number.isSafeInteger(count) || count < 0)
     throw new InspectorError(
-      `Shape [${shape.slice(0, 12).join(', ')}${shape.length > 12 ? ', …' : ''}] has no usable size.`,
+      `Shape [${shape
+        .slice(0, 12)
+        .map((dim) => (dim >= 0 ? dim : '?'))
+        .join(', ')}${shape.length > 12 ? ', …' : ''}] has no usable size.`,
     );
   return count;
 }

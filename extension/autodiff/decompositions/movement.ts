@@ -93,7 +93,7 @@ function tile(b: GraphBuilder, x: Value, repeats: readonly number[]): Value {
 /** Lower (or upper) triangle: a constant mask times the matrix. */
 const trilu: Operator = (b, call) => {
   const x = call.input(0);
-  const k = call.inputs[1] ? call.constantInts(1)[0] : 0;
+  const k = call.inputs[1] ? call.constantInt(1) : 0;
   const upper = call.int('upper', 1) === 1;
   const [rows, columns] = x.shape.slice(-2);
   const count = (length: number, from: number) => b.ints(Array.from({ length }, (_, i) => from + i));

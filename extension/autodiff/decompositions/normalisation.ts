@@ -2,7 +2,7 @@ import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
 import type { Operator } from '../../onnx/operator.ts';
 import { RefusedUse } from '../../onnx/refusal.ts';
-import { normaliseAxis } from '../../onnx/shapes.ts';
+import { normaliseAxis, showShape } from '../../onnx/shapes.ts';
 import { elementCount } from '../../onnx/tensor.ts';
 import { euclideanNorm, rootOrZero } from './reduction.ts';
 
@@ -10,8 +10,11 @@ import { euclideanNorm, rootOrZero } from './reduction.ts';
 const defaultEpsilon = Math.fround(1e-5);
 
 /** A vector of one number per channel in the shape in which it broadcasts over [N, C, …]. */
-const perChannel = (b: GraphBuilder, x: Value, rank: number): Value =>
-  b.reshape(x, [1, x.shape[0], ...new Array<number>(rank - 2).fill(1)]);
+function perChannel(b: GraphBuilder, x: Value, rank: number): Value {
+  if (rank < 2 || x.shape.length !== 1)
+    throw new Error(`numbers of shape ${showShape(x.shape)} do not belong to the channels of an input of ${rank} axes`);
+  return b.reshape(x, [1, x.shape[0]!, ...new Array<number>(rank - 2).fill(1)]);
+}
 
 /** 1/√(variance + ε) */
 const inverseDeviation = (b: GraphBuilder, variance: Value, epsilon: number): Value =>
@@ -91,6 +94,7 @@ const groupNormalization: Operator = (b, call) => {
   const x = call.input(0);
   const [samples, channels, ...spatial] = x.shape;
   const groups = call.int('num_groups');
+  if (channels === undefined) throw new Error('its input has no channel axis');
   if (groups <= 0 || channels % groups !== 0)
     throw new Error(`${channels} channels cannot form ${groups} equal groups`);
   const members = channels / groups;

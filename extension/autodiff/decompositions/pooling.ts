@@ -2,7 +2,7 @@ import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
 import type { Operator, OperatorCall } from '../../onnx/operator.ts';
 import { RefusedUse } from '../../onnx/refusal.ts';
-import { windowOutput } from '../../onnx/shapes.ts';
+import { showShape, windowOutput } from '../../onnx/shapes.ts';
 import { type FloatType, tensorOf } from '../../onnx/tensor.ts';
 import { samePadding, type Window, windowOf } from './window.ts';
 
@@ -154,6 +154,7 @@ export const pooling: Record<string, Operator> = {
     const x = call.input(0);
     const size = call.int('size');
     const [n, c, ...spatial] = x.shape;
+    if (size < 1 || c === undefined) throw new Error(`a window of ${size} channels does not fit ${showShape(x.shape)}`);
     const squares = b.reshape(b.mul(x, x), [n, 1, c, volume(spatial)]);
     const mean = meanOverWindow(b, squares, {
       kernel_shape: [size, 1],

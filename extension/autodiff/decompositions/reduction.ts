@@ -111,7 +111,7 @@ export const reductions: Record<string, Operator> = {
   Hardmax: hardmax,
   CumSum: (b, call) => {
     const x = call.input(0);
-    const axis = normaliseAxis(call.constantInts(1)[0], x.shape.length);
+    const axis = normaliseAxis(call.constantInt(1), x.shape.length);
     return b.cumSum(x, axis, { exclusive: call.int('exclusive', 0) === 1, reverse: call.int('reverse', 0) === 1 });
   },
 };

@@ -10,7 +10,7 @@ import { castTarget } from './elementwise.ts';
 const topK: Operator = (b, call) => {
   const x = call.input(0);
   const axis = normaliseAxis(call.int('axis', -1), x.shape.length);
-  const k = call.has('k') ? call.int('k') : call.constantInts(1)[0];
+  const k = call.has('k') ? call.int('k') : call.constantInt(1);
   if (k < 0 || k > x.shape[axis]) throw new Error(`k = ${k} exceeds the ${x.shape[axis]} elements of axis ${axis}`);
   const attributes = { axis, largest: call.int('largest', 1), sorted: call.int('sorted', 1) };
   return b.emit('TopK', [x, b.ints([k])], attributes);
@@ -75,7 +75,7 @@ const indices64 = (b: GraphBuilder, value: Value): Value => b.cast(value, 'int64
 /** One where an index stands, as a selection between two values. */
 const oneHot: Operator = (b, call) => {
   const indices = call.input(0);
-  const depth = call.constantInts(1)[0];
+  const depth = call.constantInt(1);
   const rank = indices.shape.length + 1;
   const axis = normaliseAxis(call.int('axis', -1), rank);
   const spread = b.reshape(indices64(b, indices), [...indices.shape.slice(0, axis), 1, ...indices.shape.slice(axis)]);
@@ -106,6 +106,9 @@ const scatter =
         ? { reduction, axis: undefined }
         : { axis: normaliseAxis(call.int('axis', 0), x.shape.length), reduction };
     const [indices, updates] = [call.input(1), call.input(2)];
+    const { axis } = attributes;
+    if (axis === undefined) checkTuples(x, indices, 0);
+    else checkIndices(indices, () => [axis, x.shape[axis]!]);
     const places = indices.constant && placesOf(indices.constant, x.shape, attributes.axis);
     if (reduction === 'none' && !updates.constant && places && new Set(places).size < places.length)
       throw new RefusedUse(
@@ -129,22 +132,41 @@ function placesOf(indices: Tensor, shape: Shape, axis: number | undefined): stri
   return Array.from(values, (index, i) => `${Math.floor(i / line)},${i % inner},${place(index, axis)}`);
 }
 
+/** Constant indices must lie in the axis that they count through, from the front or from the end. */
+function checkIndices(indices: Value, sizeAt: (place: number) => [axis: number, size: number]): void {
+  if (!indices.constant) return;
+  numbersOf(indices.constant).forEach((index, place) => {
+    const [axis, size] = sizeAt(place);
+    if (index < -size || index >= size)
+      throw new Error(`index ${index} is out of range for axis ${axis} of size ${size}`);
+  });
+}
+
+/** As `checkIndices`, for tuples of indices along the last axis of `indices`. */
+function checkTuples(x: Value, indices: Value, batch: number): void {
+  const width = indices.shape.at(-1) ?? 0;
+  if (batch + width <= x.shape.length)
+    checkIndices(indices, (place) => [batch + (place % width), x.shape[batch + (place % width)]!]);
+}
+
 export const selection: Record<string, Operator> = {
   Gather: (b, call) => {
     const [x, indices] = [call.input(0), call.input(1)];
     const axis = normaliseAxis(call.int('axis', 0), x.shape.length);
-    const size = x.shape[axis];
-    const outside = indices.constant && numbersOf(indices.constant).find((index) => index < -size || index >= size);
-    if (outside !== undefined) throw new Error(`index ${outside} is out of range for axis ${axis} of size ${size}`);
+    checkIndices(indices, () => [axis, x.shape[axis]!]);
     return b.gather(x, indices, axis);
   },
-  GatherElements: (b, call) =>
-    b.gatherElements(
-      call.input(0),
-      indices64(b, call.input(1)),
-      normaliseAxis(call.int('axis', 0), call.input(0).shape.length),
-    ),
-  GatherND: (b, call) => b.gatherND(call.input(0), indices64(b, call.input(1)), call.int('batch_dims', 0)),
+  GatherElements: (b, call) => {
+    const [x, indices] = [call.input(0), call.input(1)];
+    const axis = normaliseAxis(call.int('axis', 0), x.shape.length);
+    checkIndices(indices, () => [axis, x.shape[axis]!]);
+    return b.gatherElements(x, indices64(b, indices), axis);
+  },
+  GatherND: (b, call) => {
+    const [x, indices] = [call.input(0), call.input(1)];
+    checkTuples(x, indices, call.int('batch_dims', 0));
+    return b.gatherND(x, indices64(b, indices), call.int('batch_dims', 0));
+  },
   ScatterElements: scatter('ScatterElements'),
   Scatter: scatter('ScatterElements'),
   ScatterND: scatter('ScatterND'),

@@ -6,7 +6,7 @@ import { splitParts } from './movement.ts';
 
 /** A position in a sequence of known length; it may count from the end. */
 function positionOf(call: OperatorCall, index: number, length: number): number {
-  const position = call.constantInts(index)[0];
+  const position = call.constantInt(index);
   const at = position < 0 ? position + length : position;
   if (at < 0 || at >= length) throw new Error(`position ${position} is outside a sequence of ${length}`);
   return at;
@@ -55,7 +55,7 @@ export const sequences: Record<string, Operator> = {
   SequenceLength: (b, call) => b.scalar('int64', call.sequence(0).length),
   SequenceInsert: (_b, call) => {
     const items = call.sequence(0);
-    const at = call.inputs[2] ? call.constantInts(2)[0] : items.length;
+    const at = call.inputs[2] ? call.constantInt(2) : items.length;
     return new Sequence(items.toSpliced(at, 0, call.input(1)));
   },
   SequenceErase: (_b, call) => {
