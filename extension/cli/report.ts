@@ -1,17 +1,19 @@
 import type { Run } from '../runStore/store.ts';
-import type { StepLine, TensorLine } from '../shared/protocol.ts';
-import { capitalised, doubt, hedged, isBelievable, sentence, strength } from '../shared/verdict.ts';
+import { effectSentence, lastEffect } from '../shared/effectWords.ts';
+import { finePercent } from '../shared/format.ts';
+import type { RunHeader, StepLine, TensorLine } from '../shared/protocol.ts';
+import { doubt, hedged, isBelievable, sentence, strength } from '../shared/verdict.ts';
 import { onCommandLine } from '../shared/words.ts';
 import { labelOf, number, percent, setting, shorten, styles, table, tensorLabel, thousands } from './text.ts';
 
 /** Most rows of the table; the rest is summed up in a line. */
 const mostRows = 60;
 
-/** What a run says to a person: the verdict, where it comes from, and what to do next. */
+/** What a run says to a person: what was measured, what the theory says of it, the numbers by tensor, and what to do next. */
 export function renderRun(run: Run): string {
   const { header } = run;
   const style = styles(process.stdout);
-  const measured = run.steps.findLast((line) => line.kappa !== undefined);
+  const corrected = run.steps.findLast((line) => line.kappa !== undefined);
   const last = run.steps.at(-1);
   const first = run.steps[0];
   const lines: string[] = [];
@@ -20,17 +22,21 @@ export function renderRun(run: Run): string {
     .map(([key, value]) => `${key} ${setting(value)}`)
     .join(', ');
   const model = header.model.path.split(/[/\\]/).at(-1) ?? '';
+  const effect = measuredText(run);
+  if (effect) lines.push(style.bold(effect));
+  if (corrected) lines.push(theoryText(run, corrected));
+  else lines.push(header.notApplicable ? sentence(header, first) : 'No correction was computed.');
   lines.push(
+    '',
     `${shorten(model, 60)} · ${title} (${settings}) · ${thousands(header.data.samples)} samples · loss ${header.loss} · ${header.dtype} on ${header.device.toUpperCase()}`,
   );
   if (first && last)
     lines.push(
-      `loss ${number(first.loss)} → ${number(last.loss)} in ${last.step - first.step} steps; ‖∇E‖₁,ε ${number(first.perturbedNorm)} → ${number(last.perturbedNorm)}`,
+      `loss ${number(first.loss)} → ${number(last.loss)} in ${last.step - first.step} steps; ‖∇E‖₁ ${number(first.gradientNorm1)} → ${number(last.gradientNorm1)}`,
     );
-  lines.push('');
-  if (measured) {
-    lines.push(style.bold(verdict(run, measured)), '', tensorTable(run, measured), '', sentence(header, measured));
-  } else lines.push(header.notApplicable ? sentence(header, run.steps[0]) : 'No correction was computed.');
+  const shown = run.steps.findLast((line) => typeof line.effect === 'number') ?? corrected;
+  if (shown) lines.push('', tensorTable(run, shown));
+  if (corrected) lines.push('', sentence(header, corrected));
   for (const note of header.notes) lines.push('', `Note: ${onCommandLine(note)}`);
   for (const warning of header.warnings)
     lines.push('', `Warning: ${warning.title}. ${onCommandLine(warning.detail)}`, `  ${onCommandLine(warning.remedy)}`);
@@ -45,30 +51,68 @@ export function renderRun(run: Run): string {
       ),
     );
   lines.push('', `Wrote ${run.folder} (run.json, steps.jsonl${header.request.arrays ? ', arrays.npz' : ''}).`);
-  if (name === 'adam' || name === 'adamw')
-    lines.push(style.dim('Next: compare with another β₂, for example --beta2 0.95, or look at a smaller --lr.'));
+  const next = nextStep(name, hyper);
+  if (next) lines.push(style.dim(next));
   return `${lines.join('\n')}\n`;
 }
 
-/** The line of verdict: strength in the limit and now, and whether it can be believed. */
-function verdict(run: Run, line: StepLine): string {
-  const { header } = run;
-  const limit = header.hKappaLimit === null ? '' : `${capitalised(strength(header.hKappaLimit))} in the limit (h·κ); `;
-  const now = `${strength(line.hKappa)} at step ${line.step}`;
-  const trust = `Theory valid for ${percent(line.validShare)} of ${thousands(header.model.parameters)} parameters; self-check ${number(line.selfCheck)}.`;
+/** What was measured, in plain words; why it was not, where it was not. */
+function measuredText({ header, steps }: Run): string | undefined {
+  const sentence = effectSentence(header, lastEffect(steps));
+  if (sentence !== undefined) return sentence;
+  const { reference } = header;
+  return reference?.reason === undefined ? undefined : `No effect was measured: ${reference.reason}.`;
+}
+
+/** What the theory says, what it predicts for the quantity that was measured, and whether it holds. */
+function theoryText({ header, steps }: Run, line: StepLine): string {
+  const long = header.hKappaLimit === null ? '' : `${strength(header.hKappaLimit)} in the long run, `;
+  const says = `Theory: ${long}${strength(line.hKappa)} at step ${line.step}.`;
+  const measured = lastEffect(steps);
+  const predicted = measured?.effectPredicted;
+  const compared =
+    typeof predicted === 'number'
+      ? ` For the same quantity it predicts ${predictedText(predicted)} at step ${measured!.step}, where ${finePercent(measured!.effect, true)} was measured.`
+      : '';
   const problem = doubt(line);
-  return `${limit}${limit ? now : capitalised(now)}. ${trust}${problem ? `\nCareful: ${problem}.` : ''}`;
+  const holds = `it is valid for ${percent(line.validShare)} of ${thousands(header.model.parameters)} parameters, self-check ${number(line.selfCheck)}`;
+  return `${says}${compared} ${problem ? `It does not hold here: ${problem}.` : `It holds here: ${holds}.`}`;
+}
+
+/** Beyond this an accumulated prediction is no number that means anything. */
+const mostPredicted = 10;
+
+const predictedText = (predicted: number): string =>
+  predicted > mostPredicted ? `over ${percent(mostPredicted, true)}` : finePercent(predicted, true);
+
+/** What to try next: something that is measured, too. */
+function nextStep(name: string, hyper: RunHeader['optimizer']['hyper']): string | undefined {
+  const axis =
+    typeof hyper.beta2 === 'number' && name !== 'lion'
+      ? `beta2=${[0.9, 0.95, 0.99, 0.999].filter((value) => value !== hyper.beta2).join(',')}`
+      : typeof hyper.momentum === 'number'
+        ? `momentum=${[0, 0.9, 0.99].filter((value) => value !== hyper.momentum).join(',')}`
+        : undefined;
+  return axis && `Next: optimizer-bias compare with the same options and --try ${axis} measures what they change.`;
 }
 
 /** A row per tensor; numbers that the theory does not support stand in parentheses. */
 function tensorTable(run: Run, line: StepLine): string {
-  const header = ['tensor', 'size', 'strength h·κ', '|corr|/|g|', 'cos', 'net', 'valid', 'self-check', '|g| < |g|*'];
+  const columns = ['strength h·κ', '|corr|/|g|', 'cos', 'net', 'valid', 'self-check', '|g| < |g|*'];
+  const measured = run.header.reference !== undefined && run.header.reference.kind !== 'none';
+  const header = ['tensor', 'size', ...(measured ? ['effect', 'predicted'] : []), ...columns];
   const base = Math.abs(line.normRateBase ?? 0);
   const row = (label: string, size: number, fields: TensorLine): string[] => {
     const shown = (text: string) => hedged(text, isBelievable(fields));
     return [
       tensorLabel(label),
       thousands(size),
+      ...(measured
+        ? [
+            finePercent(fields.effect, true),
+            shown(typeof fields.effectPredicted === 'number' ? predictedText(fields.effectPredicted) : '–'),
+          ]
+        : []),
       shown(number(fields.hKappa, true)),
       shown(number(fields.relativeSize)),
       shown(number(fields.cosine, true)),

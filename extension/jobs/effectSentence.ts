@@ -1,21 +1,13 @@
+import { finePercent } from '../shared/format.ts';
 import type { EffectPart, EffectSummary, RunReference } from '../shared/protocol.ts';
 
 /** An effect that is smaller is none. */
-const negligible = 0.01;
+export const negligible = 0.005;
 
-/** `+12 %`, `−4.5 %`, `no difference`: an effect as people read it. */
-export function effectText(effect: number | null | undefined): string {
-  if (effect === null || effect === undefined) return '–';
-  const percent = digits(effect);
-  return percent === '0' ? '±0 %' : `${effect < 0 ? '−' : '+'}${percent} %`;
-}
+const effectText = (effect: number): string => finePercent(effect, true);
 
-/** Percent with two or three digits: 0.4, 3.2, 12, 390. */
-function digits(effect: number): string {
-  const percent = Math.abs(100 * effect);
-  if (percent < 0.05) return '0';
-  return String(percent < 9.95 ? Number(percent.toFixed(1)) : Math.round(percent));
-}
+/** Without sign and unit. */
+const digits = (effect: number): string => finePercent(Math.abs(effect)).replace(' %', '');
 
 /** What is said of an effect. */
 interface Said extends Pick<EffectSummary, 'late' | 'parts'> {
@@ -48,7 +40,7 @@ export function effectSentence({ late, parts, reference }: Said): string {
     const [part] = told;
     const clause = larger(part, late);
     return clause === undefined
-      ? `At equal loss the gradient's one-norm is the same as ${reference.words}, within 1 %${because(part)}.`
+      ? `At equal loss the gradient's one-norm is within 0.5 % of what it is ${reference.words}${because(part)}.`
       : `At equal loss the gradient's one-norm is ${clause} ${than}${because(part)}.`;
   }
   const clauses = told.map((part, i) => {
@@ -58,7 +50,7 @@ export function effectSentence({ late, parts, reference }: Said): string {
         : i === told.length - 1
           ? `below that`
           : `then, down to loss ${loss(part.lossTo)},`;
-    const clause = larger(part) ?? 'the same within 1 %';
+    const clause = larger(part) ?? 'the same within 0.5 %';
     return i === 0 ? `${clause} ${than} ${where}${because(part)}` : `${where} it is ${clause}${because(part)}`;
   });
   return `At equal loss the gradient's one-norm is ${clauses.join('; ')}.`;

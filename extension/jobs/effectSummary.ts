@@ -1,7 +1,7 @@
 import type { Path } from '../engine/path.ts';
 import type { EffectCurve, EffectPart, EffectSummary, RunReference } from '../shared/protocol.ts';
 import { type Comparison, type Found, oscillationOf } from './comparison.ts';
-import { effectHeadline, effectSentence } from './effectSentence.ts';
+import { effectHeadline, effectSentence, negligible } from './effectSentence.ts';
 import { binWidth } from './equalLoss.ts';
 
 /** What the theory predicts where a run has a loss. */
@@ -14,8 +14,6 @@ export interface PredictedPoint {
 const levels = 32;
 /** The way down, in the logarithm of the loss, after which "early" begins. */
 const earlyShare = 0.15;
-/** An effect that is smaller is none. */
-const negligible = 0.01;
 /** A share of the norm from which on it counts as oscillation. */
 const oscillating = 0.2;
 

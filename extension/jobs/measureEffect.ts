@@ -2,7 +2,7 @@ import { averagingPeriod } from '../engine/averaging.ts';
 import type { RunWriter } from '../runStore/store.ts';
 import type { RunReference } from '../shared/protocol.ts';
 import { EffectMeter } from './effect.ts';
-import { PredictedEffect } from './predictedEffect.ts';
+import { memoryShare, PredictedEffect } from './predictedEffect.ts';
 import { openReference, type ReferenceParts } from './references.ts';
 
 /** A meter on the reference of a run, and how its results get into the run; undefined where there is no reference. */
@@ -14,12 +14,13 @@ export function measureEffect(
   const period = averagingPeriod(request.steps, request.every ?? 1);
   const reference = openReference(plan, { ...parts, averagingPeriod: period });
   if (!reference) return undefined;
-  const { hyper, stepSizes } = settings;
+  const { optimizer, hyper, stepSizes } = settings;
+  const twin = plan.hyper && ({ ...hyper, ...plan.hyper } as typeof hyper);
   const meter = new EffectMeter({
     ...{ runner, reference, names, cancelled },
     first: start.step,
     averagingPeriod: period,
-    predicted: new PredictedEffect(stepSizes ?? (() => hyper.lr)),
+    predicted: new PredictedEffect(stepSizes ?? (() => hyper.lr), memoryShare(optimizer, hyper, twin)),
   });
   return {
     meter,

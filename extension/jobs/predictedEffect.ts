@@ -1,4 +1,26 @@
 import type { StepRecord } from '../engine/runner.ts';
+import { numeric, numericCoefficients } from '../optimizers/numeric.ts';
+import type { Hyperparameters, Optimizer } from '../optimizers/optimizer.ts';
+
+/** corr in the limit of large gradients and many steps, where the Hessian is the identity: what settings are compared by. */
+function limitingCorrection(optimizer: Optimizer, hyper: Hyperparameters): number {
+  const large = Float64Array.of(1e12);
+  const coefficients = numericCoefficients(optimizer.correctionCoefficients(hyper, Number.POSITIVE_INFINITY));
+  const state = Object.fromEntries(optimizer.stateNames(hyper).map((name) => [name, large]));
+  const inputs = { theta: Float64Array.of(0), gradient: large, state };
+  const directions = optimizer.hessianDirections(numeric, hyper, coefficients, inputs);
+  return optimizer.correction(numeric, hyper, coefficients, inputs, directions).correction[0];
+}
+
+/**
+ * The part of a run's correction that its twin does not have, in that limit: all of Adam's, 2μ/(1+μ) of that of SGD with
+ * momentum μ. A run that is held against the flow is told the whole.
+ */
+export function memoryShare(optimizer: Optimizer, hyper: Hyperparameters, twin: Hyperparameters | undefined): number {
+  if (twin === undefined || optimizer.notApplicable(hyper) !== undefined) return 1;
+  const share = 1 - limitingCorrection(optimizer, twin) / limitingCorrection(optimizer, hyper);
+  return Number.isFinite(share) ? share : 1;
+}
 
 /**
  * The effect that the theory predicts, accumulated along a run: the correction changes a norm at equal loss at the rate `net`

@@ -34,6 +34,16 @@ export function percent(share: number | null | undefined, sign = false): string 
   return `${rounded === 0 ? '' : share < 0 ? '−' : sign ? '+' : ''}${text} %`;
 }
 
+/** 12 %, 3.2 %, 0.4 %: with one decimal below ten; a sign where asked for. */
+export function finePercent(share: number | null | undefined, sign = false): string {
+  if (share === null || share === undefined || !Number.isFinite(share) || Math.abs(share) >= 0.0995)
+    return percent(share, sign);
+  const text = Math.abs(100 * share)
+    .toFixed(1)
+    .replace(/\.0$/, '');
+  return `${text === '0' ? '' : share < 0 ? '−' : sign ? '+' : ''}${text} %`;
+}
+
 /** A setting as users write it: 0.001, 1e-6. */
 export function setting(value: unknown): string {
   if (typeof value !== 'number' || value === 0) return String(value);

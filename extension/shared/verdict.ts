@@ -31,7 +31,7 @@ export function strength(hKappa: number | null | undefined): string {
 
 export const capitalised = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
-/** What theory predicts for these settings and what was measured, in sentences; opens with the scope and closes with the caveat. */
+/** What theory predicts for these settings, in sentences; opens with the scope and closes with the caveat. */
 export function sentence(run: Pick<RunHeader, 'optimizer' | 'hKappaLimit' | 'notApplicable'>, line: StepLine): string {
   if (run.notApplicable)
     return `No first-order correction exists for ${run.optimizer.title} with these settings: ${run.notApplicable}`;
@@ -48,8 +48,8 @@ export function sentence(run: Pick<RunHeader, 'optimizer' | 'hKappaLimit' | 'not
     net === null || net === undefined || !normRateBase
       ? ''
       : `; at equal loss it ${net >= 0 ? 'raises' : 'lowers'} the norm, by ${percent(Math.abs(net / normRateBase))} of its rate of change`;
-  const measured = problem
+  const here = problem
     ? `Here this is not reliable: ${problem}.`
-    : `Measured at step ${line.step}: ${strength(hKappa)}${matched}.`;
-  return `In full-batch training with these settings, theory predicts that ${effect}${run.optimizer.condition ? ` (${run.optimizer.condition})` : ''}. ${measured} Small batches can reverse this.`;
+    : `At step ${line.step} it predicts: ${strength(hKappa)}${matched}.`;
+  return `In full-batch training with these settings, theory predicts that ${effect}${run.optimizer.condition ? ` (${run.optimizer.condition})` : ''}. ${here} Small batches can reverse this.`;
 }
