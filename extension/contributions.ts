@@ -37,6 +37,11 @@ export interface CommandArguments {
   /** Both take what `optimizerBias.inspect` takes. */
   'optimizerBias.compareBeta2': [where?: string | Address, line?: number, character?: number];
   'optimizerBias.sweep': [where?: string | Address, line?: number, character?: number];
+  /** Writes the script that exports what a training script trains (the editor's, where none is given), and offers to run it. */
+  'optimizerBias.exportFromScript': [where?: string | Address];
+  /** Runs a script that `exportFromScript` has written. */
+  'optimizerBias.runExport': [where?: string | Address];
+  'optimizerBias.insertHelper': [];
   'optimizerBias.trySample': [];
   'optimizerBias.setUpGpu': [];
   'optimizerBias.openRun': [item?: RunItem];
@@ -77,6 +82,9 @@ const COMMANDS: { readonly [K in CommandId]: { readonly when?: string } } = {
   'optimizerBias.openExperiment': {},
   'optimizerBias.compareBeta2': {},
   'optimizerBias.sweep': {},
+  'optimizerBias.exportFromScript': { when: 'editorLangId == python' },
+  'optimizerBias.runExport': { when: 'false' },
+  'optimizerBias.insertHelper': { when: 'editorLangId == python' },
   'optimizerBias.trySample': {},
   'optimizerBias.setUpGpu': {},
   'optimizerBias.openRun': {},
@@ -102,6 +110,7 @@ export interface SettingTypes {
   'decorations.enabled': boolean;
   'diagnostics.enabled': boolean;
   'diagnostics.severity': SeverityOverrides;
+  'python.interpreter': string;
 }
 
 export type SettingId = keyof SettingTypes;
@@ -122,6 +131,8 @@ export const SETTINGS: { readonly [K in SettingId]: Setting<SettingTypes[K]> } =
   'inlayHints.enabled': flag(false),
   'decorations.enabled': flag(true),
   'diagnostics.enabled': flag(true),
+  // What runs is nothing that a repository may choose.
+  'python.interpreter': { default: '', restricted: true, schema: { type: 'string' } },
   'diagnostics.severity': {
     default: {},
     schema: {

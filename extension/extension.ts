@@ -13,6 +13,7 @@ import { registerDocumentation } from './features/documentation/documentation.ts
 import { registerExperiments } from './features/experiments/experiments.ts';
 import { ResultPages } from './features/experiments/pages.ts';
 import { registerSweep } from './features/experiments/sweep.ts';
+import { registerExport } from './features/export/exportFromScript.ts';
 import { registerSetUpGpu } from './features/gpu/setUpGpu.ts';
 import { registerInspect } from './features/inspect/inspect.ts';
 import { Inspections } from './features/inspect/inspections.ts';
@@ -52,6 +53,7 @@ export function activate(context: vscode.ExtensionContext): void {
     new StrengthDecorations(panel, configurations, settings),
     registerRunsView(panel, pages, inspections),
     registerModelEditor(extensionUri, log),
+    registerExport(context, configurations, log),
     registerSample(context),
     registerSetUpGpu(context, log),
   );

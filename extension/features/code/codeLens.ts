@@ -4,6 +4,7 @@ import type { OptimizerConfig } from '../../configs/config.ts';
 import { type Configurations, rangeIn, SELECTOR } from '../configurations.ts';
 import { configuredOptimizer } from '../inspect/hyper.ts';
 import type { Inspections } from '../inspect/inspections.ts';
+import { notLookedAt } from '../inspect/pickFile.ts';
 import type { Settings } from '../settings.ts';
 import { typedCommand } from '../typedCommand.ts';
 import { measuredFor } from './measuredFor.ts';
@@ -32,9 +33,11 @@ export function registerCodeLens(
       onDidChangeCodeLenses: changed.event,
       async provideCodeLenses(document, token) {
         if (token.isCancellationRequested || !settings.get('codeLens.enabled', document)) return [];
-        const found = configurations.in(document).map(async (config) => {
+        const configs = configurations.in(document);
+        const exports = configs.length > 0 && document.languageId === 'python' && !(await hasModel(document));
+        const found = configs.map(async (config) => {
           const run = await measuredFor(runs, config, document, patience);
-          return lenses(document, config, run);
+          return lenses(document, config, run, exports);
         });
         return (await Promise.all(found)).flat();
       },
@@ -42,8 +45,21 @@ export function registerCodeLens(
   );
 }
 
+/** Whether a model lies in the document's workspace folder; without one the way begins with an export. */
+async function hasModel(document: vscode.TextDocument): Promise<boolean> {
+  const folder = vscode.workspace.getWorkspaceFolder(document.uri);
+  if (!folder) return true;
+  const pattern = new vscode.RelativePattern(folder, '**/*.onnx');
+  return (await vscode.workspace.findFiles(pattern, notLookedAt, 1)).length > 0;
+}
+
 /** What stands above one configuration, from left to right: what was measured comes first. */
-function lenses(document: vscode.TextDocument, config: OptimizerConfig, run: Measured | undefined): vscode.CodeLens[] {
+function lenses(
+  document: vscode.TextDocument,
+  config: OptimizerConfig,
+  run: Measured | undefined,
+  exports: boolean,
+): vscode.CodeLens[] {
   const range = rangeIn(document, config.range);
   const { line, character } = range.start;
   const at = [document.uri.toString(), line, character] as const;
@@ -53,6 +69,13 @@ function lenses(document: vscode.TextDocument, config: OptimizerConfig, run: Mea
     run && measured !== undefined && typedCommand(measured, 'optimizerBias.openRun', { folder: run.folder }),
     typedCommand(codeLensText(config), 'optimizerBias.explain', ...at),
     runs && typedCommand(vscode.l10n.t('Inspect…'), 'optimizerBias.inspect', ...at),
+    runs &&
+      exports &&
+      typedCommand(
+        vscode.l10n.t('Export from This Script…'),
+        'optimizerBias.exportFromScript',
+        document.uri.toString(),
+      ),
     runs &&
       config.hyperparameters.has('beta2') &&
       typedCommand(vscode.l10n.t('Compare β₂'), 'optimizerBias.compareBeta2', ...at),

@@ -4,7 +4,8 @@ import { dataExtensions } from '../../datasets/formats.ts';
 import type { Target } from '../../shared/target.ts';
 
 const dataFiles = `**/*.{${dataExtensions.join(',')}}`;
-const skipped = '{**/node_modules/**,**/.venv/**,**/venv/**,**/.git/**,**/runs/**,**/site-packages/**}';
+/** Folders of tools and results, in which no model or data of the user is looked for. */
+export const notLookedAt = '{**/node_modules/**,**/.venv/**,**/venv/**,**/.git/**,**/runs/**,**/site-packages/**}';
 const mostFiles = 500;
 
 /** Models and data below a folder, relative to it. */
@@ -15,7 +16,7 @@ export interface Files {
 
 export async function findFiles(folder: string): Promise<Files> {
   const find = async (pattern: string) => {
-    const found = await vscode.workspace.findFiles(new vscode.RelativePattern(folder, pattern), skipped, mostFiles);
+    const found = await vscode.workspace.findFiles(new vscode.RelativePattern(folder, pattern), notLookedAt, mostFiles);
     return found.map((uri) => relative(folder, uri.fsPath).replaceAll('\\', '/')).sort();
   };
   const [models, data] = await Promise.all([find('**/*.onnx'), find(dataFiles)]);

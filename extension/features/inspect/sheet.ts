@@ -37,7 +37,7 @@ export interface Purpose {
   change(id: string): Promise<void>;
 }
 
-type Chosen = { readonly row: Row } | { readonly line: string } | 'run' | 'file';
+type Chosen = { readonly row: Row } | { readonly line: string } | 'run' | 'file' | 'export';
 
 /**
  * Shows what will be inspected with what, one line for each setting, and lets the user change any of them. Resolves with the
@@ -52,6 +52,11 @@ export async function confirm(sheet: Sheet): Promise<Target | undefined> {
   for (;;) {
     const chosen = await choose(proposal, sheet);
     if (chosen === undefined) return undefined;
+    if (chosen === 'export') {
+      const script = vscode.Uri.joinPath(vscode.Uri.file(folder), sheet.source!.path);
+      void vscode.commands.executeCommand('optimizerBias.exportFromScript', script.toString());
+      return undefined;
+    }
     if (chosen === 'file') {
       await vscode.window.showTextDocument(vscode.Uri.joinPath(vscode.Uri.file(folder), projectFile));
       return undefined;
@@ -108,6 +113,15 @@ async function choose(
         : '',
       detail: `${describeOptimizer(optimizer)} · ${from}${unknown}${differsText}`,
     },
+    ...(!ready && source?.path.endsWith('.py')
+      ? [
+          {
+            chosen: 'export' as const,
+            label: `$(export) ${vscode.l10n.t('Export from This Script…')}`,
+            description: vscode.l10n.t('no model yet: {0} is run until enough samples were seen', source.path),
+          },
+        ]
+      : []),
     { chosen: 'run', label: vscode.l10n.t('Change'), kind: vscode.QuickPickItemKind.Separator },
     ...(purpose?.lines() ?? []).map(({ id, label, description = '' }) => ({
       chosen: { line: id },

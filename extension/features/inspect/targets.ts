@@ -83,15 +83,16 @@ const defaults = {
 export function requestOf(
   directory: string,
   { source: _, ...target }: Target,
-  optimizer: Pick<InspectRequest, 'optimizer' | 'framework' | 'hyper'>,
+  { optimizer, framework, hyper }: Pick<InspectRequest, 'optimizer' | 'framework' | 'hyper'>,
 ): InspectRequest {
   return {
     ...defaults,
     ...target,
-    ...optimizer,
-    // What is written in the code holds; what it leaves open is as the training was seen to use it.
-    hyper: { ...(target.optimizer === optimizer.optimizer && target.hyper), ...optimizer.hyper },
     directory,
+    optimizer,
+    framework,
+    // What is written in the code holds; what it leaves open is as the training was seen to use it.
+    hyper: { ...(target.optimizer === optimizer && target.hyper), ...hyper },
   };
 }
 

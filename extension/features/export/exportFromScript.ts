@@ -1,0 +1,186 @@
+import { copyFile, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import * as vscode from 'vscode';
+import { optimizerTitle } from '../../advice/hover.ts';
+import { type Configurations, rangeIn } from '../configurations.ts';
+import { configuredOptimizer, describeOptimizer } from '../inspect/hyper.ts';
+import { isTrusted } from '../inspect/inspect.ts';
+import { registerCommand, typedCommand } from '../typedCommand.ts';
+import { interpreterFor } from './interpreter.ts';
+import { exportedScript, exportScript } from './script.ts';
+
+const helperName = 'optimizer_bias.py';
+const directory = 'optimizer-bias';
+
+/**
+ * "Export from This Script…" writes a script beside the user's own, shows it, and runs it in a terminal on a click; when model
+ * and data are there, the sheet opens filled in. "Insert Helper" copies the helper for those who would rather add a line.
+ */
+export function registerExport(
+  context: vscode.ExtensionContext,
+  configurations: Configurations,
+  log: vscode.LogOutputChannel,
+): vscode.Disposable {
+  const helper = join(context.extensionPath, 'media', 'helper', helperName);
+  return vscode.Disposable.from(
+    registerCommand('optimizerBias.exportFromScript', async (where) => {
+      if (!(await isTrusted())) return;
+      const document = await pythonDocument(where === undefined ? undefined : vscode.Uri.parse(where.toString()));
+      if (!document) return;
+      try {
+        const script = await writeScript(document, helper, configurations);
+        await vscode.window.showTextDocument(script, { preview: false });
+      } catch (error) {
+        tellUnwritable(document.uri, error);
+      }
+    }),
+    registerCommand('optimizerBias.runExport', async (where) => {
+      const script = where && vscode.Uri.parse(where.toString());
+      if (script && (await isTrusted())) await runExport(script, log);
+    }),
+    vscode.languages.registerCodeLensProvider(
+      { language: 'python', scheme: 'file', pattern: '**/export_*.py' },
+      { provideCodeLenses: runLens },
+    ),
+    registerCommand('optimizerBias.insertHelper', async () => {
+      const document = await pythonDocument(undefined);
+      const folder = document ? dirname(document.uri.fsPath) : vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
+      if (folder === undefined) return;
+      try {
+        await copyHelper(helper, folder);
+        await vscode.window.showTextDocument(vscode.Uri.file(join(folder, helperName)), { preview: false });
+      } catch (error) {
+        tellUnwritable(vscode.Uri.file(folder), error);
+      }
+    }),
+  );
+}
+
+/** The script that is meant: of the call, else of the editor; says what to do where there is none. */
+async function pythonDocument(uri: vscode.Uri | undefined): Promise<vscode.TextDocument | undefined> {
+  const document = uri
+    ? await vscode.workspace.openTextDocument(uri)
+    : (vscode.window.activeTextEditor ?? vscode.window.visibleTextEditors[0])?.document;
+  if (document?.languageId === 'python' && document.uri.scheme === 'file') {
+    if (document.isDirty) await document.save();
+    return document;
+  }
+  void vscode.window.showInformationMessage(vscode.l10n.t('Open the Python script that trains your model first.'));
+  return undefined;
+}
+
+/** A file that is there already stays as it is: it may be the user's own version. */
+async function copyHelper(helper: string, folder: string): Promise<void> {
+  await copyFile(helper, join(folder, helperName), 1).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error;
+  });
+}
+
+async function writeScript(
+  document: vscode.TextDocument,
+  helper: string,
+  configurations: Configurations,
+): Promise<vscode.Uri> {
+  const folder = dirname(document.uri.fsPath);
+  const script = basename(document.uri.fsPath);
+  const optimizers = configurations.in(document).map((config) => {
+    const line = rangeIn(document, config.range).start.line + 1;
+    const optimizer = configuredOptimizer(config);
+    const unknown = optimizer && optimizer.unknown.length > 0 ? `; not known: ${optimizer.unknown.join(', ')}` : '';
+    return `line ${line}: ${optimizer ? describeOptimizer(optimizer) : optimizerTitle(config.optimizer)}${unknown}`;
+  });
+  await copyHelper(helper, folder);
+  const text = exportScript({ script, optimizers, directory });
+  const stem = `export_${script.replace(/\.py$/, '').replace(/\W/g, '_')}`;
+  for (let i = 1; ; i++) {
+    const path = join(folder, `${stem}${i === 1 ? '' : `_${i}`}.py`);
+    try {
+      await writeFile(path, text, { flag: 'wx' });
+      return vscode.Uri.file(path);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      // The same text again, as when the command is repeated, needs no second file.
+      const known = await vscode.workspace.openTextDocument(path);
+      if (known.getText() === text) return known.uri;
+    }
+  }
+}
+
+/** The button above a script that was written here. */
+function runLens(document: vscode.TextDocument): vscode.CodeLens[] {
+  if (!sourceOf(document)) return [];
+  const title = `$(play) ${vscode.l10n.t('Run in Terminal, Then Inspect')}`;
+  const note = vscode.l10n.t('Look it over first: nothing has run yet');
+  const address = document.uri.toString();
+  const top = new vscode.Range(0, 0, 0, 0);
+  return [
+    new vscode.CodeLens(top, typedCommand(title, 'optimizerBias.runExport', address)),
+    new vscode.CodeLens(top, { title: note, command: '' }),
+  ];
+}
+
+/** The training script that such a script exports; undefined for any other. */
+function sourceOf(document: vscode.TextDocument): vscode.Uri | undefined {
+  const name = exportedScript(document.getText());
+  return name === undefined ? undefined : vscode.Uri.file(join(dirname(document.uri.fsPath), name));
+}
+
+/** Runs the script as a task: its terminal stays open with what it says. */
+async function runExport(script: vscode.Uri, log: vscode.LogOutputChannel): Promise<void> {
+  const document = await vscode.workspace.openTextDocument(script);
+  if (document.isDirty) await document.save();
+  const source = sourceOf(document);
+  if (!source) return;
+  const python = await interpreterFor(source);
+  const cwd = dirname(script.fsPath);
+  const folder = vscode.workspace.getWorkspaceFolder(source);
+  log.info(`Export: ${python} ${script.fsPath}`);
+  const task = new vscode.Task(
+    { type: 'process' },
+    folder ?? vscode.TaskScope.Workspace,
+    vscode.l10n.t('Export {0}', basename(source.fsPath)),
+    'Optimizer Bias',
+    new vscode.ProcessExecution(python, [script.fsPath], {
+      cwd,
+      env: { OPTIMIZER_BIAS_PROJECT: folder?.uri.fsPath ?? cwd },
+    }),
+  );
+  task.presentationOptions = { reveal: vscode.TaskRevealKind.Always, clear: true };
+  const execution = await vscode.tasks.executeTask(task);
+  const code = await new Promise<number | undefined>((resolve) => {
+    const ended = vscode.Disposable.from(
+      vscode.tasks.onDidEndTaskProcess((event) => {
+        if (event.execution === execution) finish(event.exitCode);
+      }),
+      // A process that could not be started ends the task alone.
+      vscode.tasks.onDidEndTask((event) => {
+        if (event.execution === execution) setTimeout(() => finish(undefined), 500);
+      }),
+    );
+    const finish = (exitCode: number | undefined) => {
+      ended.dispose();
+      resolve(exitCode);
+    };
+  });
+  if (code === 0) {
+    await vscode.commands.executeCommand('optimizerBias.inspect', source.toString());
+    return;
+  }
+  const showSettings = vscode.l10n.t('Choose the Interpreter');
+  const message =
+    code === undefined
+      ? vscode.l10n.t('{0} could not be started.', python)
+      : vscode.l10n.t(
+          'The export ended with exit code {0}; the terminal says why. Modules that are missing belong to another interpreter; arguments of the script stand in {1}.',
+          code,
+          basename(script.fsPath),
+        );
+  if ((await vscode.window.showErrorMessage(message, showSettings)) === showSettings)
+    await vscode.commands.executeCommand('workbench.action.openSettings', 'optimizerBias.python.interpreter');
+}
+
+function tellUnwritable(uri: vscode.Uri, error: unknown): void {
+  void vscode.window.showErrorMessage(
+    vscode.l10n.t('The export script cannot be written beside {0}: {1}', uri.fsPath, (error as Error).message),
+  );
+}
