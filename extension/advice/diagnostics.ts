@@ -1,9 +1,10 @@
 import { type HyperparameterValue, isTrue, numberOf, type OptimizerConfig } from '../configs/config.ts';
 import { isIgnored } from '../configs/ignore.ts';
 import type { SourceRange } from '../configs/source.ts';
-import { formatNumber, formatSetting, optimizerTitle } from './hover.ts';
+import { amount } from '../shared/format.ts';
+import { formatSetting, optimizerTitle } from './hover.ts';
 import { RULES, type RuleCode, type Severity } from './rules.ts';
-import { FAILS_ABOVE, summarize } from './summary.ts';
+import { knownOptimizer, summarize } from './summary.ts';
 
 export interface Fix {
   readonly title: string;
@@ -22,15 +23,12 @@ export interface Diagnostic {
   readonly anchor: string;
 }
 
-/** Ratios of 1−β from which two memories count as far apart, and as reversed (theory F4: heuristics of ours). */
-const FAR_APART = 30;
-/** That of (0.9, 0.999), which PyTorch, Keras, Optax and most others take where nothing is given. */
+/** (1−β₁)/(1−β₂) of (0.9, 0.999), which PyTorch, Keras, Optax and most others take where nothing is given. */
 const USUAL_RATIO = 100;
+/** (1−β₂)/(1−β₁) from which the memories count as reversed (theory F4: a heuristic of ours). */
 const REVERSED = 3;
 /** Gradient size at which ε dominates, from which on it is reported (ours). */
 const LARGE_EPS = 1e-3;
-/** Adam's default learning rate: at and above it the advice for Lion applies. */
-const LION_LR = 1e-3;
 
 const SMALL_BATCHES = 'Small batches can reverse this.';
 
@@ -73,7 +71,11 @@ function* ranges(config: OptimizerConfig): Generator<Found> {
   for (const [about, { value, from }] of config.hyperparameters) {
     if (typeof value !== 'number' || from === 'default') continue;
     const is = `${nameOf(config, about)} = ${formatSetting(value)}`;
-    if (about === 'beta1' || about === 'beta2' || (about === 'alpha' && config.optimizer === 'rmsprop')) {
+    if (
+      about === 'beta1' ||
+      about === 'beta2' ||
+      (about === 'alpha' && knownOptimizer(config)?.optimizer.memory.denominator === 'alpha')
+    ) {
       if (value < 0 || value >= 1)
         yield { code: 'beta-out-of-range', about, message: `${is}: a decay rate must be in [0, 1).` };
     } else if (about === 'momentum' && (value < 0 || value >= 1)) {
@@ -97,35 +99,25 @@ function* memories(config: OptimizerConfig): Generator<Found> {
     beta1 !== undefined &&
     beta2 !== undefined &&
     inRange &&
-    /^(adam|adamw|nadam|sparse_adam|radam)$/.test(config.optimizer)
+    knownOptimizer(config)?.optimizer.memory.denominator === 'beta2'
   ) {
     const ratio = (1 - beta1) / (1 - beta2);
     const values = `(${formatSetting(beta1)}, ${formatSetting(beta2)})`;
-    // A ratio that is 30 on paper may come out a little above.
-    // With β₁ = 0 there is no first memory.
-    if (ratio > FAR_APART * (1 + 1e-9) && beta1 > 0) {
+    // A ratio that is 100 on paper may come out a little above. With β₁ = 0 there is no first memory.
+    if (ratio > USUAL_RATIO * (1 + 1e-9) && beta1 > 0) {
       yield {
         code: 'memories-far-apart',
         about: 'beta2',
-        severity: ratio <= USUAL_RATIO * (1 + 1e-9) ? 'hint' : 'information',
-        message: `β₁ and β₂ ${values} are far apart: (1−β₁)/(1−β₂) = ${formatNumber(ratio)} (the common defaults give 100). That is the direction of the spike regime, where in full-batch training smoother convergence is reported for values that are close. ${SMALL_BATCHES}`,
+        message: `β₁ and β₂ ${values} are farther apart than the defaults of the frameworks: (1−β₁)/(1−β₂) = ${amount(ratio)} against 100. Later in training, at low loss, full-batch runs with β₂ this far above β₁ spike. ${SMALL_BATCHES}`,
       };
     } else if (1 / ratio > REVERSED * (1 + 1e-9)) {
       yield {
         code: 'memories-reversed',
         about: 'beta1',
-        message: `β₁ remembers ${formatNumber(1 / ratio)} times longer than β₂ ${values}: in full-batch training that is the direction of the divergence regime.`,
+        message: `β₁ remembers ${amount(1 / ratio)} times longer than β₂ ${values}: in full-batch training that is the direction of the divergence regime.`,
         fixes: swap(config.hyperparameters.get('beta1'), config.hyperparameters.get('beta2'), beta1, beta2),
       };
     }
-  }
-  const { hKappa, validity, largestStepSize } = summarize(config);
-  if (validity === 'out of range' && hKappa !== null && largestStepSize !== null) {
-    yield {
-      code: 'step-size-out-of-range',
-      about: 'lr',
-      message: `At this learning rate h·κ = ${formatNumber(hKappa).replace('-', '−')} is not small (above ${FAILS_ABOVE} in size), so the first-order theory is out of its range; below about ${formatNumber(Number(largestStepSize.toPrecision(1)))} it can hold.`,
-    };
   }
 }
 
@@ -152,8 +144,7 @@ function* epsilon(config: OptimizerConfig): Generator<Found> {
   const entry = config.hyperparameters.get('eps');
   const eps = numberOf(config, 'eps');
   const placement = config.hyperparameters.get('eps_placement')?.value;
-  if (!entry || eps === undefined || eps < 0 || !/^(adam|adamw|nadam|rmsprop|sparse_adam)$/.test(config.optimizer))
-    return;
+  if (!entry || eps === undefined || eps < 0 || !knownOptimizer(config)?.optimizer.memory.denominator) return;
   if (eps === 0 && entry.from !== 'default' && placement !== 'inside') {
     yield {
       code: 'eps-zero',
@@ -171,13 +162,13 @@ function* epsilon(config: OptimizerConfig): Generator<Found> {
     yield {
       code: 'eps-regime',
       about: 'eps',
-      message: `Coordinates with gradients well below ${formatNumber(size)} are in the regime of large ε: in full-batch training theory predicts that the squared two-norm of the loss gradient is penalized there, and the steps lose their adaptivity.`,
+      message: `Coordinates with gradients well below ${amount(size)} are in the regime of large ε: in full-batch training theory predicts that the squared two-norm of the loss gradient is penalized there, and the steps lose their adaptivity.`,
     };
   }
   // Defaults are each framework's own affair.
   if (entry.from === 'default') return;
   if (placement === 'inside' || placement === 'both') {
-    const scale = formatNumber(Math.sqrt(placement === 'both' ? (numberOf(config, 'eps_root') ?? eps) : eps));
+    const scale = amount(Math.sqrt(placement === 'both' ? (numberOf(config, 'eps_root') ?? eps) : eps));
     yield {
       code: 'eps-placement',
       about: 'eps',
@@ -186,7 +177,7 @@ function* epsilon(config: OptimizerConfig): Generator<Found> {
   } else if (placement === 'uncorrected') {
     const beta2 = numberOf(config, 'beta2');
     const factor =
-      beta2 !== undefined && beta2 >= 0 && beta2 < 1 ? `${formatNumber(1 / Math.sqrt(1 - beta2))} times` : 'many times';
+      beta2 !== undefined && beta2 >= 0 && beta2 < 1 ? `${amount(1 / Math.sqrt(1 - beta2))} times` : 'many times';
     yield {
       code: 'eps-placement',
       about: 'eps',
@@ -196,27 +187,34 @@ function* epsilon(config: OptimizerConfig): Generator<Found> {
 }
 
 function* variants(config: OptimizerConfig): Generator<Found> {
-  const { optimizer } = config;
-  const title = optimizerTitle(optimizer);
-  if (optimizer === 'rmsprop' && isTrue(config, 'centered')) {
+  const known = knownOptimizer(config);
+  const title = optimizerTitle(config.optimizer);
+  const reason = known?.optimizer.notApplicable(known.hyper);
+  if (known && reason !== undefined && isTrue(config, 'centered')) {
     yield {
       code: 'centered-rmsprop',
       about: 'centered',
-      message: 'Centered RMSprop has no first-order correction in the full-batch limit; no strength is shown.',
+      message: `Centered ${title} has no first-order correction in the full-batch limit; no strength is shown.`,
     };
-  } else if (optimizer === 'rmsprop' && (numberOf(config, 'momentum') ?? 0) > 0) {
-    yield {
-      code: 'rmsprop-momentum',
-      about: 'momentum',
-      message: `In full-batch training theory predicts the same anti-regularization for every momentum of RMSprop. ${SMALL_BATCHES}`,
-    };
+  } else if (known && known.optimizer.memory.steps !== undefined) {
+    const { steps } = known.optimizer.memory;
+    const momentum = numberOf(config, steps) ?? 0;
+    const { kappa, hKappa } = summarize(config);
+    if (momentum > 0 && momentum < 1 && kappa !== null && kappa < 0) {
+      const size = hKappa === null ? `${amount(-kappa)} times the learning rate` : amount(-hKappa);
+      yield {
+        code: 'rmsprop-momentum',
+        about: steps,
+        message: `In full-batch training theory predicts anti-regularizing ${size} here: momentum behind the quotient lengthens the steps 1/(1−μ) times, and the strength with them. ${SMALL_BATCHES}`,
+      };
+    }
   }
-  if (/^adamw?$/.test(optimizer) && isTrue(config, 'amsgrad')) {
+  const condition = known?.optimizer.stateDependent(known.hyper);
+  if (condition !== undefined && isTrue(config, 'amsgrad')) {
     yield {
       code: 'amsgrad-state-dependent',
       about: 'amsgrad',
-      message:
-        'With AMSGrad the correction depends on the state: as Adam while the second moment grows, regularizing where its maximum is latched.',
+      message: `The correction has no value without a run: ${condition}.`,
     };
   }
   const decay = config.hyperparameters.get('weight_decay');
@@ -224,7 +222,8 @@ function* variants(config: OptimizerConfig): Generator<Found> {
     config.weightDecayForm === 'l2' &&
     typeof decay?.value === 'number' &&
     decay.value > 0 &&
-    /^(adam|nadam|radam|adamax)$/.test(optimizer)
+    config.hyperparameters.has('beta1') &&
+    config.hyperparameters.has('beta2')
   ) {
     yield {
       code: 'l2-in-adaptive-optimizer',
@@ -234,11 +233,12 @@ function* variants(config: OptimizerConfig): Generator<Found> {
     };
   }
   const lr = config.hyperparameters.get('lr');
-  if (optimizer === 'lion' && typeof lr?.value === 'number' && lr.value >= LION_LR && lr.from !== 'default') {
+  const advice = known?.optimizer.learningRateAdvice;
+  if (advice && typeof lr?.value === 'number' && lr.value >= advice.from && lr.from !== 'default') {
     yield {
       code: 'lion-learning-rate',
       about: 'lr',
-      message: `For Lion a learning rate 3 to 10 times smaller than for AdamW is recommended; ${formatSetting(lr.value)} is what AdamW often takes.`,
+      message: `${advice.text}; ${formatSetting(lr.value)} is what AdamW often takes.`,
     };
   }
 }

@@ -1,30 +1,11 @@
 import { type HyperparameterValue, numberOf, type OptimizerConfig } from '../configs/config.ts';
 import { otherTitle } from '../configs/names.ts';
-import { setting } from '../shared/format.ts';
-import { compareBeta2, halfStrengthStep, type Summary, squaredNormWeight, summarize } from './summary.ts';
-
-/** Three significant digits without trailing zeros; exponents as Python writes them. */
-export function formatNumber(value: number): string {
-  if (value === 0) return '0';
-  const size = Math.abs(value);
-  if (size < 1e-3 || size >= 1e6)
-    return value
-      .toExponential(2)
-      .replace(/\.?0+e/, 'e')
-      .replace('e+', 'e');
-  return threeDigits.format(value);
-}
-
-const threeDigits = new Intl.NumberFormat('en-US', { maximumSignificantDigits: 3 });
+import { optimizers } from '../optimizers/registry.ts';
+import { amount, setting } from '../shared/format.ts';
+import { compareBeta2, halfStrengthStep, knownOptimizer, type Summary, summarize } from './summary.ts';
 
 /** A setting as it was written: digits that tell 0.9999 from 1 stay. */
 export const formatSetting = (value: number): string => setting(Number(value.toPrecision(8)));
-
-/** "Anti-regularizing 0.99": the word and the magnitude of h·κ. */
-export function strengthWords(hKappa: number): string {
-  if (hKappa === 0) return 'Neutral 0';
-  return `${hKappa < 0 ? 'Anti-regularizing' : 'Regularizing'} ${formatNumber(Math.abs(hKappa))}`;
-}
 
 /** Text from a file, made harmless in Markdown: one line, no markup, bounded. */
 export function escapeMarkdown(text: string, limit = 80): string {
@@ -33,75 +14,48 @@ export function escapeMarkdown(text: string, limit = 80): string {
   return short.replace(/[\\`*_{}[\]()#+\-!|<>~$&:@]/g, (c) => (c === '<' ? '&lt;' : c === '&' ? '&amp;' : `\\${c}`));
 }
 
-const TITLES: ReadonlyMap<string, string> = new Map([
-  ['adam', 'Adam'],
-  ['adamw', 'AdamW'],
-  ['nadam', 'NAdam'],
-  ['radam', 'RAdam'],
-  ['adamax', 'Adamax'],
-  ['adadelta', 'Adadelta'],
-  ['adagrad', 'Adagrad'],
-  ['rmsprop', 'RMSprop'],
-  ['sgd', 'SGD'],
-  ['lion', 'Lion'],
-  ['signum', 'Signum'],
-  ['signsgd', 'signSGD'],
-  ['lamb', 'LAMB'],
-  ['amsgrad', 'AMSGrad'],
-  ['asgd', 'ASGD'],
-  ['sparse_adam', 'SparseAdam'],
-  ['muon', 'Muon'],
-  ['adafactor', 'Adafactor'],
-  ['rprop', 'Rprop'],
-  ['lbfgs', 'L-BFGS'],
-]);
-
 export function optimizerTitle(optimizer: string): string {
-  return TITLES.get(optimizer) ?? otherTitle(optimizer) ?? optimizer;
+  return optimizers.find(({ name }) => name === optimizer)?.title ?? otherTitle(optimizer) ?? optimizer;
 }
+
+/** `β₂ 0.999`, by which a configuration is known to favour a larger norm or a smaller one. */
+function memoryWords(config: OptimizerConfig, kappa: number): string {
+  const known = knownOptimizer(config);
+  const { numerator, denominator } = known?.optimizer.memory ?? {};
+  const name = (kappa < 0 ? denominator : numerator) ?? denominator ?? numerator;
+  const value = name === undefined ? undefined : known?.hyper[name];
+  if (name === undefined || !value) return 'a finite step';
+  return `${SYMBOLS.get(name) ?? name} ${formatSetting(Number(value))}`;
+}
+
+const SYMBOLS: ReadonlyMap<string, string> = new Map([
+  ['beta1', 'β₁'],
+  ['beta2', 'β₂'],
+]);
 
 const NOT_HERE = 'No prediction from the configuration alone';
 
-/** One sentence: what theory predicts, in the words of the panel. */
+/** One sentence: what theory predicts and where; the number comes last. */
 export function verdict(config: OptimizerConfig, summary: Summary = summarize(config)): string {
-  const { effect, hKappa, kappa, reason } = summary;
-  if (effect === 'squared-norm') {
-    const weight = squaredNormWeight(config);
-    const size = weight === null ? '' : ` with weight ${formatNumber(weight)}`;
-    return `Regularizing: in full-batch training, finite steps penalize the squared two-norm of the loss gradient${size}.`;
-  }
+  const { effect, hKappa, kappa, reason, norm } = summary;
   if (effect === 'sign') {
     return 'Neutral: in full-batch training theory predicts no anti-regularization by the memory of sign descent.';
   }
-  if (effect === 'none') return `${NOT_HERE}: ${reason}.`;
-  if (kappa === null) return `${NOT_HERE}: ${reason ?? 'a value is unknown'}.`;
-  const acts =
-    kappa < 0
-      ? 'finite steps impede the reduction of the one-norm of the loss gradient'
-      : kappa > 0
-        ? 'finite steps favour the reduction of the one-norm of the loss gradient'
-        : 'the two memories cancel';
-  if (kappa === 0) return `Neutral: in full-batch training, ${acts}.`;
-  if (hKappa === null) {
-    const word = kappa < 0 ? 'Anti-regularizing' : 'Regularizing';
-    return `${word} ${formatNumber(Math.abs(kappa))} times the learning rate, which is not known here: in full-batch training, ${acts}.`;
-  }
-  return `${strengthWords(hKappa)}: in full-batch training, ${acts}.`;
+  if (effect === 'none' || kappa === null) return `${NOT_HERE}: ${reason ?? 'a value is unknown'}.`;
+  if (kappa === 0) return `Neutral: in full-batch training with small steps, the two memories cancel.`;
+  const size = hKappa === null ? `${amount(Math.abs(kappa))} times the learning rate` : amount(Math.abs(hKappa));
+  const words = kappa < 0 ? 'anti-regularizing' : 'regularizing';
+  const favours = `${kappa < 0 ? 'Larger' : 'Smaller'} gradient norm favoured`;
+  return `${favours}: in full-batch training with small steps, theory predicts that ${memoryWords(config, kappa)} holds ${norm} ${kappa < 0 ? 'larger' : 'smaller'} (${words} ${size} in the long run).`;
 }
 
-/** The line above a call: `Anti-regularizing 0.99 · theory out of range at this lr`. */
+/** The line above a call: `Theory: β₂ 0.999 favours a larger gradient norm`. */
 export function codeLensText(config: OptimizerConfig, summary: Summary = summarize(config)): string {
-  const { effect, hKappa, kappa, validity } = summary;
-  if (effect === 'squared-norm') return 'Regularizing (squared gradient norm)';
-  if (effect === 'sign') return 'No memory anti-regularization';
+  const { effect, kappa } = summary;
   if (effect === 'none') return `${optimizerTitle(config.optimizer)}: no prediction without a run`;
-  if (kappa === null) return `${optimizerTitle(config.optimizer)}: strength depends on values not known here`;
-  if (kappa === 0) return 'Neutral: both memories are equally long';
-  if (hKappa === null)
-    return `${kappa < 0 ? 'Anti-regularizing' : 'Regularizing'} ${formatNumber(Math.abs(kappa))} × lr`;
-  const strength = strengthWords(hKappa);
-  if (validity === 'out of range') return `${strength} · theory out of range at this lr`;
-  return validity === 'borderline' ? `${strength} · theory borderline at this lr` : strength;
+  if (effect === 'sign' || kappa === 0) return 'Theory: no effect of the memory on the gradient norm';
+  if (kappa === null) return `${optimizerTitle(config.optimizer)}: the prediction depends on values not known here`;
+  return `Theory: ${memoryWords(config, kappa)} favours a ${kappa < 0 ? 'larger' : 'smaller'} gradient norm`;
 }
 
 /** A value with where it comes from: `1e-3`, `0.999 *default*`, `*unknown*`. */
@@ -187,7 +141,7 @@ export function hoverMarkdown(config: OptimizerConfig, extras: HoverExtras = {})
     extras.measured ?? '',
     notesOf(config),
     emphasised(verdict(config, summary)),
-    validityNote(summary),
+    summary.effect !== 'none' && summary.kappa !== null ? TO_BE_MEASURED : '',
   ];
   const half = summary.hKappa === null ? null : halfStrengthStep(config);
   if (half !== null) {
@@ -196,7 +150,11 @@ export function hoverMarkdown(config: OptimizerConfig, extras: HoverExtras = {})
   }
   sections.push(comparisonTable(config) ?? '');
   if (summary.effect === 'one-norm' && summary.kappa !== null)
-    sections.push([switchNote(summary), 'Small batches can reverse this.'].filter(Boolean).join(' '));
+    sections.push(
+      [switchNote(summary), spikeNote(config), 'Oscillation and small batches can reverse this.']
+        .filter(Boolean)
+        .join(' '),
+    );
   sections.push(extras.footer ?? '');
   return sections.filter((section) => section !== '').join('\n\n');
 }
@@ -229,29 +187,35 @@ function comparisonTable(config: OptimizerConfig): string | undefined {
 
 /** Anti-regularizing strength −h·κ; regularizing values carry a minus. */
 function signed(strength: number): string {
-  if (Math.abs(strength) < 1e-12) return '0';
-  return strength < 0 ? `−${formatNumber(-strength)}` : formatNumber(strength);
+  return Math.abs(strength) < 1e-12 ? '0' : amount(strength);
 }
 
-function validityNote({ validity, largestStepSize }: Summary): string {
-  if (validity === null || largestStepSize === null) return '';
-  if (validity === 'holds')
-    return 'At this learning rate the first-order theory can hold; a run shows for which parameters.';
-  const below = `below about ${formatNumber(Number(largestStepSize.toPrecision(1)))} it can hold`;
-  return validity === 'out of range'
-    ? `⚠ At this learning rate the first-order theory is out of its range (h·κ is not small); ${below}.`
-    : `At this learning rate the first-order theory is at the edge of its range; ${below}.`;
+/**
+ * Others measured the boundary of the spiky phase late in training at 1−β₂ ≈ C·(1−β₁)^p with p between 0.75 and 1.06 on
+ * six tasks, and there is a proof for |x|^n that spikes end where β₂ < β₁^{2(n−2)/n}: C is of the order of 1. Ten times
+ * beyond it there is little doubt.
+ */
+const SPIKES_BEYOND = 10;
+
+const TO_BE_MEASURED =
+  'What it does to your training depends on batch size and stage, and large steps oscillate: a run measures it.';
+
+/** Where a longer second memory is known to bring spikes: a statement on late training, in one quiet sentence. */
+function spikeNote(config: OptimizerConfig): string {
+  const [beta1, beta2] = [numberOf(config, 'beta1'), numberOf(config, 'beta2')];
+  if (beta1 === undefined || beta2 === undefined || !(1 - beta1 > SPIKES_BEYOND * (1 - beta2))) return '';
+  return 'Later in training, at low loss, spikes of the loss are usual with a β₂ this far above β₁.';
 }
 
 function switchNote({ switchGradient, kappa }: Summary): string {
   if (switchGradient === null || kappa === null || kappa >= 0) return '';
-  return `Coordinates with |g| under ${formatNumber(switchGradient)} are regularized instead.`;
+  return `Coordinates with |g| under ${amount(switchGradient)} are regularized instead.`;
 }
 
 const ARGUMENT_NOTES: ReadonlyMap<string, string> = new Map([
   [
     'lr',
-    'The step size h. The strength of the predicted effect is proportional to it, and first-order theory needs it small.',
+    'The step size h. The strength that theory predicts is proportional to it, as long as steps are small; large steps oscillate.',
   ],
   [
     'beta1',
@@ -263,7 +227,7 @@ const ARGUMENT_NOTES: ReadonlyMap<string, string> = new Map([
   ],
   [
     'alpha',
-    'Decay of the second moment. In full-batch training theory predicts anti-regularization of α/(1−α) times the learning rate; momentum does not offset it.',
+    'Decay of the second moment. In full-batch training theory predicts anti-regularization of α/(1−α) times the learning rate, and 1/(1−μ) times that with momentum μ.',
   ],
   [
     'eps',
@@ -284,7 +248,7 @@ export function argumentMarkdown(config: OptimizerConfig, name: string): string 
     const table = comparisonTable(config);
     if (table) sections.push(table);
   }
-  const line = name === 'eps' ? switchNote(summary) : name === 'lr' ? validityNote(summary) : '';
+  const line = name === 'eps' ? switchNote(summary) : name === 'lr' ? TO_BE_MEASURED : '';
   sections.push(`${line ? `${line} ` : ''}Small batches can reverse what full-batch theory predicts.`);
   return sections.join('\n\n');
 }

@@ -1,137 +1,111 @@
-import { isTrue, numberOf, type OptimizerConfig } from '../configs/config.ts';
+import { numberOf, type OptimizerConfig } from '../configs/config.ts';
 import { otherTitle } from '../configs/names.ts';
-import { meanAge } from '../optimizers/theory.ts';
-
-/**
- * |h·κ| up to which the first-order expansion can hold, and from which it does not. Our own
- * heuristic after theory C5: the expansion needs h·age·|q|/D ≪ 1, greys numbers at 0.3, and was measured good around 0.1.
- */
-export const HOLDS_BELOW = 0.1;
-export const FAILS_ABOVE = 0.3;
+import { defaultsOf } from '../optimizers/hyperparameters.ts';
+import { kappaAt } from '../optimizers/limit.ts';
+import type { Framework, HyperparameterSpec, Hyperparameters, Norm, Optimizer } from '../optimizers/optimizer.ts';
+import { optimizerOf } from '../optimizers/registry.ts';
+import { decay, nonNegative, within } from '../shared/range.ts';
+import { frameworks } from '../shared/request.ts';
 
 /** The values of β₂ that the comparison shows. */
 export const COMPARED_BETA2 = [0.9, 0.95, 0.99, 0.999] as const;
 
-/**
- * What the theory says of an optimizer: the one-norm of the gradient with weight κ; the squared two-norm, always penalized
- * (SGD); no memory term where ε is small (sign descent: Lion, Signum); or nothing that a configuration alone decides.
- */
-export type Effect = 'one-norm' | 'squared-norm' | 'sign' | 'none';
+/** Longest way that the curve over the steps follows: beyond it a hover would have to be waited for. */
+const MOST_STEPS = 50_000;
+
+/** What the theory says of a configuration: of which norm, or `none` where a configuration alone does not decide it. */
+export type Effect = Norm['kind'] | 'none';
 
 export interface Summary {
   readonly effect: Effect;
+  /** "the one-norm of the loss gradient"; where there is an effect. */
+  readonly norm?: string;
   /** Why there is no number, where there is none. */
   readonly reason?: string;
-  /** κ for n → ∞ and ε → 0 (theory A3): β/(1−β) − ρ/(1−ρ) for Adam. Negative: anti-regularizing. Null if unknown. */
+  /** κ for n → ∞ and ε → 0, asked of the optimizer. Negative: anti-regularizing. Null if unknown. */
   readonly kappa: number | null;
-  /** h·κ. */
+  /** h·κ: the weight of the norm. */
   readonly hKappa: number | null;
   /** |g|* below which a coordinate is regularized instead (theory A3, F7); null if unknown or if κ has one sign. */
   readonly switchGradient: number | null;
-  /** Largest step size with |h·κ| ≤ `HOLDS_BELOW`; null if κ is unknown or 0. */
-  readonly largestStepSize: number | null;
-  readonly validity: 'holds' | 'borderline' | 'out of range' | null;
 }
 
-/** c_ρ-weight and numerator of κ(f) = ½[numerator − total·f], f = |g|/D or g²/D² (theory A3, B2), for n → ∞. */
-interface Memory {
-  readonly numerator: number;
-  readonly total: number;
-  /** RMSprop's momentum acts outside the normalisation: the effective step is h/(1−μ). */
-  readonly stepFactor: number;
+/** An optimizer with what is known of its hyper-parameters. */
+export interface Known {
+  readonly optimizer: Optimizer;
+  /** Complete: what the text does not say has the framework's default. */
+  readonly hyper: Hyperparameters;
+  /** What κ depends on and the text leaves open, in the words of the configuration. */
+  readonly missing: readonly string[];
 }
 
-const ADAM = /^(adam|adamw|sparse_adam)$/;
-
-function memoryOf(config: OptimizerConfig, beta2 = decay(config, 'beta2')): Memory | undefined {
-  const { optimizer } = config;
-  if (optimizer === 'rmsprop') {
-    const alpha = decay(config, 'alpha');
-    // PyTorch, Keras and Optax know of a momentum; a file that does not mention it has the default of 0 everywhere.
-    const momentum =
-      config.hyperparameters.has('momentum') && knownValue(config, 'momentum') !== null ? decay(config, 'momentum') : 0;
-    if (alpha === undefined || momentum === undefined) return undefined;
-    const numerator = 1 + 2 * meanAge(momentum, Infinity);
-    return { numerator, total: numerator + 2 * meanAge(alpha, Infinity), stepFactor: 1 / (1 - momentum) };
+/** The optimizer of a configuration as the theory has it; undefined where there is none here. */
+export function knownOptimizer(config: OptimizerConfig): Known | undefined {
+  const found = optimizerOf(config.optimizer);
+  if (!found) return undefined;
+  const { optimizer, fixed } = found;
+  const framework: Framework = frameworks.find((name) => name === config.framework) ?? 'pytorch';
+  const defaults = defaultsOf(optimizer, framework);
+  const { numerator, denominator, steps, further = [] } = optimizer.memory;
+  const deciding = new Set([numerator, denominator, steps, ...further]);
+  const hyper: Record<string, number | boolean | string> = { ...defaults, ...fixed };
+  const missing: string[] = [];
+  for (const spec of optimizer.hyperparameters) {
+    const { name } = spec;
+    if (name in fixed) continue;
+    const entry = config.hyperparameters.get(name);
+    // Frameworks write None for what is off.
+    if (entry && entry.from !== 'unknown' && entry.value === null) hyper[name] = spec.kind === 'boolean' ? false : 0;
+    else if (entry && accepts(spec, entry.value)) hyper[name] = entry.value as number | boolean | string;
+    // A memory that no library has unless it is named is absent where it is not named.
+    else if (deciding.has(name) && (entry || (spec.range === decay && defaults[name] !== 0))) missing.push(name);
   }
-  const beta1 = decay(config, 'beta1');
-  if (beta1 === undefined || beta2 === undefined) return undefined;
-  const ages = { numerator: 1 + 2 * meanAge(beta1, Infinity), total: 1 + 2 * meanAge(beta2, Infinity), stepFactor: 1 };
-  if (ADAM.test(optimizer)) return ages;
-  // NAdam: c_N = c_β − 2β (theory B2).
-  return optimizer === 'nadam' ? { ...ages, numerator: ages.numerator - 2 * beta1 } : undefined;
+  return { optimizer, hyper: hyper as Hyperparameters, missing };
 }
 
-function knownValue(config: OptimizerConfig, name: string): unknown {
-  const entry = config.hyperparameters.get(name);
-  return entry?.from === 'unknown' ? undefined : entry?.value;
-}
-
-/** A known decay rate in [0, 1). */
-function decay(config: OptimizerConfig, name: string): number | undefined {
-  const value = numberOf(config, name);
-  return value !== undefined && value >= 0 && value < 1 ? value : undefined;
+function accepts({ kind, choices, range = {} }: HyperparameterSpec, value: unknown): boolean {
+  if (kind === 'choice') return typeof value === 'string' && choices?.includes(value) === true;
+  return kind === 'boolean' ? typeof value === 'boolean' : within(range, value);
 }
 
 /** What theory predicts for a configuration, for the full batch, late steps and small ε. */
 export function summarize(config: OptimizerConfig): Summary {
-  const nothing = { kappa: null, hKappa: null, switchGradient: null, largestStepSize: null, validity: null };
-  const { optimizer } = config;
-  if (optimizer === 'sgd') return { effect: 'squared-norm', ...nothing };
-  if (/^(lion|signum|signsgd)$/.test(optimizer)) return { effect: 'sign', ...nothing };
-  const reason = excluded(config);
-  if (reason) return { effect: 'none', reason, ...nothing };
-  const memory = memoryOf(config);
-  if (!memory) {
-    const names = optimizer === 'rmsprop' ? 'alpha and momentum' : 'both betas';
-    return { effect: 'one-norm', reason: `the strength needs ${names}, which are not known here`, ...nothing };
+  const nothing = { kappa: null, hKappa: null, switchGradient: null };
+  const known = knownOptimizer(config);
+  if (!known) {
+    const title = otherTitle(config.optimizer) ?? config.optimizer;
+    return { effect: 'none', reason: `for ${title} no closed form is available here`, ...nothing };
   }
-  const kappa = (memory.numerator - memory.total) / 2;
-  const lr = numberOf(config, 'lr');
-  const hKappa = lr === undefined ? null : lr * kappa;
-  const size = hKappa === null ? null : Math.abs(hKappa) * memory.stepFactor;
+  const { optimizer, hyper, missing } = known;
+  const { kind, words } = optimizer.norm(hyper);
+  if (missing.length > 0) {
+    const { numerator, denominator } = optimizer.memory;
+    const decays = missing.filter((name) => name === numerator || name === denominator);
+    const first = decays.length > 0 ? decays : missing;
+    const names =
+      first.length === 2 && first.every((name) => name.startsWith('beta')) ? 'both betas' : first.join(' and ');
+    const reason = `the strength needs ${names}, which ${first.length > 1 ? 'are' : 'is'} not known here`;
+    return { effect: kind, norm: words, reason, ...nothing };
+  }
+  const limit = kappaAt(optimizer, hyper, Infinity);
+  if (typeof limit !== 'number') return { effect: 'none', reason: limit.reason, ...nothing };
+  const given = numberOf(config, 'lr');
+  const lr = within(nonNegative, given) ? given : undefined;
   return {
-    effect: 'one-norm',
-    kappa,
-    hKappa,
-    switchGradient: switchOf(config, memory),
-    largestStepSize: kappa === 0 ? null : HOLDS_BELOW / (Math.abs(kappa) * memory.stepFactor),
-    validity:
-      size === null ? null : size <= HOLDS_BELOW ? 'holds' : size <= FAILS_ABOVE ? 'borderline' : 'out of range',
+    effect: kind,
+    norm: words,
+    kappa: limit,
+    hKappa: lr === undefined ? null : lr * limit,
+    switchGradient: switchOf(config, known),
   };
 }
 
-function excluded(config: OptimizerConfig): string | undefined {
-  const { optimizer } = config;
-  if (optimizer === 'rmsprop' && isTrue(config, 'centered')) {
-    return 'centered RMSprop has no first-order correction in the full-batch limit: its denominator tends to ε';
-  }
-  if (optimizer === 'amsgrad' || (/^adamw?$/.test(optimizer) && isTrue(config, 'amsgrad'))) {
-    return 'with AMSGrad the correction depends on the state: a run has to measure it';
-  }
-  if (/^(adam|adamw|nadam|rmsprop|sparse_adam)$/.test(optimizer)) return undefined;
-  return `for ${otherTitle(optimizer) ?? optimizer} no closed form is available here`;
-}
-
-/** κ = 0 where f = numerator/total: |g|/(|g|+ε) = f or g²/(g²+ε) = f. */
-function switchOf(config: OptimizerConfig, { numerator, total }: Memory): number | null {
-  const eps = numberOf(config, 'eps');
-  if (eps === undefined || eps < 0 || total <= numerator) return null;
-  const ratio = (eps * numerator) / (total - numerator);
-  const placement = knownValue(config, 'eps_placement');
-  if (placement === 'inside') return Math.sqrt(ratio);
-  // Keras applies ε before the bias correction; for late steps that is outside.
-  return placement === 'outside' || placement === 'uncorrected' ? ratio : null;
-}
-
-/** κ(n) for small ε: a_β(n) − a_ρ(n) (theory A3); undefined for optimizers without this closed form at finite n. */
-function kappaAt(config: OptimizerConfig, n: number): number | undefined {
-  const beta1 = decay(config, 'beta1');
-  const beta2 = decay(config, 'beta2');
-  if (!/^adamw?$/.test(config.optimizer) || beta1 === undefined || beta2 === undefined) return undefined;
-  // Without bias correction there is no closed form at finite n.
-  const uncorrected = knownValue(config, 'bias_correction') === false;
-  return excluded(config) || (uncorrected && n !== Infinity) ? undefined : meanAge(beta1, n) - meanAge(beta2, n);
+/** Only where ε and its place are known: κ = 0 there. */
+function switchOf(config: OptimizerConfig, { optimizer, hyper }: Known): number | null {
+  const placement = optimizer.hyperparameters.find(({ name }) => name === 'eps_placement');
+  const place = config.hyperparameters.get('eps_placement')?.value;
+  if (numberOf(config, 'eps') !== hyper.eps || (placement && place !== hyper.eps_placement)) return null;
+  return optimizer.signChange(hyper, Infinity) ?? null;
 }
 
 export interface CurvePoint {
@@ -139,30 +113,44 @@ export interface CurvePoint {
   readonly hKappa: number;
 }
 
+/** κ(n) for small ε of an optimizer whose strength grows with its memory; undefined where it is not known or too far away. */
+function growth(config: OptimizerConfig): { readonly last: number; kappa(n: number): number } | undefined {
+  const known = knownOptimizer(config);
+  if (!known || known.missing.length > 0 || known.optimizer.norm(known.hyper).kind !== 'one-norm') return undefined;
+  const { optimizer, hyper } = known;
+  const { numerator, denominator } = optimizer.memory;
+  const decays = [numerator, denominator].map((name) => (name === undefined ? 0 : Number(hyper[name])));
+  // Without bias correction early steps have another size, too: their κ is no curve of the memory.
+  if (numerator === undefined || hyper.bias_correction === false) return undefined;
+  const last = Math.max(10, Math.ceil(4 / (1 - Math.max(...decays))));
+  if (last > MOST_STEPS || typeof kappaAt(optimizer, hyper, 0) !== 'number') return undefined;
+  return { last, kappa: (n) => kappaAt(optimizer, hyper, n) as number };
+}
+
 /**
  * h·κ(n) at about `count` steps, evenly spaced from the first to four times the longer memory 1/(1−β); null if an input
- * is unknown. Adam with bias correction, constant step size.
+ * is unknown. Constant step size.
  */
 export function strengthCurve(config: OptimizerConfig, count = 60): CurvePoint[] | null {
   const lr = numberOf(config, 'lr');
-  if (lr === undefined || kappaAt(config, 0) === undefined) return null;
-  const memory = 1 / (1 - Math.max(decay(config, 'beta1') ?? 0, decay(config, 'beta2') ?? 0));
-  const last = Math.max(10, Math.ceil(4 * memory));
+  const found = growth(config);
+  if (lr === undefined || !found) return null;
+  const { last, kappa } = found;
   const points = Math.max(2, Math.min(count, last + 1));
   return Array.from({ length: points }, (_, i) => {
     const step = Math.round((i * last) / (points - 1));
-    return { step, hKappa: lr * (kappaAt(config, step) ?? 0) };
+    return { step, hKappa: lr * kappa(step) };
   });
 }
 
 /** The first step at which half of the limit of κ is reached; null if unknown or if the limit is 0. */
 export function halfStrengthStep(config: OptimizerConfig): number | null {
-  const limit = kappaAt(config, Infinity);
-  if (limit === undefined || limit === 0 || kappaAt(config, 0) === undefined) return null;
-  const reached = (n: number) => Math.abs(kappaAt(config, n) ?? 0) >= Math.abs(limit) / 2;
-  let high = 1;
-  while (!reached(high) && high < 1e12) high *= 2;
+  const found = growth(config);
+  const limit = found?.kappa(Infinity);
+  if (!found || !limit) return null;
+  const reached = (n: number) => Math.abs(found.kappa(n)) >= Math.abs(limit) / 2;
   let low = 0;
+  let high = found.last;
   while (high - low > 1) {
     const middle = Math.floor((low + high) / 2);
     if (reached(middle)) high = middle;
@@ -180,31 +168,16 @@ export interface ComparedBeta2 {
 /** What h·κ would be at other values of β₂, everything else equal; null where β₂ plays no such part. */
 export function compareBeta2(config: OptimizerConfig): ComparedBeta2[] | null {
   const lr = numberOf(config, 'lr');
-  const current = decay(config, 'beta2');
-  if (lr === undefined || config.optimizer === 'rmsprop' || excluded(config) || !memoryOf(config, 0)) return null;
+  const known = knownOptimizer(config);
+  if (lr === undefined || !known || known.optimizer.memory.denominator !== 'beta2') return null;
+  const { optimizer, hyper, missing } = known;
+  if (missing.some((name) => name !== 'beta2')) return null;
+  const current = missing.length > 0 ? undefined : Number(hyper.beta2);
   const values: number[] = [...COMPARED_BETA2];
   if (current !== undefined && !values.includes(current)) values.push(current);
-  return values
+  const rows = values
     .sort((a, b) => a - b)
-    .map((beta2) => {
-      const { numerator, total } = memoryOf(config, beta2)!;
-      return { beta2, hKappa: (lr * (numerator - total)) / 2, isCurrent: beta2 === current };
-    });
-}
-
-/**
- * The weight of ‖∇E‖² that SGD adds to the loss (theory A4, B2): (h/2)(A'/D + D/2) for n → ∞, with S = (1−τ)/(1−μ),
- * D = S or 1 + μS (Nesterov), A' = μSD/(1−μ), times μ for Nesterov. Null if an input is unknown.
- */
-export function squaredNormWeight(config: OptimizerConfig): number | null {
-  const lr = numberOf(config, 'lr');
-  const momentum =
-    config.hyperparameters.has('momentum') && knownValue(config, 'momentum') !== null ? decay(config, 'momentum') : 0;
-  if (config.optimizer !== 'sgd' || lr === undefined || momentum === undefined) return null;
-  const dampening = momentum === 0 ? 0 : (numberOf(config, 'dampening') ?? 0);
-  const nesterov = isTrue(config, 'nesterov') && momentum > 0;
-  const s = (1 - dampening) / (1 - momentum);
-  const d = nesterov ? 1 + momentum * s : s;
-  const past = ((nesterov ? momentum * momentum : momentum) * s) / (1 - momentum);
-  return (lr / 2) * (past + d / 2);
+    .map((beta2) => ({ beta2, kappa: kappaAt(optimizer, { ...hyper, beta2 }, Infinity) }));
+  if (rows.some(({ kappa }) => typeof kappa !== 'number')) return null;
+  return rows.map(({ beta2, kappa }) => ({ beta2, hKappa: lr * (kappa as number), isCurrent: beta2 === current }));
 }

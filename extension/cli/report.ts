@@ -1,3 +1,4 @@
+import { optimizerOf } from '../optimizers/registry.ts';
 import type { Run } from '../runStore/store.ts';
 import { effectSentence, lastEffect } from '../shared/effectWords.ts';
 import { finePercent } from '../shared/format.ts';
@@ -88,7 +89,7 @@ const predictedText = (predicted: number): string =>
 /** What to try next: something that is measured, too. */
 function nextStep(name: string, hyper: RunHeader['optimizer']['hyper']): string | undefined {
   const axis =
-    typeof hyper.beta2 === 'number' && name !== 'lion'
+    optimizerOf(name)?.optimizer.memory.denominator === 'beta2'
       ? `beta2=${[0.9, 0.95, 0.99, 0.999].filter((value) => value !== hyper.beta2).join(',')}`
       : typeof hyper.momentum === 'number'
         ? `momentum=${[0, 0.9, 0.99].filter((value) => value !== hyper.momentum).join(',')}`

@@ -130,13 +130,6 @@ export async function runHeader(
   batches?: OrderedBatches,
 ): Promise<RunHeader> {
   const sources = sourceNames(model);
-  const limitsOf = (of: Hyperparameters) => {
-    const limit = limitingKappa(optimizer, of);
-    return {
-      hKappaLimit: typeof limit === 'number' ? of.lr * limit : null,
-      switchGradient: notApplicable ? null : (optimizer.signChange(of, Number.POSITIVE_INFINITY) ?? null),
-    };
-  };
   return {
     format: 1,
     status: 'running',
@@ -164,9 +157,9 @@ export async function runHeader(
     groups: groups?.numbers.map(({ hyper: own }, k) => ({
       ...{ glob: request.groups![k].glob, hyper: own },
       tensors: problem.layout.segments.filter((_, i) => groups.of[i] === k + 1).map(({ name }) => name),
-      ...limitsOf(own),
+      ...limitsOf(optimizer, own),
     })),
-    ...limitsOf(hyper),
+    ...limitsOf(optimizer, hyper),
     notApplicable,
     dtype: problem.floatType,
     device,
@@ -187,6 +180,19 @@ export async function runHeader(
       .map(({ name, reason }) => ({ name: sources.get(name) ?? name, reason })),
     notes,
     warnings: [...problem.warnings, ...exportWarnings(model, problem.loss)],
+  };
+}
+
+/** What holds of a run with these settings in the limit of many steps and small ε. */
+export function limitsOf(
+  optimizer: Optimizer,
+  hyper: Hyperparameters,
+): Pick<RunHeader, 'hKappaLimit' | 'switchGradient'> {
+  const limit = limitingKappa(optimizer, hyper);
+  const applies = optimizer.notApplicable(hyper) === undefined;
+  return {
+    hKappaLimit: typeof limit === 'number' ? hyper.lr * limit : null,
+    switchGradient: applies ? (optimizer.signChange(hyper, Number.POSITIVE_INFINITY) ?? null) : null,
   };
 }
 

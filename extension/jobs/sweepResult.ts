@@ -1,3 +1,4 @@
+import { optimizerOf } from '../optimizers/registry.ts';
 import type { Chart, ExperimentResult, Series, SweepPoint, SweepRequest } from '../shared/experiments.ts';
 import { agreeing, disagreeing, undecided, type Verdict } from '../shared/experimentVerdict.ts';
 import type { RunHeader, StepLine } from '../shared/protocol.ts';
@@ -251,7 +252,8 @@ export function judge(axes: readonly string[], optimizer: string, points: readon
       ? `; its hill after the initial fall ${listed(peaks.map(trendText))}`
       : '; not every point has a hill of it after the initial fall';
   const seen = `At equal loss ‖∇E‖₁,ε ${listed(trends.map(trendText))}${peakText}${tail}`;
-  const adaptive = ['adam', 'adamw', 'nadam'].includes(optimizer);
+  const { numerator, denominator } = optimizerOf(optimizer)?.optimizer.memory ?? {};
+  const adaptive = numerator === 'beta1' && denominator === 'beta2';
   const sign = (name: string) => (adaptive ? predictions[name] : undefined);
   const predicted = trends.filter(({ name }) => sign(name) !== undefined);
   if (predicted.length === 0) return undecided(seen, 'the theory names no sign for this');

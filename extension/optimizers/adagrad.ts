@@ -36,7 +36,7 @@ const FORGETS_NOTHING = 'the accumulator of Adagrad forgets nothing, so that the
 export const adagrad: Optimizer = {
   name: 'adagrad',
   title: 'Adagrad',
-  memory: ['lr_decay'],
+  memory: { further: ['lr_decay'] },
   hyperparameters: [
     specs.lr,
     {

@@ -73,7 +73,7 @@ export function adamFamily({ name, title, aliases, decoupled, defaults, theory }
     name,
     title,
     aliases,
-    memory: ['beta1', 'beta2', 'bias_correction', 'amsgrad'],
+    memory: { numerator: 'beta1', denominator: 'beta2', further: ['bias_correction', 'amsgrad'] },
     hyperparameters: [
       specs.lr,
       specs.beta1,

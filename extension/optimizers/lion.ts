@@ -17,6 +17,10 @@ export const lion = lionFamily({
     optax: { lr: 1e-4, ...common, weight_decay: 1e-3 },
     paper: { lr: 1e-4, ...common },
   },
+  learningRateAdvice: {
+    from: 1e-3,
+    text: 'For Lion a learning rate 3 to 10 times smaller than for AdamW is recommended',
+  },
   theory: {
     formula:
       "θ' = −λθ − (1/D)[g + h·(b₁/(1−b₂) + ½)·s/(g² + s)·H(u + λθ)] − (h/2)·λ·G with sign smoothed by s, D = √(g² + s)",

@@ -34,6 +34,7 @@ interface Family {
   readonly decaySpecs: readonly HyperparameterSpec[];
   decays(hyper: Hyperparameters): { b1: number; b2: number };
   readonly defaults: Readonly<Partial<Record<Framework, Hyperparameters>>>;
+  readonly learningRateAdvice?: Optimizer['learningRateAdvice'];
   readonly theory: Optimizer['theory'];
 }
 
@@ -41,12 +42,21 @@ interface Family {
  * θ ← θ − h[S(c) + λθ], c = b₁m + (1−b₁)g, then m ← b₂m + (1−b₂)g (theory B2). On a frozen gradient c = W_n g with
  * W_n = 1 − b₁b₂ⁿ. Signum is b₁ = b₂, signSGD is b₁ = 0.
  */
-export function lionFamily({ name, title, decaySpecs, decays, defaults, theory }: Family): Optimizer {
+export function lionFamily({
+  name,
+  title,
+  decaySpecs,
+  decays,
+  defaults,
+  learningRateAdvice,
+  theory,
+}: Family): Optimizer {
   const smooth = (hyper: Hyperparameters) => number(hyper, 'smoothing') > 0;
   const optimizer: Optimizer = {
     name,
     title,
-    memory: decaySpecs.map((spec) => spec.name),
+    memory: {},
+    learningRateAdvice,
     hyperparameters: [specs.lr, ...decaySpecs, specs.decoupledWeightDecay, smoothing],
     structure: (hyper) => (smooth(hyper) ? 'smooth' : 'sign'),
     defaults: (framework) => defaults[framework],

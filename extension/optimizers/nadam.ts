@@ -53,7 +53,7 @@ const limitingMomentum = (hyper: Hyperparameters): number =>
 export const nadam: Optimizer = {
   name: 'nadam',
   title: 'NAdam',
-  memory: ['beta1', 'beta2', 'momentum_decay'],
+  memory: { numerator: 'beta1', denominator: 'beta2', further: ['momentum_decay'] },
   hyperparameters: [
     specs.lr,
     specs.beta1,

@@ -86,6 +86,18 @@ export interface Norm {
   readonly words: string;
 }
 
+/** Which hyper-parameter decides how long what is remembered, by name. */
+export interface Memories {
+  /** Of the numerator: the longer it is, the more regularizing. */
+  readonly numerator?: string;
+  /** Of the denominator: the longer it is, the more anti-regularizing. */
+  readonly denominator?: string;
+  /** Of whole steps, behind the quotient: it lengthens the steps. */
+  readonly steps?: string;
+  /** What else κ depends on. */
+  readonly further?: readonly string[];
+}
+
 /** Why there is no such thing, in words for people: a clause that follows "because". */
 export interface Absent {
   readonly reason: string;
@@ -163,7 +175,9 @@ export interface Optimizer {
   /** Names under which libraries have it as an optimizer of its own, with the hyper-parameters that they stand for. */
   readonly aliases?: Readonly<Record<string, Readonly<Record<string, number | boolean | string>>>>;
   /** The hyper-parameters that κ depends on where ε is small and steps are many. */
-  readonly memory: readonly string[];
+  readonly memory: Memories;
+  /** What is recommended for its learning rate, and from which value on that is worth saying. */
+  readonly learningRateAdvice?: { readonly from: number; readonly text: string };
   /** The norm that h·κ weighs. */
   norm(hyper: Hyperparameters): Norm;
   /** Why κ has no value without the state of a run, as a clause; undefined where it has one. */

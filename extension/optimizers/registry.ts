@@ -22,3 +22,18 @@ export function optimizerNamed(name: string): Optimizer {
     `Choose one of ${optimizers.map((optimizer) => optimizer.name).join(', ')}.`,
   );
 }
+
+/**
+ * The optimizer that a library's name stands for, `amsgrad` too, with the hyper-parameters that the name itself fixes;
+ * undefined where there is no theory here.
+ */
+export function optimizerOf(
+  name: string,
+): { readonly optimizer: Optimizer; readonly fixed: Readonly<Record<string, number | boolean | string>> } | undefined {
+  for (const optimizer of optimizers) {
+    if (optimizer.name === name) return { optimizer, fixed: {} };
+    const fixed = optimizer.aliases?.[name];
+    if (fixed) return { optimizer, fixed };
+  }
+  return undefined;
+}

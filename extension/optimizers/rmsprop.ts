@@ -48,7 +48,7 @@ function spreadOf<V>(a: Arithmetic<V>, hyper: Hyperparameters, state: Readonly<R
 export const rmsprop: Optimizer = {
   name: 'rmsprop',
   title: 'RMSprop',
-  memory: ['alpha', 'momentum'],
+  memory: { denominator: 'alpha', steps: 'momentum', further: ['centered'] },
   hyperparameters: [
     specs.lr,
     { ...specs.beta2, name: 'alpha', option: 'alpha', description: 'decay ρ of the second moment (alpha, rho, decay)' },

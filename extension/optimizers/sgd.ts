@@ -59,7 +59,7 @@ function memoryWeight(hyper: Hyperparameters, n: number, stepSizes?: StepSizes):
 export const sgd: Optimizer = {
   name: 'sgd',
   title: 'SGD',
-  memory: ['momentum', 'dampening', 'nesterov'],
+  memory: { numerator: 'momentum', further: ['dampening', 'nesterov'] },
   hyperparameters: [
     specs.lr,
     specs.momentum,

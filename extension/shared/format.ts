@@ -4,7 +4,8 @@
 export function number(value: number | null | undefined, sign = false): string {
   if (value === null || value === undefined || Number.isNaN(value)) return '–';
   if (!Number.isFinite(value)) return value > 0 ? '∞' : '−∞';
-  const size = Math.abs(value);
+  // What rounds to 0.001 is written as that.
+  const size = Number(Math.abs(value).toPrecision(4));
   const text =
     size === 0
       ? '0'

@@ -20,13 +20,13 @@ function lines(call: string, language?: Language): string[] {
 const SMALL = 'lr=1e-5';
 const CASES: readonly (readonly [call: string, ...expected: string[]])[] = [
   [`torch.optim.Adam(p, ${SMALL}, betas=(0.9, 0.95))`],
-  [`torch.optim.Adam(p, ${SMALL})`, 'memories-far-apart hint torch.optim.Adam'],
-  [`torch.optim.Adam(p, ${SMALL}, betas=(0.9, 0.999))`, 'memories-far-apart hint 0.999'],
+  [`torch.optim.Adam(p, ${SMALL})`],
+  [`torch.optim.Adam(p, ${SMALL}, betas=(0.9, 0.999))`],
   [`torch.optim.Adam(p, ${SMALL}, betas=(0.5, 0.999))`, 'memories-far-apart information 0.999'],
-  [`torch.optim.Adam(p, ${SMALL}, betas=(0.95, 0.999))`, 'memories-far-apart hint 0.999'],
+  [`torch.optim.Adam(p, ${SMALL}, betas=(0.95, 0.999))`],
   [`torch.optim.Adam(p, ${SMALL}, betas=(0.0, 0.999))`],
-  ['torch.optim.Adam(p)', 'memories-far-apart hint torch.optim.Adam', 'step-size-out-of-range hint torch.optim.Adam'],
-  ['torch.optim.Adam(p, lr=0.5, betas=(0.9, 0.95))', 'step-size-out-of-range hint 0.5'],
+  ['torch.optim.Adam(p)'],
+  ['torch.optim.Adam(p, lr=0.5, betas=(0.9, 0.95))'],
   [`torch.optim.Adam(p, ${SMALL}, betas=(0.9, 1.0))`, 'beta-out-of-range error 1.0'],
   [`torch.optim.Adam(p, ${SMALL}, betas=(-0.1, 0.5))`, 'beta-out-of-range error -0.1'],
   ['torch.optim.Adam(p, lr=-1e-3, betas=(0.9, 0.95))', 'learning-rate-not-positive error -1e-3'],

@@ -36,7 +36,7 @@ test('equal memories are neutral, whatever the learning rate', () => {
     language: 'python',
     text: 'import torch\ntorch.optim.Adam(p, lr=h, betas=(0.5, 0.5))',
   });
-  assert.match(codeLensText(config), /^Neutral/);
+  assert.match(codeLensText(config), /^Theory: no effect/);
 });
 
 table('aliases and factories', [

@@ -76,11 +76,11 @@ describe('scan', () => {
     const { out } = await scan('src');
     assert.match(
       out,
-      /^src\/bad\.py:5:5 {2}SGD \(pytorch\) · lr -1\n {4}Regularizing.*\n {4}error at line 5: lr = -1 .*\[learning-rate-not-positive\]\n/,
+      /^src\/bad\.py:5:5 {2}SGD \(pytorch\) · lr -1\n {4}Theory: .*\n {4}error at line 5: lr = -1 .*\[learning-rate-not-positive\]\n/,
     );
     assert.match(
       out,
-      /src\/train\.py:2:1 {2}Adam \(pytorch\) · lr 0\.001 · beta1 0\.9 · beta2 0\.95\n {4}Anti-regularizing 0\.01\n/,
+      /src\/train\.py:2:1 {2}Adam \(pytorch\) · lr 0\.001 · beta1 0\.9 · beta2 0\.95\n {4}Theory: β₂ 0\.95 favours a larger gradient norm\n/,
     );
     assert.match(out, /\n2 optimizer configurations in 2 files\.\n$/);
   });

@@ -348,7 +348,7 @@ describe('in a workspace that is not trusted', { timeout: 120_000 }, () => {
     try {
       const workbench = await Workbench.open(browser, server);
       const editor = await workbench.openFile('train.py');
-      await workbench.hover(editor, 'Adam(', /Anti-regularizing 0\.99/);
+      await workbench.hover(editor, 'Adam(', /anti-regularizing 0\.99/);
       await workbench.dismiss();
       await workbench.host((vscode) => {
         void vscode.commands.executeCommand('optimizerBias.inspect');

@@ -25,7 +25,7 @@ test('the curve rises from the axis towards the limit, inside the picture', () =
 
 test('the words say what the picture shows', () => {
   const { description, markdown } = strengthPicture(adam('lr=1e-3'), 'dark')!;
-  assert.match(description, /half at step 1,271, anti-regularizing 0\.99 in the limit/);
+  assert.match(description, /half at step 1,271, anti-regularizing 0\.99 in the long run/);
   assert.ok(markdown.startsWith(`![${description}](data:image/svg+xml;base64,`));
   // Brackets would end the description early.
   assert.doesNotMatch(description, /[[\]]/);

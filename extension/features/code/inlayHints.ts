@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import { strengthWords, verdict } from '../../advice/hover.ts';
+import { verdict } from '../../advice/hover.ts';
 import { summarize } from '../../advice/summary.ts';
 import type { OptimizerConfig } from '../../configs/config.ts';
 import { type Configurations, SELECTOR } from '../configurations.ts';
@@ -21,16 +21,21 @@ export function registerInlayHints(configurations: Configurations, settings: Set
 
 function hint(document: vscode.TextDocument, config: OptimizerConfig): vscode.InlayHint | undefined {
   const summary = summarize(config);
-  if (summary.hKappa === null) return undefined;
+  if (summary.kappa === null) return undefined;
   // A call ends where it closes; a mapping in a configuration file has no such place, its optimizer's line has.
   const position =
     document.languageId === 'python'
       ? document.positionAt(config.callRange.to)
       : document.lineAt(document.positionAt(config.range.to)).range.end;
+  const { kappa } = summary;
+  const said =
+    kappa === 0
+      ? vscode.l10n.t('theory: no effect on the gradient norm')
+      : kappa < 0
+        ? vscode.l10n.t('theory: larger gradient norm')
+        : vscode.l10n.t('theory: smaller gradient norm');
   // Editors cut hints after 43 characters.
-  const strength = strengthWords(summary.hKappa).toLowerCase();
-  const doubtful = summary.validity === 'out of range' ? ` · ${vscode.l10n.t('out of range')}` : '';
-  const result = new vscode.InlayHint(position, `${strength}${doubtful}`);
+  const result = new vscode.InlayHint(position, said);
   result.paddingLeft = true;
   result.tooltip = verdict(config, summary);
   return result;

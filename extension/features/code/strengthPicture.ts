@@ -1,6 +1,7 @@
-import { formatNumber, strengthWords } from '../../advice/hover.ts';
 import { halfStrengthStep, strengthCurve, summarize } from '../../advice/summary.ts';
 import type { OptimizerConfig } from '../../configs/config.ts';
+import { amount } from '../../shared/format.ts';
+import { capitalised, strength } from '../../shared/verdict.ts';
 
 export type PictureTheme = 'dark' | 'light' | 'contrastDark' | 'contrastLight';
 
@@ -54,7 +55,7 @@ export function strengthPicture(config: OptimizerConfig, theme: PictureTheme): P
     `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${HEIGHT}" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif" font-size="12">`,
     level(limit, ' stroke-dasharray="4 4"'),
     level(0, ''),
-    label(PLOT.left, PLOT.top - 7, 'start', strengthWords(limit), colour),
+    label(PLOT.left, PLOT.top - 7, 'start', capitalised(strength(limit)), colour),
     `<polyline points="${points}" fill="none" stroke="${colour}" stroke-width="${stroke}" stroke-linejoin="round"/>`,
     `<circle cx="${x(half).toFixed(1)}" cy="${y(limit / 2).toFixed(1)}" r="${stroke + 1.5}" fill="${colour}"/>`,
     label(x(half) + 10, y(limit / 2) + 14, 'start', `half at step ${count(half)}`),
@@ -62,7 +63,7 @@ export function strengthPicture(config: OptimizerConfig, theme: PictureTheme): P
     label(PLOT.right, HEIGHT - 5, 'end', count(last)),
     '</svg>',
   ].join('');
-  const description = `Strength by training step: 0 at the first step, half at step ${count(half)}, ${strengthWords(limit).toLowerCase()} in the limit; at step ${count(last)} it is ${formatNumber(Math.abs(curve.at(-1)!.hKappa))}.`;
+  const description = `Strength by training step: 0 at the first step, half at step ${count(half)}, ${strength(limit)} in the long run; at step ${count(last)} it is ${amount(Math.abs(curve.at(-1)!.hKappa))}.`;
   const data = Buffer.from(svg).toString('base64');
   const markdown = `![${description}](data:image/svg+xml;base64,${data}|width=${WIDTH},height=${HEIGHT})`;
   return { markdown, svg, description };

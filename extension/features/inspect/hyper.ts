@@ -3,6 +3,7 @@ import type { HyperparameterSpec } from '../../optimizers/optimizer.ts';
 import { optimizers } from '../../optimizers/registry.ts';
 import { setting } from '../../shared/format.ts';
 import type { InspectRequest } from '../../shared/protocol.ts';
+import { inspectSettings } from '../../shared/request.ts';
 
 type Values = InspectRequest['hyper'];
 
@@ -40,7 +41,7 @@ function fits({ kind, choices }: HyperparameterSpec, value: unknown): boolean {
 
 /** Adam with the defaults of PyTorch, for a model without a configuration. */
 export const defaultOptimizer: ConfiguredOptimizer = {
-  optimizer: 'adam',
+  optimizer: inspectSettings.optimizer.default,
   framework: 'pytorch',
   hyper: {},
   unknown: [],
