@@ -2,7 +2,7 @@ import type { GraphBuilder } from '../onnx/builder.ts';
 import type { Node, Value } from '../onnx/graph.ts';
 import { binaryOps, type DifferentiableOp, unaryOps } from '../onnx/ops.ts';
 import { sameShape } from '../onnx/shapes.ts';
-import { gradientRules } from './rules/index.ts';
+import { applyGradientRule } from './rules/index.ts';
 
 const elementwise: ReadonlySet<string> = new Set<string>([...unaryOps, ...binaryOps, 'Where', 'Clip']);
 
@@ -79,11 +79,7 @@ export class Chains {
       const zero = b.number(0, node.outputs[0]);
       return b.where(node.inputs[0]!, slope(node.inputs[1]) ?? zero, slope(node.inputs[2]) ?? zero);
     }
-    const partials = gradientRules[node.opType as DifferentiableOp](
-      b,
-      { in: node.inputs as Value[], out: node.outputs, attributes: node.attributes },
-      one,
-    );
+    const partials = applyGradientRule(b, node.opType as DifferentiableOp, node, [one]);
     const terms = node.inputs.flatMap((input, i) => {
       const [inner, partial] = [slope(input), partials[i]];
       return inner && partial ? [b.mul(inner, partial)] : [];

@@ -5,7 +5,7 @@ import { inlined } from '../onnx/rewrite.ts';
 import { broadcastShapes, sameShape } from '../onnx/shapes.ts';
 import { isFloat } from '../onnx/tensor.ts';
 import { Chains } from './chain.ts';
-import { gradientRules } from './rules/index.ts';
+import { applyGradientRule } from './rules/index.ts';
 
 /**
  * Vector–Jacobian product: for outputs y and cotangents dy (same shapes) the sums Σ dyᵀ ∂y/∂w for each w of `wrt`, emitted
@@ -100,11 +100,7 @@ function applyRule(
   const op = node.opType;
   if (op === 'Recurrence') return recurrenceGradient(b, node, node.body!, cotangents);
   if (!isDifferentiable(op)) return [];
-  return gradientRules[op](
-    b,
-    { in: node.inputs as Value[], out: node.outputs, attributes: node.attributes },
-    ...cotangents,
-  );
+  return applyGradientRule(b, op, node, cotangents);
 }
 
 /** The slices of a sequence from the last to the first. */

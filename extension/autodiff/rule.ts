@@ -1,11 +1,13 @@
 import type { GraphBuilder } from '../onnx/builder.ts';
-import type { Attributes, Value } from '../onnx/graph.ts';
+import type { Value } from '../onnx/graph.ts';
+import type { AttributesOf, InputsOf, OutputsOf } from '../onnx/nodeTypes.ts';
+import type { DifferentiableOp } from '../onnx/ops.ts';
 
-/** What a rule sees of a node. Optional inputs that are absent are undefined, though typed as present for brevity. */
-export interface RuleNode {
-  readonly in: readonly Value[];
-  readonly out: readonly Value[];
-  readonly attributes: Attributes;
+/** What a rule sees of a node of its operator. */
+export interface RuleNode<Op extends DifferentiableOp> {
+  readonly in: InputsOf<Op>;
+  readonly out: OutputsOf<Op>;
+  readonly attributes: AttributesOf<Op>;
 }
 
 /**
@@ -13,17 +15,22 @@ export interface RuleNode {
  * belongs to input i; undefined or missing entries carry no gradient. An entry may have the shape of the broadcast
  * result. Every operator that a rule emits has a rule itself, so gradients can be differentiated again.
  */
-export type GradientRule = (
+export type GradientRule<Op extends DifferentiableOp> = (
   b: GraphBuilder,
-  node: RuleNode,
+  node: RuleNode<Op>,
   ...dy: (Value | undefined)[]
 ) => readonly (Value | undefined)[];
 
 /** A rule for an operator with one output, which therefore always has a cotangent. */
-export type SimpleRule = (b: GraphBuilder, node: RuleNode, dy: Value) => readonly (Value | undefined)[];
+export type SimpleRule<Op extends DifferentiableOp> = (
+  b: GraphBuilder,
+  node: RuleNode<Op>,
+  dy: Value,
+) => readonly (Value | undefined)[];
 
 /** A table of rules; the operators are the keys. */
-export type Rules<Op extends string> = Record<Op, GradientRule>;
+export type Rules<Op extends DifferentiableOp> = { readonly [K in Op]: GradientRule<K> };
 
 /** Types a table of one-output rules. */
-export const simple = <Op extends string>(rules: Record<Op, SimpleRule>): Rules<Op> => rules as Rules<Op>;
+export const simple = <Op extends DifferentiableOp>(rules: { readonly [K in Op]: SimpleRule<K> }): Rules<Op> =>
+  rules as Rules<Op>;

@@ -1,7 +1,7 @@
 import { evaluateConstant } from './fold.ts';
 import type { Attributes, Graph, Node, Scope, Value } from './graph.ts';
 import type { OpType, PrimitiveOp } from './ops.ts';
-import { normaliseAxis, shapeRules, showShape, type ValueTypes } from './shapes.ts';
+import { inferTypes, normaliseAxis, showShape, type ValueTypes } from './shapes.ts';
 import { simplifications } from './simplify.ts';
 import {
   allocate,
@@ -107,7 +107,7 @@ export class GraphBuilder implements Scope {
 
   /** Emits any primitive in normal form (see `shapeRules`); the typed methods below are the usual way in. */
   emit(opType: PrimitiveOp, inputs: readonly Source[], attributes: Attributes = {}): readonly Value[] {
-    const types = shapeRules[opType](inputs, attributes);
+    const types = inferTypes(opType, inputs, attributes);
     const folded = types.length === 1 ? evaluateConstant(opType, inputs, attributes, types[0]) : undefined;
     if (folded) return [this.constant(folded)];
     const simplified = simplifications[opType]?.(this, inputs, attributes, types[0].shape);

@@ -1,5 +1,6 @@
 import type { Attributes, Value } from './graph.ts';
-import type { BinaryOp, PrimitiveOp, UnaryOp } from './ops.ts';
+import type { AttributesOf, ConvolutionAttributes, InputsOf } from './nodeTypes.ts';
+import type { PrimitiveOp } from './ops.ts';
 import { binaryOps, unaryOps } from './ops.ts';
 import { RefusedUse } from './refusal.ts';
 import type { ElementType, Shape } from './tensor.ts';
@@ -9,7 +10,10 @@ export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length 
 
 /** Type and shape of each output of a node. */
 export type ValueTypes = readonly { readonly type: ElementType; readonly shape: Shape }[];
-export type ShapeRule = (inputs: readonly (Value | undefined)[], attributes: Attributes) => ValueTypes;
+/** Type and shape of the outputs of a primitive from its inputs and attributes; throws where these do not fit. */
+export type ShapeRule<Op extends PrimitiveOp> = (inputs: InputsOf<Op>, attributes: AttributesOf<Op>) => ValueTypes;
+/** A rule of operators that agree in what it looks at. */
+type CommonRule<Inputs, Given = unknown> = (inputs: Inputs, attributes: Given) => ValueTypes;
 
 /** Shape after numpy broadcasting; throws where two dimensions differ and neither is 1. */
 export function broadcastShapes(...shapes: readonly Shape[]): number[] {
@@ -47,29 +51,29 @@ export function constantInts(value: Value | undefined, what: string): number[] {
 }
 
 const of = (type: ElementType, shape: Shape): ValueTypes => [{ type, shape }];
-const like: ShapeRule = ([x]) => of(x!.type, x!.shape);
+const like: CommonRule<readonly [Value, ...unknown[]]> = ([x]) => of(x.type, x.shape);
 
-const broadcast: ShapeRule = ([x, y]) => {
-  if (x!.type !== y!.type) throw new Error(`element types ${x!.type} and ${y!.type} differ`);
-  return of(x!.type, broadcastShapes(x!.shape, y!.shape));
+const broadcast: CommonRule<readonly [Value, Value]> = ([x, y]) => {
+  if (x.type !== y.type) throw new Error(`element types ${x.type} and ${y.type} differ`);
+  return of(x.type, broadcastShapes(x.shape, y.shape));
 };
-const compare: ShapeRule = ([x, y]) => of('bool', broadcastShapes(x!.shape, y!.shape));
-const test: ShapeRule = ([x]) => of('bool', x!.shape);
+const compare: CommonRule<readonly [Value, Value]> = ([x, y]) => of('bool', broadcastShapes(x.shape, y.shape));
+const test: CommonRule<readonly [Value]> = ([x]) => of('bool', x.shape);
 
-const reduce: ShapeRule = ([x, axes], { keepdims }) => {
-  const rank = x!.shape.length;
+const reduce: CommonRule<readonly [Value, Value], { readonly keepdims?: number }> = ([x, axes], { keepdims }) => {
+  const rank = x.shape.length;
   const over = new Set(constantInts(axes, 'the axes').map((axis) => normaliseAxis(axis, rank)));
   return of(
-    x!.type,
-    x!.shape.flatMap((dim, axis) => (over.has(axis) ? (keepdims === 0 ? [] : [1]) : [dim])),
+    x.type,
+    x.shape.flatMap((dim, axis) => (over.has(axis) ? (keepdims === 0 ? [] : [1]) : [dim])),
   );
 };
 
-const argReduce: ShapeRule = ([x], { axis, keepdims }) => {
-  const over = normaliseAxis(axis as number, x!.shape.length);
+const argReduce: CommonRule<readonly [Value], AttributesOf<'ArgMax'>> = ([x], { axis, keepdims }) => {
+  const over = normaliseAxis(axis, x.shape.length);
   return of(
     'int64',
-    x!.shape.flatMap((dim, i) => (i === over ? (keepdims === 0 ? [] : [1]) : [dim])),
+    x.shape.flatMap((dim, i) => (i === over ? (keepdims === 0 ? [] : [1]) : [dim])),
   );
 };
 
@@ -107,68 +111,66 @@ function need(condition: boolean, problem: () => string): asserts condition {
   if (!condition) throw new Error(problem());
 }
 
-const ints = (attributes: Attributes, name: string): readonly number[] => attributes[name] as readonly number[];
-
-const conv: ShapeRule = ([x, w, bias], attributes) => {
-  const spatial = x!.shape.slice(2);
-  const pads = ints(attributes, 'pads');
-  const group = attributes.group as number;
+const conv: CommonRule<InputsOf<'Conv'>, ConvolutionAttributes> = ([x, w, bias], attributes) => {
+  const spatial = x.shape.slice(2);
+  const pads = attributes.pads;
+  const group = attributes.group;
   need(group > 0, () => `${group} groups are impossible`);
-  if (x!.shape.length !== w!.shape.length || x!.shape[1] !== w!.shape[1] * group || w!.shape[0] % group !== 0) {
-    throw new Error(`weights ${showShape(w!.shape)} in ${group} group(s) do not fit input ${showShape(x!.shape)}`);
+  if (x.shape.length !== w.shape.length || x.shape[1] !== w.shape[1] * group || w.shape[0] % group !== 0) {
+    throw new Error(`weights ${showShape(w.shape)} in ${group} group(s) do not fit input ${showShape(x.shape)}`);
   }
-  if (bias && (bias.shape.length !== 1 || bias.shape[0] !== w!.shape[0]))
-    throw new Error(`bias ${showShape(bias.shape)} does not fit ${w!.shape[0]} channels`);
+  if (bias && (bias.shape.length !== 1 || bias.shape[0] !== w.shape[0]))
+    throw new Error(`bias ${showShape(bias.shape)} does not fit ${w.shape[0]} channels`);
   const out = spatial.map((size, i) =>
-    windowOutput(size, w!.shape[i + 2], {
-      stride: ints(attributes, 'strides')[i],
-      dilation: ints(attributes, 'dilations')[i],
+    windowOutput(size, w.shape[i + 2], {
+      stride: attributes.strides[i],
+      dilation: attributes.dilations[i],
       begin: pads[i],
       end: pads[i + spatial.length],
     }),
   );
-  return of(x!.type, [x!.shape[0], w!.shape[0], ...out]);
+  return of(x.type, [x.shape[0], w.shape[0], ...out]);
 };
 
-const convTranspose: ShapeRule = ([x, w], attributes) => {
-  const spatial = x!.shape.slice(2);
-  const pads = ints(attributes, 'pads');
-  const group = attributes.group as number;
-  need(group > 0 && x!.shape[1]! % group === 0, () => `${group} groups do not fit input ${showShape(x!.shape)}`);
-  if (x!.shape.length !== w!.shape.length || x!.shape[1] !== w!.shape[0]) {
-    throw new Error(`weights ${showShape(w!.shape)} do not fit input ${showShape(x!.shape)}`);
+const convTranspose: ShapeRule<'ConvTranspose'> = ([x, w], attributes) => {
+  const spatial = x.shape.slice(2);
+  const pads = attributes.pads;
+  const group = attributes.group;
+  need(group > 0 && x.shape[1]! % group === 0, () => `${group} groups do not fit input ${showShape(x.shape)}`);
+  if (x.shape.length !== w.shape.length || x.shape[1] !== w.shape[0]) {
+    throw new Error(`weights ${showShape(w.shape)} do not fit input ${showShape(x.shape)}`);
   }
   const out = spatial.map(
     (size, i) =>
-      ints(attributes, 'strides')[i] * (size - 1) +
-      ints(attributes, 'output_padding')[i] +
-      (w!.shape[i + 2] - 1) * ints(attributes, 'dilations')[i] +
+      attributes.strides[i] * (size - 1) +
+      attributes.output_padding[i] +
+      (w.shape[i + 2] - 1) * attributes.dilations[i] +
       1 -
       pads[i] -
       pads[i + spatial.length],
   );
-  return of(x!.type, [x!.shape[0], w!.shape[1] * group, ...out]);
+  return of(x.type, [x.shape[0], w.shape[1] * group, ...out]);
 };
 
-const pool: ShapeRule = ([x], attributes) => {
-  const spatial = x!.shape.slice(2);
-  const kernel = ints(attributes, 'kernel_shape');
+const pool: CommonRule<readonly [Value], AttributesOf<'MaxPool'>> = ([x], attributes) => {
+  const spatial = x.shape.slice(2);
+  const kernel = attributes.kernel_shape;
   need(
     spatial.length > 0 && kernel.length === spatial.length && kernel.every((size) => size > 0),
-    () => `a window of shape ${showShape(kernel)} does not fit input ${showShape(x!.shape)}`,
+    () => `a window of shape ${showShape(kernel)} does not fit input ${showShape(x.shape)}`,
   );
-  const pads = ints(attributes, 'pads');
+  const pads = attributes.pads;
   const out = spatial.map((size, i) =>
-    windowOutput(size, ints(attributes, 'kernel_shape')[i], {
-      stride: ints(attributes, 'strides')[i],
-      dilation: ints(attributes, 'dilations')[i],
+    windowOutput(size, attributes.kernel_shape[i], {
+      stride: attributes.strides[i],
+      dilation: attributes.dilations[i],
       begin: pads[i],
       end: pads[i + spatial.length],
       ceil: attributes.ceil_mode === 1,
     }),
   );
-  const shape = [...x!.shape.slice(0, 2), ...out];
-  const values = { type: x!.type, shape };
+  const shape = [...x.shape.slice(0, 2), ...out];
+  const values = { type: x.type, shape };
   // Stating the order of the indices asks for them.
   return attributes.storage_order === undefined ? [values] : [values, { type: 'int64', shape }];
 };
@@ -182,8 +184,8 @@ export function sliceRange(dim: number, start: number, end: number, step: number
   return { first, count: Math.max(0, Math.ceil((last - first) / step)) };
 }
 
-const slice: ShapeRule = ([x, starts, ends, axes, steps]) => {
-  const shape = [...x!.shape];
+const slice: ShapeRule<'Slice'> = ([x, starts, ends, axes, steps]) => {
+  const shape = [...x.shape];
   const from = constantInts(starts, 'the start of a slice');
   const to = constantInts(ends, 'the end of a slice');
   const by = constantInts(steps, 'the step of a slice');
@@ -196,34 +198,34 @@ const slice: ShapeRule = ([x, starts, ends, axes, steps]) => {
   over.forEach((axis, i) => {
     shape[axis] = sliceRange(shape[axis], from[i], to[i], by[i]).count;
   });
-  return of(x!.type, shape);
+  return of(x.type, shape);
 };
 
-const pad: ShapeRule = ([x, pads]) => {
+const pad: ShapeRule<'Pad'> = ([x, pads]) => {
   const amounts = constantInts(pads, 'the pads');
-  const rank = x!.shape.length;
+  const rank = x.shape.length;
   need(amounts.length === 2 * rank, () => `${amounts.length} pads are given for ${rank} axes`);
   return of(
-    x!.type,
-    x!.shape.map((dim, i) => dim + amounts[i] + amounts[i + rank]),
+    x.type,
+    x.shape.map((dim, i) => dim + amounts[i] + amounts[i + rank]),
   );
 };
 
-const concat: ShapeRule = (inputs, { axis }) => {
+const concat: ShapeRule<'Concat'> = (inputs, { axis }) => {
   const [first] = inputs;
   for (const value of inputs)
-    need(value!.type === first!.type, () => `element types ${first!.type} and ${value!.type} differ`);
-  const along = axis as number;
+    need(value.type === first.type, () => `element types ${first.type} and ${value.type} differ`);
+  const along = axis;
   for (const value of inputs) {
     if (
-      value!.shape.length !== first!.shape.length ||
-      value!.shape.some((dim, i) => i !== along && dim !== first!.shape[i])
+      value.shape.length !== first.shape.length ||
+      value.shape.some((dim, i) => i !== along && dim !== first.shape[i])
     ) {
-      throw new Error(`cannot join ${inputs.map((v) => showShape(v!.shape)).join(', ')} along axis ${along}`);
+      throw new Error(`cannot join ${inputs.map((v) => showShape(v.shape)).join(', ')} along axis ${along}`);
     }
   }
-  const total = inputs.reduce((sum, value) => sum + value!.shape[along], 0);
-  return of(first!.type, first!.shape.with(along, total));
+  const total = inputs.reduce((sum, value) => sum + value.shape[along], 0);
+  return of(first.type, first.shape.with(along, total));
 };
 
 /** Elements are taken along an axis by indices of the same rank. */
@@ -249,32 +251,32 @@ function tupleWidth(x: Value, indices: Value, batch: number): number {
   return width;
 }
 
-const table = <K extends string>(names: readonly K[], rule: ShapeRule): Record<K, ShapeRule> =>
-  Object.fromEntries(names.map((name) => [name, rule])) as Record<K, ShapeRule>;
+const table = <K extends PrimitiveOp, Rule>(names: readonly K[], rule: Rule): Record<K, Rule> =>
+  Object.fromEntries(names.map((name) => [name, rule])) as Record<K, Rule>;
 
 /** Shape inference for every primitive. Inputs are in normal form: axes not negative, optional inputs filled in. */
-export const shapeRules: Record<PrimitiveOp, ShapeRule> = {
-  ...(table<UnaryOp>(unaryOps, like) as Record<UnaryOp, ShapeRule>),
-  ...(table<BinaryOp>(binaryOps, broadcast) as Record<BinaryOp, ShapeRule>),
+export const shapeRules: { readonly [Op in PrimitiveOp]: ShapeRule<Op> } = {
+  ...table(unaryOps, like),
+  ...table(binaryOps, broadcast),
   ...table(['Sign', 'Floor', 'Ceil', 'Round', 'Not', 'Clip', 'CumSum', 'Softmax', 'LogSoftmax'], like),
   ScatterElements: ([x, indices, updates], { axis }) => {
-    fitsAlong(x!, indices!, axis as number);
+    fitsAlong(x, indices, axis);
     need(
-      sameShape(indices!.shape, updates!.shape) && indices!.shape.every((dim, i) => i === axis || dim <= x!.shape[i]!),
+      sameShape(indices.shape, updates.shape) && indices.shape.every((dim, i) => i === axis || dim <= x.shape[i]!),
       () =>
-        `indices ${showShape(indices!.shape)} and updates ${showShape(updates!.shape)} do not fit ${showShape(x!.shape)}`,
+        `indices ${showShape(indices.shape)} and updates ${showShape(updates.shape)} do not fit ${showShape(x.shape)}`,
     );
-    return of(x!.type, x!.shape);
+    return of(x.type, x.shape);
   },
   ScatterND: ([x, indices, updates]) => {
-    const width = tupleWidth(x!, indices!, 0);
-    const expected = [...indices!.shape.slice(0, -1), ...x!.shape.slice(width)];
+    const width = tupleWidth(x, indices, 0);
+    const expected = [...indices.shape.slice(0, -1), ...x.shape.slice(width)];
     need(
-      sameShape(updates!.shape, expected),
+      sameShape(updates.shape, expected),
       () =>
-        `updates ${showShape(updates!.shape)} do not fit indices ${showShape(indices!.shape)}, which need ${showShape(expected)}`,
+        `updates ${showShape(updates.shape)} do not fit indices ${showShape(indices.shape)}, which need ${showShape(expected)}`,
     );
-    return of(x!.type, x!.shape);
+    return of(x.type, x.shape);
   },
   ...table(['Equal', 'Greater', 'GreaterOrEqual', 'Less', 'LessOrEqual', 'And', 'Or', 'Xor'], compare),
   ...table(['IsNaN', 'IsInf'], test),
@@ -287,68 +289,68 @@ export const shapeRules: Record<PrimitiveOp, ShapeRule> = {
     const [from] = constantInts(start, 'the range');
     const [to] = constantInts(limit, 'the range');
     const [by] = constantInts(delta, 'the range');
-    return of(start!.type, [Math.max(0, Math.ceil((to - from) / by))]);
+    return of(start.type, [Math.max(0, Math.ceil((to - from) / by))]);
   },
   Where: ([condition, x, y]) => {
-    need(x!.type === y!.type, () => `element types ${x!.type} and ${y!.type} differ`);
-    return of(x!.type, broadcastShapes(condition!.shape, x!.shape, y!.shape));
+    need(x.type === y.type, () => `element types ${x.type} and ${y.type} differ`);
+    return of(x.type, broadcastShapes(condition.shape, x.shape, y.shape));
   },
-  Cast: ([x], { to }) => of(to as ElementType, x!.shape),
-  MatMul: ([a, b]) => of(a!.type, matMulShape(a!.shape, b!.shape)),
+  Cast: ([x], { to }) => of(to, x.shape),
+  MatMul: ([a, b]) => of(a.type, matMulShape(a.shape, b.shape)),
   Gemm: ([a, b, c], { transA, transB }) => {
-    if (a!.shape.length !== 2 || b!.shape.length !== 2)
-      throw new Error(`Gemm of ${showShape(a!.shape)} and ${showShape(b!.shape)}`);
-    const [m, k] = transA ? [a!.shape[1], a!.shape[0]] : a!.shape;
-    const [l, n] = transB ? [b!.shape[1], b!.shape[0]] : b!.shape;
+    if (a.shape.length !== 2 || b.shape.length !== 2)
+      throw new Error(`Gemm of ${showShape(a.shape)} and ${showShape(b.shape)}`);
+    const [m, k] = transA ? [a.shape[1], a.shape[0]] : a.shape;
+    const [l, n] = transB ? [b.shape[1], b.shape[0]] : b.shape;
     if (k !== l)
-      throw new Error(`inner dimensions ${k} and ${l} differ (${showShape(a!.shape)}, ${showShape(b!.shape)})`);
+      throw new Error(`inner dimensions ${k} and ${l} differ (${showShape(a.shape)}, ${showShape(b.shape)})`);
     if (c && elementCount(broadcastShapes(c.shape, [m, n])) !== m * n)
       throw new Error(`C ${showShape(c.shape)} does not broadcast to [${m}, ${n}]`);
-    return of(a!.type, [m, n]);
+    return of(a.type, [m, n]);
   },
   Reshape: ([x, shape]) => {
     const target = constantInts(shape, 'the shape');
-    if (elementCount(target) !== elementCount(x!.shape))
-      throw new Error(`cannot reshape ${showShape(x!.shape)} to ${showShape(target)}`);
-    return of(x!.type, target);
+    if (elementCount(target) !== elementCount(x.shape))
+      throw new Error(`cannot reshape ${showShape(x.shape)} to ${showShape(target)}`);
+    return of(x.type, target);
   },
   Transpose: ([x], { perm }) =>
     of(
-      x!.type,
-      (perm as readonly number[]).map((axis) => x!.shape[axis]),
+      x.type,
+      perm.map((axis) => x.shape[axis]),
     ),
-  Expand: ([x, shape]) => of(x!.type, broadcastShapes(x!.shape, constantInts(shape, 'the shape'))),
+  Expand: ([x, shape]) => of(x.type, broadcastShapes(x.shape, constantInts(shape, 'the shape'))),
   Concat: concat,
   Split: ([x, sizes], { axis }) => {
     const parts = constantInts(sizes, 'the sizes');
     const total = parts.reduce((sum, size) => sum + size, 0);
     need(
-      total === x!.shape[axis as number] && parts.every((size) => size >= 0),
-      () => `sizes ${showShape(parts)} do not divide axis ${axis} of ${showShape(x!.shape)}`,
+      total === x.shape[axis] && parts.every((size) => size >= 0),
+      () => `sizes ${showShape(parts)} do not divide axis ${axis} of ${showShape(x.shape)}`,
     );
-    return parts.map((size) => ({ type: x!.type, shape: x!.shape.with(axis as number, size) }));
+    return parts.map((size) => ({ type: x.type, shape: x.shape.with(axis, size) }));
   },
   Slice: slice,
   Pad: pad,
   Gather: ([x, indices], { axis }) =>
-    of(x!.type, [...x!.shape.slice(0, axis as number), ...indices!.shape, ...x!.shape.slice((axis as number) + 1)]),
+    of(x.type, [...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)]),
   GatherElements: ([x, indices], { axis }) => {
-    fitsAlong(x!, indices!, axis as number);
+    fitsAlong(x, indices, axis);
     need(
-      indices!.shape.every((dim, i) => i === axis || dim <= x!.shape[i]!),
-      () => `indices ${showShape(indices!.shape)} do not fit ${showShape(x!.shape)} along axis ${axis}`,
+      indices.shape.every((dim, i) => i === axis || dim <= x.shape[i]!),
+      () => `indices ${showShape(indices.shape)} do not fit ${showShape(x.shape)} along axis ${axis}`,
     );
-    return of(x!.type, indices!.shape);
+    return of(x.type, indices.shape);
   },
   GatherND: ([x, indices], { batch_dims }) => {
-    const batch = (batch_dims as number | undefined) ?? 0;
-    const last = tupleWidth(x!, indices!, batch);
-    return of(x!.type, [...indices!.shape.slice(0, -1), ...x!.shape.slice(batch + last)]);
+    const batch = batch_dims ?? 0;
+    const last = tupleWidth(x, indices, batch);
+    return of(x.type, [...indices.shape.slice(0, -1), ...x.shape.slice(batch + last)]);
   },
   TopK: ([x, k], { axis }) => {
-    const shape = x!.shape.with(axis as number, constantInts(k, 'k')[0]);
+    const shape = x.shape.with(axis, constantInts(k, 'k')[0]);
     return [
-      { type: x!.type, shape },
+      { type: x.type, shape },
       { type: 'int64', shape },
     ];
   },
@@ -357,21 +359,21 @@ export const shapeRules: Record<PrimitiveOp, ShapeRule> = {
   MaxPool: pool,
   MaxUnpool: ([x, indices, shape]) => {
     need(
-      sameShape(x!.shape, indices!.shape),
-      () => `indices ${showShape(indices!.shape)} do not fit input ${showShape(x!.shape)}`,
+      sameShape(x.shape, indices.shape),
+      () => `indices ${showShape(indices.shape)} do not fit input ${showShape(x.shape)}`,
     );
-    return of(x!.type, constantInts(shape, 'the shape'));
+    return of(x.type, constantInts(shape, 'the shape'));
   },
   MaxPoolMask: like,
   StopGradient: like,
   PRelu: like,
   AveragePool: pool,
-  AveragePoolGradient: ([dy], attributes) => of(dy!.type, [...dy!.shape.slice(0, 2), ...ints(attributes, 'spatial')]),
+  AveragePoolGradient: ([dy], attributes) => of(dy.type, [...dy.shape.slice(0, 2), ...attributes.spatial]),
   Resize: ([x, , scales]) => {
     const factors = Array.from(scales!.constant!.data as Float32Array);
     return of(
-      x!.type,
-      x!.shape.map((dim, i) => dim * factors[i]),
+      x.type,
+      x.shape.map((dim, i) => dim * factors[i]),
     );
   },
   BlockedInput: like,
@@ -381,9 +383,19 @@ export const shapeRules: Record<PrimitiveOp, ShapeRule> = {
   BlockedAveragePool: pool,
   BlockedUpsample: ([x], attributes) =>
     of(
-      x!.type,
-      x!.shape.map((dim, i) => dim * ints(attributes, 'scales')[i]),
+      x.type,
+      x.shape.map((dim, i) => dim * attributes.scales[i]),
     ),
   ConvWeightGradient: ([x, dy], attributes) =>
-    of(x!.type, [dy!.shape[1], x!.shape[1] / (attributes.group as number), ...ints(attributes, 'kernel_shape')]),
+    of(x.type, [dy.shape[1], x.shape[1] / attributes.group, ...attributes.kernel_shape]),
 };
+
+/** Type and shape of each output of a node. */
+export function inferTypes(
+  op: PrimitiveOp,
+  inputs: readonly (Value | undefined)[],
+  attributes: Attributes,
+): ValueTypes {
+  // The table is typed for nodes in normal form, which is what operators are written in.
+  return (shapeRules[op] as CommonRule<readonly (Value | undefined)[], Attributes>)(inputs, attributes);
+}

@@ -1,46 +1,42 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
-import type { Attributes, Value } from '../../onnx/graph.ts';
+import type { Value } from '../../onnx/graph.ts';
+import type { ConvolutionAttributes, PoolAttributes } from '../../onnx/nodeTypes.ts';
 import { elementCount } from '../../onnx/tensor.ts';
-import { type GradientRule, simple } from '../rule.ts';
-
-const ints = (attributes: Attributes, name: string): readonly number[] => attributes[name] as readonly number[];
+import { type GradientRule, type RuleNode, simple } from '../rule.ts';
 
 /** The adjoint of Conv in its data, for data of spatial size `spatial`: a transposed convolution with the same weights. */
 function inputGradient(
   b: GraphBuilder,
   dy: Value,
   w: Value,
-  attributes: Attributes,
+  attributes: ConvolutionAttributes,
   spatial: readonly number[],
 ): Value {
-  const { kernel_shape: _, ...conv } = attributes;
-  const pads = ints(conv, 'pads');
+  const { pads, strides, dilations } = attributes;
   // What the strides leave over at the end of the data is reached by no window, or by its last one.
   const output_padding = spatial.map(
     (size, i) =>
       size +
       pads[i] +
       pads[i + spatial.length] -
-      ((dy.shape[i + 2] - 1) * ints(conv, 'strides')[i] + (w.shape[i + 2] - 1) * ints(conv, 'dilations')[i] + 1),
+      ((dy.shape[i + 2] - 1) * strides[i] + (w.shape[i + 2] - 1) * dilations[i] + 1),
   );
-  return b.emit('ConvTranspose', [dy, w], { ...conv, output_padding })[0];
+  return b.emit('ConvTranspose', [dy, w], { ...attributes, output_padding })[0];
 }
 
-const weightGradient = (b: GraphBuilder, x: Value, dy: Value, attributes: Attributes, w: Value): Value =>
+const weightGradient = (b: GraphBuilder, x: Value, dy: Value, attributes: ConvolutionAttributes, w: Value): Value =>
   b.emit('ConvWeightGradient', [x, dy], { ...attributes, kernel_shape: w.shape.slice(2) })[0];
 
 /** Conv with data that may reach beyond the last window, so that the result has the spatial size `out` all the same. */
-function convTo(b: GraphBuilder, x: Value, w: Value, attributes: Attributes, out: readonly number[]): Value {
+function convTo(b: GraphBuilder, x: Value, w: Value, attributes: ConvolutionAttributes, out: readonly number[]): Value {
   const y = b.emit('Conv', [x, w], attributes)[0];
   const axes = out.map((_, i) => i + 2);
   return b.slice(y, { starts: out.map(() => 0), ends: out, axes });
 }
 
 /** Do no two windows of a pooling share an element? */
-const disjoint = (attributes: Attributes): boolean =>
-  ints(attributes, 'kernel_shape').every(
-    (size, i) => (size - 1) * ints(attributes, 'dilations')[i] < ints(attributes, 'strides')[i],
-  );
+const disjoint = (attributes: PoolAttributes): boolean =>
+  attributes.kernel_shape.every((size, i) => (size - 1) * attributes.dilations[i] < attributes.strides[i]);
 
 /**
  * Convolution, transposed convolution and weight gradient are the three faces of one trilinear form
@@ -76,14 +72,14 @@ export const convolution = {
       return [b.reshape(picked, x.shape)];
     },
   }),
-  MaxPool: ((b, { in: [x], out: [y, indices], attributes }, dy) => {
+  MaxPool: ((b: GraphBuilder, { in: [x], out: [y, indices], attributes }: RuleNode<'MaxPool'>, dy?: Value) => {
     if (!dy) return [];
     if (!indices) {
       const { kernel_shape, strides, dilations, pads } = attributes;
       const mask = b.emit('MaxPoolMask', [x, y], { kernel_shape })[0];
       const mean = { kernel_shape, strides, dilations, pads, count_include_pad: 1, ceil_mode: 0 };
       const shared = b.emit('AveragePoolGradient', [dy], { ...mean, spatial: x.shape.slice(2) })[0];
-      return [b.mul(mask, b.affine(shared, elementCount(kernel_shape as readonly number[])))];
+      return [b.mul(mask, b.affine(shared, elementCount(kernel_shape)))];
     }
     // The values are elements of x at the flat indices that the forward pass chose (the first maximum of a window); where
     // windows overlap, an element may have been chosen more than once.
@@ -95,5 +91,5 @@ export const convolution = {
     const flat = b.full(x.type, [elementCount(x.shape)], 0);
     const size = elementCount(dy.shape);
     return [b.reshape(b.scatterElementsAdd(flat, b.reshape(indices, [size]), b.reshape(dy, [size]), 0), x.shape)];
-  }) as GradientRule,
+  }) satisfies GradientRule<'MaxPool'>,
 };

@@ -1,7 +1,7 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
 import { constantInts, sliceRange } from '../../onnx/shapes.ts';
-import { type GradientRule, simple } from '../rule.ts';
+import { type GradientRule, type RuleNode, simple } from '../rule.ts';
 
 const zeros = (shape: readonly number[]): number[] => shape.map(() => 0);
 
@@ -9,7 +9,7 @@ export const movement = {
   ...simple({
     Reshape: (b, { in: [x] }, dy) => [b.reshape(dy, x.shape)],
     Transpose: (b, { attributes }, dy) => {
-      const perm = attributes.perm as readonly number[];
+      const perm = attributes.perm;
       return [
         b.transpose(
           dy,
@@ -20,7 +20,7 @@ export const movement = {
     // The reverse walk sums over the broadcast axes.
     Expand: (_b, _node, dy) => [dy],
     Concat: (b, { in: parts, attributes }, dy) => {
-      const axis = attributes.axis as number;
+      const axis = attributes.axis;
       return b.split(
         dy,
         parts.map((part) => part.shape[axis]),
@@ -49,7 +49,7 @@ export const movement = {
     },
     Gather: (b, { in: [x, indices], attributes }, dy) => {
       // Moves the gathered axis to the front, where ScatterND can add whole rows.
-      const axis = attributes.axis as number;
+      const axis = attributes.axis;
       const front = [axis, ...x.shape.map((_, i) => i).filter((i) => i !== axis)];
       const lead = indices.shape.map((_, i) => axis + i);
       const rest = dy.shape.map((_, i) => i).filter((i) => !lead.includes(i));
@@ -68,14 +68,14 @@ export const movement = {
       ];
     },
     GatherElements: (b, { in: [x, indices], attributes }, dy) => [
-      b.scatterElementsAdd(b.zerosLike(x), indices, dy, attributes.axis as number),
+      b.scatterElementsAdd(b.zerosLike(x), indices, dy, attributes.axis),
     ],
     GatherND: (b, { in: [x, indices], attributes }, dy) => [
-      b.scatterNDAdd(b.zerosLike(x), withBatchIndices(b, x, indices, attributes.batch_dims as number), dy),
+      b.scatterNDAdd(b.zerosLike(x), withBatchIndices(b, x, indices, attributes.batch_dims ?? 0), dy),
     ],
     // y = x with rows added (or replaced): what was replaced gets nothing
     ScatterElements: (b, { in: [, indices, updates], attributes }, dy) => {
-      const axis = attributes.axis as number;
+      const axis = attributes.axis;
       const du = b.gatherElements(dy, indices, axis);
       if (attributes.reduction === 'add') return [dy, undefined, du];
       const kept = b.emit('ScatterElements', [b.full(dy.type, dy.shape, 1), indices, b.zerosLike(updates)], {
@@ -93,15 +93,15 @@ export const movement = {
       return [b.mul(dy, kept), undefined, du];
     },
   }),
-  Split: ((b, { out, attributes }, ...dy) => [
+  Split: ((b: GraphBuilder, { out, attributes }: RuleNode<'Split'>, ...dy: (Value | undefined)[]) => [
     b.concat(
       out.map((part, i) => dy[i] ?? b.zerosLike(part)),
-      attributes.axis as number,
+      attributes.axis,
     ),
-  ]) as GradientRule,
+  ]) satisfies GradientRule<'Split'>,
   // The values are elements of x at the indices that the forward pass chose.
-  TopK: ((b, { in: [x], out: [, indices], attributes }, dy) =>
-    dy ? [b.scatterElementsAdd(b.zerosLike(x), indices, dy, attributes.axis as number)] : []) as GradientRule,
+  TopK: ((b: GraphBuilder, { in: [x], out: [, indices], attributes }: RuleNode<'TopK'>, dy?: Value) =>
+    dy ? [b.scatterElementsAdd(b.zerosLike(x), indices, dy, attributes.axis)] : []) satisfies GradientRule<'TopK'>,
 };
 
 /** Puts the elements of a slice back where they came from, zeros elsewhere, along one axis. */

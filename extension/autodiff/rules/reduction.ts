@@ -4,8 +4,10 @@ import { constantInts } from '../../onnx/shapes.ts';
 import { elementCount } from '../../onnx/tensor.ts';
 import { type RuleNode, simple } from '../rule.ts';
 
+type ReduceOp = 'ReduceSum' | 'ReduceMean' | 'ReduceMax' | 'ReduceMin' | 'ReduceProd';
+
 /** The result of a reduction, or its cotangent, with the reduced axes kept as size 1. */
-function keepAxes(b: GraphBuilder, { in: [x, axes] }: RuleNode, y: Value): Value {
+function keepAxes(b: GraphBuilder, { in: [x, axes] }: RuleNode<ReduceOp>, y: Value): Value {
   const over = new Set(constantInts(axes, 'the axes'));
   return b.reshape(
     y,
@@ -14,7 +16,7 @@ function keepAxes(b: GraphBuilder, { in: [x, axes] }: RuleNode, y: Value): Value
 }
 
 /** The extremum is shared evenly among the elements that attain it, as PyTorch's amax does. */
-function extremum(b: GraphBuilder, node: RuleNode, dy: Value): Value {
+function extremum(b: GraphBuilder, node: RuleNode<ReduceOp>, dy: Value): Value {
   const [x] = node.in;
   const attained = b.indicator(b.equal(x, keepAxes(b, node, node.out[0])), x);
   const axes = constantInts(node.in[1], 'the axes');
@@ -53,11 +55,11 @@ export const reduction = simple({
   // y = softmax x      dx = y·(dy − Σ dy·y)
   Softmax: (b, { out: [y], attributes }, dy) => {
     const weighted = b.mul(dy, y);
-    return [b.sub(weighted, b.mul(y, b.reduceSum(weighted, [attributes.axis as number], true)))];
+    return [b.sub(weighted, b.mul(y, b.reduceSum(weighted, [attributes.axis], true)))];
   },
   // y = log softmax x  dx = dy − softmax(x)·Σ dy
   LogSoftmax: (b, { in: [x], attributes }, dy) => {
-    const axis = attributes.axis as number;
+    const axis = attributes.axis;
     return [b.sub(dy, b.mul(b.softmax(x, axis), b.reduceSum(dy, [axis], true)))];
   },
   CumSum: (b, { in: [, axis], attributes }, dy) => [

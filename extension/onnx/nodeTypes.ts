@@ -1,0 +1,128 @@
+import type { Attributes, Value } from './graph.ts';
+import type { BinaryOp, PrimitiveOp } from './ops.ts';
+import type { ElementType } from './tensor.ts';
+
+// What nodes of the primitives have, in their normal form: every attribute that the normal form fills in is there, optional
+// inputs may be undefined. A test holds the names and kinds of attributes against ONNX's schemas.
+
+/** A sliding window; one number for each spatial axis, pads begins first and then ends. */
+export type WindowAttributes = {
+  readonly strides: readonly number[];
+  readonly dilations: readonly number[];
+  readonly pads: readonly number[];
+};
+export type ConvolutionAttributes = WindowAttributes & { readonly group: number };
+export type PoolAttributes = WindowAttributes & {
+  readonly kernel_shape: readonly number[];
+  readonly ceil_mode?: number;
+  readonly count_include_pad?: number;
+};
+type Reduction = { readonly keepdims?: number };
+type Along = { readonly axis: number };
+type Scattering = { readonly reduction?: string };
+
+/** Attributes of those primitives that have some. */
+export interface PrimitiveAttributes {
+  readonly ArgMax: Along & Reduction & { readonly select_last_index?: number };
+  readonly ArgMin: Along & Reduction & { readonly select_last_index?: number };
+  readonly AveragePool: PoolAttributes;
+  readonly AveragePoolGradient: PoolAttributes & { readonly spatial: readonly number[] };
+  readonly BlockedAveragePool: PoolAttributes;
+  readonly BlockedConv: ConvolutionAttributes;
+  readonly BlockedMaxPool: PoolAttributes & { readonly storage_order?: number };
+  readonly BlockedUpsample: { readonly scales: readonly number[] };
+  readonly Cast: { readonly to: ElementType };
+  readonly Concat: Along;
+  readonly Conv: ConvolutionAttributes;
+  readonly ConvTranspose: ConvolutionAttributes & { readonly output_padding: readonly number[] };
+  readonly ConvWeightGradient: ConvolutionAttributes & { readonly kernel_shape: readonly number[] };
+  readonly CumSum: { readonly exclusive?: number; readonly reverse?: number };
+  readonly Gather: Along;
+  readonly GatherElements: Along;
+  readonly GatherND: { readonly batch_dims?: number };
+  readonly Gemm: {
+    readonly alpha?: number;
+    readonly beta?: number;
+    readonly transA?: number;
+    readonly transB?: number;
+  };
+  readonly LogSoftmax: Along;
+  readonly MaxPool: PoolAttributes & { readonly storage_order?: number };
+  readonly MaxPoolMask: { readonly kernel_shape: readonly number[] };
+  readonly MaxUnpool: { readonly kernel_shape: readonly number[]; readonly strides: readonly number[] };
+  readonly Mod: { readonly fmod?: number };
+  readonly Pad: { readonly mode?: string };
+  readonly ReduceMax: Reduction;
+  readonly ReduceMean: Reduction;
+  readonly ReduceMin: Reduction;
+  readonly ReduceProd: Reduction;
+  readonly ReduceSum: Reduction;
+  readonly ScatterElements: Along & Scattering;
+  readonly ScatterND: Scattering;
+  readonly Softmax: Along;
+  readonly Split: Along;
+  readonly TopK: Along & { readonly largest?: number; readonly sorted?: number };
+  readonly Transpose: { readonly perm: readonly number[] };
+}
+
+type CompareOp = 'Equal' | 'Greater' | 'GreaterOrEqual' | 'Less' | 'LessOrEqual' | 'And' | 'Or' | 'Xor';
+
+type Optional = Value | undefined;
+
+/** Inputs of those primitives that have others than one or two values. */
+interface SpecialInputs {
+  readonly BlockedConv: readonly [x: Value, w: Value, bias?: Optional];
+  readonly Clip: readonly [x: Value, low?: Optional, high?: Optional];
+  readonly Concat: readonly [first: Value, ...rest: Value[]];
+  readonly Conv: readonly [x: Value, w: Value, bias?: Optional];
+  readonly Gemm: readonly [a: Value, b: Value, c?: Optional];
+  readonly MaxUnpool: readonly [x: Value, indices: Value, shape: Value];
+  readonly Range: readonly [start: Value, limit: Value, delta: Value];
+  readonly Resize: readonly [x: Value, roi: Optional, scales: Value];
+  readonly ScatterElements: readonly [x: Value, indices: Value, updates: Value];
+  readonly ScatterND: readonly [x: Value, indices: Value, updates: Value];
+  readonly Slice: readonly [x: Value, starts: Value, ends: Value, axes: Value, steps: Value];
+  readonly Where: readonly [condition: Value, x: Value, y: Value];
+}
+type OpOfTwo =
+  | BinaryOp
+  | CompareOp
+  | 'ConvTranspose'
+  | 'ConvWeightGradient'
+  | 'CumSum'
+  | 'Expand'
+  | 'Gather'
+  | 'GatherElements'
+  | 'GatherND'
+  | 'MatMul'
+  | 'MaxPoolMask'
+  | 'Mod'
+  | 'PRelu'
+  | 'Pad'
+  | 'ReduceMax'
+  | 'ReduceMean'
+  | 'ReduceMin'
+  | 'ReduceProd'
+  | 'ReduceSum'
+  | 'Reshape'
+  | 'Split'
+  | 'TopK';
+
+/** The inputs of a primitive. */
+export type InputsOf<Op extends PrimitiveOp> = Op extends keyof SpecialInputs
+  ? SpecialInputs[Op]
+  : Op extends OpOfTwo
+    ? readonly [x: Value, y: Value]
+    : readonly [x: Value];
+
+/** The outputs of a primitive; MaxPool gives indices only where it is asked for them. */
+export type OutputsOf<Op extends PrimitiveOp> = Op extends 'TopK'
+  ? readonly [values: Value, indices: Value]
+  : Op extends 'MaxPool'
+    ? readonly [y: Value, indices?: Value]
+    : readonly [y: Value, ...rest: Value[]];
+
+/** The attributes of a primitive. */
+export type AttributesOf<Op extends PrimitiveOp> = Op extends keyof PrimitiveAttributes
+  ? PrimitiveAttributes[Op]
+  : Attributes;
