@@ -82,7 +82,7 @@ if (probed) {
     const request = message as EngineRequest;
     if (request.type === 'cancel') state.cancelled = true;
     else if (request.type === 'describe')
-      send({ type: 'experiments', experiments: experiments.map(({ run: _run, draws: _draws, ...rest }) => rest) });
+      send({ type: 'experiments', experiments: experiments.map(({ run: _run, ...rest }) => rest) });
     else if (request.type === 'inspect') void answer(() => runInspection(request.request));
     else if (request.type === 'experiment') void answer(() => runAnExperiment(request.request));
     else void answer(() => runSweep(request.request));

@@ -14,8 +14,9 @@ import type { Warning } from '../exports/warning.ts';
 import { GraphBuilder } from '../onnx/builder.ts';
 import type { Value } from '../onnx/graph.ts';
 import { type Initializer, isDefaultDomain, labelOf, type Model } from '../onnx/model.ts';
-import { type FloatType, isFloat, type Tensor, toFloat } from '../onnx/tensor.ts';
+import { elementCount, type FloatType, isFloat, type Tensor, toFloat } from '../onnx/tensor.ts';
 import { InspectorError, quoteName } from '../shared/errors.ts';
+import { thousands } from '../shared/format.ts';
 import type { LossName } from '../shared/losses.ts';
 import { at, joinWords, type Words, words } from '../shared/words.ts';
 import { describeBlockers } from './blockers.ts';
@@ -194,6 +195,11 @@ function problemOf(found: Attempt): Problem {
   const { trained, allChoices } = chooseTrained(model, trial, output, { candidates, choices, filter });
   const layout = new ParameterLayout(trained);
   const targets = loss === 'output' || !labels ? undefined : prepareLabels(labels, loss, prediction.shape, floatType);
+  const positions = targets?.tensor.type === 'int64' ? elementCount(targets.tensor.shape) : 0;
+  if (targets && targets.reduction.total < positions)
+    notes.push(
+      `${thousands(targets.reduction.total)} of ${thousands(positions)} positions are labelled; those with the label −100 do not count.`,
+    );
   const feeds: Feed[] = [
     ...inputs.map(({ info, tensor, perSample }) => ({ name: info.name, tensor, perSample })),
     ...(targets ? [{ name: labelFeed, tensor: targets.tensor, perSample: true }] : []),

@@ -1,5 +1,5 @@
 import { InspectorError, quoteName } from '../shared/errors.ts';
-import type { ChartFrame, ExperimentResult, ParameterSpec, ParameterValue } from '../shared/experiments.ts';
+import type { ExperimentResult, ParameterSpec, ParameterValue } from '../shared/experiments.ts';
 import { rangeText, within } from '../shared/range.ts';
 import { optionOf } from '../shared/request.ts';
 import type { Words } from '../shared/words.ts';
@@ -43,8 +43,6 @@ export interface Experiment<P extends Specs = Specs> {
   /** What it does, in one line. */
   readonly summary: string;
   readonly parameters: P;
-  /** What it draws. */
-  readonly draws: readonly ChartFrame[];
   run(values: ValuesOf<P>, surroundings: Surroundings): Promise<ExperimentResult>;
 }
 

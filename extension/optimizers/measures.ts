@@ -17,20 +17,15 @@ const NONE = 3e38;
  * coordinates with g ≠ 0 or q ≠ 0, as `active` does).
  */
 export interface MeasureTerms<V> {
-  /** g², corr², g·corr, |g|, |corr|. */
+  /** g², corr², g·corr. */
   readonly gradientSquared: V;
   readonly correctionSquared: V;
   readonly gradientTimesCorrection: V;
-  readonly gradientAbsolute: V;
-  readonly correctionAbsolute: V;
-  /** G² and Δ² with Δ = −corr/D, the change of the velocity. */
+  /** G². */
   readonly directionSquared: V;
-  readonly velocitySquared: V;
   /** w = q²/D, and κ·w. */
   readonly weight: V;
   readonly kappaWeight: V;
-  /** w where κ < 0. */
-  readonly negativeWeight: V;
   /** q·G and q·corr/D: minus the rates of the norm. */
   readonly normTimesDirection: V;
   readonly normTimesCorrection: V;
@@ -68,13 +63,9 @@ export function measureTerms<V>(
     gradientSquared: square(a, gradient),
     correctionSquared: square(a, correction),
     gradientTimesCorrection: a.mul(gradient, correction),
-    gradientAbsolute: a.abs(gradient),
-    correctionAbsolute: a.abs(correction),
     directionSquared: square(a, direction),
-    velocitySquared: square(a, velocity),
     weight,
     kappaWeight: a.mul(kappa, weight),
-    negativeWeight: a.whereLess(kappa, zero, weight, zero),
     normTimesDirection: a.mul(ofLoss.normGradient, direction),
     normTimesCorrection: a.mul(ofLoss.normGradient, velocity),
     gradientTimesDirection: a.mul(ofLoss.gradient, direction),
@@ -151,11 +142,10 @@ export interface TensorSums {
   readonly selfCheck?: SelfCheckTerms<number>;
 }
 
-/** A rate per unit of time (h per step), of the correction, of the base flow, and correction/|base|. */
+/** A rate per unit of time (h per step), of the correction and of the base flow. */
 export interface Rate {
   readonly correction: number;
   readonly base: number;
-  readonly ratio: number | null;
 }
 
 /** The measures of theory C1–C6 and C5 for one tensor or for the model; null where a quotient has no value. */
@@ -167,15 +157,12 @@ export interface Measures {
   readonly kappaMax: number | null;
   /** h·κ_eff, dimensionless. */
   readonly hKappa: number | null;
-  /** Share of the weight w, and of the active coordinates (g ≠ 0 or q ≠ 0), with κ < 0. */
-  readonly negativeShareWeighted: number | null;
+  /** Share of the active coordinates (g ≠ 0 or q ≠ 0) with κ < 0. */
   readonly negativeShare: number | null;
   /** Share of the active coordinates with κ > 0; for ρ > β these lie below |g|*, where κ changes sign. */
   readonly belowSwitchShare: number | null;
-  /** ‖corr‖₂/‖g‖₂, ‖corr‖₁/‖g‖₁ and ‖Δ‖₂/‖G‖₂; the theory needs ≪ 1. */
+  /** ‖corr‖₂/‖g‖₂; the theory needs ≪ 1. */
   readonly relativeSize: number | null;
-  readonly relativeSizeL1: number | null;
-  readonly relativeVelocity: number | null;
   /** cos(corr, g): negative where the correction slows the descent. */
   readonly cosine: number | null;
   /** Change of the norm whose gradient is q; `correction` > 0: the correction impedes its reduction. */
@@ -216,12 +203,9 @@ function measuresOf({ size, sums, low, high, selfCheck }: TensorSums, h: number,
     kappaMin: low < NONE / 2 ? low : null,
     kappaMax: high > -NONE / 2 ? high : null,
     hKappa: kappaEffective === null ? null : h * kappaEffective,
-    negativeShareWeighted: quotient(sums.negativeWeight, sums.weight),
     negativeShare: quotient(sums.kappaNegative, sums.active),
     belowSwitchShare: quotient(sums.kappaPositive, sums.active),
     relativeSize: rootQuotient(sums.correctionSquared, sums.gradientSquared),
-    relativeSizeL1: quotient(sums.correctionAbsolute, sums.gradientAbsolute),
-    relativeVelocity: rootQuotient(sums.velocitySquared, sums.directionSquared),
     cosine: quotient(sums.gradientTimesCorrection, Math.sqrt(sums.gradientSquared) * Math.sqrt(sums.correctionSquared)),
     normRate,
     lossRate,
@@ -255,7 +239,7 @@ function totalOf(tensors: readonly TensorSums[]): TensorSums {
 }
 
 function rate(correction: number, base: number): Rate {
-  return { correction, base, ratio: quotient(correction, Math.abs(base)) };
+  return { correction, base };
 }
 
 function finite(x: number): number | null {

@@ -200,15 +200,11 @@ export interface MeasureFields {
   readonly kappaMin?: number | null;
   readonly kappaMax?: number | null;
   readonly negativeShare?: number | null;
-  readonly negativeShareWeighted?: number | null;
   readonly belowSwitchShare?: number | null;
   readonly relativeSize?: number | null;
-  readonly relativeSizeL1?: number | null;
-  readonly relativeVelocity?: number | null;
   readonly cosine?: number | null;
   readonly normRate?: number | null;
   readonly normRateBase?: number | null;
-  readonly normRateRatio?: number | null;
   readonly lossRate?: number | null;
   readonly lossRateBase?: number | null;
   readonly net?: number | null;

@@ -33,6 +33,19 @@ const integers = (name: string, values: readonly number[]) => ({
   rawData: new Uint8Array(BigInt64Array.from(values, BigInt).buffer),
 });
 
+it('says how many positions are labelled where some are not', () => {
+  const model = decodeModel(linear({ initializer: [w], output: [info('y', ['N', 4])] }), 'm.onnx');
+  const labelled = (labels: readonly number[]) => {
+    const given = data(labels.length);
+    const arrays = new Map([...given.arrays, ['y', tensorOf('int64', [labels.length], labels)] as const]);
+    return notesOf(createProblem(model, { ...given, arrays }, {}));
+  };
+  assert.deepEqual(labelled([0, -100, 3, 1]), [
+    '3 of 4 positions are labelled; those with the label −100 do not count.',
+  ]);
+  assert.deepEqual(labelled([0, 2, 3, 1]), []);
+});
+
 describe('a model exported with a fixed batch', () => {
   const bound: GraphInit = {
     node: [node('MatMul(x, w) -> z'), node('Reshape(z, shape) -> y')],

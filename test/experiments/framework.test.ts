@@ -26,10 +26,9 @@ async function inFolder(work: (folder: string) => Promise<void>): Promise<void> 
 
 test('every experiment is described well enough for a command line and a form', () => {
   assert.equal(new Set(experiments.map(({ name }) => name)).size, experiments.length);
-  for (const { name, title, figure, summary, parameters, draws } of experiments) {
+  for (const { name, title, figure, summary, parameters } of experiments) {
     assert.match(name, /^[a-z][a-z0-9-]*$/);
     for (const text of [title, figure, summary]) assert.ok(text.length > 5, name);
-    assert.ok(draws.length > 0, name);
     for (const [key, spec] of Object.entries(parameters)) {
       assert.match(optionOf(key), /^[a-z][a-z0-9-]*$/);
       assert.ok(spec.help.length > 0, `${name} ${key}`);

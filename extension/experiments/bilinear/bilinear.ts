@@ -63,7 +63,6 @@ export const bilinear = defineExperiment({
     tolerance: number(0.05, 'the level set is where |3/2 − 2θ₁θ₂| falls below this', positive),
     steps: count(200_000, 'most steps of a trajectory'),
   },
-  draws: Object.values(frames).flatMap((frame) => [frame, nearMinimum(frame)]),
   async run(values, surroundings): Promise<ExperimentResult> {
     if (values.start.length !== 2 || values.start.some((value) => value <= 0))
       throw new InspectorError(

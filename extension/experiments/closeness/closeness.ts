@@ -42,7 +42,6 @@ export const closeness = defineExperiment({
     weightDecay: number(0, 'weight decay λ', { min: 0 }),
     ...subjectParameters,
   },
-  draws: [frame],
   async run(values, surroundings): Promise<ExperimentResult> {
     const { problem, described, kinks } = await loadSubject(values, surroundings);
     const optimizer = optimizerNamed(values.optimizer);

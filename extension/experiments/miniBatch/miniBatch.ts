@@ -55,7 +55,6 @@ export const miniBatch = defineExperiment({
     epsPlacement: choice('inside', ['inside', 'outside'], 'ε inside the root (Theorem 3.1) or outside (Theorem D.4)'),
     ...subjectParameters,
   },
-  draws: [orders],
   async run(values, surroundings): Promise<ExperimentResult> {
     const settings = {
       beta: values.beta1,

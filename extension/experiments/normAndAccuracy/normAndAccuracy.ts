@@ -11,7 +11,7 @@ import { hyperOf } from '../adamRun.ts';
 import { choice, count, decay, defineExperiment, file, number, numbers, positive, switched } from '../experiment.ts';
 import { networkNames } from '../networks/index.ts';
 import { loadSubject, type NetworkSubject, subjectParameters } from '../subject.ts';
-import { type Curve, frames, resultOf, type Setting } from './result.ts';
+import { type Curve, resultOf, type Setting } from './result.ts';
 
 export const normAndAccuracy = defineExperiment({
   name: 'norm-and-accuracy',
@@ -43,7 +43,6 @@ export const normAndAccuracy = defineExperiment({
     width: count(0, 'units (mlp), first channels (cnn, resnet), token size (vit); 0: 32, 4, 4 and 16', { min: 0 }),
     dtype: choice('float32', ['float32', 'float64'], 'precision'),
   },
-  draws: Object.values(frames),
   async run(values, surroundings): Promise<ExperimentResult> {
     const subject = await loadSubject({ ...values, standardise: !values.raw }, surroundings);
     const settings = settingsOf(values);

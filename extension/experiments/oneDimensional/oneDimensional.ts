@@ -68,7 +68,6 @@ export const oneDimensional = defineExperiment({
     largeEps: number(100, 'ε that is large against E′²', positive),
     steps: count(100_000, 'most steps of one path'),
   },
-  draws: [potential, measured],
   async run(values, surroundings): Promise<ExperimentResult> {
     refuseOrder(values);
     const cells: Cell[] = [];

@@ -77,7 +77,6 @@ export const separable = defineExperiment({
     batch: numbers([2, 5], 'batch sizes besides 1 and all', { min: 1, whole: true }),
     order: choice('cyclic', ['cyclic', 'reshuffled', 'replacement'], 'order of the samples in batches of these sizes'),
   },
-  draws: Object.values(frames),
   async run(values, surroundings): Promise<ExperimentResult> {
     const points =
       values.data === undefined

@@ -48,7 +48,6 @@ export const table1 = defineExperiment({
     smallEps: number(1e-8, 'ε that is small against the squared gradients', positive),
     largeEps: number(1, 'ε that is large against them', positive),
   },
-  draws: [gaps],
   async run(values, surroundings): Promise<ExperimentResult> {
     refuseOrder(values);
     const cells: Cell[] = [];

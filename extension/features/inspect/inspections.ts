@@ -55,10 +55,6 @@ export class Inspections implements vscode.Disposable {
     return this.lastInspection;
   }
 
-  get isRunning(): boolean {
-    return this.running !== undefined;
-  }
-
   /**
    * Runs to the end; never throws. Another inspection that still runs is stopped first, if the user agrees. True where it worked:
    * it did not fail, and something was measured.
