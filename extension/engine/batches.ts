@@ -102,7 +102,7 @@ export class BatchProgram {
       count,
       start,
       (body, turn, [theta, ...state]) => {
-        const row = body.cast(body.gather(coefficients, turn, 0), floatType);
+        const row = body.gather(b.cast(coefficients, floatType), turn, 0);
         const chosen = body.gather(order, turn, 0);
         const batch = new Map(
           data.map(({ name, all, perSample }) => [name, perSample ? body.gather(all, chosen, 0) : all]),

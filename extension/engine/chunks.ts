@@ -50,8 +50,15 @@ export interface Plan {
   readonly corrected: Chunks;
   /** The parts of the data that threads evaluate at the same time; one, if not given. */
   readonly lanes?: readonly Lane[];
-  /** Samples of a mini-batch that are evaluated in one pass; all, if not given. */
-  readonly batch?: number;
+  /** How mini-batches are evaluated, where there are any. */
+  readonly batch?: BatchPlan;
+}
+
+export interface BatchPlan {
+  /** Samples that are evaluated in one pass. */
+  readonly pass: number;
+  /** A step is so little work that one thread does it best. */
+  readonly small: boolean;
 }
 
 /** Divides samples among `lanes` as evenly as possible, at multiples of `unit`. */
@@ -177,21 +184,26 @@ export function chooseChunks(
   return { plain, corrected: { ...parts, together: true }, lanes };
 }
 
+/** Bytes of intermediate values and parameters up to which threads would wait for each other longer than they work. */
+const smallStep = 2 ** 20;
+
 /**
- * How many samples of a mini-batch are evaluated in one pass, so that activations stay in the cache and memory suffices.
- * Those that are asked for are ghost batches under batch statistics.
+ * How mini-batches are evaluated: how many samples in one pass, so that activations stay in the cache and memory suffices,
+ * and whether one thread is faster than several. Passes that are asked for are ghost batches under batch statistics.
  */
-export function passInBatch(
+export function batchPlan(
   problem: Problem,
   size: number,
   { microBatch, memoryBudget }: { microBatch?: number; memoryBudget: number },
-): number {
-  if (microBatch !== undefined) return Math.min(microBatch, size);
-  if (problem.indivisible !== undefined || problem.fixedBatch !== undefined) return size;
+): BatchPlan {
+  const { layout, floatType, indivisible, fixedBatch } = problem;
   const cost = sampleCost(problem);
+  const small = size * cost.total + 4 * layout.length * bytesPerElement(floatType) < smallStep;
+  if (microBatch !== undefined) return { pass: Math.min(microBatch, size), small };
+  if (indivisible !== undefined || fixedBatch !== undefined) return { pass: size, small };
   const affordable = Math.max(1, Math.floor(memoryBudget / (workingSet * cost.total)));
   const cached = Math.max(1, Math.round(cacheTarget.shared / cost.largest));
-  return evenChunks(size, Math.min(affordable, cached)).size;
+  return { pass: evenChunks(size, Math.min(affordable, cached)).size, small };
 }
 
 /**

@@ -39,7 +39,6 @@ const probes = [0, 1, 2, 17, 64, 256, 1000, 4096, 65_536, 2 ** 20];
 /** The same number but for rounding: of groups, numbers in units of their steps are computed from different steps. */
 const agree = (x: number, y: number): boolean => x === y || Math.abs(x - y) <= 1e-9 * Math.abs(x);
 
-const nameIn = (name: string, group: number): string => (group === 0 ? name : `${name}@${group}`);
 /** The coefficient of the stage with the same meaning as one of the step. */
 const twin = (name: string): string => name.replace(/^step\./, 'stage.');
 
@@ -48,43 +47,54 @@ const twin = (name: string): string => name.replace(/^step\./, 'stage.');
  * what agrees at every step, among groups or between the stage and the step itself, is one column.
  */
 export class CoefficientTable {
-  /** In the order of the columns; those of group k end in `@k`. */
-  private readonly columns: readonly string[];
-  /** Names of the coefficients of the correction at step n that equal those of the stage. */
-  private readonly shared: ReadonlySet<string>;
-  /** Names whose numbers differ among the groups. */
-  private readonly divided: ReadonlySet<string>;
+  /** `update.stepSize`, …: all numbers of a step, in the order of `at`. */
   private readonly names: readonly string[];
-  private readonly groups: number;
+  /** The hyper-parameters' own names of the numbers, by source. */
+  private readonly keys: { readonly update: readonly string[]; readonly correction: readonly string[] };
+  /** The number and the group that each column holds. */
+  private readonly columns: readonly { readonly name: number; readonly group: number }[];
+  /** Numbers of the correction at step n that equal those of the stage, with these. */
+  private readonly shared: ReadonlyMap<number, number>;
+  /** Numbers that differ among the groups. */
+  private readonly divided: ReadonlySet<number>;
 
   constructor(
     private readonly options: CoefficientOptions,
     numbers: Numbers,
   ) {
+    const { optimizer, corrected, stage } = options;
+    const { hyper, stepSizes, clipNorm } = numbers;
+    this.keys = {
+      update: Object.keys(optimizer.updateCoefficients(hyper, 0, stepSizes)),
+      correction: corrected ? [...Object.keys(optimizer.correctionCoefficients(hyper, 0, stepSizes)), 'move'] : [],
+    };
+    const prefixed = (prefix: string, keys: readonly string[]) => keys.map((key) => `${prefix}.${key}`);
+    this.names = [
+      ...prefixed('update', this.keys.update),
+      'norm.eps',
+      ...(clipNorm === undefined ? [] : ['clip.limit']),
+      ...prefixed('stage', this.keys.correction),
+      ...(stage === 'step' ? [] : prefixed('step', this.keys.correction)),
+    ];
     const all = groupsOf(numbers);
     const values = (all.length > 1 ? probes : [0]).map((n) => all.map((group) => this.at(n, group)));
-    this.groups = all.length;
-    this.names = Object.keys(values[0][0]);
-    this.shared = new Set(
-      this.names.filter(
-        (name) =>
-          name.startsWith('step.') &&
-          all.every(({ hyper, stepSizes }) => {
-            const constant = options.optimizer.constantCoefficients(hyper, stepSizes !== undefined);
-            const own = name.slice('step.'.length);
-            return constant.includes(own === 'move' ? 'stepSize' : own);
-          }),
-      ),
+    const places = this.names.map((_, i) => i);
+    const isConstant = (name: string) =>
+      all.every((group) => {
+        const constant = optimizer.constantCoefficients(group.hyper, group.stepSizes !== undefined);
+        return constant.includes(name === 'move' ? 'stepSize' : name);
+      });
+    this.shared = new Map(
+      places
+        .filter((i) => this.names[i].startsWith('step.') && isConstant(this.names[i].slice('step.'.length)))
+        .map((i): [number, number] => [i, this.names.indexOf(twin(this.names[i]))]),
     );
     this.divided = new Set(
-      this.names.filter((name) =>
-        values.some(([first, ...others]) => others.some((group) => !agree(first[name], group[name]))),
-      ),
+      places.filter((i) => values.some(([first, ...others]) => others.some((group) => !agree(first[i], group[i])))),
     );
-    const own = this.names.filter((name) => !this.shared.has(name));
-    this.columns = own.flatMap((name) =>
-      this.divided.has(name) ? all.map((_, group) => nameIn(name, group)) : [name],
-    );
+    this.columns = places
+      .filter((i) => !this.shared.has(i))
+      .flatMap((name) => (this.divided.has(name) ? all.map((_, group) => ({ name, group })) : [{ name, group: 0 }]));
   }
 
   /** Number of columns. */
@@ -94,7 +104,7 @@ export class CoefficientTable {
 
   /** What decides the columns, as a key: tables with the same key have the same columns. */
   get key(): string {
-    return this.columns.join(' ');
+    return this.columns.map(({ name, group }) => `${this.names[name]}@${group}`).join(' ');
   }
 
   /**
@@ -107,60 +117,54 @@ export class CoefficientTable {
     for (let n = first; n < first + steps; n++) {
       const values = groups.map((group) => this.at(n, group));
       this.check(values, n);
-      for (const name of this.names) {
-        if (this.shared.has(name)) continue;
-        const count = this.divided.has(name) ? groups.length : 1;
-        for (let k = 0; k < count; k++) rows[at++] = values[k][name];
-      }
+      for (const { name, group } of this.columns) rows[at++] = values[group][name];
     }
   }
 
-  /** Columns that were found to agree must agree at every step. */
-  private check(values: readonly Coefficients[], n: number): void {
-    for (const name of this.shared)
+  /** Numbers that were found to agree must agree at every step. */
+  private check(values: readonly (readonly number[])[], n: number): void {
+    for (const [i, other] of this.shared)
       for (const group of values)
-        if (group[name] !== group[twin(name)])
-          throw new Error(`coefficient ${name} departs from its stage at step ${n}`);
+        if (group[i] !== group[other])
+          throw new Error(`coefficient ${this.names[i]} departs from its stage at step ${n}`);
     if (values.length === 1) return;
-    for (const name of this.names)
-      if (!this.divided.has(name) && values.some((group) => !agree(values[0][name], group[name])))
-        throw new Error(`coefficient ${name} differs among the groups at step ${n}`);
+    for (let i = 0; i < this.names.length; i++)
+      if (!this.divided.has(i) && values.some((group) => !agree(values[0][i], group[i])))
+        throw new Error(`coefficient ${this.names[i]} differs among the groups at step ${n}`);
   }
 
-  /** The coefficients in a row of the columns. */
+  /** The coefficients in a row of the columns, each of shape [1]. */
   scalars(b: GraphBuilder, row: Value): StepScalars {
     const parts = b.split(row, new Array(this.width).fill(1), 0);
-    const columns = new Map(this.columns.map((column, i) => [column, b.reshape(parts[i], [])]));
     const found = new Map<string, readonly Value[]>();
-    for (const name of this.names) {
-      const column = this.shared.has(name) ? twin(name) : name;
-      const count = this.divided.has(column) ? this.groups : 1;
+    this.names.forEach((name, i) => {
+      const place = this.shared.get(i) ?? i;
       found.set(
         name,
-        Array.from({ length: count }, (_, k) => columns.get(nameIn(column, k))!),
+        parts.filter((_, k) => this.columns[k].name === place),
       );
-    }
+    });
     return new StepScalars(found);
   }
 
   /** All numbers of step n: of the update, of the correction at the stage, and of the correction at n for the self-check. */
-  private at(n: number, { hyper, stepSizes, clipNorm }: Numbers): Coefficients {
+  private at(n: number, { hyper, stepSizes, clipNorm }: Numbers): number[] {
     const { optimizer, corrected, stage } = this.options;
-    const values: Record<string, number> = {};
-    const add = (prefix: string, coefficients: Coefficients) => {
-      for (const name in coefficients) values[`${prefix}.${name}`] = coefficients[name];
+    const values: number[] = [];
+    const add = (coefficients: Coefficients, keys: readonly string[]) => {
+      for (const key of keys) values.push(coefficients[key]);
     };
     const correctionAt = (index: number) => {
       const found = optimizer.correctionCoefficients(hyper, index, stepSizes);
       // Parameters of a group without a learning rate do not move, whatever serves as the unit of their κ.
-      return { ...found, move: hyper.lr === 0 ? 0 : found.stepSize };
+      add({ ...found, move: hyper.lr === 0 ? 0 : found.stepSize }, this.keys.correction);
     };
-    add('update', optimizer.updateCoefficients(hyper, n, stepSizes));
-    add('norm', { eps: typeof hyper.eps === 'number' ? hyper.eps : 0 });
-    if (clipNorm !== undefined) add('clip', { limit: clipNorm });
+    add(optimizer.updateCoefficients(hyper, n, stepSizes), this.keys.update);
+    values.push(typeof hyper.eps === 'number' ? hyper.eps : 0);
+    if (clipNorm !== undefined) values.push(clipNorm);
     if (corrected) {
-      add('stage', correctionAt(stage === 'step' ? n : stage === 'inf' ? Number.POSITIVE_INFINITY : stage));
-      if (stage !== 'step') add('step', correctionAt(n));
+      correctionAt(stage === 'step' ? n : stage === 'inf' ? Number.POSITIVE_INFINITY : stage);
+      if (stage !== 'step') correctionAt(n);
     }
     return values;
   }

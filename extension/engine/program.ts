@@ -103,7 +103,7 @@ export class Program {
       count,
       [theta, ...state, ...kept],
       (body, turn, [at, ...rest]) => {
-        const row = body.cast(body.gather(coefficients, turn, 0), floatType);
+        const row = body.gather(b.cast(coefficients, floatType), turn, 0);
         const step = this.step(body, {
           source,
           turn,

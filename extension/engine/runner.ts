@@ -213,12 +213,13 @@ export class Runner {
 
   private async loadBatches(size: number): Promise<LoadedBatches> {
     const { device, threads, chunks } = this.options;
-    const options = { ...this.options, size, chunks: chunksOf(size, chunks.batch ?? size) };
+    const { pass, small } = chunks.batch ?? { pass: size, small: false };
+    const options = { ...this.options, size, chunks: chunksOf(size, pass) };
     const program = new BatchProgram(this.problem, options);
     const block = device === 'cpu' && convolves(this.problem) ? await imageBlock() : undefined;
     const session = await this.session(block, (form) => {
       const { bytes, nodes } = encode(program.graph, device, form);
-      return Session.create(bytes, device, threads, { optimise: nodes <= mostOptimised });
+      return Session.create(bytes, device, small ? 1 : threads, { optimise: nodes <= mostOptimised });
     });
     return { program, session, milliseconds: undefined };
   }

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { type Dataset, loadDataset } from '../datasets/dataset.ts';
 import { limitSamples } from '../datasets/samples.ts';
 import type { Batches } from '../engine/batches.ts';
-import { chooseChunks, lanesFor, type Plan, passInBatch } from '../engine/chunks.ts';
+import { batchPlan, chooseChunks, lanesFor, type Plan } from '../engine/chunks.ts';
 import type { Groups } from '../engine/coefficients.ts';
 import { type Problem, prepareProblem } from '../engine/problem.ts';
 import { type Device, runtimeVersion } from '../engine/session.ts';
@@ -117,7 +117,7 @@ export function chunksFor(
 ): Plan {
   const options = { microBatch, memoryBudget: memoryBudget() };
   const plan = chooseChunks(problem, { ...options, lanes: lanesFor(device, threads) });
-  return batches ? { ...plan, batch: passInBatch(problem, batches.size, options) } : plan;
+  return batches ? { ...plan, batch: batchPlan(problem, batches.size, options) } : plan;
 }
 
 /** `run.json` of a run that begins now. */

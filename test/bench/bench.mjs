@@ -1,142 +1,152 @@
-// Compares the time of a plain step and of a step with correction, interleaved in one run, with PyTorch and JAX where a Python
-// has them (environment variable PYTHON, default python3). `npm run bench [-- quick]`. Whoever has its turn makes one step that
-// is not timed, for it finds the caches as another process left them, and then some that are: a run is steps in a row.
-import { spawn, spawnSync } from 'node:child_process';
+// Compares the time of steps, interleaved in one run, with PyTorch and JAX. `npm run bench [-- quick] [ROW…] [store]` runs some
+// of the rows below, or all; it writes what it measured as JSON and prints the change against what is stored of the same
+// machine; `store` stores it. Whoever has its turn makes one step that is not timed, for it finds the caches as another process
+// left them, and then some that are: a run is steps in a row.
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
-import { bundle } from '../../extension/build.mjs';
+import { bundleParticipant, others, ours, out } from './participant.mjs';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
-const out = join(root, 'dist', 'bench');
-const python = process.env.PYTHON ?? 'python3';
-const quick = process.argv.includes('quick');
+const words = process.argv.slice(2);
+const quick = words.includes('quick');
 const rounds = quick ? 2 : 5;
 const stepsInTurn = 3;
 const roundsAlone = 2;
-
-await bundle({
-  entryPoints: [
-    { in: join(root, 'test/bench/participant.ts'), out: 'participant' },
-    { in: join(root, 'extension/laneWorker.ts'), out: 'laneWorker' },
-  ],
-  outdir: out,
-});
-
-/** A process that answers lines with lines. */
-class Participant {
-  constructor(name, command, args) {
-    this.name = name;
-    this.child = spawn(command, args, {
-      stdio: ['pipe', 'pipe', 'ignore'],
-      env: { ...process.env, BENCH_THREADS: String(cpus().length) },
-    });
-    this.lines = createInterface({ input: this.child.stdout })[Symbol.asyncIterator]();
-    this.times = { plain: [], corrected: [] };
-  }
-
-  async next() {
-    const { value, done } = await this.lines.next();
-    return done ? undefined : JSON.parse(value);
-  }
-
-  /** Asks while the process runs; between questions it stands still, so that idle threads which spin disturb nobody. */
-  async ask(line) {
-    this.child.kill('SIGCONT');
-    this.child.stdin.write(`${line}\n`);
-    const answer = await this.next();
-    this.child.kill('SIGSTOP');
-    return answer;
-  }
-
-  /** One step to warm up and `stepsInTurn` with their times. */
-  async turn(kind) {
-    await this.ask(kind);
-    for (let i = 0; i < stepsInTurn; i++) this.times[kind].push((await this.ask(kind)).milliseconds);
-  }
-
-  close() {
-    this.child.kill('SIGKILL');
-  }
-}
-
-const has = (module) => spawnSync(python, ['-c', `import ${module}`], { stdio: 'ignore' }).status === 0;
-const peers = [
-  ...(has('torch') ? [['PyTorch', 'peer_torch.py']] : []),
-  ...(has('jax') ? [['JAX', 'peer_jax.py']] : []),
-];
 const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
-const ours = (args) => new Participant('this program', process.execPath, [join(out, 'participant.js'), ...args]);
+/** For numbers from microseconds to minutes. */
+const shown = (milliseconds) => milliseconds.toPrecision(3).padStart(8);
+
+/** What was measured: by row, participant and kind of step. */
+const results = {};
+
+const kindNames = { plain: 'plain', corrected: 'corrected', minibatch: 'a step' };
 
 /** Runs all participants of a network in turns and prints a row for each. */
-async function compare(title, args, { plainOnly = false } = {}) {
-  const participants = [
-    ours(args),
-    ...peers.map(([name, file]) => new Participant(name, python, [join(root, 'test/bench', file), ...args])),
-  ];
+async function compare(title, args, kinds = ['plain', 'corrected']) {
+  const participants = [ours(args), ...others(args)];
   const ready = [];
-  for (const participant of participants) {
-    const greeting = await participant.next();
-    if (greeting) {
-      participant.child.kill('SIGSTOP');
-      participant.name = greeting.version ?? participant.name;
-      participant.greeting = greeting;
-      ready.push(participant);
-    }
-  }
-  const kinds = plainOnly ? ['plain'] : ['plain', 'corrected'];
+  for (const participant of participants) if (await participant.greet()) ready.push(participant);
   for (let round = 0; round < rounds; round++)
-    for (const kind of kinds) for (const participant of ready) await participant.turn(kind);
+    for (const kind of kinds) for (const participant of ready) await participant.turn(kind, stepsInTurn);
   console.log(`\n${title}`);
   const [first] = ready;
+  const own = (kind) => median(first.times[kind]);
   for (const participant of ready) {
     const { megabytes } = await participant.ask('memory');
-    const [plain, corrected] = [median(participant.times.plain), median(participant.times.corrected)];
+    const times = kinds.map((kind) => [kind, median(participant.times[kind]), median(participant.work[kind])]);
+    results[title] ??= {};
+    results[title][participant.name] = {
+      megabytes,
+      ...Object.fromEntries(times.map(([kind, milliseconds, cpu]) => [kind, { milliseconds, cpu }])),
+    };
+    const columns = times.map(([kind, ms, cpu]) => `${kindNames[kind]} ${shown(ms)} ms (processors ${shown(cpu)})`);
+    const ratio = kinds.length === 2 ? `  ratio ${(times[1][1] / times[0][1]).toFixed(2)}` : '';
     const against =
       participant === first
         ? ''
-        : `  this program: ${(median(first.times.plain) / plain).toFixed(2)} / ${(median(first.times.corrected) / corrected).toFixed(2)} of it`;
-    console.log(
-      `  ${participant.name.padEnd(18)} plain ${plain.toFixed(0).padStart(6)} ms  corrected ${corrected.toFixed(0).padStart(6)} ms  ratio ${(corrected / plain).toFixed(2)}  peak ${megabytes} MB${against}`,
-    );
+        : `  this program: ${times.map(([kind, ms]) => (own(kind) / ms).toFixed(2)).join(' / ')} of it`;
+    console.log(`  ${participant.name.padEnd(18)} ${columns.join('  ')}${ratio}  peak ${megabytes} MB${against}`);
   }
   for (const participant of participants) participant.close();
-  return first;
 }
 
 /** This program alone: time, memory and loading of a network. */
 async function alone(title, args) {
   const participant = ours(args);
-  const greeting = await participant.next();
+  await participant.greet();
   for (let round = 0; round < roundsAlone; round++)
-    for (const kind of ['plain', 'corrected']) await participant.turn(kind);
+    for (const kind of ['plain', 'corrected']) await participant.turn(kind, stepsInTurn);
   const { megabytes } = await participant.ask('memory');
   participant.close();
-  const { plain, corrected } = participant.times;
+  const { greeting } = participant;
+  const [plain, corrected] = [median(participant.times.plain), median(participant.times.corrected)];
+  results[title] = {
+    [participant.name]: { megabytes, plain: { milliseconds: plain }, corrected: { milliseconds: corrected } },
+  };
   console.log(
-    `  ${title.padEnd(44)} plain ${median(plain).toFixed(0).padStart(6)} ms  corrected ${median(corrected).toFixed(0).padStart(6)} ms  peak ${String(megabytes).padStart(5)} MB  build ${greeting.build.toFixed(0)} ms  load ${greeting.load.toFixed(0)} ms`,
+    `  ${title.padEnd(44)} plain ${plain.toFixed(0).padStart(6)} ms  corrected ${corrected.toFixed(0).padStart(6)} ms  peak ${String(megabytes).padStart(5)} MB  build ${greeting.build.toFixed(0)} ms  load ${greeting.load.toFixed(0)} ms`,
   );
 }
 
+const rows = {
+  mlp: () =>
+    compare('MLP 784-512-512-10, GELU, 10,000 samples (multiplications: corrected/plain 2.5)', [
+      ...['mlp', '10000', '0', '784', '512', '512', '10'],
+    ]),
+  cnn: () => compare('CNN 16-16-32-32, SiLU, 1,000 images of 3×32×32', ['cnn', '1000', '0']),
+  resnet: () => compare('ResNet bottleneck 64-64-256, 100 images of 3×32×32', ['resnet', '100', '0']),
+  // Arguments: as above with the size of the mini-batches in place of that of the passes, and how many steps are a lot.
+  minibatch: async () => {
+    await compare(
+      'Mini-batches of 32: MLP 64-32-10, GELU, 1,797 samples',
+      ['mlp', '1797', 'batch=32x570', '64', '32', '10'],
+      ['minibatch'],
+    );
+    await compare(
+      'Mini-batches of 128: CNN 16-16-32-32, SiLU, 1,000 images of 3×32×32',
+      ['cnn', '1000', 'batch=128x16'],
+      ['minibatch'],
+    );
+  },
+  growth: async () => {
+    console.log(`\nGrowth with samples, parameters and depth (MLP; medians of ${roundsAlone * stepsInTurn} steps)`);
+    await alone('784-512-512-10, 1,000 samples', ['mlp', '1000', '0', '784', '512', '512', '10']);
+    await alone('784-512-512-10, 40,000 samples', ['mlp', '40000', '0', '784', '512', '512', '10']);
+    await alone('784-512-512-10, 40,000 samples in 500s', ['mlp', '40000', '500', '784', '512', '512', '10']);
+    await alone('256-256×8-10, 2,000 samples', ['mlp', '2000', '0', ...new Array(9).fill('256'), '10']);
+    await alone('256-256×16-10, 2,000 samples', ['mlp', '2000', '0', ...new Array(17).fill('256'), '10']);
+    await alone('784-4096-4096-1024-10 (25 M), 256 samples', ['mlp', '256', '0', '784', '4096', '4096', '1024', '10']);
+  },
+};
+
+/** Prints how this program's times differ from those that are stored of this machine. */
+function printChange(stored) {
+  console.log(`\nChange against ${stored.date}, this program alone and in units of its fastest peer:`);
+  const fastest = (row, kind) =>
+    Math.min(
+      ...Object.entries(row).flatMap(([name, kinds]) =>
+        name === 'this program' || !kinds[kind] ? [] : [kinds[kind].milliseconds],
+      ),
+    );
+  for (const [title, row] of Object.entries(results)) {
+    const before = stored.results[title];
+    if (!before) continue;
+    for (const [kind, { milliseconds }] of Object.entries(row['this program'])) {
+      const was = before['this program'][kind]?.milliseconds;
+      if (was === undefined) continue;
+      const relative = milliseconds / fastest(row, kind) / (was / fastest(before, kind));
+      const change = (factor) =>
+        Number.isFinite(factor) ? `${factor >= 1 ? '+' : '−'}${Math.abs(100 * (factor - 1)).toFixed(0)} %` : '–';
+      console.log(`  ${title}, ${kindNames[kind]}: ${change(milliseconds / was)}, relative ${change(relative)}`);
+    }
+  }
+}
+
+const unknown = words.filter((word) => !['quick', 'store', ...Object.keys(rows)].includes(word));
+if (unknown.length > 0) {
+  console.error(
+    `There is no row ${unknown.join(', ')}. Rows are ${Object.keys(rows).join(', ')}; "quick" takes fewer turns, "store" keeps the result.`,
+  );
+  process.exit(2);
+}
+await bundleParticipant();
+const machine = `${cpus()[0]?.model.trim()}, ${cpus().length} cores`;
 console.log(
-  `${cpus()[0]?.model.trim()}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB; Node ${process.versions.node}; medians of ${rounds * stepsInTurn} steps in ${rounds} interleaved turns`,
+  `${machine}, ${Math.round(totalmem() / 2 ** 30)} GiB; Node ${process.versions.node}; medians of ${rounds * stepsInTurn} steps in ${rounds} interleaved turns`,
 );
-await compare('MLP 784-512-512-10, GELU, 10,000 samples (multiplications: corrected/plain 2.5)', [
-  'mlp',
-  '10000',
-  '0',
-  '784',
-  '512',
-  '512',
-  '10',
-]);
-await compare('CNN 16-16-32-32, SiLU, 1,000 images of 3×32×32', ['cnn', '1000', '0']);
-if (!quick) await compare('ResNet bottleneck 64-64-256, 100 images of 3×32×32', ['resnet', '100', '0']);
-console.log(`\nGrowth with samples, parameters and depth (MLP; medians of ${roundsAlone * stepsInTurn} steps)`);
-await alone('784-512-512-10, 1,000 samples', ['mlp', '1000', '0', '784', '512', '512', '10']);
-await alone('784-512-512-10, 40,000 samples', ['mlp', '40000', '0', '784', '512', '512', '10']);
-await alone('784-512-512-10, 40,000 samples in 500s', ['mlp', '40000', '500', '784', '512', '512', '10']);
-await alone('256-256×8-10, 2,000 samples', ['mlp', '2000', '0', ...new Array(9).fill('256'), '10']);
-await alone('256-256×16-10, 2,000 samples', ['mlp', '2000', '0', ...new Array(17).fill('256'), '10']);
-await alone('784-4096-4096-1024-10 (25 M), 256 samples', ['mlp', '256', '0', '784', '4096', '4096', '1024', '10']);
+const wanted = Object.keys(rows).filter((name) => words.includes(name));
+for (const name of wanted.length > 0 ? wanted : Object.keys(rows)) await rows[name]();
+mkdirSync(out, { recursive: true });
+const record = { date: new Date().toISOString(), machine, node: process.versions.node, quick, results };
+const slug = machine.replace(/[^\w]+/g, '-');
+const storedAt = join(out, `stored-${slug}.json`);
+const stored = existsSync(storedAt) ? JSON.parse(readFileSync(storedAt, 'utf8')) : undefined;
+if (stored) printChange(stored);
+const resultAt = join(out, 'result.json');
+writeFileSync(resultAt, `${JSON.stringify(record, undefined, 2)}\n`);
+if (words.includes('store'))
+  writeFileSync(
+    storedAt,
+    `${JSON.stringify({ ...record, results: { ...stored?.results, ...results } }, undefined, 2)}\n`,
+  );
+console.log(`\nWrote ${resultAt}${words.includes('store') ? ` and ${storedAt}` : ''}.`);

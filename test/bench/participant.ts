@@ -1,15 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { chooseChunks, lanesFor } from '../../extension/engine/chunks.ts';
+import { batchPlan, chooseChunks, lanesFor } from '../../extension/engine/chunks.ts';
 import { createProblem } from '../../extension/engine/problem.ts';
 import { type Position, Runner } from '../../extension/engine/runner.ts';
+import { epochs } from '../../extension/jobs/batchOrder.ts';
 import { adam } from '../../extension/optimizers/adam.ts';
 import { completeHyperparameters } from '../../extension/optimizers/hyperparameters.ts';
 import { cnn, mlp, resnetBlock, samples } from '../support/models.ts';
 
 /**
- * One side of a comparison: builds a network and answers each line on standard input (`plain`, `corrected`, `memory`) with a
- * line of JSON. Arguments: network, samples, micro-batch (0: the program's own choice), layer sizes of an MLP.
+ * One side of a comparison: builds a network and answers each line on standard input (`plain`, `corrected`, `minibatch`, `memory`) with a
+ * line of JSON. Arguments: network, samples, micro-batch (0: the program's own choice), layer sizes of an MLP. With `batch=BxN`
+ * in place of the micro-batch, `minibatch` takes N steps on mini-batches of B.
  */
 async function main(): Promise<void> {
   const [network, count, microBatch, ...sizes] = process.argv.slice(2);
@@ -21,16 +23,21 @@ async function main(): Promise<void> {
   const data = samples(Number(count), shape);
   const made = performance.now();
   const problem = createProblem(model, data, { loss: 'cross-entropy' });
-  const size = Number(microBatch);
-  const own = chooseChunks(problem, {
-    memoryBudget: 2 ** 30,
-    lanes: lanesFor('cpu'),
-    microBatch: size === 0 ? undefined : size,
-  });
+  const [, batch, lot] = /^batch=(\d+)x(\d+)$/.exec(microBatch)?.map(Number) ?? [];
+  const size = batch === undefined ? Number(microBatch) : 0;
+  const options = { memoryBudget: 2 ** 30, microBatch: size === 0 ? undefined : size };
+  const own = {
+    ...chooseChunks(problem, { ...options, lanes: lanesFor('cpu') }),
+    ...(batch !== undefined && { batch: batchPlan(problem, batch, options) }),
+  };
+  const batches =
+    batch === undefined
+      ? undefined
+      : epochs({ samples: problem.samples, size: batch, order: 'reshuffled', seed: 0, dropLast: false });
   const hyper = completeHyperparameters(adam, 'pytorch', {});
-  const runner = new Runner(problem, { optimizer: adam, hyper, stage: 'step', device: 'cpu', chunks: own });
+  const runner = new Runner(problem, { optimizer: adam, hyper, stage: 'step', device: 'cpu', chunks: own, batches });
   const prepared = performance.now();
-  await runner.prepare();
+  if (!batches) await runner.prepare();
   const built = performance.now();
   let position: Position = runner.start();
   const answer = (value: object) => process.stdout.write(`${JSON.stringify(value)}\n`);
@@ -42,14 +49,31 @@ async function main(): Promise<void> {
     build: prepared - made,
     load: built - prepared,
   });
+  const take = async (kind: string, steps: number): Promise<number> => {
+    if (kind !== 'minibatch') {
+      const advance =
+        kind === 'plain' ? await runner.plainSteps(position, 1) : await runner.correctedSteps(position, 1);
+      position = advance.position;
+      return advance.records[0].loss;
+    }
+    const end = position.step + steps;
+    let loss = Number.NaN;
+    while (position.step < end) {
+      const advance = await runner.batchSteps(position, end - position.step);
+      position = advance.position;
+      loss = advance.losses.at(-1)!;
+    }
+    return loss;
+  };
   for await (const line of createInterface({ input: process.stdin })) {
     if (line === 'memory') answer({ megabytes: peakMegabytes() });
     else {
       const begin = performance.now();
-      const advance =
-        line === 'plain' ? await runner.plainSteps(position, 1) : await runner.correctedSteps(position, 1);
-      position = advance.position;
-      answer({ milliseconds: performance.now() - begin, loss: advance.records[0].loss });
+      const before = process.cpuUsage();
+      const steps = line === 'minibatch' ? lot : 1;
+      const loss = await take(line, steps);
+      const { user, system } = process.cpuUsage(before);
+      answer({ milliseconds: (performance.now() - begin) / steps, cpu: (user + system) / 1000 / steps, loss });
     }
   }
 }

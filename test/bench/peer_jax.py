@@ -1,6 +1,7 @@
 """JAX's side of the comparison: the same protocol as participant.ts. Compiled with jit; Hessian-vector product forward over reverse."""
 import json
 import os
+import re
 import resource
 import sys
 import time
@@ -10,7 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-network, count, _, *sizes = sys.argv[1:]
+network, count, micro, *sizes = sys.argv[1:]
+batch, lot = map(int, re.findall(r'\d+', micro)) if micro.startswith('batch') else (0, 1)
 n = int(count)
 rng = np.random.default_rng(0)
 
@@ -69,7 +71,7 @@ else:
 y = jnp.asarray(rng.integers(0, 10, n))
 
 
-def loss_of(theta):
+def loss_of(theta, x=x, y=y):
     return -jnp.take_along_axis(jax.nn.log_softmax(model(theta, x)), y[:, None], 1).mean()
 
 
@@ -94,6 +96,47 @@ def corrected(theta, m, v, t):
     return loss, sum((leaf * leaf).sum() for leaf in jax.tree.leaves(q)), *update(theta, m, v, g, t)
 
 
+def one(carry, rows):
+    theta, m, v, t = carry
+    loss, g = jax.value_and_grad(loss_of)(theta, x[rows], y[rows])
+    return (*update(theta, m, v, g, t + 1), t + 1), loss
+
+
+compiled = jax.jit(one)
+scanned = jax.jit(lambda carry, order: jax.lax.scan(one, carry, order))
+
+
+def rows_in_turn(carry, order):
+    """Steps on the mini-batches of an order [steps, batch], in the fastest way: small ones in one compiled loop, in which
+    convolutions would be slow."""
+    if network == 'mlp':
+        return scanned(carry, order)
+    losses = []
+    for rows in order:
+        carry, loss = compiled(carry, rows)
+        losses.append(loss)
+    return carry, losses
+
+
+def minibatches():
+    """A lot of steps: epochs, whose last mini-batch may be smaller."""
+    global theta, m, v, t
+    carry, left = (theta, m, v, jnp.float32(t)), lot
+    while left > 0:
+        order = rng.permutation(n)
+        whole = min(n // batch, left)
+        if whole > 0:
+            carry, losses = rows_in_turn(carry, order[:whole * batch].reshape(whole, batch))
+            left -= whole
+        if left > 0 and n % batch > 0:
+            carry, losses = rows_in_turn(carry, order[whole * batch:][None])
+            left -= 1
+    theta, m, v, _ = carry
+    t += lot
+    jax.block_until_ready(theta)
+    return float(losses[-1])
+
+
 m = jax.tree.map(jnp.zeros_like, theta)
 v = jax.tree.map(jnp.zeros_like, theta)
 t = 0
@@ -111,14 +154,16 @@ def answer(value):
     print(json.dumps(value), flush=True)
 
 
-step('plain')
-step('corrected')
+if batch == 0:
+    step('plain')
+    step('corrected')
 answer({'ready': True, 'version': f'JAX {jax.__version__}'})
 for line in sys.stdin:
     kind = line.strip()
     if kind == 'memory':
         answer({'megabytes': round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)})
     else:
-        start = time.perf_counter()
-        loss = step(kind)
-        answer({'milliseconds': 1000 * (time.perf_counter() - start), 'loss': loss})
+        start, work = time.perf_counter(), time.process_time()
+        loss = minibatches() if kind == 'minibatch' else step(kind)
+        each = 1000 / lot
+        answer({'milliseconds': each * (time.perf_counter() - start), 'cpu': each * (time.process_time() - work), 'loss': loss})

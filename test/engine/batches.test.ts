@@ -95,7 +95,7 @@ async function trajectory(
     batches,
     stage: 'step',
     device: 'cpu',
-    chunks: { plain: whole, corrected: whole, batch: pass },
+    chunks: { plain: whole, corrected: whole, batch: { pass, small: true } },
     threads: 1,
   });
   try {
