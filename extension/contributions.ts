@@ -1,4 +1,5 @@
 import { RULES, SEVERITIES } from './advice/rules.ts';
+import { withTexts } from './manifestTexts.ts';
 import {
   colors,
   customEditors,
@@ -14,7 +15,7 @@ import { projectFile } from './shared/target.ts';
 
 /**
  * Everything that the manifest contributes, typed once. `package.json` holds the result of `contributes()` and
- * `activationEvents()`, which a test compares; titles and descriptions are in `package.nls.json`.
+ * `activationEvents()`, which a test compares; titles and descriptions are in `manifestTexts.ts`.
  */
 const PREFIX = 'optimizerBias';
 
@@ -151,13 +152,13 @@ export const SETTINGS: { readonly [K in SettingId]: Setting<SettingTypes[K]> } =
 /** The full name of a setting, as in settings.json. */
 export const settingName = (id: SettingId): string => `${PREFIX}.${id}`;
 
-/** `contributes` of the manifest. */
 /** The schema of the project file; a test compares it with the table of settings. */
 export const schemaFile = 'media/project.schema.json';
 
+/** `contributes` of the manifest. */
 export function contributes() {
   const commands = Object.entries(COMMANDS);
-  return {
+  return withTexts({
     commands: commands.map(([command]) => ({
       command,
       title: `%command.${command.slice(PREFIX.length + 1)}%`,
@@ -187,7 +188,7 @@ export function contributes() {
     jsonValidation: [{ fileMatch: projectFile, url: `./${schemaFile}` }],
     // The editor itself does not know this language.
     languages: [{ id: 'toml', extensions: ['.toml'], aliases: ['TOML'] }],
-  };
+  });
 }
 
 /** Commands, views and editors activate by themselves. */

@@ -1,4 +1,4 @@
-/** Where the manifest puts commands, views and pages, beside the palette. Texts are in `package.nls.json`. */
+/** Where the manifest puts commands, views and pages, beside the palette. Texts are in `manifestTexts.ts`. */
 
 const trusted = 'isWorkspaceTrusted';
 const inRuns = 'view == optimizerBias.runs';

@@ -1,4 +1,4 @@
-import { lastEffect } from '../extension/shared/effectWords.ts';
+import { lastEffect, predictedText } from '../extension/shared/effectWords.ts';
 import { number, percent, setting, thousands } from '../extension/shared/format.ts';
 import type { PanelRun } from '../extension/shared/panel.ts';
 import type { RunHeader, StepLine, TensorLine } from '../extension/shared/protocol.ts';
@@ -66,7 +66,7 @@ export const predictedMeasure: Measure = {
   formula: 'predicted = exp ( Σ_n h_n net_n ) − 1',
   source: TOOL,
   value: ({ effectPredicted }) => effectPredicted,
-  text: (value) => percent(value, true),
+  text: predictedText,
   measured: true,
   theoretical: true,
   ends: ['smaller gradient', 'larger gradient'],

@@ -25,9 +25,7 @@ export async function saveFile(
   try {
     await vscode.workspace.fs.writeFile(target, content);
   } catch (error) {
-    void vscode.window.showErrorMessage(
-      vscode.l10n.t('Cannot write {0}: {1}', target.fsPath, (error as Error).message),
-    );
+    void vscode.window.showErrorMessage(`Cannot write ${target.fsPath}: ${(error as Error).message}`);
     return;
   }
   void offerToOpen(target);
@@ -35,8 +33,8 @@ export async function saveFile(
 
 /** Opened at once, it would cover the page that it was made from. */
 async function offerToOpen(target: vscode.Uri): Promise<void> {
-  const open = vscode.l10n.t('Open');
-  const message = vscode.l10n.t('Wrote {0}.', basename(target.path));
+  const open = 'Open';
+  const message = `Wrote ${basename(target.path)}.`;
   if ((await vscode.window.showInformationMessage(message, open)) === open)
     await vscode.commands.executeCommand('vscode.open', target);
 }

@@ -27,6 +27,13 @@ export function effectLineOf({ header: { effect }, steps }: Pick<PanelRun, 'head
 /** `+12 %`; an en dash where it is undefined. */
 export const effectText = ({ effect }: EffectFields): string => percent(effect, true);
 
+/** Larger predictions are not told apart: where the theory does not hold, its sum can reach any power of ten. */
+const mostPredicted = 10;
+
+/** What the theory predicts for the effect. */
+export const predictedText = (value: number | null | undefined): string =>
+  typeof value === 'number' && value > mostPredicted ? `>${percent(mostPredicted)}` : percent(value, true);
+
 /** `+12 %`, `+18 % early, −22 … −91 % later (oscillation)`: of a run that goes on, as it stands; undefined before it is known. */
 export function effectHeadline({ effect }: Measured, line: StepLine | undefined): string | undefined {
   return effect?.headline ?? (line && effectText(line));

@@ -30,6 +30,8 @@ export type Activity =
       readonly folder?: string;
       /** The user has asked for its end. */
       readonly stopping?: boolean;
+      /** A step takes so many seconds; with so many samples it would take two. */
+      readonly slow?: { readonly seconds: number; readonly samples: number };
     }
   | {
       readonly kind: 'failed';
@@ -75,6 +77,8 @@ export type ExportFormat = (typeof exportFormats)[number];
 export type FromPanel =
   | { readonly type: 'ready'; readonly folders: readonly string[] }
   | { readonly type: 'do'; readonly action: PanelAction }
+  /** Start what runs anew with fewer samples. */
+  | { readonly type: 'fewerSamples'; readonly samples: number }
   | { readonly type: 'removeRun'; readonly folder: string }
   /** Show the line that creates a tensor. */
   | { readonly type: 'reveal'; readonly tensor: string }
@@ -86,12 +90,14 @@ const isText = (value: unknown): value is string => typeof value === 'string';
 /** Whether a value that came out of the panel is one of its messages. */
 export function isFromPanel(value: unknown): value is FromPanel {
   if (typeof value !== 'object' || value === null) return false;
-  const { type, folders, action, folder, tensor, format, name, content } = value as Record<string, unknown>;
+  const { type, folders, action, folder, tensor, format, name, content, samples } = value as Record<string, unknown>;
   switch (type) {
     case 'ready':
       return Array.isArray(folders) && folders.every(isText);
     case 'do':
       return panelActions.includes(action as PanelAction);
+    case 'fewerSamples':
+      return Number.isSafeInteger(samples) && (samples as number) > 0;
     case 'removeRun':
       return isText(folder);
     case 'reveal':

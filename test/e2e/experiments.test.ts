@@ -108,9 +108,9 @@ describe('experiments and sweeps in the editor', { timeout: 900_000 }, () => {
     await row('Compare β₂ on digits.onnx').waitFor();
     await row('β₂: 0.9, 0.95, 0.99, 0.999').waitFor();
     await row('Steps: 200').click();
-    await quickPick().locator('input').fill('1000');
+    await quickPick().locator('input').fill('400');
     await page.keyboard.press('Enter');
-    await row('1000 steps · 4 points').click();
+    await row('400 steps · 4 points').click();
     const toast = page.locator('.notification-toast', { hasText: 'Compare β₂ on digits.onnx' });
     await toast.filter({ hasText: /point 2 of 4/ }).waitFor({ timeout: 120_000 });
     await picture(page, 'sweep-running');

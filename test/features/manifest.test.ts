@@ -2,7 +2,12 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { activationEvents, contributes, restrictedConfigurations, schemaFile } from '../../extension/contributions.ts';
+import { manifestTexts, withTexts } from '../../extension/manifestTexts.ts';
 import { projectSchema } from '../../extension/shared/target.ts';
+
+const descriptions = (['untrustedWorkspaces', 'virtualWorkspaces'] as const).map(
+  (name) => [name, manifestTexts[`capability.${name}`]] as const,
+);
 
 const read = (path: string) => JSON.parse(readFileSync(path, 'utf8'));
 
@@ -10,8 +15,10 @@ const read = (path: string) => JSON.parse(readFileSync(path, 'utf8'));
 test('package.json contributes what the typed tables say', () => {
   const manifest = read('package.json');
   const derived = { contributes: contributes(), activationEvents: activationEvents() };
+  const capabilities = manifest.capabilities;
   if (process.env.UPDATE_MANIFEST) {
     Object.assign(manifest, derived);
+    for (const [name, text] of descriptions) capabilities[name].description = text;
     manifest.capabilities.untrustedWorkspaces.restrictedConfigurations = restrictedConfigurations();
     writeFileSync('package.json', `${JSON.stringify(manifest, null, 2)}\n`);
   }
@@ -20,11 +27,18 @@ test('package.json contributes what the typed tables say', () => {
   assert.deepEqual(manifest.activationEvents, derived.activationEvents, hint);
   const { restrictedConfigurations: restricted } = manifest.capabilities.untrustedWorkspaces;
   assert.deepEqual(restricted, restrictedConfigurations(), hint);
+  for (const [name, text] of descriptions) assert.equal(capabilities[name].description, text, hint);
 });
 
-test('every placeholder of the manifest has a text, and every text is used', () => {
-  const used = [...readFileSync('package.json', 'utf8').matchAll(/"%([^%"]+)%"/g)].map(([, key]) => key);
-  assert.deepEqual([...new Set(used)].sort(), Object.keys(read('package.nls.json')).sort());
+test('every text of the manifest is used, and no placeholder is left', () => {
+  const manifest = readFileSync('package.json', 'utf8');
+  assert.doesNotMatch(manifest, /"%[^"%]+%"/);
+  const texts: Record<string, string> = { ...manifestTexts };
+  assert.deepEqual(
+    Object.keys(texts).filter((key) => !manifest.includes(JSON.stringify(texts[key]))),
+    [],
+  );
+  assert.throws(() => withTexts(['%no.such.text%']), /no text "no\.such\.text"/);
 });
 
 test('the schema of the project file is what the table of settings says', () => {

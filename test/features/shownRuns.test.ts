@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Pace } from '../../extension/features/inspect/pace.ts';
 import { ShownRuns } from '../../extension/features/panel/shownRuns.ts';
 import type { PanelRun, ToPanel } from '../../extension/shared/panel.ts';
 import { firstView, type Model, receive } from '../../webview/state.ts';
@@ -80,4 +81,20 @@ test('what is being stopped is said at once', () => {
   both.follow({ type: 'stopping', title: 'a.onnx' });
   both.shown.flush();
   assert.equal(both.page.activity.kind === 'running' && both.page.activity.stopping, true);
+});
+
+test('steps that are long to wait for: how many samples would do', () => {
+  const told = (samples: number, ...times: [step: number, seconds: number][]) => {
+    const pace = new Pace(samples);
+    return times.map(([step, seconds]) => pace.add(step, 1000 * seconds)).filter(Boolean);
+  };
+  // The first record, which has loaded the program, does not count.
+  assert.deepEqual(told(60_000, [0, 0], [1, 90], [2, 104], [3, 118]), [{ seconds: 14, samples: 5000 }]);
+  assert.deepEqual(told(1797, [0, 0], [1, 5], [2, 5.1]), []);
+  assert.deepEqual(told(100, [0, 0], [10, 10], [20, 50]), [{ seconds: 4, samples: 50 }]);
+  const both = connected();
+  both.follow({ type: 'starting', title: 'a.onnx' });
+  both.follow({ type: 'slow', slow: { seconds: 14, samples: 5000 } });
+  both.shown.flush();
+  assert.deepEqual(both.page.activity.kind === 'running' && both.page.activity.slow, { seconds: 14, samples: 5000 });
 });

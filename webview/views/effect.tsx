@@ -1,10 +1,10 @@
 import { noEffect } from '../../extension/shared/effectWords.ts';
 import type { Chart, Series } from '../../extension/shared/experiments.ts';
-import { labelOf, percent, shorten } from '../../extension/shared/format.ts';
+import { labelOf, shorten } from '../../extension/shared/format.ts';
 import type { PanelRun } from '../../extension/shared/panel.ts';
 import type { EffectFields, StepLine } from '../../extension/shared/protocol.ts';
 import { Figure } from '../charts/figure.tsx';
-import { effectMeasure, oscillationMeasure } from '../measures.ts';
+import { effectMeasure, oscillationMeasure, predictedMeasure } from '../measures.ts';
 import { type Shown, tabClass, type ViewProps } from './view.ts';
 
 /** How the effect changes on the way down: over the loss, from early to late. */
@@ -51,7 +51,9 @@ function Theory({ shown: { run, effectLine }, series }: { readonly shown: Shown;
   if (!range || typeof predicted !== 'number' || Math.abs(predicted * 100) <= Math.max(-range[0], range[1]))
     return null;
   return (
-    <p class="dim">The theory predicts {percent(predicted, true)} at the lowest loss, far outside of this chart.</p>
+    <p class="dim">
+      The theory predicts {predictedMeasure.text(predicted)} at the lowest loss, far outside of this chart.
+    </p>
   );
 }
 

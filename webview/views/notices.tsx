@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact';
 import { inEditor, inEditorBriefly } from '../../extension/shared/editorWords.ts';
-import { tensorLabel } from '../../extension/shared/format.ts';
+import { duration, tensorLabel, thousands } from '../../extension/shared/format.ts';
 import type { PanelAction } from '../../extension/shared/panel.ts';
 import type { RunHeader } from '../../extension/shared/protocol.ts';
 import { joinWords } from '../../extension/shared/words.ts';
@@ -52,6 +52,17 @@ export function Notices({ model, actions }: { readonly model: Model; readonly ac
           />
         )
       )}
+      {activity.kind === 'running' && activity.slow && !activity.stopping && (
+        <Notice
+          key="slow"
+          kind="note"
+          message={`A step takes ${duration(activity.slow.seconds)}. With the first ${thousands(activity.slow.samples)} samples it would take about 2 s.`}
+        >
+          <Button run={() => actions.post({ type: 'fewerSamples', samples: activity.slow!.samples })}>
+            Use {thousands(activity.slow.samples)} Samples
+          </Button>
+        </Notice>
+      )}
       {missing.map((problem) => (
         <Notice key={`missing ${problem}`} kind="warning" message={inEditor(problem)} />
       ))}
@@ -67,7 +78,7 @@ export function Notices({ model, actions }: { readonly model: Model; readonly ac
 }
 
 interface NoticeProps {
-  readonly kind: 'error' | 'warning';
+  readonly kind: 'error' | 'warning' | 'note';
   readonly message: string;
   readonly remedy?: string;
   readonly children?: ComponentChildren;

@@ -68,17 +68,11 @@ function lenses(
   const commands = [
     run && measured !== undefined && typedCommand(measured, 'optimizerBias.openRun', { folder: run.folder }),
     typedCommand(codeLensText(config), 'optimizerBias.explain', ...at),
-    runs && typedCommand(vscode.l10n.t('Inspect…'), 'optimizerBias.inspect', ...at),
+    runs && typedCommand('Inspect…', 'optimizerBias.inspect', ...at),
     runs &&
       exports &&
-      typedCommand(
-        vscode.l10n.t('Export from This Script…'),
-        'optimizerBias.exportFromScript',
-        document.uri.toString(),
-      ),
-    runs &&
-      config.hyperparameters.has('beta2') &&
-      typedCommand(vscode.l10n.t('Compare β₂'), 'optimizerBias.compareBeta2', ...at),
+      typedCommand('Export from This Script…', 'optimizerBias.exportFromScript', document.uri.toString()),
+    runs && config.hyperparameters.has('beta2') && typedCommand('Compare β₂', 'optimizerBias.compareBeta2', ...at),
   ];
   return commands.flatMap((command) => (command ? [new vscode.CodeLens(range, command)] : []));
 }

@@ -26,9 +26,7 @@ export function registerCommands(
       const found = editor ? configurations.in(editor.document) : [];
       if (!editor || found.length === 0) return sayNothingFound();
       const config =
-        found.length === 1
-          ? found[0]
-          : await pickConfiguration(editor.document, found, vscode.l10n.t('Optimizers in this document'));
+        found.length === 1 ? found[0] : await pickConfiguration(editor.document, found, 'Optimizers in this document');
       if (config) reveal(editor, config);
     }),
     registerCommand('optimizerBias.showLog', () => log.show()),
@@ -62,7 +60,7 @@ export async function pickConfiguration(
 ): Promise<OptimizerConfig | undefined> {
   const items = found.map((config) => ({
     label: optimizerTitle(config.optimizer),
-    description: vscode.l10n.t('line {0}', document.positionAt(config.range.from).line + 1),
+    description: `line ${document.positionAt(config.range.from).line + 1}`,
     detail: codeLensText(config),
     config,
   }));
@@ -81,5 +79,5 @@ function nearest(found: readonly OptimizerConfig[], offset: number): OptimizerCo
 }
 
 function sayNothingFound(): Thenable<unknown> {
-  return vscode.window.showInformationMessage(vscode.l10n.t('No optimizer configuration was found in this document.'));
+  return vscode.window.showInformationMessage('No optimizer configuration was found in this document.');
 }

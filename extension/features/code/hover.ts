@@ -35,9 +35,9 @@ const patience = 15;
 function constructorMarkdown(config: OptimizerConfig, run: Measured | undefined): string {
   const picture = strengthPicture(config, pictureTheme(vscode.window.activeColorTheme.kind));
   const links = [
-    `[${vscode.l10n.t('What this means')}](${documentationLink('strength')})`,
+    `[What this means](${documentationLink('strength')})`,
     '[On the Implicit Bias of Adam](https://arxiv.org/abs/2309.00079)',
-    `[${vscode.l10n.t('On batch sizes')}](https://arxiv.org/abs/2602.01642)`,
+    `[On batch sizes](https://arxiv.org/abs/2602.01642)`,
   ].join(' · ');
   return hoverMarkdown(config, {
     ...(picture && { picture: picture.markdown }),

@@ -30,10 +30,10 @@ function hint(document: vscode.TextDocument, config: OptimizerConfig): vscode.In
   const { kappa } = summary;
   const said =
     kappa === 0
-      ? vscode.l10n.t('theory: no effect on the gradient norm')
+      ? 'theory: no effect on the gradient norm'
       : kappa < 0
-        ? vscode.l10n.t('theory: larger gradient norm')
-        : vscode.l10n.t('theory: smaller gradient norm');
+        ? 'theory: larger gradient norm'
+        : 'theory: smaller gradient norm';
   // Editors cut hints after 43 characters.
   const result = new vscode.InlayHint(position, said);
   result.paddingLeft = true;

@@ -15,13 +15,9 @@ export function registerLanguageStatus(configurations: Configurations): vscode.D
     const document = vscode.window.activeTextEditor?.document;
     const found = document ? configurations.in(document) : [];
     const [first] = found;
-    item.text = first
-      ? found.length === 1
-        ? codeLensText(first)
-        : vscode.l10n.t('{0} optimizers', found.length)
-      : vscode.l10n.t('No optimizer');
-    item.detail = found.length === 1 ? optimizerTitle(first.optimizer) : vscode.l10n.t('found in this document');
-    item.command = first && typedCommand(vscode.l10n.t('Go to'), 'optimizerBias.goToOptimizer');
+    item.text = first ? (found.length === 1 ? codeLensText(first) : `${found.length} optimizers`) : 'No optimizer';
+    item.detail = found.length === 1 ? optimizerTitle(first.optimizer) : 'found in this document';
+    item.command = first && typedCommand('Go to', 'optimizerBias.goToOptimizer');
   };
   const schedule = () => pending.schedule(item, update);
   schedule();

@@ -1,4 +1,5 @@
 import { escapeMarkdown } from '../../advice/hover.ts';
+import { predictedText } from '../../shared/effectWords.ts';
 import { number, percent, thousands } from '../../shared/format.ts';
 import type { StepLine, TensorLine } from '../../shared/protocol.ts';
 import { hedged, isBelievable, strength } from '../../shared/verdict.ts';
@@ -67,7 +68,7 @@ export function lineTable(
     const { hKappa, validShare, selfCheck } = fields;
     const shown = (text: string) => hedged(text, isBelievable(fields));
     const theory = [shown(strengthNumber(hKappa)), percent(validShare), number(selfCheck)];
-    const measured = effectLine ? [percent(effect, true), shown(percent(effectPredicted, true))] : [];
+    const measured = effectLine ? [percent(effect, true), shown(predictedText(effectPredicted))] : [];
     return `| ${[escapeMarkdown(labels.get(name) ?? name), ...measured, ...theory].join(' | ')} |`;
   });
   const heads = ['tensor', ...(effectLine ? ['measured', 'predicted'] : []), 'strength', 'valid', 'self-check'];

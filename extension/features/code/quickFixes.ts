@@ -45,7 +45,7 @@ function actions({ document, diagnostic }: Problem, shown: readonly vscode.Diagn
   const ignore = ignoreEdit(document.getText(), languageOf(document) ?? 'json', range, code);
   return [
     ...fixes.map((fix) => action(fix.title, fix.range, fix.newText, fixes.length === 1)),
-    ...(ignore ? [action(vscode.l10n.t('Ignore {0} on this line', code), ignore.range, ignore.newText, false)] : []),
+    ...(ignore ? [action(`Ignore ${code} on this line`, ignore.range, ignore.newText, false)] : []),
   ];
 }
 

@@ -136,7 +136,7 @@ export class StrengthDecorations implements vscode.Disposable {
     if (!document || !range) {
       const label = labelOf(run.header.tensors.find(({ name }) => name === tensor) ?? { name: tensor });
       void vscode.window.setStatusBarMessage(
-        vscode.l10n.t('No open file creates {0}: open the file of the model.', shorten(label, 60)),
+        `No open file creates ${shorten(label, 60)}: open the file of the model.`,
         5000,
       );
       return;

@@ -84,15 +84,13 @@ export async function runWithProgress(
 }
 
 function progressText(type: 'experiment' | 'sweep', { phase, step, steps, secondsLeft }: Progress): string {
-  if (phase !== 'running') return vscode.l10n.t('reading model and data');
-  const left = secondsLeft === undefined ? '' : ` · ${vscode.l10n.t('{0} left', duration(secondsLeft))}`;
-  return type === 'sweep'
-    ? `${vscode.l10n.t('point {0} of {1}', Math.min(steps, Math.floor(step) + 1), steps)}${left}`
-    : `${step} %${left}`;
+  if (phase !== 'running') return 'reading model and data';
+  const left = secondsLeft === undefined ? '' : ` · ${duration(secondsLeft)} left`;
+  return type === 'sweep' ? `point ${Math.min(steps, Math.floor(step) + 1)} of ${steps}${left}` : `${step} %${left}`;
 }
 
 async function tellFailure(title: string, text: string): Promise<void> {
-  const showLog = vscode.l10n.t('Show Log');
+  const showLog = 'Show Log';
   if ((await vscode.window.showErrorMessage(`${title}: ${text}`, showLog)) === showLog)
     await vscode.commands.executeCommand('optimizerBias.showLog');
 }

@@ -78,13 +78,13 @@ async function openResult(pages: ResultPages): Promise<void> {
       folder,
     }));
   if (items.length === 0) {
-    const run = vscode.l10n.t('Run Experiment…');
-    const none = vscode.l10n.t('There are no results of experiments or sweeps in this workspace yet.');
+    const run = 'Run Experiment…';
+    const none = 'There are no results of experiments or sweeps in this workspace yet.';
     if ((await vscode.window.showInformationMessage(none, run)) === run)
       await vscode.commands.executeCommand('optimizerBias.runExperiment');
     return;
   }
-  const options = { title: vscode.l10n.t('Which result?'), matchOnDescription: true, matchOnDetail: true };
+  const options = { title: 'Which result?', matchOnDescription: true, matchOnDetail: true };
   const chosen = await vscode.window.showQuickPick(items, options);
   if (chosen) pages.show(chosen.folder);
 }
@@ -106,8 +106,8 @@ async function pick(list: Promise<readonly ExperimentDescription[]>): Promise<Ex
     })),
   );
   const chosen = await vscode.window.showQuickPick(items, {
-    title: vscode.l10n.t('Run Experiment'),
-    placeHolder: vscode.l10n.t('Which experiment?'),
+    title: 'Run Experiment',
+    placeHolder: 'Which experiment?',
     matchOnDescription: true,
     matchOnDetail: true,
   });
@@ -126,11 +126,11 @@ async function fillIn(
     const changed = lines.filter((line) => line.changed).length;
     const items: (vscode.QuickPickItem & { key?: string })[] = [
       {
-        label: `$(play) ${vscode.l10n.t('Run')}`,
-        description: changed === 0 ? vscode.l10n.t('with the defaults') : vscode.l10n.t('{0} changed', changed),
+        label: `$(play) Run`,
+        description: changed === 0 ? 'with the defaults' : `${changed} changed`,
         detail: experiment.summary,
       },
-      { label: vscode.l10n.t('Change'), kind: vscode.QuickPickItemKind.Separator },
+      { label: 'Change', kind: vscode.QuickPickItemKind.Separator },
       ...lines.map((line) => ({
         label: `$(${line.changed ? 'edit' : 'settings'}) ${line.label}`,
         description: line.help,
@@ -139,7 +139,7 @@ async function fillIn(
     ];
     const chosen = await vscode.window.showQuickPick(items, {
       title: experiment.title,
-      placeHolder: vscode.l10n.t('Press Enter to start, or choose what to change'),
+      placeHolder: 'Press Enter to start, or choose what to change',
       matchOnDescription: true,
       ignoreFocusOut: true,
     });
@@ -178,7 +178,7 @@ async function ask(
   const shown = current ?? spec.default;
   const text = await vscode.window.showInputBox({
     title,
-    prompt: vscode.l10n.t('{0} (empty: the default)', inEditor(spec.help, 'experiment')),
+    prompt: `${inEditor(spec.help, 'experiment')} (empty: the default)`,
     value: shown === undefined ? '' : valueText(shown),
     ignoreFocusOut: true,
     validateInput: (typed) => {

@@ -47,7 +47,7 @@ export class ResultPages implements vscode.Disposable {
       return;
     }
     const column = { viewColumn: vscode.ViewColumn.Beside, preserveFocus: true };
-    const title = vscode.l10n.t('Experiment');
+    const title = 'Experiment';
     this.attach(vscode.window.createWebviewPanel(viewType, title, column, pageOptions(this.extension)), folder);
   }
 
@@ -129,8 +129,8 @@ export class ResultPages implements vscode.Disposable {
       if (message.type === 'ready') {
         shown ??= message.folder;
         if (shown === undefined) {
-          const message = vscode.l10n.t('The folder of this result is not known any more.');
-          const remedy = vscode.l10n.t('Open it with “Open Experiment Result…” of the command palette.');
+          const message = 'The folder of this result is not known any more.';
+          const remedy = 'Open it with “Open Experiment Result…” of the command palette.';
           void panel.webview.postMessage({ type: 'failed', message, remedy } satisfies ToExperimentPage);
           return;
         }
@@ -150,9 +150,9 @@ export class ResultPages implements vscode.Disposable {
     let message: ToExperimentPage;
     try {
       if (!existsSync(folder))
-        throw new InspectorError(vscode.l10n.t('The folder {0} has been deleted.', shorten(basename(folder), 80)));
+        throw new InspectorError(`The folder ${shorten(basename(folder), 80)} has been deleted.`);
       const header = resultIn(folder);
-      panel.title = vscode.l10n.t('Experiment: {0}', header.title);
+      panel.title = `Experiment: ${header.title}`;
       const here = this.work.get(folder);
       const work = here ? 'here' : isWorkedOn(header) ? 'elsewhere' : 'ended';
       const resumable = work === 'ended' && isUnfinished(folder, header);

@@ -23,7 +23,7 @@ export function registerSweep(
 ): vscode.Disposable {
   const run = async (title: string, request: SweepRequest): Promise<boolean> => {
     if (request.out !== undefined && pages.isWorkedOn(request.out)) {
-      void vscode.window.showInformationMessage(vscode.l10n.t('This sweep is running already.'));
+      void vscode.window.showInformationMessage('This sweep is running already.');
       return false;
     }
     return runWithProgress(extension, log, title, { type: 'sweep', request }, pages);
@@ -37,7 +37,7 @@ export function registerSweep(
     const { optimizer, folder } = chosen;
     const { title: name, hyperparameters } = optimizerNamed(optimizer.optimizer);
     if (kind === 'beta2' && !hyperparameters.some((spec) => spec.name === 'beta2')) {
-      void vscode.window.showInformationMessage(vscode.l10n.t('{0} has no β₂ to compare.', name));
+      void vscode.window.showInformationMessage(`${name} has no β₂ to compare.`);
       return;
     }
     const old = await offerResume(unfinishedSweeps(folder).filter((each) => !pages.isWorkedOn(each.folder)));
@@ -45,8 +45,8 @@ export function registerSweep(
     if (old !== 'new') return resume(old);
     const form =
       kind === 'beta2'
-        ? new SweepForm(vscode.l10n.t('Compare β₂'), optimizer, folder, { beta2: comparedBeta2 }, ['beta2'])
-        : new SweepForm(vscode.l10n.t('Sweep'), optimizer, folder);
+        ? new SweepForm('Compare β₂', optimizer, folder, { beta2: comparedBeta2 }, ['beta2'])
+        : new SweepForm('Sweep', optimizer, folder);
     const prepared = await prepare(chosen, log, form);
     if (!prepared) return;
     const { request } = prepared.inspection;
@@ -72,17 +72,17 @@ const threeOf = ([where, line, character]: CommandArguments['optimizerBias.sweep
 async function offerResume(unfinished: readonly Unfinished[]): Promise<Unfinished | 'new' | undefined> {
   if (unfinished.length === 0) return 'new';
   const items: (vscode.QuickPickItem & { answer: Unfinished | 'new' })[] = [
-    { label: `$(add) ${vscode.l10n.t('New sweep')}`, answer: 'new' },
+    { label: `$(add) New sweep`, answer: 'new' },
     ...unfinished.map((each) => ({
-      label: `$(debug-continue) ${vscode.l10n.t('Resume {0}', basename(each.folder))}`,
-      description: vscode.l10n.t('{0} of {1} points are done', each.done, each.header.points.length),
+      label: `$(debug-continue) Resume ${basename(each.folder)}`,
+      description: `${each.done} of ${each.header.points.length} points are done`,
       detail: each.header.request.axes.map(({ name, values }) => `${name} ${values.join(', ')}`).join(' · '),
       answer: each,
     })),
   ];
   const chosen = await vscode.window.showQuickPick(items, {
-    title: vscode.l10n.t('Sweep'),
-    placeHolder: vscode.l10n.t('A sweep has not been finished'),
+    title: 'Sweep',
+    placeHolder: 'A sweep has not been finished',
     matchOnDescription: true,
     matchOnDetail: true,
   });

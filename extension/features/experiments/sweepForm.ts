@@ -35,17 +35,17 @@ export class SweepForm implements Purpose {
   }
 
   action(model: string): string {
-    return vscode.l10n.t('{0} on {1}', this.title, model);
+    return `${this.title} on ${model}`;
   }
 
   summary(): string {
-    return vscode.l10n.t('{0} points', this.points());
+    return `${this.points()} points`;
   }
 
   problem(): string | undefined {
     const lengths = new Set(this.axes().map(({ values }) => values.length));
-    if (this.together && lengths.size > 1) return vscode.l10n.t('Lists that go together need the same length');
-    return this.points() < 2 ? vscode.l10n.t('Give a hyper-parameter several values') : undefined;
+    if (this.together && lengths.size > 1) return 'Lists that go together need the same length';
+    return this.points() < 2 ? 'Give a hyper-parameter several values' : undefined;
   }
 
   lines(): { readonly id: string; readonly label: string; readonly description?: string }[] {
@@ -54,21 +54,21 @@ export class SweepForm implements Purpose {
       ...this.specs().map(({ name, description }) => ({
         id: name,
         label: `${symbolOf(name)}: ${this.textOf(name)}`,
-        description: this.lists.has(name) ? vscode.l10n.t('{0} · changed here', description) : description,
+        description: this.lists.has(name) ? `${description} · changed here` : description,
       })),
-      { id: ':seeds', label: vscode.l10n.t('Seeds: {0}', this.seeds.join(', ')), description: seedHelp() },
+      { id: ':seeds', label: `Seeds: ${this.seeds.join(', ')}`, description: seedHelp() },
       ...(all && this.axes().length > 1
         ? [
             {
               id: ':together',
-              label: this.together ? vscode.l10n.t('Values go together') : vscode.l10n.t('All combinations'),
+              label: this.together ? 'Values go together' : 'All combinations',
             },
           ]
         : []),
       {
         id: ':test',
-        label: vscode.l10n.t('Test set: {0}', this.test ? (this.test.data ?? `${this.test.x} + ${this.test.y}`) : '–'),
-        description: vscode.l10n.t('its accuracy is measured on the way'),
+        label: `Test set: ${this.test ? (this.test.data ?? `${this.test.x} + ${this.test.y}`) : '–'}`,
+        description: 'its accuracy is measured on the way',
       },
     ];
   }
@@ -122,8 +122,8 @@ export class SweepForm implements Purpose {
     const spec = this.specs().find((each) => each.name === name);
     if (!spec) return;
     const text = await vscode.window.showInputBox({
-      title: vscode.l10n.t('Values of {0}', symbolOf(name)),
-      prompt: vscode.l10n.t('Several separated by commas; empty: what the configuration says'),
+      title: `Values of ${symbolOf(name)}`,
+      prompt: 'Several separated by commas; empty: what the configuration says',
       value: this.textOf(name).replace('–', ''),
       ignoreFocusOut: true,
       validateInput: (typed) => {
@@ -139,7 +139,7 @@ export class SweepForm implements Purpose {
 
   private async changeSeeds(): Promise<void> {
     const text = await vscode.window.showInputBox({
-      title: vscode.l10n.t('Seeds'),
+      title: 'Seeds',
       prompt: seedHelp(),
       value: this.seeds.join(', '),
       ignoreFocusOut: true,
@@ -158,8 +158,8 @@ export class SweepForm implements Purpose {
       return;
     }
     const { data } = await findFiles(this.folder);
-    this.test = await pickData(vscode.l10n.t('Test set with samples and labels'), data, this.folder);
+    this.test = await pickData('Test set with samples and labels', data, this.folder);
   }
 }
 
-const seedHelp = (): string => vscode.l10n.t('0: the model’s own weights; others: drawn anew');
+const seedHelp = (): string => '0: the model’s own weights; others: drawn anew';

@@ -65,7 +65,7 @@ async function pythonDocument(uri: vscode.Uri | undefined): Promise<vscode.TextD
     if (document.isDirty) await document.save();
     return document;
   }
-  void vscode.window.showInformationMessage(vscode.l10n.t('Open the Python script that trains your model first.'));
+  void vscode.window.showInformationMessage('Open the Python script that trains your model first.');
   return undefined;
 }
 
@@ -109,8 +109,8 @@ async function writeScript(
 /** The button above a script that was written here. */
 function runLens(document: vscode.TextDocument): vscode.CodeLens[] {
   if (!sourceOf(document)) return [];
-  const title = `$(play) ${vscode.l10n.t('Run in Terminal, Then Inspect')}`;
-  const note = vscode.l10n.t('Look it over first: nothing has run yet');
+  const title = `$(play) ${'Run in Terminal, Then Inspect'}`;
+  const note = 'Look it over first: nothing has run yet';
   const address = document.uri.toString();
   const top = new vscode.Range(0, 0, 0, 0);
   return [
@@ -138,7 +138,7 @@ async function runExport(script: vscode.Uri, log: vscode.LogOutputChannel): Prom
   const task = new vscode.Task(
     { type: 'process' },
     folder ?? vscode.TaskScope.Workspace,
-    vscode.l10n.t('Export {0}', basename(source.fsPath)),
+    `Export ${basename(source.fsPath)}`,
     'Optimizer Bias',
     new vscode.ProcessExecution(python, [script.fsPath], {
       cwd,
@@ -166,21 +166,17 @@ async function runExport(script: vscode.Uri, log: vscode.LogOutputChannel): Prom
     await vscode.commands.executeCommand('optimizerBias.inspect', source.toString());
     return;
   }
-  const showSettings = vscode.l10n.t('Choose the Interpreter');
+  const showSettings = 'Choose the Interpreter';
   const message =
     code === undefined
-      ? vscode.l10n.t('{0} could not be started.', python)
-      : vscode.l10n.t(
-          'The export ended with exit code {0}; the terminal says why. Modules that are missing belong to another interpreter; arguments of the script stand in {1}.',
-          code,
-          basename(script.fsPath),
-        );
+      ? `${python} could not be started.`
+      : `The export ended with exit code ${code}; the terminal says why. Modules that are missing belong to another interpreter; arguments of the script stand in ${basename(script.fsPath)}.`;
   if ((await vscode.window.showErrorMessage(message, showSettings)) === showSettings)
     await vscode.commands.executeCommand('workbench.action.openSettings', 'optimizerBias.python.interpreter');
 }
 
 function tellUnwritable(uri: vscode.Uri, error: unknown): void {
   void vscode.window.showErrorMessage(
-    vscode.l10n.t('The export script cannot be written beside {0}: {1}', uri.fsPath, (error as Error).message),
+    `The export script cannot be written beside ${uri.fsPath}: ${(error as Error).message}`,
   );
 }

@@ -63,7 +63,7 @@ class SetUpGpu implements vscode.Disposable {
   async run(): Promise<void> {
     for (;;) {
       const state = await vscode.window.withProgress(
-        { location: vscode.ProgressLocation.Window, title: vscode.l10n.t('Checking the GPU') },
+        { location: vscode.ProgressLocation.Window, title: 'Checking the GPU' },
         () => this.check(),
       );
       this.report = gpuReport(state);
@@ -100,30 +100,30 @@ class SetUpGpu implements vscode.Disposable {
   private async offer({ cuda, version, lacksProvider, unused }: GpuState): Promise<boolean> {
     const missing = cuda.filter(({ found }) => !found);
     if (missing.length === 0) {
-      void vscode.window.showInformationMessage(vscode.l10n.t('CUDA is ready: the device “auto” uses it.'));
+      void vscode.window.showInformationMessage('CUDA is ready: the device “auto” uses it.');
       return false;
     }
     if (lacksProvider) return this.offerProvider(version);
     if (unused.length > 0) {
-      const use = vscode.l10n.t('Use Libraries of Python');
-      const question = vscode.l10n.t('The libraries of CUDA are in a Python environment: {0}.', unused.join(', '));
+      const use = 'Use Libraries of Python';
+      const question = `The libraries of CUDA are in a Python environment: ${unused.join(', ')}.`;
       if ((await vscode.window.showInformationMessage(question, use)) !== use) return false;
       await this.context.globalState.update(librariesKey, [...new Set([...this.libraries, ...unused])]);
       useLibraries(this.libraries);
       return true;
     }
     void vscode.window.showInformationMessage(
-      vscode.l10n.t('CUDA cannot be used yet: {0}. The report says what to do.', missing[0].what),
+      `CUDA cannot be used yet: ${missing[0].what}. The report says what to do.`,
     );
     return false;
   }
 
   private async offerProvider(cuda: 12 | 13): Promise<boolean> {
     const { version } = this.runtime();
-    const fetch = vscode.l10n.t('Download for CUDA {0}', cuda);
-    const choose = vscode.l10n.t('Choose File…');
+    const fetch = `Download for CUDA ${cuda}`;
+    const choose = 'Choose File…';
     const answer = await vscode.window.showInformationMessage(
-      vscode.l10n.t('The CUDA provider of ONNX Runtime {0} is missing. It has about 250 MiB.', version),
+      `The CUDA provider of ONNX Runtime ${version} is missing. It has about 250 MiB.`,
       fetch,
       choose,
     );
@@ -132,7 +132,7 @@ class SetUpGpu implements vscode.Disposable {
       return answer === fetch ? await this.fetchProvider(cuda) : await this.chooseProvider();
     } catch (error) {
       this.log.error(error as Error);
-      const again = vscode.l10n.t('Choose File…');
+      const again = 'Choose File…';
       const said = describeError(error).replaceAll('\n', ' ');
       const message = `${said} ${packageHint(version)}`;
       if ((await vscode.window.showErrorMessage(message, again)) !== again) return false;
@@ -142,7 +142,7 @@ class SetUpGpu implements vscode.Disposable {
 
   private async fetchProvider(cuda: 12 | 13): Promise<boolean> {
     const { version } = this.runtime();
-    const title = vscode.l10n.t('CUDA provider of ONNX Runtime {0}', version);
+    const title = `CUDA provider of ONNX Runtime ${version}`;
     const options = { location: vscode.ProgressLocation.Notification, title, cancellable: true };
     return vscode.window.withProgress(options, async (progress, token) => {
       const abort = new AbortController();
@@ -156,16 +156,12 @@ class SetUpGpu implements vscode.Disposable {
         const report = (bytes: number) => {
           const percent = Math.floor((100 * bytes) / found.size);
           if (percent === shown) return;
-          const message = vscode.l10n.t(
-            '{0} of {1} MiB',
-            Math.floor(bytes / mebibyte),
-            Math.ceil(found.size / mebibyte),
-          );
+          const message = `${Math.floor(bytes / mebibyte)} of ${Math.ceil(found.size / mebibyte)} MiB`;
           progress.report({ increment: percent - shown, message });
           shown = percent;
         };
         await download(found, path, report, abort.signal);
-        progress.report({ message: vscode.l10n.t('unpacking') });
+        progress.report({ message: 'unpacking' });
         await this.install(path, abort.signal);
         return true;
       } catch (error) {
@@ -180,9 +176,9 @@ class SetUpGpu implements vscode.Disposable {
   private async chooseProvider(): Promise<boolean> {
     const [file] =
       (await vscode.window.showOpenDialog({
-        title: vscode.l10n.t('Package with the CUDA Provider'),
-        openLabel: vscode.l10n.t('Install'),
-        filters: { [vscode.l10n.t('Packages')]: ['whl', 'nupkg', 'zip', 'tgz', 'gz'] },
+        title: 'Package with the CUDA Provider',
+        openLabel: 'Install',
+        filters: { Packages: ['whl', 'nupkg', 'zip', 'tgz', 'gz'] },
       })) ?? [];
     if (!file) return false;
     await this.install(file.fsPath);

@@ -71,12 +71,12 @@ export function registerInspect(
         void vscode.commands.executeCommand('setContext', 'optimizerBias.running', event.type === 'starting');
       if (event.type === 'starting') {
         status.text = `$(sync~spin) ${event.title}`;
-        status.tooltip = vscode.l10n.t('An inspection is running. Click to see it.');
+        status.tooltip = 'An inspection is running. Click to see it.';
         status.show();
       } else if (event.type === 'progress' && event.progress.phase === 'running') {
         status.text = `$(sync~spin) ${event.title} ${event.progress.step}/${event.progress.steps}`;
       } else if (event.type === 'stopping') {
-        status.text = `$(sync~spin) ${vscode.l10n.t('Stopping {0}…', event.title)}`;
+        status.text = `$(sync~spin) Stopping ${event.title}…`;
       } else if (event.type === 'ended') {
         status.hide();
         if (event.failure && !panel.isVisible) void tellFailure(event.failure);
@@ -122,7 +122,7 @@ function actions(
     .find((each) => configuredOptimizer(each) && rangeIn(document, each.callRange).intersection(range));
   if (!config) return [];
   const { line, character } = rangeIn(document, config.range).start;
-  const title = vscode.l10n.t('Inspect {0} on a model…', optimizerTitle(config.optimizer));
+  const title = `Inspect ${optimizerTitle(config.optimizer)} on a model…`;
   const action = new vscode.CodeAction(title, vscode.CodeActionKind.QuickFix);
   action.command = typedCommand(title, 'optimizerBias.inspect', document.uri.toString(), line, character);
   return [action];
@@ -131,10 +131,9 @@ function actions(
 /** Native code runs models; the command may be called where its menu entry is hidden. */
 export async function isTrusted(): Promise<boolean> {
   if (vscode.workspace.isTrusted) return true;
-  const manage = vscode.l10n.t('Manage Trust');
-  const message = vscode.l10n.t(
-    'Models are only run in workspaces that you trust, since a model can be made to exploit the program that runs it.',
-  );
+  const manage = 'Manage Trust';
+  const message =
+    'Models are only run in workspaces that you trust, since a model can be made to exploit the program that runs it.';
   if ((await vscode.window.showWarningMessage(message, manage)) === manage)
     await vscode.commands.executeCommand('workbench.trust.manage');
   return false;
@@ -149,12 +148,12 @@ async function tellFailure({
   remedy: string | undefined;
   retry: string;
 }): Promise<void> {
-  const showLog = vscode.l10n.t('Show Log');
+  const showLog = 'Show Log';
   const [title, command] =
     retry === 'cpu'
-      ? ([vscode.l10n.t('Retry on CPU'), 'optimizerBias.retryOnCpu'] as const)
+      ? (['Retry on CPU', 'optimizerBias.retryOnCpu'] as const)
       : ([
-          retry === 'again' ? vscode.l10n.t('Run Again') : vscode.l10n.t('Change Settings…'),
+          retry === 'again' ? 'Run Again' : 'Change Settings…',
           retry === 'again' ? 'optimizerBias.rerun' : 'optimizerBias.inspect',
         ] as const);
   const answer = await vscode.window.showErrorMessage([message, remedy].filter(Boolean).join(' '), title, showLog);
@@ -184,16 +183,14 @@ export async function chooseConfiguration(
     const at = found.find(({ callRange }) => callRange.from <= offset && offset <= callRange.to);
     config =
       at ??
-      (found.length === 1
-        ? found[0]
-        : await pickConfiguration(document, found, vscode.l10n.t('Which optimizer is to be inspected?')));
+      (found.length === 1 ? found[0] : await pickConfiguration(document, found, 'Which optimizer is to be inspected?'));
     if (!config) return undefined;
   }
   const optimizer = config ? configuredOptimizer(config) : defaultOptimizer;
   if (!optimizer) {
     const known = optimizers.map(({ title }) => title).join(', ');
     void vscode.window.showInformationMessage(
-      vscode.l10n.t('{0} cannot be inspected: there is a theory for {1}.', optimizerTitle(config!.optimizer), known),
+      `${optimizerTitle(config!.optimizer)} cannot be inspected: there is a theory for ${known}.`,
     );
     return undefined;
   }
@@ -243,10 +240,10 @@ export async function folderFor(
   if (file?.scheme === 'file') return { path: dirname(file.fsPath), inWorkspace: false };
   const folder = folders.length > 1 ? await vscode.window.showWorkspaceFolderPick() : folders[0];
   if (folder?.uri.scheme === 'file') return { path: folder.uri.fsPath, inWorkspace: true };
-  const open = vscode.l10n.t('Open Folder…');
-  const sample = vscode.l10n.t('Try the Sample');
+  const open = 'Open Folder…';
+  const sample = 'Try the Sample';
   const answer = await vscode.window.showInformationMessage(
-    vscode.l10n.t('Open the folder with your model and data first.'),
+    'Open the folder with your model and data first.',
     open,
     sample,
   );

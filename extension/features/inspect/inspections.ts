@@ -7,6 +7,7 @@ import { inEditor } from '../../shared/editorWords.ts';
 import { type Failure as Failed, failureOf, failureWords } from '../../shared/errors.ts';
 import type { EngineEvent, InspectRequest, Progress, RunHeader, StepLine } from '../../shared/protocol.ts';
 import { mentionsIn, onCommandLine } from '../../shared/words.ts';
+import { Pace, type SlowStep } from './pace.ts';
 
 /** Something that is inspected, and where its settings come from. */
 export interface Inspection {
@@ -26,6 +27,8 @@ export type InspectionEvent =
   | { readonly type: 'started'; readonly folder: string; readonly header: RunHeader }
   | { readonly type: 'progress'; readonly progress: Progress; readonly title: string }
   | { readonly type: 'record'; readonly folder: string; readonly record: StepLine }
+  /** Its steps are long to wait for. */
+  | { readonly type: 'slow'; readonly slow: SlowStep }
   /** The user has asked for its end. */
   | { readonly type: 'stopping'; readonly title: string }
   | {
@@ -72,13 +75,19 @@ export class Inspections implements vscode.Disposable {
     );
     this.emitter.fire({ type: 'starting', title });
     let failure: Failure | undefined;
+    let pace: Pace | undefined;
     try {
       const last = await client.inspect(request, (event) => {
         if (event.type === 'started') {
           running.folder = event.folder;
+          pace = new Pace(event.run.data.samples);
           if (source) this.remember(event.folder, source);
         }
-        if (event.type === 'record') running.hasMeasured = true;
+        if (event.type === 'record') {
+          running.hasMeasured = true;
+          const slow = pace?.add(event.record.step, Date.now());
+          if (slow) this.emitter.fire({ type: 'slow', slow });
+        }
         this.forward(event, running.folder, title);
       });
       if (last.type === 'failed') {
@@ -105,6 +114,18 @@ export class Inspections implements vscode.Disposable {
     return !failure && running.hasMeasured;
   }
 
+  /** Starts the inspection that runs anew with the first `limit` samples only. */
+  async restart(limit: number): Promise<void> {
+    const { last, running } = this;
+    if (!last) return;
+    if (running) {
+      const ended = this.ended();
+      this.stop();
+      await ended;
+    }
+    await this.run({ ...last, request: { ...last.request, limit } });
+  }
+
   /** Stops what is running, after its current step where it still answers. */
   stop(): void {
     if (!this.running || this.running.stopped) return;
@@ -121,23 +142,25 @@ export class Inspections implements vscode.Disposable {
   }
 
   private async replace(): Promise<boolean> {
-    const stop = vscode.l10n.t('Stop It and Start');
-    const answer = await vscode.window.showInformationMessage(
-      vscode.l10n.t('Another inspection is still running.'),
-      stop,
-    );
+    const stop = 'Stop It and Start';
+    const answer = await vscode.window.showInformationMessage('Another inspection is still running.', stop);
     if (answer !== stop) return false;
-    const ended = new Promise<void>((resolve) => {
+    if (!this.running) return true;
+    const ended = this.ended();
+    this.stop();
+    await ended;
+    return true;
+  }
+
+  /** Until what runs has ended. */
+  private ended(): Promise<void> {
+    return new Promise((resolve) => {
       const subscription = this.onEvent(({ type }) => {
         if (type !== 'ended') return;
         subscription.dispose();
         resolve();
       });
     });
-    if (!this.running) return true;
-    this.stop();
-    await ended;
-    return true;
   }
 
   /** A process that is ended in the middle of a step does not say how its run ended. */

@@ -18,9 +18,9 @@ export class OwnRuns {
   /** Whether a run may be made again: one of somebody else's only after the user has seen which files it would read. */
   async agrees(folder: string, request: InspectRequest): Promise<boolean> {
     if (this.folders().includes(folder)) return true;
-    const go = vscode.l10n.t('Run Again');
-    const detail = vscode.l10n.t('It would read:\n{0}', filesOf(request).join('\n'));
-    const message = vscode.l10n.t('This run was not made by this editor: it may have come with the folder.');
+    const go = 'Run Again';
+    const detail = `It would read:\n${filesOf(request).join('\n')}`;
+    const message = 'This run was not made by this editor: it may have come with the folder.';
     return (await vscode.window.showWarningMessage(message, { modal: true, detail }, go)) === go;
   }
 

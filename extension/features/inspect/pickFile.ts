@@ -34,7 +34,7 @@ export async function pickData(
   // A file with a single array needs a second one with the labels.
   if (!/\.npy(\.gz)?$|ubyte(\.gz)?$/.test(data)) return { data, x: undefined, y: undefined };
   const others = files.filter((file) => file !== data);
-  const y = await pickFile(vscode.l10n.t('Labels'), others, folder);
+  const y = await pickFile('Labels', others, folder);
   return y === undefined ? undefined : { data: undefined, x: data, y };
 }
 
@@ -44,10 +44,10 @@ export async function pickFile(
   folder: string,
   filters?: Record<string, string[]>,
 ): Promise<string | undefined> {
-  const browse = `$(folder-opened) ${vscode.l10n.t('Browse…')}`;
+  const browse = `$(folder-opened) Browse…`;
   const chosen = await vscode.window.showQuickPick([...files, browse], {
     title,
-    placeHolder: vscode.l10n.t('A file of the workspace, or browse'),
+    placeHolder: 'A file of the workspace, or browse',
   });
   if (chosen !== browse) return chosen;
   const [uri] =

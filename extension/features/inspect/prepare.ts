@@ -77,7 +77,7 @@ export async function prepare(
 
 /** The project file is written by hand, too. */
 async function tellDamaged(folder: string, message: string): Promise<void> {
-  const open = vscode.l10n.t('Open File');
+  const open = 'Open File';
   if ((await vscode.window.showWarningMessage(message, open)) === open)
     await vscode.window.showTextDocument(vscode.Uri.joinPath(vscode.Uri.file(folder), projectFile));
 }

@@ -88,28 +88,19 @@ async function choose(
 ): Promise<Chosen | undefined> {
   const { model, loss, steps = defaultSteps } = target;
   const ready = model !== undefined;
-  const from = source ? vscode.l10n.t('{0}, line {1}', source.path, source.line) : vscode.l10n.t('defaults of PyTorch');
+  const from = source ? `${source.path}, line ${source.line}` : 'defaults of PyTorch';
   const unknown =
-    optimizer.unknown.length > 0
-      ? vscode.l10n.t(' · not known from the text, so the default: {0}', optimizer.unknown.join(', '))
-      : '';
+    optimizer.unknown.length > 0 ? ` · not known from the text, so the default: ${optimizer.unknown.join(', ')}` : '';
   const problem = ready ? purpose?.problem() : undefined;
-  const start = purpose ? purpose.action(model ?? '') : vscode.l10n.t('Inspect {0}', model ?? '');
+  const start = purpose ? purpose.action(model ?? '') : `Inspect ${model ?? ''}`;
   const differs = source ? trainingDifferences(target, training) : [];
-  const differsText =
-    differs.length > 0 ? ` · ${vscode.l10n.t('differs from your training: {0}', differs.join(', '))}` : '';
+  const differsText = differs.length > 0 ? ` · differs from your training: ${differs.join(', ')}` : '';
   const items: (vscode.QuickPickItem & { chosen: Chosen })[] = [
     {
       chosen: 'run',
-      label: ready
-        ? problem
-          ? `$(warning) ${problem}`
-          : `$(play) ${start}`
-        : `$(add) ${vscode.l10n.t('Choose a model (.onnx)…')}`,
+      label: ready ? (problem ? `$(warning) ${problem}` : `$(play) ${start}`) : `$(add) Choose a model (.onnx)…`,
       description: ready
-        ? [dataText(target) ?? vscode.l10n.t('without data'), loss, `${steps} steps`, purpose?.summary()]
-            .filter(Boolean)
-            .join(' · ')
+        ? [dataText(target) ?? 'without data', loss, `${steps} steps`, purpose?.summary()].filter(Boolean).join(' · ')
         : '',
       detail: `${describeOptimizer(optimizer)} · ${from}${unknown}${differsText}`,
     },
@@ -117,12 +108,12 @@ async function choose(
       ? [
           {
             chosen: 'export' as const,
-            label: `$(export) ${vscode.l10n.t('Export from This Script…')}`,
-            description: vscode.l10n.t('no model yet: {0} is run until enough samples were seen', source.path),
+            label: `$(export) ${'Export from This Script…'}`,
+            description: `no model yet: ${source.path} is run until enough samples were seen`,
           },
         ]
       : []),
-    { chosen: 'run', label: vscode.l10n.t('Change'), kind: vscode.QuickPickItemKind.Separator },
+    { chosen: 'run', label: 'Change', kind: vscode.QuickPickItemKind.Separator },
     ...(purpose?.lines() ?? []).map(({ id, label, description = '' }) => ({
       chosen: { line: id },
       label: `$(list-ordered) ${label}`,
@@ -135,15 +126,11 @@ async function choose(
         label: `$(${row.icon}) ${row.label}: ${row.text(target)}`,
         description: markText(marks[row.id as 'data']) || (row.hint?.(target, training) ?? ''),
       })),
-    ...(targets.length > 0
-      ? [{ chosen: 'file' as const, label: `$(json) ${vscode.l10n.t('All settings')}: ${projectFile}` }]
-      : []),
+    ...(targets.length > 0 ? [{ chosen: 'file' as const, label: `$(json) All settings: ${projectFile}` }] : []),
   ];
   const answer = await vscode.window.showQuickPick(items, {
-    title: purpose?.title ?? vscode.l10n.t('Inspect'),
-    placeHolder: ready
-      ? vscode.l10n.t('Press Enter to start, or choose what to change')
-      : vscode.l10n.t('Which model?'),
+    title: purpose?.title ?? 'Inspect',
+    placeHolder: ready ? 'Press Enter to start, or choose what to change' : 'Which model?',
     matchOnDescription: true,
     ignoreFocusOut: true,
   });
@@ -151,4 +138,4 @@ async function choose(
 }
 
 const markText = (mark: 'guessed' | 'used last' | undefined): string =>
-  mark === undefined ? '' : mark === 'guessed' ? vscode.l10n.t('guessed') : vscode.l10n.t('used last');
+  mark === undefined ? '' : mark === 'guessed' ? 'guessed' : 'used last';

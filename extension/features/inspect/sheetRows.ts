@@ -66,26 +66,25 @@ async function askNumber(
 
 async function askSchedule(): Promise<Partial<Target> | undefined> {
   const kinds: readonly (readonly [ScheduleRequest['kind'], string])[] = [
-    ['constant', vscode.l10n.t('the learning rate of the code throughout')],
-    ['cosine', vscode.l10n.t('falls to 0 over the steps of the run')],
-    ['linear', vscode.l10n.t('falls to 0 over the steps of the run')],
-    ['step', vscode.l10n.t('a factor of 0.1 every so many steps')],
+    ['constant', 'the learning rate of the code throughout'],
+    ['cosine', 'falls to 0 over the steps of the run'],
+    ['linear', 'falls to 0 over the steps of the run'],
+    ['step', 'a factor of 0.1 every so many steps'],
   ];
   const items = kinds.map(([kind, description]) => ({ label: kind, description, kind_: kind }));
-  const chosen = await vscode.window.showQuickPick(items, { title: vscode.l10n.t('Schedule') });
+  const chosen = await vscode.window.showQuickPick(items, { title: 'Schedule' });
   if (!chosen) return undefined;
   const kind = chosen.kind_;
   const count = async (title: string) => {
     const text = await vscode.window.showInputBox({
       title,
       value: '0',
-      validateInput: (given) =>
-        /^\d{1,9}$/.test(given.trim()) ? undefined : vscode.l10n.t('A whole number, 0 or more'),
+      validateInput: (given) => (/^\d{1,9}$/.test(given.trim()) ? undefined : 'A whole number, 0 or more'),
     });
     return text === undefined ? undefined : Number(text);
   };
-  const every = kind === 'step' ? await count(vscode.l10n.t('Lower it every … steps')) : 0;
-  const warmup = every === undefined ? undefined : await count(vscode.l10n.t('Steps of linear warm-up'));
+  const every = kind === 'step' ? await count('Lower it every … steps') : 0;
+  const warmup = every === undefined ? undefined : await count('Steps of linear warm-up');
   if (every === undefined || warmup === undefined) return undefined;
   if (kind === 'constant' && warmup === 0) return { schedule: undefined };
   return { schedule: { kind, ...(every > 0 && { every }), ...(warmup > 0 && { warmup }) } };
@@ -99,7 +98,7 @@ export const rows = {
     label: inspectSettings.model.line,
     text: ({ model }) => model ?? '–',
     ask: async (_, { files, folder }) => {
-      const model = await pickFile(vscode.l10n.t('Model'), files.models, folder, { ONNX: ['onnx'] });
+      const model = await pickFile('Model', files.models, folder, { ONNX: ['onnx'] });
       return model === undefined ? undefined : { model };
     },
   },
@@ -108,24 +107,13 @@ export const rows = {
     icon: 'database',
     label: inspectSettings.data.line,
     text: (target) => dataText(target) ?? '–',
-    ask: (_, { files, folder }) => pickData(vscode.l10n.t('Data with samples and labels'), files.data, folder),
-  },
-  samples: {
-    id: 'limit',
-    icon: 'list-selection',
-    label: inspectSettings.limit.line,
-    text: ({ limit }) => (limit === undefined ? vscode.l10n.t('all') : vscode.l10n.t('the first {0}', limit)),
-    ask: async ({ limit }) => {
-      const prompt = vscode.l10n.t('Use the first so many samples only; empty for all');
-      const answer = await askNumber(vscode.l10n.t('Samples'), 'limit', limit, prompt);
-      return answer && { limit: answer.value };
-    },
+    ask: (_, { files, folder }) => pickData('Data with samples and labels', files.data, folder),
   },
   loss: {
     id: 'loss',
     icon: 'target',
     label: inspectSettings.loss.line,
-    text: ({ loss }) => loss ?? vscode.l10n.t('automatic'),
+    text: ({ loss }) => loss ?? 'automatic',
     ask: async ({ loss }) => {
       const items = losses.map(([value, label, description]) => ({
         label,
@@ -133,55 +121,8 @@ export const rows = {
         value,
         picked: value === loss,
       }));
-      const chosen = await vscode.window.showQuickPick(items, { title: vscode.l10n.t('Loss') });
+      const chosen = await vscode.window.showQuickPick(items, { title: 'Loss' });
       return chosen && { loss: chosen.value };
-    },
-  },
-  batchSize: {
-    id: 'batchSize',
-    icon: 'layers',
-    label: inspectSettings.batchSize.line,
-    text: ({ batchSize }) => (batchSize === undefined ? vscode.l10n.t('full batch') : String(batchSize)),
-    hint: ({ batchSize }, training) =>
-      training.batchSize === undefined || training.batchSize === batchSize
-        ? undefined
-        : vscode.l10n.t('your script has {0}', training.batchSize),
-    ask: async ({ batchSize }, { training }) => {
-      const prompt = vscode.l10n.t('Samples of a mini-batch; empty for the full batch');
-      const answer = await askNumber(vscode.l10n.t('Batch size'), 'batchSize', batchSize ?? training.batchSize, prompt);
-      return answer && { batchSize: answer.value };
-    },
-  },
-  schedule: {
-    id: 'schedule',
-    icon: 'graph-line',
-    label: inspectSettings.schedule.line,
-    text: ({ schedule }) =>
-      schedule === undefined
-        ? 'constant'
-        : [schedule.kind, schedule.warmup ? vscode.l10n.t('warm-up {0}', schedule.warmup) : '']
-            .filter(Boolean)
-            .join(', '),
-    hint: ({ schedule }, training) =>
-      training.schedule === undefined || schedule ? undefined : vscode.l10n.t('your script has {0}', training.schedule),
-    ask: askSchedule,
-  },
-  clipping: {
-    id: 'clipNorm',
-    icon: 'fold',
-    label: inspectSettings.clipNorm.line,
-    text: ({ clipNorm }) => (clipNorm === undefined ? vscode.l10n.t('none') : setting(clipNorm)),
-    hint: ({ clipNorm }, training) =>
-      training.clipNorm === undefined || training.clipNorm === clipNorm
-        ? undefined
-        : training.clipNorm === true
-          ? vscode.l10n.t('your script clips')
-          : vscode.l10n.t('your script has {0}', setting(training.clipNorm)),
-    ask: async ({ clipNorm }, { training }) => {
-      const found = training.clipNorm === true ? undefined : training.clipNorm;
-      const prompt = vscode.l10n.t('Largest two-norm of the gradient; empty for none');
-      const answer = await askNumber(vscode.l10n.t('Clipping'), 'clipNorm', clipNorm ?? found, prompt);
-      return answer && { clipNorm: answer.value };
     },
   },
   steps: {
@@ -190,8 +131,8 @@ export const rows = {
     label: inspectSettings.steps.line,
     text: ({ steps }) => String(steps ?? defaultSteps),
     ask: async ({ steps }) => {
-      const prompt = vscode.l10n.t('Steps to take');
-      const answer = await askNumber(vscode.l10n.t('Steps'), 'steps', steps ?? defaultSteps, prompt);
+      const prompt = 'Steps to take';
+      const answer = await askNumber('Steps', 'steps', steps ?? defaultSteps, prompt);
       return answer && { steps: answer.value ?? defaultSteps };
     },
   },
@@ -202,8 +143,64 @@ export const rows = {
     text: ({ device }) => device ?? 'auto',
     ask: async () => {
       const items = devices.map(([label, description]) => ({ label, description }));
-      const chosen = await vscode.window.showQuickPick(items, { title: vscode.l10n.t('Device') });
+      const chosen = await vscode.window.showQuickPick(items, { title: 'Device' });
       return chosen && { device: chosen.label };
+    },
+  },
+  samples: {
+    id: 'limit',
+    icon: 'list-selection',
+    label: inspectSettings.limit.line,
+    text: ({ limit }) => (limit === undefined ? 'all' : `the first ${limit}`),
+    ask: async ({ limit }) => {
+      const prompt = 'Use the first so many samples only; empty for all';
+      const answer = await askNumber('Samples', 'limit', limit, prompt);
+      return answer && { limit: answer.value };
+    },
+  },
+  batchSize: {
+    id: 'batchSize',
+    icon: 'layers',
+    label: inspectSettings.batchSize.line,
+    text: ({ batchSize }) => (batchSize === undefined ? 'full batch' : String(batchSize)),
+    hint: ({ batchSize }, training) =>
+      training.batchSize === undefined || training.batchSize === batchSize
+        ? undefined
+        : `your script has ${training.batchSize}`,
+    ask: async ({ batchSize }, { training }) => {
+      const prompt = 'Samples of a mini-batch; empty for the full batch';
+      const answer = await askNumber('Batch size', 'batchSize', batchSize ?? training.batchSize, prompt);
+      return answer && { batchSize: answer.value };
+    },
+  },
+  schedule: {
+    id: 'schedule',
+    icon: 'graph-line',
+    label: inspectSettings.schedule.line,
+    text: ({ schedule }) =>
+      schedule === undefined
+        ? 'constant'
+        : [schedule.kind, schedule.warmup ? `warm-up ${schedule.warmup}` : ''].filter(Boolean).join(', '),
+    hint: ({ schedule }, training) =>
+      training.schedule === undefined || schedule ? undefined : `your script has ${training.schedule}`,
+    ask: askSchedule,
+  },
+  clipping: {
+    id: 'clipNorm',
+    icon: 'fold',
+    label: inspectSettings.clipNorm.line,
+    text: ({ clipNorm }) => (clipNorm === undefined ? 'none' : setting(clipNorm)),
+    hint: ({ clipNorm }, training) =>
+      training.clipNorm === undefined || training.clipNorm === clipNorm
+        ? undefined
+        : training.clipNorm === true
+          ? 'your script clips'
+          : `your script has ${setting(training.clipNorm)}`,
+    ask: async ({ clipNorm }, { training }) => {
+      const found = training.clipNorm === true ? undefined : training.clipNorm;
+      const prompt = 'Largest two-norm of the gradient; empty for none';
+      const answer = await askNumber('Clipping', 'clipNorm', clipNorm ?? found, prompt);
+      return answer && { clipNorm: answer.value };
     },
   },
   state: {
@@ -211,14 +208,14 @@ export const rows = {
     icon: 'history',
     label: inspectSettings.state.line,
     ofInspections: true,
-    text: ({ state }) => state ?? vscode.l10n.t('from the beginning'),
+    text: ({ state }) => state ?? 'from the beginning',
     ask: async (_, { folder }) => {
-      const fresh = vscode.l10n.t('From the beginning');
-      const file = vscode.l10n.t('From a file with the optimizer’s state…');
-      const answer = await vscode.window.showQuickPick([fresh, file], { title: vscode.l10n.t('State') });
+      const fresh = 'From the beginning';
+      const file = 'From a file with the optimizer’s state…';
+      const answer = await vscode.window.showQuickPick([fresh, file], { title: 'State' });
       if (answer === undefined) return undefined;
       if (answer === fresh) return { state: undefined };
-      const state = await pickFile(vscode.l10n.t('State'), [], folder, { State: ['safetensors', 'npz'] });
+      const state = await pickFile('State', [], folder, { State: ['safetensors', 'npz'] });
       return state === undefined ? undefined : { state };
     },
   },

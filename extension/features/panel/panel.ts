@@ -152,7 +152,7 @@ export class Panel implements vscode.Disposable {
       } catch (error) {
         // A run may have been deleted since the panel was last open.
         this.log.warn(describeError(error));
-        missing.push(vscode.l10n.t('The run {0} cannot be read any more.', shorten(basename(folder), 80)));
+        missing.push(`The run ${shorten(basename(folder), 80)} cannot be read any more.`);
         return [];
       }
     });
@@ -173,6 +173,8 @@ export class Panel implements vscode.Disposable {
         return;
       case 'do':
         return this.act(message.action);
+      case 'fewerSamples':
+        return this.inspections.restart(message.samples);
       case 'removeRun':
         this.shown.remove(message.folder);
         return this.postAll();

@@ -55,6 +55,9 @@ export class ShownRuns {
       case 'progress':
         if (this.activity.kind === 'running') this.activity = { ...this.activity, progress: event.progress };
         return false;
+      case 'slow':
+        if (this.activity.kind === 'running') this.activity = { ...this.activity, slow: event.slow };
+        return false;
       case 'stopping':
         if (this.activity.kind === 'running') this.activity = { ...this.activity, stopping: true };
         return false;

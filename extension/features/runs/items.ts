@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import { inEditor } from '../../shared/editorWords.ts';
-import { number, setting } from '../../shared/format.ts';
+import { setting, shorten } from '../../shared/format.ts';
 import { capitalised, strength } from '../../shared/verdict.ts';
 import { typedCommand } from '../typedCommand.ts';
 import { type Entry, type State, stateOf } from './entries.ts';
@@ -18,11 +18,9 @@ export function treeItem(entry: Entry): vscode.TreeItem {
   item.tooltip = tooltip(entry, state);
   item.accessibilityInformation = { label: [name, kinds[entry.kind], stateWords(state), item.description].join(', ') };
   if (entry.kind === 'damaged') return item;
-  item.command = typedCommand(
-    vscode.l10n.t('Open'),
-    entry.kind === 'run' ? 'optimizerBias.openRun' : 'optimizerBias.openExperiment',
-    { folder },
-  );
+  item.command = typedCommand('Open', entry.kind === 'run' ? 'optimizerBias.openRun' : 'optimizerBias.openExperiment', {
+    folder,
+  });
   if (entry.kind === 'sweep') item.collapsibleState = vscode.TreeItemCollapsibleState.Collapsed;
   return item;
 }
@@ -45,22 +43,24 @@ function contextValue(entry: Entry, state: State): string {
 export function describe(entry: Entry): string {
   switch (entry.kind) {
     case 'run': {
-      const { hKappaLimit, optimizer } = entry.run.header;
+      const { hKappaLimit, optimizer, effect, reference } = entry.run.header;
       const { lr, beta2 } = optimizer.hyper;
+      const measured =
+        effect && reference?.converged ? `${effect.headline} against ${shorten(reference.label)}` : undefined;
       const said = hKappaLimit === null || hKappaLimit === undefined ? optimizer.title : strength(hKappaLimit);
-      return [said, lr !== undefined && `lr ${setting(lr)}`, beta2 !== undefined && `β₂ ${setting(beta2)}`]
+      return [measured ?? said, lr !== undefined && `lr ${setting(lr)}`, beta2 !== undefined && `β₂ ${setting(beta2)}`]
         .filter(Boolean)
         .join(' · ');
     }
     case 'sweep': {
       const { request, points } = entry.sweep;
       const axes = request.axes.map(({ name, values }) => `${name} ${values.map(setting).join(', ')}`);
-      return [...axes, entry.done < points.length && vscode.l10n.t('{0} of {1} points', entry.done, points.length)]
+      return [...axes, entry.done < points.length && `${entry.done} of ${points.length} points`]
         .filter(Boolean)
         .join(' · ');
     }
     case 'damaged':
-      return vscode.l10n.t('cannot be read');
+      return 'cannot be read';
     case 'experiment': {
       const { title, result } = entry.experiment;
       const agreement =
@@ -95,13 +95,14 @@ function tooltip(entry: Entry, state: State): string {
 function details(entry: Entry): string[] {
   switch (entry.kind) {
     case 'run': {
-      const { model, optimizer, data, loss, device, hKappaLimit } = entry.run.header;
+      const { model, optimizer, data, loss, device, hKappaLimit, effect } = entry.run.header;
       const hyper = Object.entries(optimizer.hyper).map(([key, value]) => `${key} ${setting(value)}`);
       return [
         model.path,
         `${optimizer.title}: ${hyper.join(', ')}`,
         `${data.samples} samples, ${loss}, ${device}`,
-        typeof hKappaLimit === 'number' ? `h·κ in the limit: ${number(hKappaLimit, true)}` : '',
+        effect?.sentence ?? '',
+        typeof hKappaLimit === 'number' ? `In the long run, by the settings alone: ${strength(hKappaLimit)}` : '',
       ];
     }
     case 'sweep': {
@@ -113,9 +114,7 @@ function details(entry: Entry): string[] {
       ];
     }
     case 'damaged':
-      return [
-        vscode.l10n.t('What this folder was to hold is damaged, or was written by another version. It can be deleted.'),
-      ];
+      return ['What this folder was to hold is damaged, or was written by another version. It can be deleted.'];
     case 'experiment': {
       const { title, figure, result } = entry.experiment;
       return [title, figure, result?.sentence ?? ''];

@@ -46,21 +46,22 @@ export function registerRunsView(panel: Panel, pages: ResultPages, inspections: 
       if (type === 'started' || type === 'ended') refresh();
     }),
     registerCommand('optimizerBias.openRun', async (item) => {
-      const [run] = item ? [item] : await pickRuns(provider, vscode.l10n.t('Which run?'), false);
+      const [run] = item ? [item] : await pickRuns(provider, 'Which run?', false);
       if (run) panel.show([run.folder]);
     }),
     registerCommand('optimizerBias.compareRuns', async (item, items) => {
       const given = item ? provider.runsOf(chosen(item, items)) : [];
       if (given.length > 1) return panel.show(given.slice(0, mostRuns));
       if (given.length === 1 && panel.run && panel.run.folder !== given[0]) return panel.compare(given);
-      const picked = await pickRuns(provider, vscode.l10n.t('Runs to compare (up to {0})', mostRuns), true);
+      const title = `Runs to compare (up to ${mostRuns})`;
+      const picked = await pickRuns(provider, title, true, [...panel.folders, ...given]);
       if (picked.length > 0) panel.compare([...given, ...picked.map(({ folder }) => folder)]);
     }),
     registerCommand('optimizerBias.renameRun', async (item) => {
       const [{ folder } = { folder: undefined }] = chosen(item);
-      if (folder === undefined || refuses(provider, folder, vscode.l10n.t('renamed'))) return;
+      if (folder === undefined || refuses(provider, folder, 'renamed')) return;
       const name = await vscode.window.showInputBox({
-        title: vscode.l10n.t('Rename'),
+        title: 'Rename',
         value: basename(folder),
         validateInput: (value) => nameProblem(value),
       });
@@ -76,14 +77,10 @@ export function registerRunsView(panel: Panel, pages: ResultPages, inspections: 
     }),
     registerCommand('optimizerBias.deleteRun', async (item, items) => {
       const folders = chosen(item, items).map(({ folder }) => folder);
-      if (folders.length === 0 || folders.some((folder) => refuses(provider, folder, vscode.l10n.t('deleted')))) return;
-      const remove = vscode.l10n.t('Move to Trash');
-      const what = folders.length === 1 ? basename(folders[0]) : vscode.l10n.t('{0} entries', folders.length);
-      const answer = await vscode.window.showWarningMessage(
-        vscode.l10n.t('Delete {0}?', what),
-        { modal: true },
-        remove,
-      );
+      if (folders.length === 0 || folders.some((folder) => refuses(provider, folder, 'deleted'))) return;
+      const remove = 'Move to Trash';
+      const what = folders.length === 1 ? basename(folders[0]) : `${folders.length} entries`;
+      const answer = await vscode.window.showWarningMessage(`Delete ${what}?`, { modal: true }, remove);
       if (answer !== remove) return;
       for (const folder of folders) {
         await trash(vscode.Uri.file(folder));
@@ -109,9 +106,9 @@ function refuses(provider: Runs, folder: string, done: string): boolean {
   const name = basename(folder);
   const reason =
     stateOf(entry) === 'running'
-      ? vscode.l10n.t('{0} is still running. Stop it first; then it can be {1}.', name, done)
+      ? `${name} is still running. Stop it first; then it can be ${done}.`
       : entry.kind === 'run' && entry.point
-        ? vscode.l10n.t('{0} is a point of a sweep, and can only be {1} with it.', name, done)
+        ? `${name} is a point of a sweep, and can only be ${done} with it.`
         : undefined;
   if (reason !== undefined) void vscode.window.showInformationMessage(reason);
   return reason !== undefined;
@@ -167,14 +164,22 @@ class Runs implements vscode.TreeDataProvider<Entry>, vscode.Disposable {
   }
 }
 
-async function pickRuns(provider: Runs, title: string, several: boolean): Promise<RunItem[]> {
-  const runs = provider.getChildren().flatMap((entry) => (entry.kind === 'run' ? [entry] : []));
+/** Asks for runs, without those in `shown`. */
+async function pickRuns(
+  provider: Runs,
+  title: string,
+  several: boolean,
+  shown: readonly string[] = [],
+): Promise<RunItem[]> {
+  const all = provider.getChildren().flatMap((entry) => (entry.kind === 'run' ? [entry] : []));
+  const runs = all.filter(({ folder }) => !shown.includes(folder));
+  if (runs.length === 0 && all.length > 0) {
+    void vscode.window.showInformationMessage('All runs of this workspace are shown already.');
+    return [];
+  }
   if (runs.length === 0) {
-    const inspect = vscode.l10n.t('Inspect…');
-    const answer = await vscode.window.showInformationMessage(
-      vscode.l10n.t('There are no runs in this workspace yet.'),
-      inspect,
-    );
+    const inspect = 'Inspect…';
+    const answer = await vscode.window.showInformationMessage('There are no runs in this workspace yet.', inspect);
     if (answer === inspect) await vscode.commands.executeCommand('optimizerBias.inspect');
     return [];
   }

@@ -22,9 +22,7 @@ export function registerSample(context: vscode.ExtensionContext): vscode.Disposa
           ignoreExisting,
         );
     } catch (error) {
-      void vscode.window.showErrorMessage(
-        vscode.l10n.t('The sample cannot be written to {0}: {1}', folder, (error as Error).message),
-      );
+      void vscode.window.showErrorMessage(`The sample cannot be written to ${folder}: ${(error as Error).message}`);
       return;
     }
     const uri = vscode.Uri.file(folder);
@@ -44,13 +42,13 @@ function ignoreExisting(error: NodeJS.ErrnoException): void {
 async function chooseFolder(context: vscode.ExtensionContext): Promise<string | undefined> {
   const own = join(context.globalStorageUri.fsPath, 'sample');
   const here = {
-    label: `$(folder) ${vscode.l10n.t('Open the sample')}`,
-    description: vscode.l10n.t('in a folder of this extension'),
+    label: `$(folder) Open the sample`,
+    description: 'in a folder of this extension',
   };
-  const other = { label: `$(folder-opened) ${vscode.l10n.t('Copy it to another folder…')}`, description: '' };
+  const other = { label: `$(folder-opened) Copy it to another folder…`, description: '' };
   const answer = await vscode.window.showQuickPick([here, other], {
-    title: vscode.l10n.t('Try the Sample'),
-    placeHolder: vscode.l10n.t('Handwritten digits: training script, configuration, model and data'),
+    title: 'Try the Sample',
+    placeHolder: 'Handwritten digits: training script, configuration, model and data',
   });
   if (answer === here) return own;
   if (answer === undefined) return undefined;
@@ -58,7 +56,7 @@ async function chooseFolder(context: vscode.ExtensionContext): Promise<string | 
     (await vscode.window.showOpenDialog({
       canSelectFolders: true,
       canSelectFiles: false,
-      openLabel: vscode.l10n.t('Copy Here'),
+      openLabel: 'Copy Here',
     })) ?? [];
   return parent && join(parent.fsPath, 'optimizer-bias-sample');
 }

@@ -45,7 +45,6 @@ const QUIET: Readonly<Record<string, unknown>> = {
 /** What a user installs, without the packaging: the manifest and the bundle. */
 const SHIPPED = [
   'package.json',
-  'package.nls.json',
   'dist/extension.js',
   'dist/engineProcess.js',
   'dist/modelProcess.js',
