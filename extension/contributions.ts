@@ -27,8 +27,8 @@ export interface CommandArguments {
   /** Inspects the configuration at a position of a document, a model (`where` is the .onnx file), or what the cursor is at. */
   'optimizerBias.inspect': [where?: string | Address, line?: number, character?: number];
   'optimizerBias.stop': [];
-  /** Repeats the run in a folder, or the last one, with the settings as they are now. */
-  'optimizerBias.rerun': [folder?: string | RunItem];
+  /** Repeats the run in a folder, or the last one, with the settings as they are now; `agreed`: without asking about its files. */
+  'optimizerBias.rerun': [folder?: string | RunItem, agreed?: boolean];
   'optimizerBias.retryOnCpu': [];
   'optimizerBias.openPanel': [];
   /** Runs the experiment of that name, or asks which. */

@@ -89,7 +89,7 @@ describe('inspecting a model in the editor', { timeout: 900_000 }, () => {
     await frame.locator('.tile', { hasText: 'nti-regularizing 0.016' }).waitFor();
     await frame.locator('.tile', { hasText: 'valid for' }).waitFor();
     assert.match(
-      await frame.locator('.sentence').innerText(),
+      await frame.locator('.sentence').last().innerText(),
       /^In full-batch training .* Small batches can reverse this\.$/,
     );
     assert.deepEqual(await frame.locator('.bar-row .name').allInnerTexts(), [

@@ -89,12 +89,12 @@ export function registerInspect(
       const prepared = await prepare(chosen, log);
       if (prepared && (await inspections.run(prepared.inspection))) prepared.remember();
     }),
-    registerCommand('optimizerBias.rerun', async (folder) => {
+    registerCommand('optimizerBias.rerun', async (folder, agreed) => {
       // From the palette: what the panel shows.
       const place = (typeof folder === 'object' ? folder.folder : folder) ?? panel.run?.folder;
       if (place !== undefined && isResult(place)) return pages.repeat(place, false);
       const last = place === undefined ? inspections.last : await inspectionOf(place, panel, configurations, log);
-      if (last && place !== undefined && !(await own.agrees(place, last.request))) return;
+      if (last && place !== undefined && agreed !== true && !(await own.agrees(place, last.request))) return;
       if (last) await start(last);
       else await vscode.commands.executeCommand('optimizerBias.inspect');
     }),

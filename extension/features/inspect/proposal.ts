@@ -57,9 +57,9 @@ export function trainingDifferences(
   facts: TrainingFacts & { readonly schedule?: string },
 ): string[] {
   const { batchSize, clipNorm, schedule } = target;
-  const batch = facts.batchSize === undefined ? '' : ` instead of ${facts.batchSize}`;
+  const batch = batchSize === undefined ? 'full batch' : `batches of ${batchSize}`;
   return [
-    batchSize === undefined ? `full batch${batch}` : batchSize !== facts.batchSize && batch && `batches of ${batchSize}${batch}`, // biome-ignore format: one line
+    facts.batchSize !== undefined && batchSize !== facts.batchSize && `${batch} instead of ${facts.batchSize}`,
     facts.schedule !== undefined && schedule === undefined && `constant learning rate instead of ${facts.schedule}`,
     facts.clipNorm !== undefined && clipNorm === undefined && 'no clipping',
     typeof facts.clipNorm === 'number' && clipNorm !== undefined && clipNorm !== facts.clipNorm && `clipped to ${setting(clipNorm)} instead of ${setting(facts.clipNorm)}`, // biome-ignore format: one line

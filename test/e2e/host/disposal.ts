@@ -15,7 +15,7 @@ test('when it is turned off in the middle of a run, nothing of it stays', async 
   const document = await open('train.py');
   const at = positionOf(document, 'Adam(');
   assert.ok((await hovers(document, at)) > 0);
-  const running = vscode.commands.executeCommand('optimizerBias.rerun', writeRun('last', 1_000_000));
+  const running = vscode.commands.executeCommand('optimizerBias.rerun', writeRun('last', 1_000_000), true);
   const name = await eventually(
     async () => (await shownRuns()).map((line) => line.split(':')[0]).find((each) => /digits-adam-3$/.test(each)),
     (found) => found !== undefined,

@@ -153,7 +153,7 @@ test('what a sweep is made of is not renamed or deleted without it', async () =>
 });
 
 test('a run is repeated in a process that ends with it, and appears in the view', async () => {
-  await vscode.commands.executeCommand('optimizerBias.rerun', join(runs(), 'baseline'));
+  await vscode.commands.executeCommand('optimizerBias.rerun', join(runs(), 'baseline'), true);
   const [newest] = await shownRuns();
   const name = newest.slice(0, newest.indexOf(':'));
   const header = headerOf(name);
@@ -175,7 +175,7 @@ test('a run whose process has gone says so', async () => {
 });
 
 test('Stop ends what runs', async () => {
-  const long = vscode.commands.executeCommand('optimizerBias.rerun', writeRun('long', 1_000_000));
+  const long = vscode.commands.executeCommand('optimizerBias.rerun', writeRun('long', 1_000_000), true);
   const name = await eventually(
     async () => (await shownRuns()).map((line) => line.split(':')[0]).find((each) => /digits-adam-2$/.test(each)),
     (found) => found !== undefined,
