@@ -1,5 +1,5 @@
 import { lastEffect, predictedText } from '../extension/shared/effectWords.ts';
-import { number, percent, setting, thousands } from '../extension/shared/format.ts';
+import { finePercent, number, percent, setting, thousands } from '../extension/shared/format.ts';
 import type { PanelRun } from '../extension/shared/panel.ts';
 import type { RunHeader, StepLine, TensorLine } from '../extension/shared/protocol.ts';
 
@@ -52,7 +52,7 @@ export const effectMeasure: Measure = {
   formula: 'effect = ( ‖g‖_1 ) / ( ‖g_{ref}‖_1 ) − 1',
   source: 'measurement of this tool',
   value: ({ effect }) => effect,
-  text: (value) => percent(value, true),
+  text: (value) => finePercent(value, true),
   measured: true,
   ends: ['smaller gradient', 'larger gradient'],
   anti: 1,

@@ -1,4 +1,4 @@
-import { number, percent } from './format.ts';
+import { finePercent, number, percent } from './format.ts';
 import type { PanelRun } from './panel.ts';
 import type { EffectFields, RunHeader, StepLine } from './protocol.ts';
 
@@ -25,7 +25,7 @@ export function effectLineOf({ header: { effect }, steps }: Pick<PanelRun, 'head
 }
 
 /** `+12 %`; an en dash where it is undefined. */
-export const effectText = ({ effect }: EffectFields): string => percent(effect, true);
+export const effectText = ({ effect }: EffectFields): string => finePercent(effect, true);
 
 /** Larger predictions are not told apart: where the theory does not hold, its sum can reach any power of ten. */
 const mostPredicted = 10;
@@ -46,8 +46,8 @@ export function effectSentence({ reference, effect }: Measured, line: StepLine |
   if (effect) return effect.sentence;
   if (typeof line?.effect !== 'number') return undefined;
   const { effect: value } = line;
-  const much = percent(Math.abs(value));
-  return much === percent(0)
+  const much = finePercent(Math.abs(value));
+  return much === finePercent(0)
     ? `So far, at loss ${number(line.loss)}, the gradient’s one-norm is as large as ${reference.words}.`
     : `So far, at loss ${number(line.loss)}, the gradient’s one-norm is ${much} ${value > 0 ? 'larger' : 'smaller'} than ${reference.words}.`;
 }

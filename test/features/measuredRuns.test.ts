@@ -101,12 +101,12 @@ test('the measured effect is said above the configuration and first in its hover
 test('behind a line of code: what was measured of its tensors, shorter where the line is long', () => {
   const { steps } = measuredRun({ ended: false });
   const fields = Object.values(steps[2].tensors);
-  assert.equal(lineText(fields, 20), '−5 … +10 % gradient norm at equal loss');
-  assert.equal(lineText(fields, 50), '−5 … +10 % at equal loss');
+  assert.equal(lineText(fields, 10), '−5 … +10 % gradient norm at equal loss');
+  assert.equal(lineText(fields, 30), '−5 … +10 % at equal loss');
   assert.equal(lineText([fields[0]], 90), '+10 %');
   const plain = Object.values(run().steps[2].tensors);
-  assert.equal(lineText(plain, 20), 'anti-regularizing 0.01 · valid 90 %');
-  assert.equal(lineText(plain, 70), 'anti-regularizing 0.01');
+  assert.equal(lineText(plain, 10), 'anti-regularizing 0.01 · valid 90 %');
+  assert.equal(lineText(plain, 40), 'anti-regularizing 0.01');
   assert.equal(lineText([], 0), 'no correction');
   const table = lineTable(['fc.weight'], new Map(), { line: steps[3], effectLine: steps[2] }, true);
   assert.match(table, /^\*\*Stale\*\*.*Measured: .* at loss 1\.80\./);

@@ -94,7 +94,7 @@ function TheoryTile({ shown: { run, effectLine }, line, actions }: Props & { rea
       big={hKappaLimit === null ? capitalised(strength(line.hKappa)) : `Theory: ${strength(hKappaLimit)}`}
       problem={problem}
     >
-      {hKappaLimit !== null && <p class="caption">in the long run, as the settings alone say</p>}
+      {hKappaLimit !== null && <p class="caption">in the long run</p>}
       <p class="caption">
         at step {line.step}: {strength(line.hKappa)} <About measure={strengthMeasure} actions={actions} />
       </p>

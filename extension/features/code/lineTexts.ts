@@ -1,6 +1,6 @@
 import { escapeMarkdown } from '../../advice/hover.ts';
 import { predictedText } from '../../shared/effectWords.ts';
-import { number, percent, thousands } from '../../shared/format.ts';
+import { finePercent, number, percent, thousands } from '../../shared/format.ts';
 import type { StepLine, TensorLine } from '../../shared/protocol.ts';
 import { hedged, isBelievable, strength } from '../../shared/verdict.ts';
 
@@ -9,7 +9,7 @@ const alike = 0.02;
 /** Most rows of the table in a hover. */
 const mostRows = 20;
 /** Columns that an editor beside the panel has, about: what is longer would run under the panel. */
-const columns = 80;
+const columns = 60;
 
 const numbers = (fields: readonly TensorLine[], name: 'effect' | 'hKappa' | 'validShare'): number[] =>
   fields.flatMap((each) => {
@@ -28,7 +28,7 @@ export function lineText(fields: readonly TensorLine[], length: number): string 
 
 /** `+9 % at equal loss`; of several tensors from the least to the greatest. */
 function effectTexts(values: readonly number[]): string[] {
-  const [low, high] = [percent(Math.min(...values), true), percent(Math.max(...values), true)];
+  const [low, high] = [finePercent(Math.min(...values), true), finePercent(Math.max(...values), true)];
   const range = low === high ? low : `${low.replace(/ %$/, '')} … ${high}`;
   return [`${range} gradient norm at equal loss`, `${range} at equal loss`, range];
 }
@@ -68,7 +68,7 @@ export function lineTable(
     const { hKappa, validShare, selfCheck } = fields;
     const shown = (text: string) => hedged(text, isBelievable(fields));
     const theory = [shown(strengthNumber(hKappa)), percent(validShare), number(selfCheck)];
-    const measured = effectLine ? [percent(effect, true), shown(predictedText(effectPredicted))] : [];
+    const measured = effectLine ? [finePercent(effect, true), shown(predictedText(effectPredicted))] : [];
     return `| ${[escapeMarkdown(labels.get(name) ?? name), ...measured, ...theory].join(' | ')} |`;
   });
   const heads = ['tensor', ...(effectLine ? ['measured', 'predicted'] : []), 'strength', 'valid', 'self-check'];
