@@ -54,9 +54,20 @@ const refused: readonly [magic: string, at: number, kind: string, remedy: string
   ['\xff\xd8\xff', 0, 'an image', 'Save images as one array with numpy.savez.'],
 ];
 
+/** PyTorch writes zip archives whose first member is the pickle, or a note on the format, in a folder of the archive's name. */
+const isTorchArchive = (prefix: Uint8Array): boolean =>
+  latin1(prefix, 0, 4) === 'PK\x03\x04' &&
+  /^[^/]+\/(data\.pkl|\.format_version|\.storage_alignment|byteorder|version)/.test(latin1(prefix, 30, 200));
+
 /** The format by its content where that is telling, else by the file name extension (without .gz). */
 export function detectFormat(prefix: Uint8Array, path: string, where: string): DataFormat {
   const extension = /\.([a-z0-9]+)$/i.exec(path.replace(/\.gz$/i, ''))?.[1].toLowerCase();
+  if (isTorchArchive(prefix))
+    fail(
+      where,
+      'is a PyTorch file (torch.save); it holds a pickle, which is never loaded because a pickle can run any code.',
+      'Load it in Python with torch.load and save its tensors: numpy.savez("data.npz", x=x.numpy(), y=y.numpy()), or safetensors.torch.save_file.',
+    );
   const recognised = formats.find((format) => format.recognises?.(prefix, extension));
   if (recognised) return recognised;
   for (const [magic, at, kind, remedy] of refused)

@@ -1,3 +1,4 @@
+import { withNamedConstants } from '../exports/constants.ts';
 import { type ExportWarning, exportWarnings } from '../exports/exportWarnings.ts';
 import { withoutSecondBias } from '../exports/kerasBias.ts';
 import { type ParameterFilter, parameterCandidates } from '../exports/parameters.ts';
@@ -49,7 +50,7 @@ const assumedSize = 2;
 
 /** Builds the model once with small sizes for what is not fixed, and reports what came of it. */
 export function inspectModel(original: Model, operators: Operators, filter: ParameterFilter): ModelReport {
-  const { model } = withoutSecondBias(original);
+  const { model } = withoutSecondBias(withNamedConstants(original, filter));
   const floatType = nativeFloat(model);
   const { candidates, choices } = parameterCandidates(model, filter);
   const b = new GraphBuilder();

@@ -1,5 +1,6 @@
 import type { Dataset } from '../datasets/dataset.ts';
 import { checkFinite, type Normalisation } from '../datasets/samples.ts';
+import { withNamedConstants } from '../exports/constants.ts';
 import { withoutSecondBias } from '../exports/kerasBias.ts';
 import {
   globToRegExp,
@@ -9,6 +10,7 @@ import {
   parameterCandidates,
   refuseUntrainable,
 } from '../exports/parameters.ts';
+import { isFromPyTorch } from '../exports/roles.ts';
 import { withTrainingSemantics } from '../exports/trainingSemantics.ts';
 import type { Warning } from '../exports/warning.ts';
 import { GraphBuilder } from '../onnx/builder.ts';
@@ -149,7 +151,7 @@ interface Attempt {
 function attempt(original: Model, dataset: Dataset, options: ProblemOptions, evaluated: Evaluated): Attempt {
   const notes: Words[] = [];
   const warnings: Warning[] = [];
-  const { model: source, cut } = withoutSecondBias(original);
+  const { model: source, cut } = withoutSecondBias(withNamedConstants(original, options.filter ?? {}));
   const { model: whole, notes: semantics } = withTrainingSemantics(source);
   const model = withoutNodes(whole, evaluated);
   notes.push(...semantics);
@@ -193,6 +195,7 @@ function problemOf(found: Attempt): Problem {
     notes.push(words`${at('batchStatistics')} changes nothing: the model has no BatchNormalization.`);
 
   const { trained, allChoices } = chooseTrained(model, trial, output, { candidates, choices, filter });
+  if (isFromPyTorch(model) && !filter.freeze?.length && !filter.trainable?.length) notes.push(untold);
   const layout = new ParameterLayout(trained);
   const targets = loss === 'output' || !labels ? undefined : prepareLabels(labels, loss, prediction.shape, floatType);
   const positions = targets?.tensor.type === 'int64' ? elementCount(targets.tensor.shape) : 0;
@@ -237,6 +240,9 @@ function problemOf(found: Attempt): Problem {
     predict,
   };
 }
+
+/** What no exporter of PyTorch writes. */
+const untold = words`The file does not say which parameters your program keeps from training (requires_grad=False); name them with ${at('freeze')}. They are [n for n, p in model.named_parameters() if not p.requires_grad].`;
 
 /** The name of the trial's output. Throws an InspectorError where it is blocked, or of a type that no loss takes. */
 function usableOutput({ model, trial, candidates, failures }: Attempt): string {

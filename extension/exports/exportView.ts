@@ -1,5 +1,6 @@
 import { isDefaultDomain, type Model, type ModelNode } from '../onnx/model.ts';
 import { parameterCandidates } from './parameters.ts';
+import { isFromPyTorch } from './roles.ts';
 import { wholeExport } from './wholeExport.ts';
 
 /** Everything that the rules below look at. */
@@ -15,7 +16,7 @@ export class ExportView {
 
   constructor(readonly model: Model) {
     this.nodes = model.graph.nodes.filter(({ domain }) => isDefaultDomain(domain));
-    this.fromPyTorch = /^pytorch\b/i.test(model.producer);
+    this.fromPyTorch = isFromPyTorch(model);
     this.candidates = new Set(parameterCandidates(model, {}).candidates.map(({ name }) => name));
     for (const name of model.graph.initializers.keys()) this.roots.set(name, name);
     for (const { opType, inputs, outputs } of this.nodes) {

@@ -213,7 +213,7 @@ function renamedWeights(view: ExportView): ExportWarning | undefined {
   return {
     code: 'renamed-weights',
     title: 'Linear weights are transposed and renamed',
-    detail: words`${described(view, names, 4)} ${names.length === 1 ? 'is a transposed copy of the weight' : 'are transposed copies of weights'} of linear layers. Adam treats every element alike, so the numbers are those of your model; but in what is written they have these names and this order, and the original names are not found by ${at('weights')}, nor, where they are not given here, by ${at('freeze')} and ${at('trainable')}. Where the original is used elsewhere too (tied weights), the two train apart.`,
+    detail: words`${described(view, names, 4)} ${names.length === 1 ? 'is a transposed copy of the weight' : 'are transposed copies of weights'} of linear layers. Adam treats every element alike, so the numbers are those of your model; but in what is written they have these names and this order, and the original names are found by ${at('weights')}, ${at('freeze')} and ${at('trainable')} only where they are given here. Where the original is used elsewhere too (tied weights), the two train apart.`,
     parameters: [...new Set(names)],
     remedy: view.remedy,
   };
@@ -305,8 +305,7 @@ function constantWeights(view: ExportView): ExportWarning | undefined {
     title: 'Weights are constants',
     detail: `Constant nodes, not initializers, hold ${nameList([...new Set(weights)], 4)}, so they do not train here.`,
     parameters: [],
-    remedy:
-      'If they are parameters, make them initializers: onnxoptimizer.optimize(model, ["extract_constant_to_initializer"]).',
+    remedy: words`If they are parameters, name them: ${at('trainable', [...new Set(weights)].slice(0, 8))}.`,
   };
 }
 

@@ -2,6 +2,7 @@ import type { Initializer, Model } from '../onnx/model.ts';
 import { elementCount, isFloat } from '../onnx/tensor.ts';
 import { InspectorError, quoteName } from '../shared/errors.ts';
 import { at, joinWords, onCommandLine, type Words, words } from '../shared/words.ts';
+import { constantTensors } from './constants.ts';
 import { rolesOf } from './roles.ts';
 import { sourceNames } from './sourceNames.ts';
 import { wholeExport } from './wholeExport.ts';
@@ -44,9 +45,10 @@ export function parameterCandidates(
     (glob) => ![...model.graph.initializers.keys(), ...sources.values()].some((name) => globToRegExp(glob).test(name)),
   );
   if (unmatched.length > 0) {
+    const constants = constantTensors(model).map(({ name }) => name);
     throw new InspectorError(
       `No initializer matches ${unmatched.map((glob) => quoteName(glob)).join(', ')}.`,
-      `The model has ${nameList([...model.graph.initializers.keys()])}.`,
+      `The model has ${nameList([...model.graph.initializers.keys()])}${constants.length > 0 ? `, and in Constant nodes ${nameList(constants)}` : ''}.`,
     );
   }
   const candidates: Initializer[] = [];
@@ -79,15 +81,24 @@ export function refuseUntrainable(choices: readonly ParameterChoice[], model: Mo
       ({ name, typeName, shape }) =>
         `  ${quoteName(name)} [${shape.join(', ')}]: ${typeName}, not a floating-point type`,
     );
+  const constants = constantTensors(model);
+  const held = constants.map(({ name, shape }) => `${quoteName(name)} [${shape.join(', ')}]`);
   const list = [...found, ...others];
+  const inConstants = `Constant nodes hold ${held.slice(0, 8).join(', ')}${held.length > 8 ? ` and ${held.length - 8} more` : ''}.`;
   throw new InspectorError(
     list.length > 0
-      ? words`The model has no trainable initializer. It has:\n${joinWords(list.slice(0, 40), '\n')}`
-      : 'The model has no initializers, so nothing in it can be trained.',
-    choices.some(({ name, reason }) => /^lifted_tensor_/.test(name) && onCommandLine(reason).startsWith('constant'))
-      ? words`The exporter took the weights for constants, as that of PyTorch does with models of Keras. Use the other one: ${wholeExport.legacy}; or name weights with ${at('trainable')}.`
-      : words`Export the model with its weights as initializers, or name some with ${at('trainable')}.`,
+      ? words`The model has no trainable initializer. It has:\n${joinWords(list.slice(0, 40), '\n')}${held.length > 0 ? `\n${inConstants}` : ''}`
+      : `The model has no initializers, so nothing in it can be trained.${held.length > 0 ? ` ${inConstants}` : ''}`,
+    untrainableRemedy(choices, constants[0]?.name),
   );
+}
+
+function untrainableRemedy(choices: readonly ParameterChoice[], constant: string | undefined): Words {
+  if (choices.some(({ name, reason }) => /^lifted_tensor_/.test(name) && onCommandLine(reason).startsWith('constant')))
+    return words`The exporter took the weights for constants, as that of PyTorch does with models of Keras. Use the other one: ${wholeExport.legacy}; or name weights with ${at('trainable')}.`;
+  return constant === undefined
+    ? words`Export the model with its weights as initializers, or name some with ${at('trainable')}.`
+    : words`Name those of the Constant nodes that train, such as ${at('trainable', [constant])}, or export the model with its weights as initializers.`;
 }
 
 /** Names for a message, bounded. */

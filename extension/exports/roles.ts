@@ -27,6 +27,9 @@ export function rolesOf(model: Model): (initializer: Initializer) => string | un
 /** Keras and TensorFlow write ONNX with tf2onnx. */
 export const isFromTensorFlow = ({ producer }: Model): boolean => /^tf2onnx\b/i.test(producer);
 
+/** PyTorch's exporters, both. */
+export const isFromPyTorch = ({ producer }: Model): boolean => /^pytorch\b/i.test(producer);
+
 /** Inputs of operators that hold settings or statistics and never parameters. */
 const fixedInputs: ReadonlyMap<string, { readonly inputs: readonly number[]; readonly what: string }> = new Map([
   ['BatchNormalization', { inputs: [3, 4], what: 'running statistics of BatchNormalization' }],

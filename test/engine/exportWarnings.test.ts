@@ -250,7 +250,7 @@ describe('weights under other names', () => {
         code: 'renamed-weights',
         title: 'Linear weights are transposed and renamed',
         detail:
-          '"onnx::MatMul_9", "val_2" are transposed copies of weights of linear layers. Adam treats every element alike, so the numbers are those of your model; but in what is written they have these names and this order, and the original names are not found by --weights, nor, where they are not given here, by --freeze and --trainable. Where the original is used elsewhere too (tied weights), the two train apart.',
+          '"onnx::MatMul_9", "val_2" are transposed copies of weights of linear layers. Adam treats every element alike, so the numbers are those of your model; but in what is written they have these names and this order, and the original names are found by --weights, --freeze and --trainable only where they are given here. Where the original is used elsewhere too (tied weights), the two train apart.',
         parameters: ['onnx::MatMul_9', 'val_2'],
         remedy: whole,
       },

@@ -6,7 +6,7 @@ import { decodeModel } from '../../extension/onnx/read.ts';
 import { type Tensor, tensorOf } from '../../extension/onnx/tensor.ts';
 import { describeError, InspectorError } from '../../extension/shared/errors.ts';
 import { f64, npy, npyHeader, safetensors, useTemporaryFolder, zip } from '../datasets/files.ts';
-import { DataType, float, linear } from '../onnx/files.ts';
+import { DataType, float, linear, node } from '../onnx/files.ts';
 import { messageOf } from '../support/errors.ts';
 
 useTemporaryFolder();
@@ -84,14 +84,87 @@ describe('weights of a checkpoint', () => {
   it('nothing in common, with the names of both sides', () => {
     assert.equal(
       messageOf(() =>
-        apply({ 'module.w': tensorOf('float32', [2, 1], [3, 4]), __proto__x: tensorOf('int8', [], [1]) }),
+        apply({ 'module.v': tensorOf('float32', [2, 1], [3, 4]), __proto__x: tensorOf('int8', [], [1]) }),
       ),
-      'No tensor of the checkpoint has the name of an initializer. The checkpoint has "module.w", "__proto__x"; the model has "w", "onnx::MatMul_3", "d", "h", "n", "s".\nRename the tensors, or export the model so that its names survive: torch.onnx.export(model, args, "model.onnx", dynamo=True, optimize=False, external_data=False).',
+      'No tensor of the checkpoint has the name of an initializer. The checkpoint has "module.v", "__proto__x"; the model has "w", "onnx::MatMul_3", "d", "h", "n", "s".\nRename the tensors, or export the model so that its names survive: torch.onnx.export(model, args, "model.onnx", dynamo=True, optimize=False, external_data=False).',
     );
     assert.match(
       messageOf(() => apply({})),
       /The checkpoint has none; the model has "w"/,
     );
+  });
+});
+
+describe('names that differ', () => {
+  const two = (more: Parameters<typeof linear>[0] = {}) =>
+    decodeModel(
+      linear({
+        node: [node('MatMul(x, net.a.weight) -> h'), node('MatMul(h, net.b.weight) -> y')],
+        initializer: [float('net.a.weight', [2, 3], [1, 2, 3, 4, 5, 6]), float('net.b.weight', [3, 1], [1, 2, 3])],
+        ...more,
+      }),
+      'm.onnx',
+    );
+  const a = tensorOf('float32', [2, 3], [6, 5, 4, 3, 2, 1]);
+  const b = tensorOf('float32', [3, 1], [3, 2, 1]);
+  const taken = (names: Record<string, Tensor>) => {
+    const { model: changed, notes } = applyWeights(two(), new Map(Object.entries(names)));
+    assert.deepEqual(changed.graph.initializers.get('net.a.weight')!.read(), a);
+    assert.deepEqual(changed.graph.initializers.get('net.b.weight')!.read(), b);
+    assert.equal(notes[0], '2 initializers have their values from the checkpoint.');
+    return notes.slice(1);
+  };
+
+  for (const wrapper of ['module.', 'model.', 'state.module.'])
+    it(`by ${wrapper} before them`, () =>
+      assert.deepEqual(taken({ [`${wrapper}net.a.weight`]: a, [`${wrapper}net.b.weight`]: b }), [
+        `"${wrapper}" was taken off the names of the checkpoint.`,
+      ]));
+
+  it('by what torch.compile puts among them', () =>
+    assert.deepEqual(taken({ 'module.net._orig_mod.a.weight': a, 'module.net.b._orig_mod.weight': b }), [
+      '"_orig_mod.", "module." was taken off the names of the checkpoint.',
+    ]));
+
+  it('by a wrapper around the model that was exported, and by one on each side', () => {
+    assert.deepEqual(taken({ 'a.weight': a, 'b.weight': b }), ['"net." was put before the names of the checkpoint.']);
+    assert.deepEqual(taken({ 'model.a.weight': a, 'model.b.weight': b }), [
+      '"model." was taken off the names of the checkpoint, and "net." was put before them.',
+    ]);
+  });
+
+  it('not where two parts of the checkpoint would do', () =>
+    assert.equal(
+      messageOf(() =>
+        applyWeights(
+          two(),
+          new Map([
+            ['student.net.a.weight', a],
+            ['teacher.net.a.weight', a],
+          ]),
+        ),
+      ),
+      'Several parts of the checkpoint have the names of the model: "student.", "teacher.".\nSave the tensors of one of them alone.',
+    ));
+
+  it('as the exporter renamed and transposed them', () => {
+    const exported = two({
+      node: [node('MatMul(x, onnx::MatMul_7) -> h', { name: '/net/a/MatMul' }), node('MatMul(h, net.b.weight) -> y')],
+      initializer: [float('onnx::MatMul_7', [2, 3], [1, 2, 3, 4, 5, 6]), float('net.b.weight', [3, 1], [1, 2, 3])],
+    });
+    const weight = tensorOf('float32', [3, 2], [6, 3, 5, 2, 4, 1]);
+    const { model: changed, notes } = applyWeights(
+      exported,
+      new Map([
+        ['net.a.weight', weight],
+        ['net.b.weight', b],
+      ]),
+    );
+    assert.deepEqual(changed.graph.initializers.get('onnx::MatMul_7')!.read(), a);
+    assert.deepEqual(notes, [
+      '2 initializers have their values from the checkpoint.',
+      'The exporter renamed "onnx::MatMul_7" from "net.a.weight" (transposed).',
+    ]);
   });
 });
 
