@@ -8,6 +8,7 @@ import {
   refuseUntrainable,
 } from '../../extension/exports/parameters.ts';
 import { decodeModel } from '../../extension/onnx/read.ts';
+import { onCommandLine } from '../../extension/shared/words.ts';
 import { DataType, float, type GraphInit, linear, node } from '../onnx/files.ts';
 import { messageOf } from '../support/errors.ts';
 
@@ -142,7 +143,7 @@ describe('which initializers are trained', () => {
     ]);
     assert.deepEqual(chosen({ trainable: ['bn.*'], freeze: ['*running*'] }), ['bn.weight', 'bn.bias']);
     const { choices } = parameterCandidates(model(graph), { trainable: ['bn.*'], freeze: ['*running*'] });
-    const reasons = new Map(choices.map(({ name, reason }) => [name, reason]));
+    const reasons = new Map(choices.map(({ name, reason }) => [name, onCommandLine(reason)]));
     assert.equal(reasons.get('bn.running_var'), 'frozen by --freeze');
     assert.equal(reasons.get('conv.weight'), 'not named by --trainable');
   });
