@@ -326,8 +326,7 @@ describe('weights in Constant nodes', () => {
         title: 'Weights are constants',
         detail: 'Constant nodes, not initializers, hold "k", so they do not train here.',
         parameters: [],
-        remedy:
-          'If they are parameters, make them initializers: onnxoptimizer.optimize(model, ["extract_constant_to_initializer"]).',
+        remedy: 'If they are parameters, name them: --trainable k.',
       },
     ]);
   });
