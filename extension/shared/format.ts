@@ -48,6 +48,7 @@ export function finePercent(share: number | null | undefined, sign = false): str
 /** A setting as users write it: 0.001, 1e-6. */
 export function setting(value: unknown): string {
   if (typeof value !== 'number' || value === 0) return String(value);
+  if (!Number.isFinite(value)) return number(value);
   const size = Math.abs(value);
   return size < 1e-3 || (size >= 1e6 && !Number.isInteger(value))
     ? value.toExponential().replace('e+', 'e')
