@@ -148,15 +148,14 @@ export class CoefficientTable {
   }
 
   /** All numbers of step n: of the update, of the correction at the stage, and of the correction at n for the self-check. */
-  private at(n: number, { hyper, stepSizes, clipNorm }: Numbers): number[] {
+  private at(n: number, { hyper, stepSizes, clipNorm, unit }: OneGroup): number[] {
     const { optimizer, corrected, stage } = this.options;
     const values: number[] = [];
     const add = (coefficients: Coefficients, keys: readonly string[]) => {
       for (const key of keys) values.push(coefficients[key]);
     };
     const correctionAt = (index: number) => {
-      const found = optimizer.correctionCoefficients(hyper, index, stepSizes);
-      // Parameters of a group without a learning rate do not move, whatever serves as the unit of their κ.
+      const found = optimizer.correctionCoefficients(unit.hyper, index, unit.stepSizes);
       add({ ...found, move: hyper.lr === 0 ? 0 : found.stepSize }, this.keys.correction);
     };
     add(optimizer.updateCoefficients(hyper, n, stepSizes), this.keys.update);
@@ -170,11 +169,21 @@ export class CoefficientTable {
   }
 }
 
+/** The numbers of one group. */
+interface OneGroup extends Numbers {
+  /**
+   * What the correction is in units of. Parameters of a group whose learning rate is 0 do not move; the others' steps serve
+   * them as units.
+   */
+  readonly unit: GroupNumbers;
+}
+
 /** The numbers of the parameters that are in no group, and of each group. */
-const groupsOf = ({ groups, ...rest }: Numbers): Numbers[] => [
-  rest,
-  ...(groups?.numbers ?? []).map((own) => ({ ...own, clipNorm: rest.clipNorm })),
-];
+const groupsOf = ({ groups, ...rest }: Numbers): OneGroup[] =>
+  [rest, ...(groups?.numbers ?? [])].map(({ hyper, stepSizes }) => ({
+    ...{ hyper, stepSizes, clipNorm: rest.clipNorm },
+    unit: hyper.lr === 0 ? { hyper: { ...hyper, lr: rest.hyper.lr }, stepSizes: rest.stepSizes } : { hyper, stepSizes },
+  }));
 
 /**
  * What decides which program takes steps with these numbers, as a key: numbers with the same key differ in inputs of the

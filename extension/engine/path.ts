@@ -1,4 +1,4 @@
-import type { StepRecord } from './runner.ts';
+import type { StepRecord } from './stepRecord.ts';
 
 /** Numbers that one path holds, about; a longer one keeps fewer of its steps. */
 const mostNumbers = 4_000_000;

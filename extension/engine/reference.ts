@@ -1,6 +1,7 @@
 import { Averaging, averagingPeriod, type Measured } from './averaging.ts';
 import { normsOf, Path } from './path.ts';
-import type { Position, Runner, StepRecord } from './runner.ts';
+import type { Position, Runner } from './runner.ts';
+import type { StepRecord } from './stepRecord.ts';
 
 /** How a reference goes. */
 export interface WalkOptions {

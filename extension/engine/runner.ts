@@ -1,42 +1,17 @@
 import type { Tensor } from '../onnx/tensor.ts';
-import { combineMeasures, type MeasureSums, type Measures, type TensorSums } from '../optimizers/measures.ts';
 import type { Optimizer } from '../optimizers/optimizer.ts';
 import { InspectorError } from '../shared/errors.ts';
 import { at, words } from '../shared/words.ts';
 import { type Batches, BatchProgram } from './batches.ts';
 import { chunksOf, type Plan } from './chunks.ts';
-import { type Numbers, type Stage, structureOf } from './coefficients.ts';
+import { type GroupNumbers, type Numbers, type Stage, structureOf } from './coefficients.ts';
 import { LanePool } from './lanePool.ts';
 import { Gathered, LaneSession } from './lanes.ts';
 import { dataTensors } from './objective.ts';
 import type { Problem } from './problem.ts';
-import { encode, mostSteps, Program, plainColumns, selfCheckColumns } from './program.ts';
+import { encode, mostSteps, Program } from './program.ts';
 import { type Device, imageBlock, plainReason, Session } from './session.ts';
-
-/** What was measured at θ⁽ⁿ⁾, for one parameter tensor. */
-export interface TensorRecord {
-  readonly gradientNorm1: number;
-  readonly gradientNorm2: number;
-  readonly perturbedNorm: number;
-  readonly measures?: Measures;
-}
-
-/** What was measured at θ⁽ⁿ⁾, before step n is taken from it. */
-export interface StepRecord {
-  readonly step: number;
-  readonly loss: number;
-  /** Losses of the mini-batches since the record before, where steps were taken on some. */
-  readonly batchLosses?: readonly number[];
-  /** Σ√(g² + ε) over the trained scalars. */
-  readonly perturbedNorm: number;
-  readonly gradientNorm1: number;
-  readonly gradientNorm2: number;
-  /** ‖corr‖₂; with the measures of the model, where the correction was computed. */
-  readonly correctionNorm?: number;
-  readonly measures?: Measures;
-  /** By tensor, in the order of the layout. */
-  readonly tensors: readonly TensorRecord[];
-}
+import { isFiniteRecord, type NamedSums, recordOf, type StepRecord } from './stepRecord.ts';
 
 /** g, q and corr at one θ, and θ itself; each in the layout of θ. */
 export interface Arrays {
@@ -322,18 +297,32 @@ export class Runner {
     const { segments } = this.problem.layout;
     const columns = loaded.program.columns.sums;
     return Array.from(losses, (loss, i) => {
-      const tensors = segments.map(({ size }, t) => {
+      const relative = loaded.program.options.corrected ? this.relativeSteps(first + i) : undefined;
+      const tensors = segments.map(({ size }, t): NamedSums => {
         const at = (i * segments.length + t) * columns.length;
         const named = Object.fromEntries(columns.map((name, c) => [name, sums[at + c]]));
-        return { size, named, low: low?.[i * segments.length + t] ?? 0, high: high?.[i * segments.length + t] ?? 0 };
+        const place = i * segments.length + t;
+        return { size, named, low: low?.[place] ?? 0, high: high?.[place] ?? 0, relativeStep: relative?.[t] };
       });
-      const coefficients = this.options.optimizer.updateCoefficients(
-        this.options.hyper,
-        first + i,
-        this.options.stepSizes,
-      );
-      return recordOf(first + i, loss, tensors, loaded.program.options.corrected ? coefficients.stepSize : undefined);
+      const stepSize = loaded.program.options.corrected ? this.stepSizeAt(first + i, this.options) : undefined;
+      return recordOf(first + i, loss, tensors, stepSize);
     });
+  }
+
+  /** For each tensor its step size in units of the model's, where groups have their own; undefined where all have one. */
+  private relativeSteps(step: number): number[] | undefined {
+    const { groups, ...own } = this.options;
+    if (!groups) return undefined;
+    const base = this.stepSizeAt(step, own);
+    const ratios = groups.numbers.map((numbers) =>
+      // Where nothing moves, the learning rates say how the groups would.
+      base > 0 ? this.stepSizeAt(step, numbers) / base : own.hyper.lr > 0 ? numbers.hyper.lr / own.hyper.lr : 1,
+    );
+    return groups.of.map((group) => (group === 0 ? 1 : ratios[group - 1]));
+  }
+
+  private stepSizeAt(step: number, { hyper, stepSizes }: GroupNumbers): number {
+    return this.options.optimizer.updateCoefficients(hyper, step, stepSizes).stepSize;
   }
 }
 
@@ -355,46 +344,4 @@ function runtimeFailure(what: string, device: Device, error: unknown): Inspector
   return new InspectorError(`ONNX Runtime could not ${what} on ${device.toUpperCase()}: ${reason}`, remedy, {
     cause: error,
   });
-}
-
-interface NamedSums {
-  readonly size: number;
-  readonly named: Readonly<Record<string, number>>;
-  readonly low: number;
-  readonly high: number;
-}
-
-function recordOf(step: number, loss: number, tensors: readonly NamedSums[], stepSize: number | undefined): StepRecord {
-  const total = (name: string) => tensors.reduce((sum, { named }) => sum + named[name], 0);
-  const measured = stepSize === undefined ? undefined : combineMeasures(tensors.map(tensorSums), stepSize);
-  return {
-    step,
-    loss,
-    perturbedNorm: total('perturbed'),
-    gradientNorm1: total('absolute'),
-    gradientNorm2: Math.sqrt(total('squared')),
-    ...(measured && {
-      correctionNorm: Math.sqrt(total('correctionSquared')),
-      measures: measured.model,
-    }),
-    tensors: tensors.map(({ named }, i) => ({
-      gradientNorm1: named.absolute,
-      gradientNorm2: Math.sqrt(named.squared),
-      perturbedNorm: named.perturbed,
-      ...(measured && { measures: measured.tensors[i] }),
-    })),
-  };
-}
-
-function tensorSums({ size, named, low, high }: NamedSums): TensorSums {
-  const apart: readonly string[] = [...plainColumns, ...selfCheckColumns];
-  const sums = Object.fromEntries(
-    Object.entries(named).filter(([name]) => !apart.includes(name)),
-  ) as unknown as MeasureSums;
-  return { size, sums, low, high, selfCheck: { withMemory: named.withMemory, withoutMemory: named.withoutMemory } };
-}
-
-/** True where loss and gradient of a record are finite. */
-export function isFiniteRecord(record: StepRecord): boolean {
-  return Number.isFinite(record.loss) && Number.isFinite(record.gradientNorm1);
 }

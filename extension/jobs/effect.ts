@@ -1,6 +1,7 @@
 import { Averaging } from '../engine/averaging.ts';
 import { normsOf, Path } from '../engine/path.ts';
-import type { Position, Runner, StepRecord } from '../engine/runner.ts';
+import type { Position, Runner } from '../engine/runner.ts';
+import type { StepRecord } from '../engine/stepRecord.ts';
 import type { EffectFields, EffectSummary, RunReference, StepLine } from '../shared/protocol.ts';
 import { Comparison, excess, type Found, oscillationOf, type Unknown } from './comparison.ts';
 import { effectSummary, type PredictedPoint } from './effectSummary.ts';

@@ -1,4 +1,4 @@
-import type { StepRecord } from '../engine/runner.ts';
+import type { StepRecord } from '../engine/stepRecord.ts';
 import { numeric, numericCoefficients } from '../optimizers/numeric.ts';
 import type { Hyperparameters, Optimizer } from '../optimizers/optimizer.ts';
 

@@ -1,4 +1,4 @@
-import type { StepRecord, TensorRecord } from '../engine/runner.ts';
+import type { StepRecord, TensorRecord } from '../engine/stepRecord.ts';
 import type { Measures } from '../optimizers/measures.ts';
 import type { MeasureFields, StepLine, TensorLine } from '../shared/protocol.ts';
 

@@ -1,6 +1,7 @@
 import type { Batches } from '../engine/batches.ts';
 import type { Problem } from '../engine/problem.ts';
-import { type Advance, isFiniteRecord, type Position, type Runner, type StepRecord } from '../engine/runner.ts';
+import type { Advance, Position, Runner } from '../engine/runner.ts';
+import { isFiniteRecord, type StepRecord } from '../engine/stepRecord.ts';
 import type { Tensor } from '../onnx/tensor.ts';
 import { InspectorError, quoteName } from '../shared/errors.ts';
 import type { InspectRequest, RunStatus } from '../shared/protocol.ts';

@@ -140,6 +140,8 @@ export interface TensorSums {
   readonly low: number;
   readonly high: number;
   readonly selfCheck?: SelfCheckTerms<number>;
+  /** Its step size in units of the model's, where it has one of its own. */
+  readonly relativeStep?: number;
 }
 
 /** A rate per unit of time (h per step), of the correction and of the base flow. */
@@ -178,18 +180,55 @@ export interface Measures {
 }
 
 /**
+ * How often the relative step size r_j is a factor of a term where time is that of the model: the flow is θ' = −r ⊙ G, and the
+ * norm whose gradient is r ⊙ q weights coordinates by r, such as Σ r_j·√(g_j² + ε).
+ */
+const stepPowers = {
+  directionSquared: 2,
+  normTimesDirection: 2,
+  normTimesCorrection: 2,
+  gradientTimesDirection: 1,
+  gradientTimesVelocity: 1,
+} as const satisfies Partial<Record<keyof MeasureSums, number>>;
+
+/** A tensor's sums in the time of the model. */
+function inModelTime(tensor: TensorSums): TensorSums {
+  const { sums, selfCheck, relativeStep: r = 1 } = tensor;
+  if (r === 1) return tensor;
+  const scaled = Object.entries(stepPowers).map(([name, power]) => [
+    name,
+    r ** power * sums[name as keyof MeasureSums],
+  ]);
+  return {
+    ...tensor,
+    sums: { ...sums, ...Object.fromEntries(scaled) },
+    selfCheck: selfCheck && {
+      withMemory: r ** 2 * selfCheck.withMemory,
+      withoutMemory: r ** 2 * selfCheck.withoutMemory,
+    },
+  };
+}
+
+/**
  * The measures of each tensor and of the model from the sums per tensor. `stepSize` is h.
- * Tensor rates add up to the model's rates, since q comes from the Hessian of the whole model.
+ * Tensor rates add up to the model's rates, since q comes from the Hessian of the whole model. Where tensors have step sizes
+ * of their own, κ and h·κ of a tensor are in units of its own, and the model's h·κ is the mean of the coordinates'.
  */
 export function combineMeasures(
   tensors: readonly TensorSums[],
   stepSize: number,
 ): { readonly model: Measures; readonly tensors: readonly Measures[] } {
-  const total = totalOf(tensors);
+  const timed = tensors.map(inModelTime);
+  const total = totalOf(
+    timed.map(({ sums, relativeStep: r = 1, ...rest }) => ({
+      ...rest,
+      sums: { ...sums, kappaWeight: r * sums.kappaWeight },
+    })),
+  );
   const slope = quotient(total.sums.normTimesDirection, total.sums.gradientTimesDirection);
   return {
     model: measuresOf(total, stepSize, slope),
-    tensors: tensors.map((tensor) => measuresOf(tensor, stepSize, slope)),
+    tensors: timed.map((tensor) => measuresOf(tensor, stepSize * (tensor.relativeStep ?? 1), slope)),
   };
 }
 

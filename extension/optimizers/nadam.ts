@@ -117,7 +117,7 @@ export const nadam: Optimizer = {
   notApplicable: () => undefined,
   correctionCoefficients,
 
-  // G = kap_n u (+ λθ); the past G_l = kap_l u + λθ lie in the plane of u and θ, so θ is the second direction.
+  // G = kap_n u (+ λθ); the past G_l = kap_l u + λθ lie in the plane of u and λθ, which is the second direction.
   hessianDirections<V>(
     a: Arithmetic<V>,
     hyper: Hyperparameters,
@@ -127,7 +127,7 @@ export const nadam: Optimizer = {
     const decay = a.mul(c.weightDecay, theta);
     const seen = hyper.decoupled_weight_decay ? gradient : a.add(gradient, decay);
     const scaled = a.div(a.mul(c.updateWeight, seen), frozenDenominator(a, seen, c.eps, false).denominator);
-    return hyper.decoupled_weight_decay ? [a.add(scaled, decay), theta] : [scaled];
+    return hyper.decoupled_weight_decay ? [a.add(scaled, decay), decay] : [scaled];
   },
 
   correction<V>(
@@ -150,7 +150,7 @@ export const nadam: Optimizer = {
       { stepSize: c.stepSize, horizon: c.horizon, base: c.kappaBase, slope: c.kappaSlope, memorySlope: c.memorySlope },
     );
     if (!decoupled) return terms;
-    const weight = a.mul(c.weightDecay, a.add(c.decayBase, a.mul(c.decaySlope, epsShare)));
+    const weight = a.add(c.decayBase, a.mul(c.decaySlope, epsShare));
     const ofDecay = a.mul(a.mul(c.stepSize, weight), products[1]);
     return {
       ...terms,
@@ -197,7 +197,7 @@ export const nadam: Optimizer = {
 /**
  * κ = ν_n A_n/kap_n² − f·B_n/(kap_n(1−ρ^{n+1})) + ½(1−f) with A_n, B_n the sums of β, ρ over the past kap_l (theory B2).
  * With decoupled weight decay G_l = (kap_l/kap_n)·G_n + (1 − kap_l/kap_n)·λθ: the second part is `decayBase` and
- * `decaySlope`, which multiply λ·Hθ.
+ * `decaySlope`, which multiply H·λθ.
  */
 function correctionCoefficients(hyper: Hyperparameters, n: number, stepSizes?: StepSizes): Coefficients {
   const beta = number(hyper, 'beta1');

@@ -1,5 +1,6 @@
 import { chooseChunks, evenChunks, lanesFor } from '../../engine/chunks.ts';
-import { isFiniteRecord, Runner } from '../../engine/runner.ts';
+import { Runner } from '../../engine/runner.ts';
+import { isFiniteRecord } from '../../engine/stepRecord.ts';
 import { Evaluator } from '../../jobs/evaluator.ts';
 import { finite } from '../../jobs/format.ts';
 import { RunningStatistics } from '../../jobs/runningStatistics.ts';
