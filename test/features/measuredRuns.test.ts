@@ -102,7 +102,7 @@ test('behind a line of code: what was measured of its tensors, shorter where the
   const { steps } = measuredRun({ ended: false });
   const fields = Object.values(steps[2].tensors);
   assert.equal(lineText(fields, 10), '−5 … +10 % gradient norm at equal loss');
-  assert.equal(lineText(fields, 30), '−5 … +10 % at equal loss');
+  assert.equal(lineText(fields, 25), '−5 … +10 % at equal loss');
   assert.equal(lineText([fields[0]], 90), '+10 %');
   const plain = Object.values(run().steps[2].tensors);
   assert.equal(lineText(plain, 10), 'anti-regularizing 0.01 · valid 90 %');

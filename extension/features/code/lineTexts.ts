@@ -9,7 +9,7 @@ const alike = 0.02;
 /** Most rows of the table in a hover. */
 const mostRows = 20;
 /** Columns that an editor beside the panel has, about: what is longer would run under the panel. */
-const columns = 60;
+const columns = 56;
 
 const numbers = (fields: readonly TensorLine[], name: 'effect' | 'hKappa' | 'validShare'): number[] =>
   fields.flatMap((each) => {
