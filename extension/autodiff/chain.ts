@@ -30,7 +30,7 @@ export class Chains {
     const stack = [value];
     while (stack.length > 0) {
       const top = stack[stack.length - 1];
-      const inputs = this.roots.has(top) || this.ends.has(top) ? [] : this.arguments(top);
+      const inputs = this.roots.has(top!) || this.ends.has(top!) ? [] : this.arguments(top!);
       const open = inputs.filter((input) => !this.roots.has(input));
       if (open.length > 0) {
         stack.push(...open);
@@ -38,7 +38,7 @@ export class Chains {
       }
       stack.pop();
       const [root, ...others] = inputs.map((input) => this.roots.get(input)!);
-      this.roots.set(top, root && others.every((other) => other === root) ? root : (this.roots.get(top) ?? top));
+      this.roots.set(top!, root && others.every((other) => other === root) ? root : (this.roots.get(top!) ?? top!));
     }
     return this.roots.get(value)!;
   }
@@ -49,14 +49,14 @@ export class Chains {
     const stack = [value];
     while (stack.length > 0) {
       const top = stack[stack.length - 1];
-      const inputs = top === root || this.slopes.has(top) ? [] : this.arguments(top);
+      const inputs = top === root || this.slopes.has(top!) ? [] : this.arguments(top!);
       const open = inputs.filter((input) => input !== root && !this.slopes.has(input));
       if (open.length > 0) {
         stack.push(...open);
         continue;
       }
       stack.pop();
-      if (top !== root && !this.slopes.has(top)) this.slopes.set(top, this.slopeThrough(top.node!, root));
+      if (top !== root && !this.slopes.has(top!)) this.slopes.set(top!, this.slopeThrough(top!.node!, root));
     }
     return this.slopes.get(value)!;
   }

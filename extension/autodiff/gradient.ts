@@ -44,7 +44,7 @@ export function vectorJacobianProduct(
     return terms && sum(b, terms);
   };
   outputs.forEach((output, i) => {
-    if (active.has(output)) accumulate(output, cotangents[i]);
+    if (active.has(output)) accumulate(output, cotangents[i]!);
   });
   const origin = b.origin;
   const chains = new Chains(b, active, targets);
@@ -105,7 +105,7 @@ function applyRule(
 
 /** The slices of a sequence from the last to the first. */
 const backwards = (b: GraphBuilder, sequence: Value): Value => {
-  const last = sequence.shape[0] - 1;
+  const last = sequence.shape[0]! - 1;
   return b.gather(sequence, b.ints(Array.from({ length: last + 1 }, (_, i) => last - i)), 0);
 };
 
@@ -127,37 +127,37 @@ function recurrenceGradient(
       const cotangent = cotangents[from + i];
       return cotangent ? [{ output: from + i, cotangent }] : [];
     });
-  const [stackedFrom, summedFrom] = [states, states + shown];
-  const stacked = received(stackedFrom, summedFrom);
+  const [stackedFrom, summedFrom] = [states, states! + shown!];
+  const stacked = received(stackedFrom!, summedFrom);
   const summed = received(summedFrom, node.outputs.length);
-  const stackedStates = node.outputs.slice(summedFrom - states, summedFrom);
-  const constants = inputs.slice(states + read);
+  const stackedStates = node.outputs.slice(summedFrom - states!, summedFrom);
+  const constants = inputs.slice(states! + read!);
   const result = b.recurrence(
     {
       carried: node.outputs.slice(0, states).map((value, i) => cotangents[i] ?? b.zerosLike(value)),
       sequences: [
         ...stackedStates,
-        ...inputs.slice(states, states + read),
+        ...inputs.slice(states, states! + read!),
         ...stacked.map(({ cotangent }) => cotangent),
       ].map((sequence) => backwards(b, sequence)),
       constants: [...constants, ...summed.map(({ cotangent }) => cotangent)],
     },
     (inner, given) => {
-      const forward = [...given.sequences.slice(0, states + read), ...given.constants.slice(0, constants.length)];
+      const forward = [...given.sequences.slice(0, states! + read!), ...given.constants.slice(0, constants.length)];
       const outputs = inlined(inner, body, forward);
-      const reached = [...outputs.slice(0, states), ...[...stacked, ...summed].map(({ output }) => outputs[output])];
+      const reached = [...outputs.slice(0, states), ...[...stacked, ...summed].map(({ output }) => outputs[output]!)];
       const seeds = [
         ...given.carried,
-        ...given.sequences.slice(states + read),
+        ...given.sequences.slice(states! + read!),
         ...given.constants.slice(constants.length),
       ];
       const wrt = floats(forward);
-      const gradients = vectorJacobianProduct(inner, reached, seeds, wrt);
-      const of = (values: readonly Value[]) => floats(values).map((value) => gradients[wrt.indexOf(value)]);
+      const gradients = vectorJacobianProduct(inner, reached!, seeds, wrt);
+      const of = (values: readonly Value[]) => floats(values).map((value) => gradients[wrt.indexOf(value)]!);
       return {
         carried: of(forward.slice(0, states)),
-        stacked: of(forward.slice(states, states + read)),
-        summed: of(forward.slice(states + read)),
+        stacked: of(forward.slice(states, states! + read!)),
+        summed: of(forward.slice(states! + read!)),
       };
     },
   );

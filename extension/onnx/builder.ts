@@ -22,7 +22,7 @@ type Source = Value | undefined;
 /** State shared by a builder and the builders of the loop bodies inside it. */
 interface Shared {
   nextId: number;
-  readonly nodes: Map<string, readonly Value[]>;
+  readonly nodes: Map<string, Node['outputs']>;
   readonly constants: Map<string, Value>;
   readonly tensors: WeakMap<object, Value>;
 }
@@ -106,7 +106,7 @@ export class GraphBuilder implements Scope {
   }
 
   /** Emits any primitive in normal form (see `shapeRules`); the typed methods below are the usual way in. */
-  emit(opType: PrimitiveOp, inputs: readonly Source[], attributes: Attributes = {}): readonly Value[] {
+  emit(opType: PrimitiveOp, inputs: readonly Source[], attributes: Attributes = {}): Node['outputs'] {
     const types = inferTypes(opType, inputs, attributes);
     const folded = types.length === 1 ? evaluateConstant(opType, inputs, attributes, types[0]) : undefined;
     if (folded) return [this.constant(folded)];
@@ -215,7 +215,7 @@ export class GraphBuilder implements Scope {
   }
   expand = (x: Value, shape: Shape): Value => this.one('Expand', [x, this.ints(shape)]);
   concat = (values: readonly Value[], axis: number): Value =>
-    this.one('Concat', values, { axis: normaliseAxis(axis, values[0].shape.length) });
+    this.one('Concat', values, { axis: normaliseAxis(axis, values[0]!.shape.length) });
   split(x: Value, sizes: readonly number[], axis: number): readonly Value[] {
     return sizes.length === 1
       ? [x]
@@ -275,9 +275,9 @@ export class GraphBuilder implements Scope {
     const result = build(body, index, inner);
     const stacked = result.stacked ?? [];
     result.carried.forEach((value, i) => {
-      if (value.type !== carried[i].type || String(value.shape) !== String(carried[i].shape)) {
+      if (value.type !== carried[i]!.type || String(value.shape) !== String(carried[i]!.shape)) {
         throw new Error(
-          `carried value ${i} changes from ${carried[i].type}[${carried[i].shape}] to ${value.type}[${value.shape}]`,
+          `carried value ${i} changes from ${carried[i]!.type}[${carried[i]!.shape}] to ${value.type}[${value.shape}]`,
         );
       }
     });
@@ -290,7 +290,14 @@ export class GraphBuilder implements Scope {
       })),
     };
     const types = [...carried, ...stacked.map((value) => ({ type: value.type, shape: [maximum, ...value.shape] }))];
-    const outputs = this.node('Loop', [count, this.scalar('bool', 1), ...carried], {}, types, this.origin, graph);
+    const outputs = this.node(
+      'Loop',
+      [count, this.scalar('bool', 1), ...carried],
+      {},
+      types as never,
+      this.origin,
+      graph,
+    );
     return { carried: outputs.slice(0, carried.length), stacked: outputs.slice(carried.length) };
   }
 
@@ -303,7 +310,7 @@ export class GraphBuilder implements Scope {
     { carried, sequences, constants }: RecurrenceInputs,
     build: (body: GraphBuilder, inputs: RecurrenceInputs) => RecurrenceOutputs,
   ): RecurrenceOutputs & { readonly states: readonly Value[] } {
-    const turns = sequences[0].shape[0];
+    const turns = sequences[0]!.shape[0];
     const body = new GraphBuilder(this.root());
     const enter = (kind: string, values: readonly Value[], shapeOf = (shape: Shape) => shape) =>
       values.map((value, i) => body.input(`${kind}_${i}`, value.type, shapeOf(value.shape)));
@@ -326,7 +333,7 @@ export class GraphBuilder implements Scope {
     });
     const inputs = [...carried, ...sequences, ...constants];
     const attributes = { carried: carried.length, sequences: sequences.length, stacked: stacked.length };
-    const values = this.scopeOf(inputs).node('Recurrence', inputs, attributes, types, this.origin, graph);
+    const values = this.scopeOf(inputs).node('Recurrence', inputs, attributes, types as never, this.origin, graph);
     const at = carried.length + result.stacked.length;
     return {
       carried: values.slice(0, carried.length),
@@ -354,9 +361,16 @@ export class GraphBuilder implements Scope {
     types: ValueTypes,
     origin?: string,
     body?: Graph,
-  ): readonly Value[] {
-    const node: { -readonly [K in keyof Node]: Node[K] } = { opType, inputs, outputs: [], attributes, body, origin };
-    node.outputs = types.map(({ type, shape }) => this.value(type, shape, { node }));
+  ): Node['outputs'] {
+    const node: { -readonly [K in keyof Node]: Node[K] } = {
+      opType,
+      inputs,
+      outputs: [] as never,
+      attributes,
+      body,
+      origin,
+    };
+    node.outputs = types.map(({ type, shape }) => this.value(type, shape, { node })) as never;
     return node.outputs;
   }
 

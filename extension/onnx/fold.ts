@@ -18,7 +18,7 @@ type Evaluator = (
 
 const stridesOf = (shape: Shape): number[] => {
   const strides = new Array<number>(shape.length).fill(1);
-  for (let i = shape.length - 2; i >= 0; i--) strides[i] = strides[i + 1] * shape[i + 1];
+  for (let i = shape.length - 2; i >= 0; i--) strides[i] = strides[i + 1]! * shape[i + 1]!;
   return strides;
 };
 
@@ -30,9 +30,9 @@ function copyView(x: Tensor, shape: Shape, strides: readonly number[], offset = 
   for (let i = 0; i < data.length; i++) {
     data[i] = x.data[source];
     for (let axis = shape.length - 1; axis >= 0; axis--) {
-      source += strides[axis];
-      if (++index[axis] < shape[axis]) break;
-      source -= strides[axis] * shape[axis];
+      source += strides[axis]!;
+      if (++index[axis]! < shape[axis]!) break;
+      source -= strides[axis]! * shape[axis]!;
       index[axis] = 0;
     }
   }
@@ -47,7 +47,7 @@ function expandTo(x: Tensor, shape: Shape): Tensor {
   return copyView(
     x,
     shape,
-    shape.map((_, axis) => (axis < lead || x.shape[axis - lead] === 1 ? 0 : own[axis - lead])),
+    shape.map((_, axis) => (axis < lead || x.shape[axis - lead]! === 1 ? 0 : own[axis - lead]!)),
   );
 }
 
@@ -60,7 +60,7 @@ const elementwise =
       type,
       shape,
       Array.from({ length: elementCount(shape) }, (_, i) => {
-        const value = apply(...operands.map((operand) => operand[i]));
+        const value = apply(...operands.map((operand) => operand[i]!));
         if (integer && !Number.isFinite(value)) throw new Error('an integer is divided by zero');
         return integer ? Math.trunc(value) : value;
       }),
@@ -70,35 +70,35 @@ const elementwise =
 const reduction =
   (start: number, combine: (sum: number, value: number, count: number) => number): Evaluator =>
   ([x, axes], _attributes, { type, shape }) => {
-    const over = new Set(Array.from(numbersOf(axes), (axis) => (axis < 0 ? axis + x.shape.length : axis)));
-    const kept = x.shape.map((dim, axis) => (over.has(axis) ? 1 : dim));
+    const over = new Set(Array.from(numbersOf(axes!), (axis) => (axis < 0 ? axis + x!.shape.length : axis)));
+    const kept = x!.shape.map((dim, axis) => (over.has(axis) ? 1 : dim));
     const strides = stridesOf(kept);
     const size = elementCount(kept);
     const result = new Array<number>(size).fill(start);
-    const count = elementCount(x.shape) / size;
-    const own = stridesOf(x.shape);
-    numbersOf(x).forEach((value, flat) => {
+    const count = elementCount(x!.shape) / size;
+    const own = stridesOf(x!.shape);
+    numbersOf(x!).forEach((value, flat) => {
       let target = 0;
-      x.shape.forEach((dim, axis) => {
-        if (!over.has(axis)) target += (Math.floor(flat / own[axis]) % dim) * strides[axis];
+      x!.shape.forEach((dim, axis) => {
+        if (!over.has(axis)) target += (Math.floor(flat / own[axis]!) % dim) * strides[axis]!;
       });
-      result[target] = combine(result[target], value, count);
+      result[target] = combine(result[target]!, value, count);
     });
     return tensorOf(type, shape, result);
   };
 
 const gather: Evaluator = ([x, indices], { axis }, { type, shape }) => {
   const along = axis as number;
-  const inner = elementCount(x.shape.slice(along + 1));
-  const outer = elementCount(x.shape.slice(0, along));
-  const dim = x.shape[along];
+  const inner = elementCount(x!.shape.slice(along + 1));
+  const outer = elementCount(x!.shape.slice(0, along));
+  const dim = x!.shape[along];
   const data = allocate(type, elementCount(shape)) as unknown as unknown[];
   let at = 0;
   for (let o = 0; o < outer; o++) {
-    for (const index of numbersOf(indices)) {
-      const row = index < 0 ? index + dim : index;
-      if (row < 0 || row >= dim) throw new Error(`index ${index} is out of range for axis ${along} of size ${dim}`);
-      for (let i = 0; i < inner; i++) data[at++] = x.data[(o * dim + row) * inner + i];
+    for (const index of numbersOf(indices!)) {
+      const row = index < 0 ? index + dim! : index;
+      if (row < 0 || row >= dim!) throw new Error(`index ${index} is out of range for axis ${along} of size ${dim}`);
+      for (let i = 0; i < inner; i++) data[at++] = x!.data[(o * dim! + row) * inner + i];
     }
   }
   return { type, shape, data: data as never };
@@ -156,10 +156,10 @@ const evaluators: Partial<Record<OpType, Evaluator>> = {
     const clip = elementwise((x) =>
       Math.min(Math.max(x, low ?? Number.NEGATIVE_INFINITY), high ?? Number.POSITIVE_INFINITY),
     );
-    return clip([inputs[0]], attributes, output);
+    return clip([inputs[0]!], attributes, output);
   },
   Cast: ([x], _attributes, { type, shape }) => {
-    const numbers = numbersOf(x);
+    const numbers = numbersOf(x!);
     if (isFloat(type) || type === 'bool') return tensorOf(type, shape, numbers);
     // What is no number or infinite becomes the smallest integer, as in the runtime and in PyTorch.
     const least = type === 'int64' ? -(2 ** 63) : -(2 ** 31);
@@ -170,12 +170,12 @@ const evaluators: Partial<Record<OpType, Evaluator>> = {
     );
   },
   Range: ([start, , delta], _attributes, { type, shape }) => {
-    const from = numbersOf(start)[0];
-    const by = numbersOf(delta)[0];
+    const from = numbersOf(start!)[0];
+    const by = numbersOf(delta!)[0];
     return tensorOf(
       type,
       shape,
-      Array.from({ length: shape[0] }, (_, i) => from + i * by),
+      Array.from({ length: shape[0]! }, (_, i) => from! + i * by!),
     );
   },
   ReduceSum: reduction(0, (sum, value) => sum + value),
@@ -183,73 +183,73 @@ const evaluators: Partial<Record<OpType, Evaluator>> = {
   ReduceProd: reduction(1, (product, value) => product * value),
   ReduceMax: reduction(Number.NEGATIVE_INFINITY, Math.max),
   ReduceMin: reduction(Number.POSITIVE_INFINITY, Math.min),
-  Reshape: ([x], _attributes, { shape }) => ({ ...x, shape }),
-  Expand: ([x], _attributes, { shape }) => expandTo(x, shape),
+  Reshape: ([x], _attributes, { shape }) => ({ ...x!, shape }),
+  Expand: ([x], _attributes, { shape }) => expandTo(x!, shape),
   Transpose: ([x], { perm }, { shape }) => {
-    const strides = stridesOf(x.shape);
+    const strides = stridesOf(x!.shape);
     return copyView(
-      x,
+      x!,
       shape,
-      (perm as readonly number[]).map((axis) => strides[axis]),
+      (perm as readonly number[]).map((axis) => strides[axis]!),
     );
   },
   Slice: ([x, starts, ends, axes, steps], _attributes, { shape }) => {
-    const strides = stridesOf(x.shape);
+    const strides = stridesOf(x!.shape);
     let offset = 0;
-    const [from, to, over, by] = [starts, ends, axes, steps].map(numbersOf);
+    const [from, to, over, by] = [starts, ends, axes, steps].map((tensor) => numbersOf(tensor!));
     const walked = [...strides];
-    over.forEach((axis, i) => {
-      offset += sliceRange(x.shape[axis], from[i], to[i], by[i]).first * strides[axis];
-      walked[axis] = strides[axis] * by[i];
+    over!.forEach((axis, i) => {
+      offset += sliceRange(x!.shape[axis]!, from![i]!, to![i]!, by![i]!).first * strides[axis]!;
+      walked[axis] = strides[axis]! * by![i]!;
     });
-    return copyView(x, shape, walked, offset);
+    return copyView(x!, shape, walked, offset);
   },
   Gather: gather,
   Concat: concat,
   CumSum: ([x, axis], { exclusive, reverse }, { shape }) => {
-    const along = numbersOf(axis)[0];
-    const stride = stridesOf(shape)[along];
-    const size = shape[along];
-    const values = numbersOf(x);
+    const along = numbersOf(axis!)[0];
+    const stride = stridesOf(shape)[along!];
+    const size = shape[along!];
+    const values = numbersOf(x!);
     const sums = new Array<number>(values.length).fill(0);
-    const first = reverse ? size - 1 : 0;
-    const back = reverse ? stride : -stride;
+    const first = reverse ? size! - 1 : 0;
+    const back = reverse ? stride : -stride!;
     // In the order of the sum, so that the sum before each element is there already.
-    for (let step = 0; step < size; step++) {
-      const place = reverse ? size - 1 - step : step;
-      for (let outer = 0; outer < values.length; outer += stride * size) {
-        for (let inner = 0; inner < stride; inner++) {
-          const at = outer + place * stride + inner;
-          const before = place === first ? 0 : sums[at + back] + (exclusive ? values[at + back] : 0);
-          sums[at] = exclusive ? before : before + values[at];
+    for (let step = 0; step < size!; step++) {
+      const place = reverse ? size! - 1 - step : step;
+      for (let outer = 0; outer < values.length; outer += stride! * size!) {
+        for (let inner = 0; inner < stride!; inner++) {
+          const at = outer + place * stride! + inner;
+          const before = place === first ? 0 : sums[at + back!]! + (exclusive ? values[at + back!]! : 0);
+          sums[at] = exclusive ? before : before + values[at]!;
         }
       }
     }
-    return tensorOf(x.type, shape, sums);
+    return tensorOf(x!.type, shape, sums);
   },
   GatherND: ([x, indices], { batch_dims }, { type, shape }) => {
     const batch = (batch_dims as number | undefined) ?? 0;
-    const last = indices.shape.at(-1)!;
-    const strides = stridesOf(x.shape);
-    const block = elementCount(x.shape.slice(batch + last));
-    const perBatch = elementCount(indices.shape.slice(batch, -1));
-    const batchSize = elementCount(x.shape.slice(batch));
+    const last = indices!.shape.at(-1)!;
+    const strides = stridesOf(x!.shape);
+    const block = elementCount(x!.shape.slice(batch + last));
+    const perBatch = elementCount(indices!.shape.slice(batch, -1));
+    const batchSize = elementCount(x!.shape.slice(batch));
     const data = allocate(type, elementCount(shape)) as unknown as unknown[];
-    rowsOf(indices).forEach((row, i) => {
-      const offset = Math.floor(i / perBatch) * batchSize + offsetOf(row, x.shape, strides, batch);
-      for (let k = 0; k < block; k++) data[i * block + k] = x.data[offset + k];
+    rowsOf(indices!).forEach((row, i) => {
+      const offset = Math.floor(i / perBatch) * batchSize + offsetOf(row, x!.shape, strides, batch);
+      for (let k = 0; k < block; k++) data[i * block + k] = x!.data[offset + k];
     });
     return { type, shape, data: data as never };
   },
   ScatterND: ([x, indices, updates], { reduction }, { type, shape }) => {
     const strides = stridesOf(shape);
-    const block = elementCount(shape.slice(indices.shape.at(-1)!));
-    const data = x.data.slice() as unknown as (number | bigint)[];
-    rowsOf(indices).forEach((row, i) => {
+    const block = elementCount(shape.slice(indices!.shape.at(-1)!));
+    const data = x!.data.slice() as unknown as (number | bigint)[];
+    rowsOf(indices!).forEach((row, i) => {
       const offset = offsetOf(row, shape, strides, 0);
       for (let k = 0; k < block; k++) {
-        const update = updates.data[i * block + k];
-        data[offset + k] = reduction === 'add' ? (data[offset + k] as number) + (update as number) : update;
+        const update = updates!.data[i * block + k];
+        data[offset + k] = reduction === 'add' ? (data[offset + k]! as number) + (update as number) : update!;
       }
     });
     return { type, shape, data: data as never };
@@ -267,9 +267,9 @@ function rowsOf(indices: Tensor): number[][] {
 function offsetOf(row: readonly number[], shape: Shape, strides: readonly number[], batch: number): number {
   return row.reduce((offset, index, i) => {
     const dim = shape[batch + i];
-    const at = index < 0 ? index + dim : index;
-    if (at < 0 || at >= dim) throw new Error(`index ${index} is out of range for axis ${batch + i} of size ${dim}`);
-    return offset + at * strides[batch + i];
+    const at = index < 0 ? index + dim! : index;
+    if (at < 0 || at >= dim!) throw new Error(`index ${index} is out of range for axis ${batch + i} of size ${dim}`);
+    return offset + at * strides[batch + i]!;
   }, 0);
 }
 

@@ -28,7 +28,7 @@ export interface Value {
 export interface Node {
   readonly opType: OpType;
   readonly inputs: readonly (Value | undefined)[];
-  readonly outputs: readonly Value[];
+  readonly outputs: readonly [Value, ...Value[]];
   readonly attributes: Attributes;
   /** The body of a loop. */
   readonly body: Graph | undefined;
@@ -82,15 +82,15 @@ export function nodesReaching(values: readonly Value[], enter: (value: Value) =>
   for (const value of [...values].reverse()) push(value);
   while (stack.length > 0) {
     const node = stack[stack.length - 1];
-    const seen = state.get(node);
+    const seen = state.get(node!);
     if (seen === undefined) {
-      state.set(node, 'open');
-      for (const value of dependencies(node).reverse()) push(value);
+      state.set(node!, 'open');
+      for (const value of dependencies(node!).reverse()) push(value);
     } else {
       stack.pop();
       if (seen === 'open') {
-        state.set(node, 'done');
-        order.push(node);
+        state.set(node!, 'done');
+        order.push(node!);
       }
     }
   }

@@ -179,7 +179,7 @@ function originsOf(graph: GraphProto): Map<string, Origin> {
     if (kind) origins.set(name, { kind });
     else if (sources !== undefined) {
       // A list as Python writes it: ['a', 'b'].
-      const from = Array.from(sources.matchAll(/'([^']*)'|"([^"]*)"/g), ([, single, double]) => single ?? double);
+      const from = Array.from(sources.matchAll(/'([^']*)'|"([^"]*)"/g), ([, single, double]) => single ?? double ?? '');
       origins.set(name, { kind: 'computed', from });
     }
   }

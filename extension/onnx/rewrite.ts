@@ -84,7 +84,7 @@ function copyNode(
 
 /** The outputs of a graph that is written into another one, with values for its inputs, which may be any of its values. */
 export function inlined(b: GraphBuilder, graph: Graph, inputs: readonly Value[]): Value[] {
-  const known = new Map(graph.inputs.map((input, i) => [input, inputs[i]]));
+  const known = new Map(graph.inputs.map((input, i) => [input, inputs[i] as Value]));
   const nodes = nodesReaching(
     graph.outputs.map(({ value }) => value),
     (value) => value.scope === graph.scope && !known.has(value),
@@ -104,30 +104,30 @@ function loopOf(
 ): readonly Value[] {
   const { carried: states, sequences: read, stacked: shown } = node.attributes as Record<string, number>;
   const carried = inputs.slice(0, states);
-  const sequences = inputs.slice(states, states + read);
-  const constants = inputs.slice(states + read);
-  const sums = node.outputs.slice(states + shown);
-  const turns = sequences[0].shape[0];
+  const sequences = inputs.slice(states, states! + read!);
+  const constants = inputs.slice(states! + read!);
+  const sums = node.outputs.slice(states! + shown!);
+  const turns = sequences[0]!.shape[0];
   const { carried: final, stacked } = b.loop(
-    b.scalar('int64', turns),
+    b.scalar('int64', turns!),
     [...carried, ...sums.map((sum) => b.zerosLike(sum))],
     (inner, turn, values) => {
       const slices = sequences.map((sequence) => inner.gather(sequence, turn, 0));
       const given = [...values.slice(0, states), ...slices, ...constants];
       body.inputs.forEach((input, i) => {
-        known.set(input, given[i]);
+        known.set(input, given[i]!);
       });
       copyNodes(nodesOf(body), inner, known, replacementFor);
       const results = body.outputs.map(({ value }) => translate(inner, known, value));
       return {
         carried: [
           ...results.slice(0, states),
-          ...sums.map((_, i) => inner.add(values[states + i], results[states + shown + i])),
+          ...sums.map((_, i) => inner.add(values[states! + i]!, results[states! + shown! + i]!)),
         ],
-        stacked: results.slice(states, states + shown),
+        stacked: results.slice(states, states! + shown!),
       };
     },
-    turns,
+    turns!,
   );
   return [...final.slice(0, states), ...stacked, ...final.slice(states)];
 }
@@ -145,12 +145,12 @@ function copyLoop(
   const stackedFrom = 1 + carried.length;
   const maximum = node.outputs[carried.length]?.shape[0] ?? 0;
   const { carried: final, stacked } = b.loop(
-    count,
+    count!,
     carried,
     (inner, index, values) => {
-      known.set(outer[0], index);
+      known.set(outer[0]!, index);
       values.forEach((value, i) => {
-        known.set(outer[i + 2], value);
+        known.set(outer[i + 2]!, value);
       });
       copyNodes(nodesOf(body), inner, known, replacementFor);
       const results = body.outputs.map(({ value }) => translate(inner, known, value));

@@ -9,7 +9,11 @@ import { elementCount } from './tensor.ts';
 export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((dim, i) => dim === b[i]);
 
 /** Type and shape of each output of a node. */
-export type ValueTypes = readonly { readonly type: ElementType; readonly shape: Shape }[];
+export interface ValueType {
+  readonly type: ElementType;
+  readonly shape: Shape;
+}
+export type ValueTypes = readonly [ValueType, ...ValueType[]];
 /** Type and shape of the outputs of a primitive from its inputs and attributes; throws where these do not fit. */
 export type ShapeRule<Op extends PrimitiveOp> = (inputs: InputsOf<Op>, attributes: AttributesOf<Op>) => ValueTypes;
 /** A rule of operators that agree in what it looks at. */
@@ -35,6 +39,20 @@ export const showShape = (shape: readonly (number | string | undefined)[]): stri
     .slice(0, 12)
     .map((dim) => (dim === undefined || Number.isNaN(dim) ? '?' : dim))
     .join(', ')}${shape.length > 12 ? ', …' : ''}]`;
+
+/** At least so many sizes. */
+interface Leading {
+  readonly 1: readonly [number, ...number[]];
+  readonly 2: readonly [number, number, ...number[]];
+  readonly 3: readonly [number, number, number, ...number[]];
+  readonly 4: readonly [number, number, number, number, ...number[]];
+}
+
+/** A shape that has at least `count` axes; throws where it has fewer. */
+export function leading<N extends keyof Leading>(shape: Shape, count: N): Leading[N] {
+  if (shape.length < count) throw new Error(`${showShape(shape)} has ${shape.length} axes where ${count} belong`);
+  return shape as unknown as Leading[N];
+}
 
 /** An axis in [0, rank) from one that may count from the end. */
 export function normaliseAxis(axis: number, rank: number): number {
@@ -79,8 +97,8 @@ const argReduce: CommonRule<readonly [Value], AttributesOf<'ArgMax'>> = ([x], { 
 
 function matMulShape(a: Shape, b: Shape): number[] {
   if (a.length === 0 || b.length === 0) throw new Error('MatMul of a scalar');
-  const left = a.length === 1 ? [1, a[0]] : a;
-  const right = b.length === 1 ? [b[0], 1] : b;
+  const left = a.length === 1 ? [1, a[0]!] : a;
+  const right = b.length === 1 ? [b[0]!, 1] : b;
   if (left.at(-1) !== right.at(-2)) throw new Error(`inner dimensions of ${showShape(a)} and ${showShape(b)} differ`);
   const batch = broadcastShapes(left.slice(0, -2), right.slice(0, -2));
   return [...batch, ...(a.length === 1 ? [] : [left.at(-2)!]), ...(b.length === 1 ? [] : [right.at(-1)!])];
@@ -116,20 +134,20 @@ const conv: CommonRule<InputsOf<'Conv'>, ConvolutionAttributes> = ([x, w, bias],
   const pads = attributes.pads;
   const group = attributes.group;
   need(group > 0, () => `${group} groups are impossible`);
-  if (x.shape.length !== w.shape.length || x.shape[1] !== w.shape[1] * group || w.shape[0] % group !== 0) {
+  if (x.shape.length !== w.shape.length || x.shape[1] !== w.shape[1]! * group || w.shape[0]! % group !== 0) {
     throw new Error(`weights ${showShape(w.shape)} in ${group} group(s) do not fit input ${showShape(x.shape)}`);
   }
   if (bias && (bias.shape.length !== 1 || bias.shape[0] !== w.shape[0]))
     throw new Error(`bias ${showShape(bias.shape)} does not fit ${w.shape[0]} channels`);
   const out = spatial.map((size, i) =>
-    windowOutput(size, w.shape[i + 2], {
-      stride: attributes.strides[i],
-      dilation: attributes.dilations[i],
-      begin: pads[i],
-      end: pads[i + spatial.length],
+    windowOutput(size, w.shape[i + 2]!, {
+      stride: attributes.strides[i]!,
+      dilation: attributes.dilations[i]!,
+      begin: pads[i]!,
+      end: pads[i + spatial.length]!,
     }),
   );
-  return of(x.type, [x.shape[0], w.shape[0], ...out]);
+  return of(x.type, [x.shape[0]!, w.shape[0]!, ...out]);
 };
 
 const convTranspose: ShapeRule<'ConvTranspose'> = ([x, w], attributes) => {
@@ -142,14 +160,14 @@ const convTranspose: ShapeRule<'ConvTranspose'> = ([x, w], attributes) => {
   }
   const out = spatial.map(
     (size, i) =>
-      attributes.strides[i] * (size - 1) +
-      attributes.output_padding[i] +
-      (w.shape[i + 2] - 1) * attributes.dilations[i] +
+      attributes.strides[i]! * (size - 1) +
+      attributes.output_padding[i]! +
+      (w.shape[i + 2]! - 1) * attributes.dilations[i]! +
       1 -
-      pads[i] -
-      pads[i + spatial.length],
+      pads[i]! -
+      pads[i + spatial.length]!,
   );
-  return of(x.type, [x.shape[0], w.shape[1] * group, ...out]);
+  return of(x.type, [x.shape[0]!, w.shape[1]! * group, ...out]);
 };
 
 const pool: CommonRule<readonly [Value], AttributesOf<'MaxPool'>> = ([x], attributes) => {
@@ -161,11 +179,11 @@ const pool: CommonRule<readonly [Value], AttributesOf<'MaxPool'>> = ([x], attrib
   );
   const pads = attributes.pads;
   const out = spatial.map((size, i) =>
-    windowOutput(size, attributes.kernel_shape[i], {
-      stride: attributes.strides[i],
-      dilation: attributes.dilations[i],
-      begin: pads[i],
-      end: pads[i + spatial.length],
+    windowOutput(size, attributes.kernel_shape[i]!, {
+      stride: attributes.strides[i]!,
+      dilation: attributes.dilations[i]!,
+      begin: pads[i]!,
+      end: pads[i + spatial.length]!,
       ceil: attributes.ceil_mode === 1,
     }),
   );
@@ -196,7 +214,7 @@ const slice: ShapeRule<'Slice'> = ([x, starts, ends, axes, steps]) => {
       `starts ${showShape(from)}, ends ${showShape(to)}, axes ${showShape(over)} and steps ${showShape(by)} do not belong together`,
   );
   over.forEach((axis, i) => {
-    shape[axis] = sliceRange(shape[axis], from[i], to[i], by[i]).count;
+    shape[axis] = sliceRange(shape[axis]!, from[i]!, to[i]!, by[i]!).count;
   });
   return of(x.type, shape);
 };
@@ -207,7 +225,7 @@ const pad: ShapeRule<'Pad'> = ([x, pads]) => {
   need(amounts.length === 2 * rank, () => `${amounts.length} pads are given for ${rank} axes`);
   return of(
     x.type,
-    x.shape.map((dim, i) => dim + amounts[i] + amounts[i + rank]),
+    x.shape.map((dim, i) => dim + amounts[i]! + amounts[i + rank]!),
   );
 };
 
@@ -224,7 +242,7 @@ const concat: ShapeRule<'Concat'> = (inputs, { axis }) => {
       throw new Error(`cannot join ${inputs.map((v) => showShape(v.shape)).join(', ')} along axis ${along}`);
     }
   }
-  const total = inputs.reduce((sum, value) => sum + value.shape[along], 0);
+  const total = inputs.reduce((sum, value) => sum + value.shape[along]!, 0);
   return of(first.type, first.shape.with(along, total));
 };
 
@@ -289,7 +307,7 @@ export const shapeRules: { readonly [Op in PrimitiveOp]: ShapeRule<Op> } = {
     const [from] = constantInts(start, 'the range');
     const [to] = constantInts(limit, 'the range');
     const [by] = constantInts(delta, 'the range');
-    return of(start.type, [Math.max(0, Math.ceil((to - from) / by))]);
+    return of(start.type, [Math.max(0, Math.ceil((to! - from!) / by!))]);
   },
   Where: ([condition, x, y]) => {
     need(x.type === y.type, () => `element types ${x.type} and ${y.type} differ`);
@@ -304,9 +322,9 @@ export const shapeRules: { readonly [Op in PrimitiveOp]: ShapeRule<Op> } = {
     const [l, n] = transB ? [b.shape[1], b.shape[0]] : b.shape;
     if (k !== l)
       throw new Error(`inner dimensions ${k} and ${l} differ (${showShape(a.shape)}, ${showShape(b.shape)})`);
-    if (c && elementCount(broadcastShapes(c.shape, [m, n])) !== m * n)
+    if (c && elementCount(broadcastShapes(c.shape, [m!, n!])) !== m! * n!)
       throw new Error(`C ${showShape(c.shape)} does not broadcast to [${m}, ${n}]`);
-    return of(a.type, [m, n]);
+    return of(a.type, [m!, n!]);
   },
   Reshape: ([x, shape]) => {
     const target = constantInts(shape, 'the shape');
@@ -317,7 +335,7 @@ export const shapeRules: { readonly [Op in PrimitiveOp]: ShapeRule<Op> } = {
   Transpose: ([x], { perm }) =>
     of(
       x.type,
-      perm.map((axis) => x.shape[axis]),
+      perm.map((axis) => x.shape[axis]!),
     ),
   Expand: ([x, shape]) => of(x.type, broadcastShapes(x.shape, constantInts(shape, 'the shape'))),
   Concat: concat,
@@ -328,7 +346,7 @@ export const shapeRules: { readonly [Op in PrimitiveOp]: ShapeRule<Op> } = {
       total === x.shape[axis] && parts.every((size) => size >= 0),
       () => `sizes ${showShape(parts)} do not divide axis ${axis} of ${showShape(x.shape)}`,
     );
-    return parts.map((size) => ({ type: x.type, shape: x.shape.with(axis, size) }));
+    return parts.map((size) => ({ type: x.type, shape: x.shape.with(axis, size) })) as unknown as ValueTypes;
   },
   Slice: slice,
   Pad: pad,
@@ -348,7 +366,7 @@ export const shapeRules: { readonly [Op in PrimitiveOp]: ShapeRule<Op> } = {
     return of(x.type, [...indices.shape.slice(0, -1), ...x.shape.slice(batch + last)]);
   },
   TopK: ([x, k], { axis }) => {
-    const shape = x.shape.with(axis, constantInts(k, 'k')[0]);
+    const shape = x.shape.with(axis, constantInts(k, 'k')[0]!);
     return [
       { type: x.type, shape },
       { type: 'int64', shape },
@@ -373,7 +391,7 @@ export const shapeRules: { readonly [Op in PrimitiveOp]: ShapeRule<Op> } = {
     const factors = Array.from(scales!.constant!.data as Float32Array);
     return of(
       x.type,
-      x.shape.map((dim, i) => dim * factors[i]),
+      x.shape.map((dim, i) => dim * factors[i]!),
     );
   },
   BlockedInput: like,
@@ -384,10 +402,10 @@ export const shapeRules: { readonly [Op in PrimitiveOp]: ShapeRule<Op> } = {
   BlockedUpsample: ([x], attributes) =>
     of(
       x.type,
-      x.shape.map((dim, i) => dim * attributes.scales[i]),
+      x.shape.map((dim, i) => dim * attributes.scales[i]!),
     ),
   ConvWeightGradient: ([x, dy], attributes) =>
-    of(x.type, [dy.shape[1], x.shape[1] / attributes.group, ...attributes.kernel_shape]),
+    of(x.type, [dy.shape[1]!, x.shape[1]! / attributes.group, ...attributes.kernel_shape]),
 };
 
 /** Type and shape of each output of a node. */

@@ -116,12 +116,12 @@ export const simplifications: Partial<Record<OpType, Simplification>> = {
     if (order.every((axis, i) => axis === i)) return x;
     // Moving only axes of size 1 leaves the elements where they are.
     const moved = order.filter((axis) => x!.shape[axis] !== 1);
-    if (moved.every((axis, i) => i === 0 || moved[i - 1] < axis)) return b.reshape(x!, shape);
+    if (moved.every((axis, i) => i === 0 || moved[i - 1]! < axis)) return b.reshape(x!, shape);
     if (x!.node?.opType !== 'Transpose') return undefined;
     const inner = x!.node.attributes.perm as readonly number[];
     return b.transpose(
       x!.node.inputs[0]!,
-      order.map((axis) => inner[axis]),
+      order.map((axis) => inner[axis]!),
     );
   },
   Concat: (_b, inputs) => (inputs.length === 1 ? inputs[0] : undefined),

@@ -163,17 +163,17 @@ export function inOrder(nodes: readonly ModelNode[]): readonly ModelNode[] {
     for (let at = stack.at(-1); at !== undefined; at = stack.at(-1)) {
       if (state[at] !== undefined) {
         stack.pop();
-        if (state[at] === 'open') result.push(nodes[at]);
+        if (state[at] === 'open') result.push(nodes[at]!);
         state[at] = 'done';
         continue;
       }
       state[at] = 'open';
-      for (const name of nodes[at].inputs) {
+      for (const name of nodes[at]!.inputs) {
         const before = producer.get(name);
         if (before === undefined || state[before] === 'done') continue;
         if (state[before] === 'open')
           throw new InspectorError(
-            `The graph has a cycle through node ${quoteName(labelOf(nodes[before]))} (${nodes[before].opType}).`,
+            `The graph has a cycle through node ${quoteName(labelOf(nodes[before]!))} (${nodes[before]!.opType}).`,
             'A graph must not depend on itself; export the model again.',
           );
         stack.push(before);

@@ -139,8 +139,8 @@ class Walker {
       if (this.at >= end) this.fail(start, 'a number is cut off');
       if (this.at - start >= 10) this.fail(start, 'a number is longer than 10 bytes');
       const byte = this.bytes[this.at++];
-      value += (byte & 127) * scale;
-      if (byte < 128) return value;
+      value += (byte! & 127) * scale;
+      if (byte! < 128) return value;
     }
   }
 

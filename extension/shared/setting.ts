@@ -50,7 +50,7 @@ export function groupProblems(name: string, settings: Settings, value: unknown):
   return Object.entries(value).flatMap(([key, each]) => {
     if (each === undefined) return [];
     const place = name === '' ? key : `${name}.${key}`;
-    if (Object.hasOwn(settings, key)) return problemsOf(place, settings[key], each);
+    if (Object.hasOwn(settings, key)) return problemsOf(place, settings[key]!, each);
     const meant = nearest(key, Object.keys(settings));
     return [
       `${quoteName(place)} is no setting${meant === undefined ? '' : `; did you mean ${meant}?`}.`.replace('?.', '?'),
@@ -149,8 +149,8 @@ function editDistance(a: string, b: string): number {
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
     for (let j = 1; j <= b.length; j++)
-      next.push(Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1)));
+      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)));
     row = next;
   }
-  return row[b.length];
+  return row[b.length]!;
 }

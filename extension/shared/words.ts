@@ -24,7 +24,7 @@ export type Words = string | readonly Word[];
 
 /** `words`Try a smaller ${at('microBatch')}.``: a message with mentions, other messages, names and numbers. */
 export function words(texts: TemplateStringsArray, ...parts: readonly (Words | Word | number)[]): Words {
-  return joined(texts.flatMap((text, i) => [text, ...(i < parts.length ? listed(parts[i]) : [])]));
+  return joined(texts.flatMap((text, i) => [text, ...(i < parts.length ? listed(parts[i]!) : [])]));
 }
 
 /** Messages one after the other, with a text between them. */

@@ -2,14 +2,14 @@ import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
 import type { Operator, OperatorCall } from '../../onnx/operator.ts';
 import { RefusedUse } from '../../onnx/refusal.ts';
-import { showShape } from '../../onnx/shapes.ts';
+import { leading, showShape } from '../../onnx/shapes.ts';
 import { uniformValue } from '../../onnx/simplify.ts';
 import { isFloat, numbersOf, tensorOf } from '../../onnx/tensor.ts';
 
 /** [B, L, heads·D] as [B, heads, L, D]; what has 4 axes stays. */
 function splitHeads(b: GraphBuilder, x: Value, heads: number): Value {
   if (x.shape.length === 4) return x;
-  const [batch, length, width] = x.shape;
+  const [batch, length, width] = leading(x.shape, 3);
   if (x.shape.length !== 3 || width % heads !== 0)
     throw new Error(`shape ${showShape(x.shape)} does not divide into ${heads} heads`);
   return b.transpose(b.reshape(x, [batch, length, heads, width / heads]), [0, 2, 1, 3]);
@@ -17,7 +17,7 @@ function splitHeads(b: GraphBuilder, x: Value, heads: number): Value {
 
 /** The inverse of `splitHeads`. */
 function joinHeads(b: GraphBuilder, x: Value): Value {
-  const [batch, heads, length, depth] = x.shape;
+  const [batch, heads, length, depth] = leading(x.shape, 4);
   return b.reshape(b.transpose(x, [0, 2, 1, 3]), [batch, length, heads * depth]);
 }
 
@@ -116,25 +116,25 @@ const attention: Operator = (b, call) => {
   const flat = call.input(0).shape.length === 3;
   const q = splitHeads(b, call.input(0), flat ? call.int('q_num_heads') : 0);
   const [ownKeys, ownValues] = [1, 2].map((i) => splitHeads(b, call.input(i), flat ? call.int('kv_num_heads') : 0));
-  const k = call.inputs[4] ? b.concat([call.inputs[4], ownKeys], 2) : ownKeys;
-  const v = call.inputs[5] ? b.concat([call.inputs[5], ownValues], 2) : ownValues;
-  const [batch, heads, length, depth] = q.shape;
-  const [, groups, total] = k.shape;
+  const k = call.inputs[4] ? b.concat([call.inputs[4], ownKeys!], 2) : ownKeys;
+  const v = call.inputs[5] ? b.concat([call.inputs[5], ownValues!], 2) : ownValues;
+  const [batch, heads, length, depth] = leading(q.shape, 4);
+  const [, groups, total] = leading(k!.shape, 3);
   if (heads % groups !== 0) throw new Error(`${heads} query heads cannot share ${groups} heads of keys`);
   const shared = heads / groups;
   // Heads that share keys form an axis of their own: [B, groups, shared, L, D].
   const grouped = (x: Value): Value =>
-    shared === 1 ? x : b.reshape(x, [batch, groups, x.shape[1] / groups, ...x.shape.slice(2)]);
+    shared === 1 ? x : b.reshape(x, [batch, groups, x.shape[1]! / groups, ...x.shape.slice(2)]);
   const ungrouped = (x: Value): Value => b.reshape(x, [batch, heads, ...x.shape.slice(-2)]);
 
   const scale = call.has('scale') ? call.float('scale') : 1 / Math.sqrt(depth);
-  const products = ungrouped(b.matMul(grouped(b.affine(q, scale)), b.swapLast(grouped(k))));
+  const products = ungrouped(b.matMul(grouped(b.affine(q, scale)), b.swapLast(grouped(k!))));
   const softcap = call.float('softcap', 0);
-  const mask = maskOf(b, call, q, length, total, total - ownKeys.shape[2]);
+  const mask = maskOf(b, call, q, length, total, total - ownKeys!.shape[2]!);
   const capped = softcap > 0 ? b.affine(b.tanh(b.affine(products, 1 / softcap)), softcap) : products;
   const scores = mask ? b.add(capped, mask) : capped;
   const weights = mask && mayBlockRows(mask) ? softmaxOrZero(b, scores) : b.softmax(scores, -1);
-  const y = ungrouped(b.matMul(grouped(weights), grouped(v)));
+  const y = ungrouped(b.matMul(grouped(weights), grouped(v!)));
   const shown = [products, capped, scores, weights];
   return [flat ? joinHeads(b, y) : y, k, v, shown[call.int('qk_matmul_output_mode', 0)]];
 };
@@ -162,15 +162,15 @@ const rotaryEmbedding: Operator = (b, call) => {
   const positions = call.inputs[3];
   const [cos, sin] = [1, 2].map((i) => {
     const cache = positions ? b.gather(call.input(i), positions, 0) : call.input(i);
-    if (cache.shape.at(-1) !== rotated / 2)
+    if (cache.shape.at(-1) !== rotated! / 2)
       throw new Error(`angles of shape ${showShape(cache.shape)} do not fit ${rotated} rotated features`);
     // [B, L, D/2] → [B, 1, L, D/2]
-    return b.reshape(cache, [cache.shape[0], 1, ...cache.shape.slice(1)]);
+    return b.reshape(cache, [cache.shape[0]!, 1, ...cache.shape.slice(1)]);
   });
-  const [turned, rest] = rotated < depth ? b.split(x, [rotated, depth - rotated], -1) : [x];
-  const { pair, join } = rotatedPairs(b, turned, call.int('interleaved', 0) === 1);
+  const [turned, rest] = rotated! < depth! ? b.split(x, [rotated!, depth! - rotated!], -1) : [x];
+  const { pair, join } = rotatedPairs(b, turned!, call.int('interleaved', 0) === 1);
   const [u, w] = pair;
-  const y = join([b.sub(b.mul(u, cos), b.mul(w, sin)), b.add(b.mul(u, sin), b.mul(w, cos))]);
+  const y = join([b.sub(b.mul(u!, cos!), b.mul(w!, sin!)), b.add(b.mul(u!, sin!), b.mul(w!, cos!))]);
   const whole = rest ? b.concat([y, rest], -1) : y;
   return flat ? joinHeads(b, whole) : whole;
 };

@@ -1,7 +1,7 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
 import type { Operator, OperatorCall } from '../../onnx/operator.ts';
-import { showShape } from '../../onnx/shapes.ts';
+import { leading, showShape } from '../../onnx/shapes.ts';
 import { distribute, samePadding, windowOf } from './window.ts';
 
 /** Spatial axes of the data and the kernel; rank and attribute must agree. */
@@ -38,10 +38,11 @@ function transposedWindow(call: OperatorCall) {
   const same = samePadding(call);
   const wanted = call.has('output_shape')
     ? call.ints('output_shape').slice(-spatial.length)
-    : same && spatial.map((size, i) => size * window.strides[i]);
+    : same && spatial.map((size, i) => size * window.strides[i]!);
   if (!wanted) return { ...window, output_padding: padding };
   const surplus = spatial.map(
-    (size, i) => window.strides[i] * (size - 1) + padding[i] + (kernel[i] - 1) * window.dilations[i] + 1 - wanted[i],
+    (size, i) =>
+      window.strides[i]! * (size - 1) + padding[i]! + (kernel[i]! - 1) * window.dilations[i]! + 1 - wanted[i]!,
   );
   return {
     ...window,
@@ -49,7 +50,7 @@ function transposedWindow(call: OperatorCall) {
       surplus.map((amount) => Math.max(0, amount)),
       same ?? 'lower',
     ),
-    output_padding: padding.map((amount, i) => amount + Math.max(0, -surplus[i])),
+    output_padding: padding.map((amount, i) => amount + Math.max(0, -surplus[i]!)),
   };
 }
 
@@ -64,13 +65,13 @@ const convTranspose: Operator = (b, call) => {
 
 /** A vector with one element for each channel, shaped to broadcast against data of a rank. */
 const perChannel = (b: GraphBuilder, vector: Value, rank: number): Value =>
-  b.reshape(vector, [vector.shape[0], ...new Array<number>(rank - 2).fill(1)]);
+  b.reshape(vector, [vector.shape[0]!, ...new Array<number>(rank - 2).fill(1)]);
 
 /** [n, c, h, w] with blocks of b×b pixels moved between space and channels. */
 function blocks(call: OperatorCall): { n: number; c: number; h: number; w: number; size: number } {
   const { shape } = call.input(0);
   if (shape.length !== 4) throw new Error(`it takes four axes, not ${showShape(shape)}`);
-  const [n, c, h, w] = shape;
+  const [n, c, h, w] = leading(shape, 4);
   return { n, c, h, w, size: call.int('blocksize') };
 }
 

@@ -13,14 +13,14 @@ interface Labelled {
 function labelsOf(term: string, rank: number): string[] {
   if (!/^[A-Za-z]*(\.\.\.)?[A-Za-z]*$/.test(term)) throw new Error(`"${term}" is no term of an equation`);
   const [before, after] = term.split('...');
-  const named = before.length + (after?.length ?? 0);
+  const named = before!.length + (after?.length ?? 0);
   if (named > rank || (after === undefined && named !== rank))
     throw new Error(`"${term}" does not fit a tensor of ${rank} axes`);
   const hidden = Array.from(
     { length: after === undefined ? 0 : rank - named },
     (_, i, all = rank - named) => `…${all - 1 - i}`,
   );
-  return [...before, ...hidden, ...(after ?? '')];
+  return [...before!, ...hidden, ...(after ?? '')];
 }
 
 /** The labels of the result: as written, or all that occur once in alphabetical order after those of the ellipsis. */
@@ -32,7 +32,7 @@ function resultLabels(term: string | undefined, terms: readonly (readonly string
     return [...hidden, ...once.filter((label) => !label.startsWith('…')).sort()];
   }
   const [before, after] = term.split('...');
-  const labels = [...before, ...(after === undefined ? [] : hidden), ...(after ?? '')];
+  const labels = [...before!, ...(after === undefined ? [] : hidden), ...(after ?? '')];
   for (const label of labels) if (!all.includes(label)) throw new Error(`"${label}" of the result stands in no term`);
   return labels;
 }
@@ -44,15 +44,15 @@ function diagonal(b: GraphBuilder, { value, labels }: Labelled): Labelled {
   const first = labels.indexOf(repeated);
   const second = labels.indexOf(repeated, first + 1);
   const rest = labels.flatMap((_, i) => (i === first || i === second ? [] : [i]));
-  const n = value.shape[first];
+  const n = value.shape[first]!;
   if (value.shape[second] !== n) throw new Error(`the axes "${repeated}" have sizes ${n} and ${value.shape[second]}`);
-  const lead = rest.map((i) => value.shape[i]);
+  const lead = rest.map((i) => value.shape[i]!);
   const flat = b.reshape(b.transpose(value, [...rest, first, second]), [...lead, n * n]);
-  const taken = b.slice(flat, { starts: [0], ends: [n * n], axes: [lead.length], steps: [n + 1] });
-  return diagonal(b, { value: taken, labels: [...rest.map((i) => labels[i]), repeated] });
+  const taken = b.slice(flat, { starts: [0], ends: [n! * n!], axes: [lead.length], steps: [n! + 1] });
+  return diagonal(b, { value: taken, labels: [...rest.map((i) => labels[i]!), repeated!] });
 }
 
-const sizeOf = ({ value, labels }: Labelled, label: string): number => value.shape[labels.indexOf(label)];
+const sizeOf = ({ value, labels }: Labelled, label: string): number => value.shape[labels.indexOf(label)]!;
 
 /** Sums over the labels that nothing else needs. */
 function sumOut(b: GraphBuilder, x: Labelled, keep: ReadonlySet<string>): Labelled {
@@ -70,7 +70,7 @@ function arrange(b: GraphBuilder, { value, labels }: Labelled, order: readonly s
   );
   return b.reshape(
     moved,
-    order.map((label) => (labels.includes(label) ? value.shape[labels.indexOf(label)] : 1)),
+    order.map((label) => (labels.includes(label) ? value.shape[labels.indexOf(label)]! : 1)),
   );
 }
 
@@ -114,7 +114,7 @@ function contract(b: GraphBuilder, left: Labelled, right: Labelled, keep: Readon
 /** Einstein sums, operand by operand from the left. */
 const einsum: Operator = (b, call) => {
   const [terms, result] = call.string('equation').replaceAll(/\s/g, '').split('->');
-  const written = terms.split(',');
+  const written = terms!.split(',');
   if (written.length !== call.inputs.length)
     throw new Error(`its equation has ${written.length} terms for ${call.inputs.length} inputs`);
   const operands = written.map((term, i): Labelled => {
@@ -138,10 +138,10 @@ const einsum: Operator = (b, call) => {
   }
   const rest = operands.map((operand) => widen(b, operand, sizes));
   const needed = (from: number) => new Set([...labels, ...rest.slice(from).flatMap((operand) => operand.labels)]);
-  let product = sumOut(b, rest[0], needed(1));
+  let product = sumOut(b, rest[0]!, needed(1));
   for (let i = 1; i < rest.length; i++) {
     const later = needed(i + 1);
-    const next = sumOut(b, rest[i], new Set([...later, ...product.labels]));
+    const next = sumOut(b, rest[i]!, new Set([...later, ...product.labels]));
     product = contract(b, product, next, later);
     product = sumOut(b, product, later);
   }

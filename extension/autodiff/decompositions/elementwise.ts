@@ -78,7 +78,7 @@ export const elementwise: Record<string, Operator> = {
       if (!training.constant) throw new RefusedUse('whether it is in training mode depends on data');
       const ratio = call.inputs[1];
       const rate = ratio ? (ratio.constant ? numbersOf(ratio.constant)[0] : 1) : 0.5;
-      if (numbersOf(training.constant)[0] && rate > 0) throw random;
+      if (numbersOf(training.constant)[0] && rate! > 0) throw random;
     } else if (call.opset < 7 && call.int('is_test', 0) === 0 && call.float('ratio', 0.5) > 0) {
       throw random;
     }

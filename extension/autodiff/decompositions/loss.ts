@@ -1,6 +1,7 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
 import type { Operator, OperatorCall } from '../../onnx/operator.ts';
+import { leading } from '../../onnx/shapes.ts';
 
 /**
  * −w[label]·logp[label] over [N, C, d₁, …], reduced as asked for; the mean divides by the sum of the weights. Labels that
@@ -9,7 +10,7 @@ import type { Operator, OperatorCall } from '../../onnx/operator.ts';
 function negativeLogLikelihood(b: GraphBuilder, call: OperatorCall, logProbabilities: Value): Value {
   const labels = b.cast(call.input(1), 'int64');
   const weights = call.inputs[2];
-  const [samples, classes, ...positions] = logProbabilities.shape;
+  const [samples, classes, ...positions] = leading(logProbabilities.shape, 2);
   const shape = [samples, ...positions];
   if (String(labels.shape) !== String(shape))
     throw new Error(`labels of shape [${labels.shape}] do not fit scores of shape [${logProbabilities.shape}]`);

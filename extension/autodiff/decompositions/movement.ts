@@ -2,7 +2,7 @@ import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
 import type { Operator, OperatorCall } from '../../onnx/operator.ts';
 import { RefusedUse } from '../../onnx/refusal.ts';
-import { broadcastShapes, normaliseAxis, showShape } from '../../onnx/shapes.ts';
+import { broadcastShapes, leading, normaliseAxis, showShape } from '../../onnx/shapes.ts';
 import { elementCount, numbersOf, tensorOf } from '../../onnx/tensor.ts';
 
 /** A list given as attribute in older opsets and as input in newer ones. */
@@ -83,10 +83,12 @@ export function splitParts(b: GraphBuilder, x: Value, sizes: readonly number[], 
 /** Repeats a tensor along each axis by expanding an extra axis in front of it. */
 function tile(b: GraphBuilder, x: Value, repeats: readonly number[]): Value {
   const split = x.shape.flatMap((dim) => [1, dim]);
-  const wide = x.shape.flatMap((dim, i) => [repeats[i], dim]);
+  if (repeats.length !== x.shape.length)
+    throw new Error(`${repeats.length} repeats are given for ${x.shape.length} axes`);
+  const wide = x.shape.flatMap((dim, i) => [repeats[i]!, dim]);
   return b.reshape(
     b.expand(b.reshape(x, split), wide),
-    x.shape.map((dim, i) => dim * repeats[i]),
+    x.shape.map((dim, i) => dim * repeats[i]!),
   );
 }
 
@@ -95,7 +97,7 @@ const trilu: Operator = (b, call) => {
   const x = call.input(0);
   const k = call.inputs[1] ? call.constantInt(1) : 0;
   const upper = call.int('upper', 1) === 1;
-  const [rows, columns] = x.shape.slice(-2);
+  const [rows, columns] = leading(x.shape.slice(-2), 2);
   const count = (length: number, from: number) => b.ints(Array.from({ length }, (_, i) => from + i));
   const ahead = b.sub(count(columns, 0), b.reshape(count(rows, k), [rows, 1]));
   const zero = b.scalar('int64', 0);
@@ -116,7 +118,7 @@ const centerCropPad: Operator = (b, call) => {
   const end = [...begin];
   axes.forEach((axis, i) => {
     // Half of what is missing goes in front, rounded down; half of what is too much is cut there, rounded down.
-    const missing = sizes[i] - x.shape[axis];
+    const missing = sizes[i]! - x.shape[axis]!;
     begin[axis] = Math.trunc(missing / 2);
     end[axis] = missing - begin[axis];
   });
@@ -149,7 +151,7 @@ export const movement: Record<string, Operator> = {
   Split: (b, call) => {
     const x = call.input(0);
     const axis = normaliseAxis(call.int('axis', 0), x.shape.length);
-    const sizes = splitSizes(call, x.shape[axis]);
+    const sizes = splitSizes(call, x.shape[axis]!);
     if (sizes.reduce((sum, size) => sum + size, 0) !== x.shape[axis])
       throw new Error(`sizes ${showShape(sizes)} do not add up to ${x.shape[axis]}`);
     return splitParts(b, x, sizes, axis);
@@ -181,7 +183,7 @@ export const movement: Record<string, Operator> = {
     const shape = call.constantInts(0);
     if (!call.has('value')) return b.full(call.floatType, shape, 0);
     const value = call.tensor('value');
-    return b.full(call.localType(value.type), shape, numbersOf(value)[0]);
+    return b.full(call.localType(value.type), shape, numbersOf(value)[0]!);
   },
   Range: (b, call) => b.emit('Range', [call.input(0), call.input(1), call.input(2)]),
 };

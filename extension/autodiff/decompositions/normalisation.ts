@@ -2,7 +2,7 @@ import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
 import type { Operator } from '../../onnx/operator.ts';
 import { RefusedUse } from '../../onnx/refusal.ts';
-import { normaliseAxis, showShape } from '../../onnx/shapes.ts';
+import { leading, normaliseAxis, showShape } from '../../onnx/shapes.ts';
 import { elementCount } from '../../onnx/tensor.ts';
 import { euclideanNorm, rootOrZero } from './reduction.ts';
 
@@ -47,19 +47,19 @@ const batchNormalization: Operator = (b, call) => {
   const wantsStatistics = call.node.outputs.slice(1).some((name) => name !== '');
   const training = call.opset >= 14 ? call.int('training_mode', 0) === 1 : wantsStatistics;
   if (!training && !call.options.batchStatistics) {
-    const factor = b.mul(scale, inverseDeviation(b, runningVariance, epsilon));
-    const shift = b.sub(bias, b.mul(runningMean, factor));
+    const factor = b.mul(scale!, inverseDeviation(b, runningVariance!, epsilon));
+    const shift = b.sub(bias!, b.mul(runningMean!, factor));
     return b.add(b.mul(x, perChannel(b, factor, rank)), perChannel(b, shift, rank));
   }
   const axes = x.shape.flatMap((_, axis) => (axis === 1 ? [] : [axis]));
   const { mean, centred, variance } = moments(b, x, axes);
-  const factor = b.mul(inverseDeviation(b, variance, epsilon), perChannel(b, scale, rank));
-  const y = b.add(b.mul(centred, factor), perChannel(b, bias, rank));
+  const factor = b.mul(inverseDeviation(b, variance, epsilon), perChannel(b, scale!, rank));
+  const y = b.add(b.mul(centred, factor), perChannel(b, bias!, rank));
   if (!wantsStatistics) return y;
   const momentum = call.float('momentum', 0.9);
-  const [batchMean, batchVariance] = [mean, variance].map((value) => b.reshape(value, scale.shape));
+  const [batchMean, batchVariance] = [mean, variance].map((value) => b.reshape(value, scale!.shape));
   const blend = (running: Value, batch: Value) => b.add(b.affine(running, momentum), b.affine(batch, 1 - momentum));
-  return [y, blend(runningMean, batchMean), blend(runningVariance, batchVariance), batchMean, batchVariance];
+  return [y, blend(runningMean!, batchMean!), blend(runningVariance!, batchVariance!), batchMean, batchVariance];
 };
 
 const layerNormalization: Operator = (b, call) => {
@@ -92,7 +92,7 @@ const instanceNormalization: Operator = (b, call) => {
 /** Groups of channels of each sample; scale and bias have one number per group in opset 18, per channel from 21 on. */
 const groupNormalization: Operator = (b, call) => {
   const x = call.input(0);
-  const [samples, channels, ...spatial] = x.shape;
+  const [samples, channels, ...spatial] = leading(x.shape, 2);
   const groups = call.int('num_groups');
   if (channels === undefined) throw new Error('its input has no channel axis');
   if (groups <= 0 || channels % groups !== 0)

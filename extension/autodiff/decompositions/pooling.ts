@@ -2,7 +2,7 @@ import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
 import type { Operator, OperatorCall } from '../../onnx/operator.ts';
 import { RefusedUse } from '../../onnx/refusal.ts';
-import { showShape, windowOutput } from '../../onnx/shapes.ts';
+import { leading, showShape, windowOutput } from '../../onnx/shapes.ts';
 import { type FloatType, tensorOf } from '../../onnx/tensor.ts';
 import { samePadding, type Window, windowOf } from './window.ts';
 
@@ -18,11 +18,11 @@ function poolingOf(call: OperatorCall): { given: Pooling; whole: Pooling; ceil: 
   const ceil = call.int('ceil_mode', 0) === 1 && !samePadding(call);
   const rank = spatial.length;
   const reach = spatial.map((size, i) => {
-    const stride = given.strides[i];
-    const dilation = given.dilations[i];
-    const [begin, end] = [given.pads[i], given.pads[i + rank]];
-    const out = windowOutput(size, kernel_shape[i], { stride, dilation, begin, end, ceil });
-    return Math.max(end, (out - 1) * stride + dilation * (kernel_shape[i] - 1) + 1 - size - begin);
+    const stride = given.strides[i]!;
+    const dilation = given.dilations[i]!;
+    const [begin, end] = [given.pads[i]!, given.pads[i + rank]!];
+    const out = windowOutput(size, kernel_shape[i]!, { stride, dilation, begin, end, ceil });
+    return Math.max(end!, (out - 1) * stride! + dilation! * (kernel_shape[i]! - 1) + 1 - size - begin!);
   });
   return { given, whole: { ...given, pads: [...given.pads.slice(0, rank), ...reach] }, ceil };
 }
@@ -44,7 +44,7 @@ const maxPool: Operator = (b, call) => {
 /** Does every element belong to exactly one window? */
 const tiles = ({ kernel_shape, strides, dilations, pads }: Pooling, spatial: readonly number[]): boolean =>
   pads.every((amount) => amount === 0) &&
-  spatial.every((size, i) => strides[i] === kernel_shape[i] && dilations[i] === 1 && size % kernel_shape[i] === 0);
+  spatial.every((size, i) => strides[i] === kernel_shape[i] && dilations[i] === 1 && size % kernel_shape[i]! === 0);
 
 /** Mean over each whole window, pads counted as zeros. */
 const meanOverWindow = (b: GraphBuilder, x: Value, pooling: Pooling): Value =>
@@ -68,18 +68,18 @@ function corrections(
   const rank = given.strides.length;
   const begin = given.pads[axis];
   const [kernel, stride, dilation] = [given.kernel_shape[axis], given.strides[axis], given.dilations[axis]];
-  const [low, high] = includePads ? [-begin, size + given.pads[axis + rank]] : [0, size];
+  const [low, high] = includePads ? [-begin!, size + given.pads[axis + rank]!] : [0, size];
   // Elements k with low ≤ start + k·dilation < high.
   const counted = (position: number): number => {
-    const start = position * stride - begin;
-    const first = Math.max(0, Math.ceil((low - start) / dilation));
-    const last = Math.min(kernel - 1, Math.ceil((high - start) / dilation) - 1);
+    const start = position * stride! - begin!;
+    const first = Math.max(0, Math.ceil((low - start) / dilation!));
+    const last = Math.min(kernel! - 1, Math.ceil((high - start) / dilation!) - 1);
     return Math.max(0, last - first + 1);
   };
   // Windows reach beyond one end or the other, so the first and the last lack most.
   if (counted(0) === kernel && counted(out - 1) === kernel) return undefined;
   if (out > mostWindows) throw new RefusedUse(`pads around more than ${mostWindows} windows are not supported`);
-  return Array.from({ length: out }, (_, position) => kernel / counted(position));
+  return Array.from({ length: out }, (_, position) => kernel! / counted(position));
 }
 
 const averagePool: Operator = (b, call) => {
@@ -89,7 +89,7 @@ const averagePool: Operator = (b, call) => {
   const includePads = call.int('count_include_pad', 0) === 1;
   // The mean over whole windows is corrected by a factor for each axis where some elements do not count.
   return y.shape.slice(2).reduce((value, out, axis) => {
-    const factors = corrections(x.shape[axis + 2], axis, out, { given, includePads });
+    const factors = corrections(x.shape[axis + 2]!, axis, out, { given, includePads });
     const shape = y.shape.slice(2).map((_, i) => (i === axis ? out : 1));
     return factors ? b.mul(value, b.constant(tensorOf(x.type as FloatType, shape, factors))) : value;
   }, y);
@@ -144,7 +144,7 @@ export const pooling: Record<string, Operator> = {
     );
     const pads = call.ints('pads', [...spatial, ...spatial].fill(0));
     const natural = spatial.map(
-      (size, i) => (size - 1) * strides[i] + kernel_shape[i] - pads[i] - pads[i + spatial.length],
+      (size, i) => (size - 1) * strides[i]! + kernel_shape[i]! - pads[i]! - pads[i + spatial.length]!,
     );
     const shape = call.inputs[2] ? call.constantInts(2) : [...x.shape.slice(0, 2), ...natural];
     return b.emit('MaxUnpool', [x, call.input(1), b.ints(shape)], { kernel_shape, strides });
@@ -153,7 +153,7 @@ export const pooling: Record<string, Operator> = {
   LRN: (b, call) => {
     const x = call.input(0);
     const size = call.int('size');
-    const [n, c, ...spatial] = x.shape;
+    const [n, c, ...spatial] = leading(x.shape, 2);
     if (size < 1 || c === undefined) throw new Error(`a window of ${size} channels does not fit ${showShape(x.shape)}`);
     const squares = b.reshape(b.mul(x, x), [n, 1, c, volume(spatial)]);
     const mean = meanOverWindow(b, squares, {

@@ -14,8 +14,8 @@ const firstExtremum =
     const axes = axesOf(call, x.shape.length);
     const kept = x.shape.flatMap((_, axis) => (axes.includes(axis) ? [] : [axis]));
     const over = [...axes].sort((i, j) => i - j);
-    const outer = kept.map((axis) => x.shape[axis]);
-    const size = elementCount(over.map((axis) => x.shape[axis]));
+    const outer = kept.map((axis) => x.shape[axis]!);
+    const size = elementCount(over.map((axis) => x.shape[axis]!));
     const rows = b.reshape(b.transpose(x, [...kept, ...over]), [...outer, size]);
     const [found] = b.emit('TopK', [rows, b.ints([1])], { axis: outer.length, largest, sorted: 1 });
     const keepdims = call.int('keepdims', 1) === 1;

@@ -3,7 +3,7 @@ import type { Value } from '../../onnx/graph.ts';
 import type { Operator, OperatorCall } from '../../onnx/operator.ts';
 import { RefusedUse } from '../../onnx/refusal.ts';
 import { mostUnrolled } from '../../onnx/rolling.ts';
-import { showShape } from '../../onnx/shapes.ts';
+import { leading, showShape } from '../../onnx/shapes.ts';
 import { numbersOf, tensorOf } from '../../onnx/tensor.ts';
 import { elu, hardSigmoid, leakyRelu, softsign, thresholdedRelu } from './activations.ts';
 
@@ -103,22 +103,22 @@ const lstm: Architecture = {
     const peep = peepholes && pieces(b, peepholes, hidden, 1, 1, 1);
     const looked = (x: Value, c: Value | undefined, weight: Value) => (c ? b.add(x, b.mul(c, weight)) : x);
     return (x, [h, c]) => {
-      const sum = withRecurrence(b, h, weights, x);
+      const sum = withRecurrence(b, h, weights!, x);
       let [i, o, f, g]: Value[] = [];
       if (peep) {
         [i, o, f, g] = pieces(b, sum, hidden, 1, 1, 1, 1);
-        i = gate(looked(i, c, peep[0]));
-        f = gate(looked(f, c, peep[2]));
+        i = gate!(looked(i!, c, peep[0]!));
+        f = gate!(looked(f!, c, peep[2]!));
       } else {
         const [gates, rest] = pieces(b, sum, hidden, 3, 1);
-        [i, o, f] = pieces(b, gate(gates), hidden, 1, 1, 1);
+        [i, o, f] = pieces(b, gate!(gates!), hidden, 1, 1, 1);
         g = rest;
       }
-      const added = b.mul(i, candidate(g));
-      const kept = c && b.mul(coupled ? b.oneMinus(i) : f, c);
+      const added = b.mul(i!, candidate!(g!));
+      const kept = c && b.mul(coupled ? b.oneMinus(i!) : f!, c);
       const next = kept ? b.add(kept, added) : added;
-      const shown = peep ? gate(looked(o, next, peep[1])) : o;
-      return [b.mul(shown, output(next)), next];
+      const shown = peep ? gate!(looked(o!, next, peep[1]!)) : o;
+      return [b.mul(shown!, output!(next)), next];
     };
   },
 };
@@ -139,13 +139,13 @@ const gru: Architecture = {
       let z: Value;
       let r: Value;
       if (resetAfter) {
-        const product = h ? b.gemm(h, gateRows, { transB: true, c: recurrentBias }) : recurrentBias;
+        const product = h ? b.gemm(h, gateRows!, { transB: true, c: recurrentBias }) : recurrentBias;
         const [hGates, hCandidate] = product ? pieces(b, product, hidden, 2, 1) : [];
-        [z, r] = pieces(b, gate(hGates ? b.add(xGates, hGates) : xGates), hidden, 1, 1);
-        proposal = candidate(hCandidate ? b.add(xCandidate, b.mul(r, hCandidate)) : xCandidate);
+        [z, r] = pieces(b, gate!(hGates ? b.add(xGates!, hGates) : xGates!), hidden, 1, 1) as [Value, Value];
+        proposal = candidate!(hCandidate ? b.add(xCandidate!, b.mul(r, hCandidate)) : xCandidate!);
       } else {
-        [z, r] = pieces(b, gate(withRecurrence(b, h, gateRows, xGates)), hidden, 1, 1);
-        proposal = candidate(withRecurrence(b, h && b.mul(r, h), candidateRows, xCandidate));
+        [z, r] = pieces(b, gate!(withRecurrence(b, h, gateRows!, xGates!)), hidden, 1, 1) as [Value, Value];
+        proposal = candidate!(withRecurrence(b, h && b.mul(r, h), candidateRows!, xCandidate!));
       }
       return [h ? b.add(proposal, b.mul(z, b.sub(h, proposal))) : b.sub(proposal, b.mul(z, proposal))];
     };
@@ -160,13 +160,13 @@ const rnn: Architecture = {
   division: () => [1],
   step:
     (b, _call, { recurrence: [weights], activations: [activation] }) =>
-    (x, [h]) => [activation(withRecurrence(b, h, weights, x))],
+    (x, [h]) => [activation!(withRecurrence(b, h, weights!, x))],
 };
 
 /** The part of a value that belongs to one direction, without the direction axis. */
 const ofDirection = (b: GraphBuilder, value: Value, axis: number, direction: number): Value =>
   b.reshape(
-    b.split(value, new Array<number>(value.shape[axis]).fill(1), axis)[direction],
+    b.split(value, new Array<number>(value.shape[axis]!).fill(1), axis)[direction]!,
     value.shape.filter((_, i) => i !== axis),
   );
 
@@ -175,7 +175,7 @@ const recurrent =
   (b, call) => {
     const batchFirst = call.int('layout', 0) === 1;
     const x = batchFirst ? b.transpose(call.input(0), [1, 0, 2]) : call.input(0);
-    const [steps, samples, features] = x.shape;
+    const [steps, samples, features] = leading(x.shape, 3);
     const direction = call.string('direction', 'forward');
     const directions = direction === 'bidirectional' ? 2 : 1;
     if (!['forward', 'reverse', 'bidirectional'].includes(direction))
@@ -264,7 +264,7 @@ function unrolled(b: GraphBuilder, run: Run): RunResult {
   const shown: Value[] = [];
   for (let i = 0; i < steps; i++) {
     const t = run.backward ? steps - 1 - i : i;
-    [shown[t], state] = gated(b, advance(inputs[t], state), state, rows?.[t], zero);
+    [shown[t], state] = gated(b, advance(inputs[t]!, state), state, rows?.[t], zero);
   }
   return { shown: b.concat(shown, 0), state: state as readonly Value[] };
 }
@@ -275,7 +275,7 @@ function looped(b: GraphBuilder, run: Run): RunResult {
   const active = stillRunning(b, run);
   const order = b.ints(Array.from({ length: steps }, (_, t) => (run.backward ? steps - 1 - t : t)));
   const inTurn = (sequence: Value) => (run.backward ? b.gather(sequence, order, 0) : sequence);
-  const sequence = b.reshape(run.inputs, [steps, samples, run.inputs.shape[1]]);
+  const sequence = b.reshape(run.inputs, [steps, samples, run.inputs.shape[1]!]);
   const given = [...weights.recurrence, weights.recurrentBias, weights.peepholes];
   const { carried, stacked } = b.recurrence(
     {
@@ -290,11 +290,11 @@ function looped(b: GraphBuilder, run: Run): RunResult {
       const peepholes = weights.peepholes && others.at(-1);
       const advance = run.step(inner, { recurrence, recurrentBias, peepholes });
       const rows = running && inner.reshape(running, [samples, 1]);
-      const [shown, next] = gated(inner, advance(x, state), state, rows, inner.zerosLike(state[0]!));
+      const [shown, next] = gated(inner, advance(x!, state), state, rows, inner.zerosLike(state[0]!));
       return { carried: next as Value[], stacked: [shown], summed: [] };
     },
   );
-  return { shown: inTurn(stacked[0]), state: carried };
+  return { shown: inTurn(stacked[0]!), state: carried };
 }
 
 /** What a step shows and the state after it, where samples that have ended show zeros and keep their state. */
@@ -305,8 +305,8 @@ function gated(
   running: Value | undefined,
   zero: Value,
 ): [shown: Value, state: State] {
-  if (!running) return [next[0], next];
-  return [b.where(running, next[0], zero), next.map((value, k) => b.where(running, value, state[k] ?? zero))];
+  if (!running) return [next[0]!, next];
+  return [b.where(running, next[0]!, zero), next.map((value, k) => b.where(running, value, state[k] ?? zero))];
 }
 
 /** For each step, which samples have not ended yet, [T, N]; undefined where all run to the end. */

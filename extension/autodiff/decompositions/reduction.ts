@@ -86,7 +86,7 @@ const hardmax: Operator = (b, call) => {
     call.opset >= 13 ? x : b.reshape(x, [elementCount(x.shape.slice(0, axis)), elementCount(x.shape.slice(axis))]);
   const along = call.opset >= 13 ? axis : 1;
   const largest = b.emit('ArgMax', [flat], { axis: along, keepdims: 1, select_last_index: 0 })[0];
-  return b.reshape(b.indicator(oneHotMask(b, largest, flat.shape[along], along), x), x.shape);
+  return b.reshape(b.indicator(oneHotMask(b, largest, flat.shape[along]!, along), x), x.shape);
 };
 
 export const reductions: Record<string, Operator> = {

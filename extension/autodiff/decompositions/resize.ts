@@ -41,7 +41,7 @@ function targetOf(call: OperatorCall): Target {
   const spread = (values: readonly number[], fill: readonly number[]) => {
     const result = [...fill];
     axes.forEach((axis, i) => {
-      result[axis] = values[i];
+      result[axis] = values[i]!;
     });
     return result;
   };
@@ -62,21 +62,21 @@ function targetOf(call: OperatorCall): Target {
       shape.map(() => 1),
     );
     // In single precision, in which scales are stored: 10·0.7 is 7 elements, though 0.7 is stored as 0.69999999.
-    const rounded = shape.map((dim, i) => Math.floor(Math.fround(dim * factors[i])));
+    const rounded = shape.map((dim, i) => Math.floor(Math.fround(dim * factors[i]!)));
     return { shape: rounded, scales: factors, region: roi };
   }
   const policy = call.string('keep_aspect_ratio_policy', 'stretch');
   if (policy === 'stretch') {
     const target = spread(sizes, shape);
-    return { shape: target, scales: shape.map((dim, i) => target[i] / dim), region: roi };
+    return { shape: target, scales: shape.map((dim, i) => target[i]! / dim), region: roi };
   }
-  const ratios = axes.map((axis, i) => sizes[i] / shape[axis]);
+  const ratios = axes.map((axis, i) => sizes[i]! / shape[axis]!);
   const ratio = policy === 'not_larger' ? Math.min(...ratios) : Math.max(...ratios);
   const factors = spread(
     axes.map(() => ratio),
     shape.map(() => 1),
   );
-  return { shape: shape.map((dim, i) => Math.round(dim * factors[i])), scales: factors, region: roi };
+  return { shape: shape.map((dim, i) => Math.round(dim * factors[i]!)), scales: factors, region: roi };
 }
 
 const resize: Operator = (b, call) => {
@@ -89,16 +89,16 @@ const resize: Operator = (b, call) => {
     throw new RefusedUse(`mode "${mode}" is not supported`);
   const coordinates = legacy ? 'asymmetric' : call.string('coordinate_transformation_mode', 'half_pixel');
   const axis = (i: number): AxisResampling => ({
-    size: x.shape[i],
-    out: shape[i],
-    scale: scales[i],
+    size: x.shape[i]!,
+    out: shape[i]!,
+    scale: scales[i]!,
     mode: mode === 'bilinear' ? 'linear' : mode,
     coordinates,
     nearestMode: legacy ? 'floor' : call.string('nearest_mode', 'round_prefer_floor'),
     cubicCoefficient: call.float('cubic_coeff_a', -0.75),
     excludeOutside: call.int('exclude_outside', 0) === 1,
     antialias: call.int('antialias', 0) === 1,
-    region: region ? [region[i], region[i + rank]] : [0, 1],
+    region: region ? [region[i]!, region[i + rank]!] : [0, 1],
     extrapolation: call.float('extrapolation_value', 0),
   });
   const kept = (i: number) =>
@@ -106,7 +106,7 @@ const resize: Operator = (b, call) => {
   const repeated = wholeRepeats(x.shape, shape);
   const axes = x.shape.flatMap((_, i) => (kept(i) ? [] : [i]));
   const maps = axes.map((i) => ({ i, ...resampling(axis(i)) }));
-  if (repeated && maps.every((map) => repeatsElements(map, x.shape[map.i], shape[map.i])))
+  if (repeated && maps.every((map) => repeatsElements(map, x.shape[map.i]!, shape[map.i]!)))
     return repeat(b, x, repeated);
   const inside = maps.reduce((value, map) => alongAxis(b, value, map), x);
   return maps.some(({ offset }) => offset.some((value) => value !== 0)) ? extrapolate(b, inside, maps) : inside;
@@ -125,16 +125,16 @@ function alongAxis(b: GraphBuilder, x: Value, map: AxisMap): Value {
   const [size, out] = [x.shape[axis], offset.length];
   const type = x.type as FloatType;
   const behind = x.shape.slice(axis + 1);
-  if (out * size <= largestMatrix) {
+  if (out * size! <= largestMatrix) {
     const last = behind.length === 0;
-    const matrix = new Float64Array(out * size);
+    const matrix = new Float64Array(out * size!);
     weights.forEach((weight, at) => {
       const row = Math.floor(at / taps);
-      matrix[last ? indices[at] * out + row : row * size + indices[at]] += weight;
+      matrix[last ? indices[at]! * out + row : row * size! + indices[at]!]! += weight;
     });
-    if (last) return b.matMul(x, b.constant(tensorOf(type, [size, out], matrix)));
+    if (last) return b.matMul(x, b.constant(tensorOf(type, [size!, out], matrix)));
     const flat = b.reshape(x, [...x.shape.slice(0, axis + 1), elementCount(behind)]);
-    return b.reshape(b.matMul(b.constant(tensorOf(type, [out, size], matrix)), flat), x.shape.with(axis, out));
+    return b.reshape(b.matMul(b.constant(tensorOf(type, [out, size!], matrix)), flat), x.shape.with(axis, out));
   }
   const taken = b.gather(x, b.constant(tensorOf('int64', [indices.length], Array.from(indices))), axis);
   if (taps === 1 && weights.every((weight) => weight === 1)) return taken;
@@ -165,7 +165,7 @@ function extrapolate(b: GraphBuilder, inside: Value, maps: readonly AxisMap[]): 
 /** Whole factors by which the spatial axes grow, if that is all that happens. */
 function wholeRepeats(from: Shape, to: Shape): number[] | undefined {
   if (from.length < 3 || from.length > 5 || from[0] !== to[0] || from[1] !== to[1]) return undefined;
-  const factors = from.slice(2).map((dim, i) => to[i + 2] / dim);
+  const factors = from.slice(2).map((dim, i) => to[i + 2]! / dim);
   return factors.every(Number.isInteger) ? factors : undefined;
 }
 
@@ -182,7 +182,7 @@ function repeat(b: GraphBuilder, x: Value, factors: readonly number[]): Value {
     pads: [...factors, ...factors].fill(0),
     count_include_pad: 1,
     ceil_mode: 0,
-    spatial: factors.map((factor, i) => x.shape[i + 2] * factor),
+    spatial: factors.map((factor, i) => x.shape[i + 2]! * factor),
   })[0];
   return b.affine(
     spread,
@@ -210,19 +210,20 @@ const mostPieces = 64;
 function takeAlong(b: GraphBuilder, x: Value, axis: number, sources: readonly number[]): Value[] {
   const parts: Value[] = [];
   for (let start = 0; start < sources.length; ) {
-    const step = start + 1 < sources.length ? Math.sign(sources[start + 1] - sources[start]) : 1;
+    const step = start + 1 < sources.length ? Math.sign(sources[start + 1]! - sources[start]!) : 1;
     let length = 1;
-    while (start + length < sources.length && sources[start + length] - sources[start + length - 1] === step) length++;
+    while (start + length < sources.length && sources[start + length]! - sources[start + length - 1]! === step)
+      length++;
     const first = sources[start];
     if (parts.length === mostPieces) return [b.gather(x, b.ints(sources), axis)];
     if (step === 0)
       parts.push(
-        b.expand(b.slice(x, { starts: [first], ends: [first + 1], axes: [axis] }), x.shape.with(axis, length)),
+        b.expand(b.slice(x, { starts: [first!], ends: [first! + 1], axes: [axis] }), x.shape.with(axis, length)),
       );
     else {
-      const end = first + step * length;
+      const end = first! + step * length;
       const ends = [end < 0 ? Number.NEGATIVE_INFINITY : end];
-      parts.push(b.slice(x, { starts: [first], ends, axes: [axis], steps: [step] }));
+      parts.push(b.slice(x, { starts: [first!], ends, axes: [axis], steps: [step] }));
     }
     start += length;
   }
@@ -244,8 +245,8 @@ const pad: Operator = (b, call) => {
   const begin = x.shape.map(() => 0);
   const end = x.shape.map(() => 0);
   axes.forEach((axis, i) => {
-    begin[axis] = given[i];
-    end[axis] = given[i + axes.length];
+    begin[axis] = given[i]!;
+    end[axis] = given[i + axes.length]!;
   });
   const mode = call.string('mode', 'constant');
   if (mode === 'constant') return padConstant(b, call, x, begin, end);
@@ -253,14 +254,14 @@ const pad: Operator = (b, call) => {
   const cut = (amounts: readonly number[]) => amounts.map((amount) => Math.min(amount, 0));
   return x.shape.reduce(
     (value, _, axis) => {
-      const [before, behind] = [Math.max(begin[axis], 0), Math.max(end[axis], 0)];
+      const [before, behind] = [Math.max(begin[axis]!, 0), Math.max(end[axis]!, 0)];
       const size = value.shape[axis];
       if (before === 0 && behind === 0) return value;
       if (size === 0) throw new Error(`axis ${axis} of ${showShape(x.shape)} is empty`);
       const sources = (from: number, length: number) =>
-        Array.from({ length }, (_, i) => sourceOf(mode, size, from + i));
+        Array.from({ length }, (_, i) => sourceOf(mode, size!, from + i));
       const around = (from: number, length: number) => takeAlong(b, value, axis, sources(from, length));
-      return b.concat([...around(-before, before), value, ...around(size, behind)], axis);
+      return b.concat([...around(-before, before), value, ...around(size!, behind)], axis);
     },
     b.pad(x, cut(begin), cut(end)),
   );

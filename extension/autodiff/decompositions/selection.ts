@@ -2,7 +2,7 @@ import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
 import type { Operator, OperatorCall } from '../../onnx/operator.ts';
 import { RefusedUse } from '../../onnx/refusal.ts';
-import { constantInts, normaliseAxis } from '../../onnx/shapes.ts';
+import { constantInts, leading, normaliseAxis } from '../../onnx/shapes.ts';
 import { elementCount, numbersOf, type Shape, type Tensor, tensorOf } from '../../onnx/tensor.ts';
 import { castTarget } from './elementwise.ts';
 
@@ -11,7 +11,7 @@ const topK: Operator = (b, call) => {
   const x = call.input(0);
   const axis = normaliseAxis(call.int('axis', -1), x.shape.length);
   const k = call.has('k') ? call.int('k') : call.constantInt(1);
-  if (k < 0 || k > x.shape[axis]) throw new Error(`k = ${k} exceeds the ${x.shape[axis]} elements of axis ${axis}`);
+  if (k < 0 || k > x.shape[axis]!) throw new Error(`k = ${k} exceeds the ${x.shape[axis]} elements of axis ${axis}`);
   const attributes = { axis, largest: call.int('largest', 1), sorted: call.int('sorted', 1) };
   return b.emit('TopK', [x, b.ints([k])], attributes);
 };
@@ -24,12 +24,13 @@ const reverseSequence: Operator = (b, call) => {
   if (batchAxis + timeAxis !== 1) throw new RefusedUse('batch_axis and time_axis must be 0 and 1');
   const lengths = constantInts(call.inputs[1], 'the sequence lengths');
   const steps = x.shape[timeAxis];
-  const [rows, columns] = x.shape;
+  const [rows, columns] = leading(x.shape, 2);
   const indices = Array.from({ length: rows * columns }, (_, i) => {
     const [row, column] = [Math.floor(i / columns), i % columns];
     const [sequence, step] = batchAxis === 0 ? [row, column] : [column, row];
-    if (lengths[sequence] > steps) throw new Error(`a sequence length of ${lengths[sequence]} exceeds ${steps} steps`);
-    const source = step < lengths[sequence] ? lengths[sequence] - 1 - step : step;
+    if (lengths[sequence]! > steps!)
+      throw new Error(`a sequence length of ${lengths[sequence]} exceeds ${steps} steps`);
+    const source = step < lengths[sequence]! ? lengths[sequence]! - 1 - step : step;
     return batchAxis === 0 ? [sequence, source] : [source, sequence];
   });
   return b.gatherND(x, b.constant(tensorOf('int64', [rows, columns, 2], indices.flat())));
@@ -44,7 +45,7 @@ const compress: Operator = (b, call) => {
   const [source, axis] = call.has('axis')
     ? [x, normaliseAxis(call.int('axis'), x.shape.length)]
     : [b.reshape(x, [elementCount(x.shape)]), 0];
-  return b.gather(source, b.ints(kept.filter((i) => i < source.shape[axis])), axis);
+  return b.gather(source, b.ints(kept.filter((i) => i < source.shape[axis]!)), axis);
 };
 
 /** Coordinates of the elements that are not zero, as columns. */
@@ -65,7 +66,9 @@ const eyeLike: Operator = (b, call) => {
   if (shape.length !== 2) throw new Error(`an identity matrix has 2 axes, not ${shape.length}`);
   const k = call.int('k', 0);
   const [rows, columns] = shape;
-  const ones = Array.from({ length: rows * columns }, (_, i) => Number((i % columns) - Math.floor(i / columns) === k));
+  const ones = Array.from({ length: rows! * columns! }, (_, i) =>
+    Number((i % columns!) - Math.floor(i / columns!) === k),
+  );
   const target = call.has('dtype') ? call.localType(castTarget(call.int('dtype'))) : type;
   return b.constant(tensorOf(target, shape, ones));
 };
@@ -80,7 +83,7 @@ const oneHot: Operator = (b, call) => {
   const axis = normaliseAxis(call.int('axis', -1), rank);
   const spread = b.reshape(indices64(b, indices), [...indices.shape.slice(0, axis), 1, ...indices.shape.slice(axis)]);
   const [off, on] = b.split(call.input(2), [1, 1], 0).map((value) => b.reshape(value, []));
-  return b.where(oneHotMask(b, spread, depth, axis), on, off);
+  return b.where(oneHotMask(b, spread, depth, axis), on!, off!);
 };
 
 /** True where the index along `axis` (of size 1 in `indices`, from −depth to depth − 1) equals the class. */
@@ -120,7 +123,7 @@ const scatter =
 /** The places in x to which each index (of ScatterElements along an axis, else of ScatterND) leads, as text. */
 function placesOf(indices: Tensor, shape: Shape, axis: number | undefined): string[] {
   const values = numbersOf(indices);
-  const place = (index: number, along: number) => (index < 0 ? index + shape[along] : index);
+  const place = (index: number, along: number) => (index < 0 ? index + shape[along]! : index);
   if (axis === undefined) {
     const width = indices.shape.at(-1)!;
     return Array.from({ length: values.length / width }, (_, i) =>
@@ -128,7 +131,7 @@ function placesOf(indices: Tensor, shape: Shape, axis: number | undefined): stri
     );
   }
   const inner = elementCount(indices.shape.slice(axis + 1));
-  const line = inner * indices.shape[axis];
+  const line = inner * indices.shape[axis]!;
   return Array.from(values, (index, i) => `${Math.floor(i / line)},${i % inner},${place(index, axis)}`);
 }
 

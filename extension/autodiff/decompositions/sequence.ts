@@ -18,7 +18,7 @@ const splitToSequence: Operator = (b, call) => {
   const axis = normaliseAxis(call.int('axis', 0), x.shape.length);
   const size = x.shape[axis];
   if (!call.inputs[1]) {
-    const parts = splitParts(b, x, new Array<number>(size).fill(1), axis);
+    const parts = splitParts(b, x, new Array<number>(size!).fill(1), axis);
     if (call.int('keepdims', 1) === 1) return new Sequence(parts);
     const shape = x.shape.filter((_, i) => i !== axis);
     return new Sequence(parts.map((part) => b.reshape(part, shape)));
@@ -27,7 +27,7 @@ const splitToSequence: Operator = (b, call) => {
   const chunk = given[0];
   const sizes =
     call.inputs[1].shape.length === 0
-      ? Array.from({ length: Math.ceil(size / chunk) }, (_, i) => Math.min(chunk, size - i * chunk))
+      ? Array.from({ length: Math.ceil(size! / chunk!) }, (_, i) => Math.min(chunk!, size! - i * chunk!))
       : given;
   return new Sequence(splitParts(b, x, sizes, axis));
 };
@@ -37,7 +37,7 @@ function concatFromSequence(b: GraphBuilder, call: OperatorCall): Value {
   const items = call.sequence(0);
   if (items.length === 0) throw new Error('an empty sequence cannot be joined');
   if (call.int('new_axis', 0) === 0) return b.concat(items, call.int('axis'));
-  const { shape } = items[0];
+  const { shape } = items[0]!;
   const axis = normaliseAxis(call.int('axis'), shape.length + 1);
   return b.concat(
     items.map((item) => b.reshape(item, [...shape.slice(0, axis), 1, ...shape.slice(axis)])),
@@ -50,7 +50,7 @@ export const sequences: Record<string, Operator> = {
   SequenceConstruct: (_b, call) => new Sequence(call.inputs.map((_, i) => call.input(i))),
   SequenceAt: (_b, call) => {
     const items = call.sequence(0);
-    return items[positionOf(call, 1, items.length)];
+    return items[positionOf(call, 1, items.length)]!;
   },
   SequenceLength: (b, call) => b.scalar('int64', call.sequence(0).length),
   SequenceInsert: (_b, call) => {

@@ -26,7 +26,7 @@ export function windowOf(call: OperatorCall, spatial: readonly number[], kernel:
   let pads = call.ints('pads', [...spatial, ...spatial].fill(0));
   if (same) {
     const totals = spatial.map((size, i) =>
-      Math.max(0, (Math.ceil(size / strides[i]) - 1) * strides[i] + dilations[i] * (kernel[i] - 1) + 1 - size),
+      Math.max(0, (Math.ceil(size / strides[i]!) - 1) * strides[i]! + dilations[i]! * (kernel[i]! - 1) + 1 - size),
     );
     pads = distribute(totals, same);
   } else if (call.string('auto_pad', 'NOTSET') === 'VALID') pads = [...spatial, ...spatial].fill(0);
@@ -49,5 +49,5 @@ export function samePadding(call: OperatorCall): 'upper' | 'lower' | undefined {
 export function distribute(totals: readonly number[], odd: 'upper' | 'lower'): number[] {
   const round = odd === 'upper' ? Math.floor : Math.ceil;
   const begins = totals.map((total) => round(total / 2));
-  return [...begins, ...totals.map((total, i) => total - begins[i])];
+  return [...begins, ...totals.map((total, i) => total - begins[i]!)];
 }

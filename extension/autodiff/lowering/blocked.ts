@@ -2,7 +2,7 @@ import type { GraphBuilder } from '../../onnx/builder.ts';
 import { type Graph, type Node, nodesOf, type Value } from '../../onnx/graph.ts';
 import { type BlockedOp, isElementwise } from '../../onnx/ops.ts';
 import { type Replacement, rewriteGraph } from '../../onnx/rewrite.ts';
-import { sameShape } from '../../onnx/shapes.ts';
+import { leading, sameShape } from '../../onnx/shapes.ts';
 import { elementCount, type Shape, tensorOf } from '../../onnx/tensor.ts';
 
 /**
@@ -74,28 +74,28 @@ class BlockedLayout {
   private convolution: Replacement = (b, inputs, node) => {
     const [x, w, bias] = inputs as Value[];
     const group = node.attributes.group as number;
-    const [m, c] = w.shape;
+    const [m, c] = leading(w!.shape, 2);
     const depthwise = c === 1 && group === m && group > 1;
     // Fewer channels than a block are read from the plain layout.
     const fewChannels = group === 1 && c < this.block;
     const supported = this.fits(m) && (depthwise || fewChannels || (this.fits(c) && this.fits(m / group)));
     if (!supported) return this.plainly(b, inputs, node);
-    const weights = depthwise || fewChannels ? this.outputBlocks(b, w) : this.bothBlocks(b, w);
-    const data = fewChannels ? x : this.toBlocked(b, x);
-    const attributes = { ...node.attributes, kernel_shape: w.shape.slice(2) };
+    const weights = depthwise || fewChannels ? this.outputBlocks(b, w!) : this.bothBlocks(b, w!);
+    const data = fewChannels ? x : this.toBlocked(b, x!);
+    const attributes = { ...node.attributes, kernel_shape: w!.shape.slice(2) };
     return [this.fromBlocked(b, b.emit('BlockedConv', bias ? [data, weights, bias] : [data, weights], attributes)[0])];
   };
 
   /** Weights [m, c, h, w] as [m/B, c/B, h, w, B of c, B of m]. */
   private bothBlocks(b: GraphBuilder, w: Value): Value {
-    const [m, c, height, width] = w.shape;
+    const [m, c, height, width] = leading(w.shape, 4);
     const split = b.reshape(w, [m / this.block, this.block, c / this.block, this.block, height, width]);
     return b.reshape(b.transpose(split, [0, 2, 4, 5, 3, 1]), w.shape);
   }
 
   /** Weights [m, c, h, w] as [m/B, c, h, w, B of m]. */
   private outputBlocks(b: GraphBuilder, w: Value): Value {
-    const [m, c, height, width] = w.shape;
+    const [m, c, height, width] = leading(w.shape, 4);
     const split = b.reshape(w, [m / this.block, this.block, c, height, width]);
     return b.reshape(b.transpose(split, [0, 2, 3, 4, 1]), w.shape);
   }
@@ -103,21 +103,21 @@ class BlockedLayout {
   private pooling(op: BlockedOp): Replacement {
     return (b, inputs, node) => {
       const [x] = inputs as Value[];
-      if (!this.known.has(x)) return this.plainly(b, inputs, node);
-      return [this.fromBlocked(b, b.emit(op, [this.toBlocked(b, x)], node.attributes)[0])];
+      if (!this.known.has(x!)) return this.plainly(b, inputs, node);
+      return [this.fromBlocked(b, b.emit(op, [this.toBlocked(b, x!)], node.attributes)[0])];
     };
   }
 
   /** Repetition by whole factors, the only form of Resize that lowering emits; it also pays to convert its smaller input. */
   private upsampling: Replacement = (b, inputs, node) => {
     const [x, , scales] = inputs as Value[];
-    if (!this.fits(x.shape[1])) return this.plainly(b, inputs, node);
-    const factors = Array.from(scales.constant!.data as Float32Array);
-    const blocked = b.emit('BlockedUpsample', [this.toBlocked(b, x)], { scales: factors, mode: 'nearest' })[0];
-    if (this.known.get(x)?.node?.opType !== 'BlockedInput') return [this.fromBlocked(b, blocked)];
+    if (!this.fits(x!.shape[1]!)) return this.plainly(b, inputs, node);
+    const factors = Array.from(scales!.constant!.data as Float32Array);
+    const blocked = b.emit('BlockedUpsample', [this.toBlocked(b, x!)], { scales: factors, mode: 'nearest' })[0]!;
+    if (this.known.get(x!)?.node?.opType !== 'BlockedInput') return [this.fromBlocked(b, blocked)];
     const [plain] = this.plainly(b, inputs, node);
-    this.known.set(plain, blocked);
-    return [plain];
+    this.known.set(plain!, blocked);
+    return [plain!];
   };
 
   /** The runtime's convolution can add a number for each channel, and another value of its shape, to its result. */
@@ -132,7 +132,7 @@ class BlockedLayout {
       if (!added && blocked && sameShape(blocked.shape, sum.shape))
         return b.emit('BlockedConv', [data, weights, bias, blocked], sum.node.attributes)[0];
       if (!bias && isPerChannel(other.shape, sum.shape)) {
-        const numbers = b.reshape(other, [sum.shape[1]]);
+        const numbers = b.reshape(other, [sum.shape[1]!]);
         return b.emit(
           'BlockedConv',
           added ? [data, weights, numbers, added] : [data, weights, numbers],
@@ -146,24 +146,24 @@ class BlockedLayout {
   private pointwise: Replacement = (b, inputs, node) => {
     const fused = this.convolutionPlus(b, inputs, node);
     if (fused) return [this.fromBlocked(b, fused)];
-    const { shape, type } = node.outputs[0];
+    const { shape, type } = node.outputs[0]!;
     const operands = inputs as Value[];
     const anyBlocked = operands.some((x) => sameShape(x.shape, shape) && this.known.has(x));
     const converted = anyBlocked ? operands.map((x) => this.operand(b, x, shape)) : [];
-    const plain = () => this.plainly(b, inputs, node)[0];
+    const plain = () => this.plainly(b, inputs, node)[0]!;
     if (!anyBlocked || converted.some((x) => x === undefined)) return [plain()];
     const wide = converted.some((x) => x!.shape.length === 5);
     const aligned = (converted as Value[]).map((x) =>
       wide && sameShape(x.shape, shape) ? b.reshape(x, this.physical(shape)) : x,
     );
-    const blocked = b.reshape(this.plainly(b, aligned, node)[0], shape);
+    const blocked = b.reshape(this.plainly(b, aligned, node)[0]!, shape);
     if (type === 'float32') return [this.fromBlocked(b, blocked)];
     const result = plain();
-    this.known.set(result, blocked);
+    this.known.set(result!, blocked);
     return [result];
   };
 
-  private physical = ([n, c, height, width]: Shape): number[] => [n, c / this.block, height, width, this.block];
+  private physical = ([n, c, height, width]: Shape): number[] => [n!, c! / this.block, height!, width!, this.block];
 
   /** An operand that broadcasts to a blocked value of a shape, in that layout; undefined where that is not possible. */
   private operand(b: GraphBuilder, x: Value, shape: Shape): Value | undefined {
@@ -172,18 +172,18 @@ class BlockedLayout {
     const [n, c, height, width] = [...new Array<number>(4 - x.shape.length).fill(1), ...x.shape];
     if (c === 1) {
       // Broadcasting along the innermost axis is slow; constants are written out.
-      if (!x.constant) return b.reshape(x, [n, 1, height, width, 1]);
+      if (!x.constant) return b.reshape(x, [n!, 1, height!, width!, 1]);
       const values = Array.from(x.constant.data as ArrayLike<number | bigint>);
       const repeated = values.flatMap((value) => new Array<number | bigint>(this.block).fill(value));
-      return b.constant(tensorOf(x.type, [n, 1, height, width, this.block], repeated));
+      return b.constant(tensorOf(x.type, [n!, 1, height!, width!, this.block], repeated));
     }
-    return height === 1 && width === 1 ? b.reshape(x, this.physical([n, c, 1, 1])) : undefined;
+    return height === 1 && width === 1 ? b.reshape(x, this.physical([n!, c!, 1, 1])) : undefined;
   }
 }
 
 /** True for [c, 1, 1] and [1, c, 1, 1], which add a number to each of the c channels of [n, c, h, w]. */
 const isPerChannel = (shape: Shape, image: Shape): boolean =>
-  shape.length >= 3 && sameShape([1, ...shape].slice(-4), [1, image[1], 1, 1]);
+  shape.length >= 3 && sameShape([1, ...shape].slice(-4), [1, image[1]!, 1, 1]);
 
 function usedOnce(graph: Graph): Set<Value> {
   const counts = new Map<Value, number>();

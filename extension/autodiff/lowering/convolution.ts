@@ -1,5 +1,6 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Attributes, Value } from '../../onnx/graph.ts';
+import { leading } from '../../onnx/shapes.ts';
 import { elementCount, type FloatType, tensorOf } from '../../onnx/tensor.ts';
 import { spreadOut } from '../rules/movement.ts';
 
@@ -27,10 +28,10 @@ function underTap(
   attributes: Attributes,
 ): Value {
   const strides = ints(attributes, 'strides');
-  const starts = tap.map((k, i) => k * ints(attributes, 'dilations')[i]);
+  const starts = tap.map((k, i) => k * ints(attributes, 'dilations')[i]!);
   return b.slice(padded, {
     starts,
-    ends: starts.map((start, i) => start + (out[i] - 1) * strides[i] + 1),
+    ends: starts.map((start, i) => start + (out[i]! - 1) * strides[i]! + 1),
     axes: tap.map((_, i) => i + 2),
     steps: strides,
   });
@@ -47,7 +48,7 @@ function columns(
   const rank = kernel.length;
   const pads = ints(attributes, 'pads');
   const group = groupOf(attributes);
-  const [n, c] = x.shape;
+  const [n, c] = leading(x.shape, 2);
   const positions = elementCount(out);
   const padded = padSpatial(b, x, pads.slice(0, rank), pads.slice(rank));
   const parts = taps(kernel).map((tap) =>
@@ -66,16 +67,16 @@ export function convAsProduct(
   out: readonly number[],
 ): Value {
   const group = groupOf(attributes);
-  const [m, c, ...kernel] = w.shape;
+  const [m, c, ...kernel] = leading(w.shape, 2);
   const matrix = b.reshape(w, [group, m / group, c * elementCount(kernel)]);
   const y = b.matMul(matrix, columns(b, x, kernel, out, attributes));
-  const shaped = b.reshape(y, [x.shape[0], m, ...out]);
+  const shaped = b.reshape(y, [x.shape[0]!, m, ...out]);
   return bias ? b.add(shaped, b.reshape(bias, [m, ...out.map(() => 1)])) : shaped;
 }
 
 /** The kernel of the adjoint: reversed in space, with input and output channels exchanged within each group. */
 export function flipped(b: GraphBuilder, w: Value, group: number): Value {
-  const [m, c, ...kernel] = w.shape;
+  const [m, c, ...kernel] = leading(w.shape, 2);
   const grouped = b.reshape(reversedTaps(b, w), [group, m / group, c, elementCount(kernel)]);
   return b.reshape(b.transpose(grouped, [0, 2, 1, 3]), [group * c, m / group, ...kernel]);
 }
@@ -85,7 +86,7 @@ export const fewRows = 64;
 
 /** [m·c, taps] with the taps in reverse order: as a product, which ONNX Runtime does faster than a Slice with steps of −1. */
 function reversedTaps(b: GraphBuilder, w: Value): Value {
-  const [m, c, ...kernel] = w.shape;
+  const [m, c, ...kernel] = leading(w.shape, 2);
   const count = elementCount(kernel);
   const rows = b.reshape(w, [m * c, count]);
   if (count === 1) return rows;
@@ -110,9 +111,9 @@ export function asConvolution(
   const rank = kernel.length;
   const [pads, dilations, extra] = ['pads', 'dilations', 'output_padding'].map((name) => ints(attributes, name));
   const spread = ints(attributes, 'strides').reduce((value, stride, i) => spreadOut(b, value, i + 2, stride), x);
-  const reach = kernel.map((size, i) => dilations[i] * (size - 1));
-  const begins = reach.map((amount, i) => amount - pads[i]);
-  const ends = reach.map((amount, i) => amount - pads[i + rank] + extra[i]);
+  const reach = kernel.map((size, i) => dilations![i]! * (size - 1));
+  const begins = reach.map((amount, i) => amount - pads![i]!);
+  const ends = reach.map((amount, i) => amount - pads![i + rank]! + extra![i]!);
   const cut = (amounts: readonly number[]) => amounts.map((amount) => Math.min(amount, 0));
   return {
     x: padSpatial(b, spread, cut(begins), cut(ends)),

@@ -12,7 +12,7 @@ export const float32Lowerings: Partial<Record<OpType, Replacement>> = {
   ConvTranspose: (b, [x, w], { attributes }) => {
     const strides = attributes.strides as readonly number[];
     const padding = attributes.output_padding as readonly number[];
-    if (strides.some((stride) => stride > 1) && padding.every((amount, i) => amount < strides[i]))
+    if (strides.some((stride) => stride > 1) && padding.every((amount, i) => amount < strides[i]!))
       return b.emit('ConvTranspose', [x, w], attributes);
     const conv = asConvolution(b, x!, w!, attributes);
     return b.emit('Conv', [conv.x, conv.w], conv.attributes);

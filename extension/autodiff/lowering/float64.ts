@@ -36,7 +36,7 @@ const cody = {
 };
 
 const horner = (b: GraphBuilder, x: Value, coefficients: readonly number[]): Value =>
-  coefficients.slice(1).reduce((sum, c) => b.affine(b.mul(sum, x), 1, c), b.number(coefficients[0], x));
+  coefficients.slice(1).reduce((sum, c) => b.affine(b.mul(sum, x), 1, c), b.number(coefficients[0]!, x));
 
 const rational = (
   b: GraphBuilder,

@@ -1,5 +1,6 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Attributes, Value } from '../../onnx/graph.ts';
+import { leading } from '../../onnx/shapes.ts';
 import { elementCount, type FloatType, tensorOf } from '../../onnx/tensor.ts';
 import { spreadOut } from '../rules/movement.ts';
 
@@ -11,22 +12,22 @@ function sumOverWindows(b: GraphBuilder, x: Value, attributes: Attributes, out: 
   const pads = ints(attributes, 'pads');
   const padded = b.pad(x, [0, 0, ...pads.slice(0, rank)], [0, 0, ...pads.slice(rank)]);
   return out.reduce((value, count, i) => {
-    const stride = ints(attributes, 'strides')[i];
-    const dilation = ints(attributes, 'dilations')[i];
-    const size = ints(attributes, 'kernel_shape')[i];
+    const stride = ints(attributes, 'strides')[i]!;
+    const dilation = ints(attributes, 'dilations')[i]!;
+    const size = ints(attributes, 'kernel_shape')[i]!;
     /** Of sums over so many elements those that begin at element k of a window, for every window. */
     const startingAt = (sums: Value, k: number): Value => {
-      const start = k * dilation;
+      const start = k * dilation!;
       return b.slice(sums, {
         starts: [start],
-        ends: [start + (count - 1) * stride + 1],
+        ends: [start + (count - 1) * stride! + 1],
         axes: [i + 2],
-        steps: [stride],
+        steps: [stride!],
       });
     };
-    return size > mostSlices
+    return size! > mostSlices
       ? sumByDoubling(b, value, i + 2, { size, dilation }, startingAt)
-      : Array.from({ length: size }, (_, k) => startingAt(value, k)).reduce(b.add);
+      : Array.from({ length: size }, (_, k) => startingAt(value, k)).reduce(b.add!);
   }, padded);
 }
 
@@ -50,7 +51,7 @@ function sumByDoubling(
       parts.push(startingAt(sums, covered));
       covered += m;
     }
-    const length = sums.shape[axis] - m * dilation;
+    const length = sums.shape[axis]! - m * dilation;
     if (2 * m > size) break;
     const from = (start: number): Value => b.slice(sums, { starts: [start], ends: [start + length], axes: [axis] });
     sums = b.add(from(0), from(m * dilation));
@@ -65,14 +66,14 @@ export const averagePoolAsSum = (b: GraphBuilder, x: Value, attributes: Attribut
 /** ONNX Runtime takes pads that are smaller than the window, and joins a Pad in front with them. */
 export const padsFit = (attributes: Attributes): boolean => {
   const kernel = ints(attributes, 'kernel_shape');
-  return ints(attributes, 'pads').every((amount, i) => amount >= 0 && amount < kernel[i % kernel.length]);
+  return ints(attributes, 'pads').every((amount, i) => amount >= 0 && amount < kernel[i % kernel.length]!);
 };
 
 /** Do the windows tile the data, with nothing between them? */
 const tiles = (attributes: Attributes, out: readonly number[]): boolean =>
   ints(attributes, 'spatial').every(
     (size, i) =>
-      size === out[i] * ints(attributes, 'kernel_shape')[i] &&
+      size === out[i]! * ints(attributes, 'kernel_shape')[i]! &&
       ints(attributes, 'strides')[i] === ints(attributes, 'kernel_shape')[i] &&
       ints(attributes, 'dilations')[i] === 1,
   ) && ints(attributes, 'pads').every((amount) => amount === 0);
@@ -97,9 +98,9 @@ export function averagePoolGradient(
   const strides = ints(attributes, 'strides');
   const dilations = ints(attributes, 'dilations');
   const spread = strides.reduce((value, stride, i) => spreadOut(b, value, i + 2, stride), dy);
-  const reach = kernel.map((size, i) => dilations[i] * (size - 1));
-  const begins = reach.map((amount, i) => amount - pads[i]);
-  const ends = spatial.map((size, i) => size + pads[i] - spread.shape[i + 2]);
+  const reach = kernel.map((size, i) => dilations[i]! * (size - 1));
+  const begins = reach.map((amount, i) => amount - pads[i]!);
+  const ends = spatial.map((size, i) => size + pads[i]! - spread.shape[i + 2]!);
   const window = { ...attributes, spatial: undefined, strides: kernel.map(() => 1), pads: [...begins, ...ends] };
   return padsFit(window) ? average(spread, window) : averagePoolAsSum(b, spread, window, spatial);
 }
@@ -108,10 +109,10 @@ export function averagePoolGradient(
 export type Repeat = (b: GraphBuilder, x: Value, factors: readonly number[]) => Value;
 
 export const repeatByExpand: Repeat = (b, x, factors) => {
-  const [n, c, ...out] = x.shape;
+  const [n, c, ...out] = leading(x.shape, 2);
   const split = b.reshape(x, [n * c, ...out.flatMap((size) => [size, 1])]);
-  const wide = b.expand(split, [n * c, ...out.flatMap((size, i) => [size, factors[i]])]);
-  return b.reshape(wide, [n, c, ...out.map((size, i) => size * factors[i])]);
+  const wide = b.expand(split, [n * c, ...out.flatMap((size, i) => [size, factors[i]!])]);
+  return b.reshape(wide, [n, c, ...out.map((size, i) => size * factors[i]!)]);
 };
 
 /** Ten times as fast in ONNX Runtime as Expand with many axes. */
@@ -147,9 +148,9 @@ function numbersInWindows(
     let place = 0;
     let unit = 1;
     for (let i = spatial.length - 1; i >= 0; i--) {
-      place += ((rest % spatial[i]) % kernel[i]) * unit;
-      unit *= kernel[i];
-      rest = Math.floor(rest / spatial[i]);
+      place += ((rest % spatial[i]!) % kernel[i]!) * unit;
+      unit *= kernel[i]!;
+      rest = Math.floor(rest / spatial[i]!);
     }
     return unit - place;
   });

@@ -17,9 +17,9 @@ function inputGradient(
   const output_padding = spatial.map(
     (size, i) =>
       size +
-      pads[i] +
-      pads[i + spatial.length] -
-      ((dy.shape[i + 2] - 1) * strides[i] + (w.shape[i + 2] - 1) * dilations[i] + 1),
+      pads[i]! +
+      pads[i + spatial.length]! -
+      ((dy.shape[i + 2]! - 1) * strides[i]! + (w.shape[i + 2]! - 1) * dilations[i]! + 1),
   );
   return b.emit('ConvTranspose', [dy, w], { ...attributes, output_padding })[0];
 }
@@ -36,7 +36,7 @@ function convTo(b: GraphBuilder, x: Value, w: Value, attributes: ConvolutionAttr
 
 /** Do no two windows of a pooling share an element? */
 const disjoint = (attributes: PoolAttributes): boolean =>
-  attributes.kernel_shape.every((size, i) => (size - 1) * attributes.dilations[i] < attributes.strides[i]);
+  attributes.kernel_shape.every((size, i) => (size - 1) * attributes.dilations[i]! < attributes.strides[i]!);
 
 /**
  * Convolution, transposed convolution and weight gradient are the three faces of one trilinear form

@@ -23,16 +23,16 @@ export const movement = {
       const axis = attributes.axis;
       return b.split(
         dy,
-        parts.map((part) => part.shape[axis]),
+        parts.map((part) => part.shape[axis]!),
         axis,
       );
     },
     Slice: (b, { in: [x, starts, ends, axes, steps] }, dy) => {
       const [from, to, over, by] = [starts, ends, axes, steps].map((value) => constantInts(value, 'a slice'));
       return [
-        over.reduce((cotangent, axis, i) => {
-          const { first } = sliceRange(x.shape[axis], from[i], to[i], by[i]);
-          return unslice(b, cotangent, axis, { size: x.shape[axis], first, step: by[i] });
+        over!.reduce((cotangent, axis, i) => {
+          const { first } = sliceRange(x.shape[axis]!, from![i]!, to![i]!, by![i]!);
+          return unslice(b, cotangent, axis, { size: x.shape[axis]!, first, step: by![i]! });
         }, dy),
       ];
     },
@@ -42,8 +42,8 @@ export const movement = {
       return [
         b.pad(
           dy,
-          x.shape.map((_, i) => -amounts[i]),
-          x.shape.map((_, i) => -amounts[i + rank]),
+          x.shape.map((_, i) => -amounts[i]!),
+          x.shape.map((_, i) => -amounts[i + rank]!),
         ),
       ];
     },
@@ -54,10 +54,10 @@ export const movement = {
       const lead = indices.shape.map((_, i) => axis + i);
       const rest = dy.shape.map((_, i) => i).filter((i) => !lead.includes(i));
       const updates = b.transpose(dy, [...lead, ...rest]);
-      const shape = front.map((i) => x.shape[i]);
+      const shape = front.map((i) => x.shape[i]!);
       const sum = b.scatterNDAdd(
         b.full(x.type, shape, 0),
-        b.reshape(nonNegative(b, indices, x.shape[axis]), [...indices.shape, 1]),
+        b.reshape(nonNegative(b, indices, x.shape[axis]!), [...indices.shape, 1]),
         updates,
       );
       return [
@@ -114,10 +114,10 @@ function unslice(
   const count = dy.shape[axis];
   if (count === 0) return b.full(dy.type, dy.shape.with(axis, size), 0);
   const stride = Math.abs(step);
-  const ordered = step < 0 ? b.slice(dy, { starts: [-1], ends: [-(count + 1)], axes: [axis], steps: [-1] }) : dy;
-  const low = step < 0 ? first + step * (count - 1) : first;
+  const ordered = step < 0 ? b.slice(dy, { starts: [-1], ends: [-(count! + 1)], axes: [axis], steps: [-1] }) : dy;
+  const low = step < 0 ? first + step * (count! - 1) : first;
   const spread = spreadOut(b, ordered, axis, stride);
-  const length = (count - 1) * stride + 1;
+  const length = (count! - 1) * stride + 1;
   const begin = zeros(dy.shape).with(axis, low);
   const end = zeros(dy.shape).with(axis, size - low - length);
   return b.pad(spread, begin, end);
@@ -129,8 +129,8 @@ export function spreadOut(b: GraphBuilder, x: Value, axis: number, stride: numbe
   const count = x.shape[axis];
   const split = b.reshape(x, [...x.shape.slice(0, axis + 1), 1, ...x.shape.slice(axis + 1)]);
   const padded = b.pad(split, zeros(split.shape), zeros(split.shape).with(axis + 1, stride - 1));
-  const joined = b.reshape(padded, x.shape.with(axis, count * stride));
-  return b.slice(joined, { starts: [0], ends: [(count - 1) * stride + 1], axes: [axis] });
+  const joined = b.reshape(padded, x.shape.with(axis, count! * stride));
+  return b.slice(joined, { starts: [0], ends: [(count! - 1) * stride + 1], axes: [axis] });
 }
 
 /** Indices counted from the front. */

@@ -33,8 +33,8 @@ export const product = simple({
 
 /** MatMul with a vector on either side, through the matrix form of the same product. */
 function vectorProduct(b: GraphBuilder, a: Value, w: Value, dy: Value): [Value, Value] {
-  const left = a.shape.length === 1 ? b.reshape(a, [1, a.shape[0]]) : a;
-  const right = w.shape.length === 1 ? b.reshape(w, [w.shape[0], 1]) : w;
+  const left = a.shape.length === 1 ? b.reshape(a, [1, a.shape[0]!]) : a;
+  const right = w.shape.length === 1 ? b.reshape(w, [w.shape[0]!, 1]) : w;
   const full = [...dy.shape];
   if (w.shape.length === 1) full.push(1);
   if (a.shape.length === 1) full.splice(full.length - 1, 0, 1);

@@ -32,7 +32,7 @@ function productsBefore(b: GraphBuilder, x: Value, axis: number, direction: 1 | 
   const movedOn = (value: Value, m: number): Value =>
     b.pad(value, none.with(axis, direction * m), none.with(axis, -direction * m), 1);
   let products = movedOn(x, 1);
-  for (let m = 1; m < x.shape[axis]; m *= 2) products = b.mul(products, movedOn(products, m));
+  for (let m = 1; m < x.shape[axis]!; m *= 2) products = b.mul(products, movedOn(products, m));
   return products;
 }
 
@@ -49,7 +49,7 @@ export const reduction = simple({
   ReduceProd: (b, node, dy) => {
     const [x] = node.in;
     const [axis] = constantInts(node.in[1], 'the axes');
-    const others = b.mul(productsBefore(b, x, axis, 1), productsBefore(b, x, axis, -1));
+    const others = b.mul(productsBefore(b, x, axis!, 1), productsBefore(b, x, axis!, -1));
     return [b.mul(keepAxes(b, node, dy), others)];
   },
   // y = softmax x      dx = y·(dy − Σ dy·y)
@@ -63,7 +63,7 @@ export const reduction = simple({
     return [b.sub(dy, b.mul(b.softmax(x, axis), b.reduceSum(dy, [axis], true)))];
   },
   CumSum: (b, { in: [, axis], attributes }, dy) => [
-    b.cumSum(dy, constantInts(axis, 'the axis')[0], {
+    b.cumSum(dy, constantInts(axis, 'the axis')[0]!, {
       exclusive: attributes.exclusive === 1,
       reverse: attributes.reverse !== 1,
     }),
