@@ -88,8 +88,7 @@ describe('optimizer configurations in the editor', { timeout: 900_000 }, () => {
     const text = await textOf(hover);
     assert.match(text, /lr 0\.001/);
     assert.match(text, /betas \(0\.9, 0\.999\) default/);
-    assert.match(text, /In full-batch training, finite steps impede the reduction of the one-norm/);
-    assert.match(text, /out of its range/);
+    assert.match(text, /In full-batch training with small steps, theory predicts that β₂ 0\.999 holds the one-norm/);
     const image = hover.locator('img');
     assert.match((await image.getAttribute('src')) ?? '', /^data:image\/svg\+xml/);
     assert.match(
