@@ -12,6 +12,7 @@ const entryPoints = [
   'extension/laneWorker.ts',
   'extension/parquetWorker.ts',
   'extension/watchWorker.ts',
+  'extension/analysisWorker.ts',
   'extension/extension.ts',
 ]
   .map((path) => join(root, path))

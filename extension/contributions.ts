@@ -107,6 +107,7 @@ export type SeverityOverrides = Readonly<Record<string, (typeof SEVERITIES)[numb
 export interface SettingTypes {
   'hover.enabled': boolean;
   'codeLens.enabled': boolean;
+  'codeLens.mostPerFile': number;
   'inlayHints.enabled': boolean;
   'decorations.enabled': boolean;
   'diagnostics.enabled': boolean;
@@ -129,6 +130,7 @@ const flag = (value: boolean): Setting<boolean> => ({ default: value, schema: { 
 export const SETTINGS: { readonly [K in SettingId]: Setting<SettingTypes[K]> } = {
   'hover.enabled': flag(true),
   'codeLens.enabled': flag(true),
+  'codeLens.mostPerFile': { default: 3, schema: { type: 'integer', minimum: 0 } },
   'inlayHints.enabled': flag(false),
   'decorations.enabled': flag(true),
   'diagnostics.enabled': flag(true),

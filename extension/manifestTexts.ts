@@ -7,6 +7,7 @@ export const manifestTexts: Readonly<Record<string, string>> = {
   'command.showLog': 'Show Log',
   'setting.hover.enabled':
     'Show what the settings of an optimizer do when the mouse rests on its name or on one of its arguments.',
+  'setting.codeLens.mostPerFile': 'Files with more optimizers have one line for all of them instead of one above each.',
   'setting.codeLens.enabled':
     'Show the predicted strength above each optimizer configuration. Needs `#editor.codeLens#`.',
   'setting.inlayHints.enabled':

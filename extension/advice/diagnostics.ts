@@ -8,8 +8,11 @@ import { knownOptimizer, summarize } from './summary.ts';
 
 export interface Fix {
   readonly title: string;
+  /** With a file where the text stands in another one. */
   readonly range: SourceRange;
   readonly newText: string;
+  /** The number that must stand there for the edit to be offered. */
+  readonly replaces?: number;
 }
 
 export interface Diagnostic {
@@ -25,6 +28,11 @@ export interface Diagnostic {
 
 /** (1−β₁)/(1−β₂) of (0.9, 0.999), which PyTorch, Keras, Optax and most others take where nothing is given. */
 const USUAL_RATIO = 100;
+/** Up to it β₁ is low on purpose, as in adversarial training. */
+const LOW_BETA1 = 0.5;
+/** What is offered for β₂ where it is far from β₁, and for an ε that is not possible. */
+const CLOSER_BETA2 = 0.95;
+const USUAL_EPS = 1e-8;
 /** (1−β₂)/(1−β₁) from which the memories count as reversed (theory F4: a heuristic of ours). */
 const REVERSED = 3;
 /** Gradient size at which ε dominates, from which on it is reported (ours). */
@@ -84,7 +92,8 @@ function* ranges(config: OptimizerConfig): Generator<Found> {
       const message = value < 0 ? `${is} ascends the loss.` : `${is} trains nothing unless a schedule changes it.`;
       yield { code: 'learning-rate-not-positive', about, message };
     } else if (about === 'eps' && value < 0) {
-      yield { code: 'eps-negative', about, message: `${is}: ε must not be negative.` };
+      const fixes = setTo(config, 'eps', 'ε', USUAL_EPS);
+      yield { code: 'eps-negative', about, message: `${is}: ε must not be negative.`, fixes };
     } else if (about === 'weight_decay' && value < 0) {
       yield { code: 'weight-decay-negative', about, message: `${is}: weight decay must not be negative.` };
     }
@@ -103,11 +112,12 @@ function* memories(config: OptimizerConfig): Generator<Found> {
   ) {
     const ratio = (1 - beta1) / (1 - beta2);
     const values = `(${formatSetting(beta1)}, ${formatSetting(beta2)})`;
-    // A ratio that is 100 on paper may come out a little above. With β₁ = 0 there is no first memory.
-    if (ratio > USUAL_RATIO * (1 + 1e-9) && beta1 > 0) {
+    // A ratio that is 100 on paper may come out a little above.
+    if (ratio > USUAL_RATIO * (1 + 1e-9) && beta1 > LOW_BETA1) {
       yield {
         code: 'memories-far-apart',
         about: 'beta2',
+        fixes: setTo(config, 'beta2', 'β₂', CLOSER_BETA2),
         message: `β₁ and β₂ ${values} are farther apart than the defaults of the frameworks: (1−β₁)/(1−β₂) = ${amount(ratio)} against 100. Later in training, at low loss, full-batch runs with β₂ this far above β₁ spike. ${SMALL_BATCHES}`,
       };
     } else if (1 / ratio > REVERSED * (1 + 1e-9)) {
@@ -119,6 +129,16 @@ function* memories(config: OptimizerConfig): Generator<Found> {
       };
     }
   }
+}
+
+/** The edit that puts another number where a value is written, also in another file. */
+export function setTo(config: OptimizerConfig, name: string, title: string, value: number): Fix[] {
+  const entry = config.hyperparameters.get(name);
+  const range = entry?.from === 'literal' ? entry.range : entry?.from === 'resolved' ? entry.sourceRange : undefined;
+  if (!range || typeof entry?.value !== 'number' || entry.value === value) return [];
+  return [
+    { title: `Set ${title} to ${formatSetting(value)}`, range, newText: formatSetting(value), replaces: entry.value },
+  ];
 }
 
 function swap(
@@ -150,6 +170,7 @@ function* epsilon(config: OptimizerConfig): Generator<Found> {
       code: 'eps-zero',
       about: 'eps',
       message: `With ${nameOf(config, 'eps')} = 0 a coordinate whose gradients have all been 0 divides 0 by 0.`,
+      fixes: setTo(config, 'eps', 'ε', USUAL_EPS),
     };
     return;
   }

@@ -2,7 +2,7 @@ import { type HyperparameterValue, numberOf, type OptimizerConfig } from '../con
 import { otherTitle } from '../configs/names.ts';
 import { optimizers } from '../optimizers/registry.ts';
 import { amount, setting } from '../shared/format.ts';
-import { compareBeta2, halfStrengthStep, knownOptimizer, type Summary, summarize } from './summary.ts';
+import { compareBeta2, halfStrengthStep, impossibleValue, knownOptimizer, type Summary, summarize } from './summary.ts';
 
 /** A setting as it was written: digits that tell 0.9999 from 1 stay. */
 export const formatSetting = (value: number): string => setting(Number(value.toPrecision(8)));
@@ -54,6 +54,8 @@ export function codeLensText(config: OptimizerConfig, summary: Summary = summari
   const { effect, kappa } = summary;
   if (effect === 'none') return `${optimizerTitle(config.optimizer)}: no prediction without a run`;
   if (effect === 'sign' || kappa === 0) return 'Theory: no effect of the memory on the gradient norm';
+  const wrong = kappa === null ? impossibleValue(config) : undefined;
+  if (wrong) return `${optimizerTitle(config.optimizer)}: ${wrong} is not possible`;
   if (kappa === null) return `${optimizerTitle(config.optimizer)}: the prediction depends on values not known here`;
   return `Theory: ${memoryWords(config, kappa)} favours a ${kappa < 0 ? 'larger' : 'smaller'} gradient norm`;
 }

@@ -26,6 +26,9 @@ export interface ScanRecord {
   readonly file: string;
   readonly line: number;
   readonly column: number;
+  /** The code cell of a notebook, from 1, and the line within it. */
+  readonly cell?: number;
+  readonly cellLine?: number;
   readonly framework: string;
   readonly optimizer: string;
   readonly hyperparameters: Readonly<Record<string, RecordedValue>>;
@@ -54,6 +57,8 @@ export function toRecord(
     file,
     line: line + 1,
     column: column + 1,
+    ...(config.cell !== undefined && { cell: config.cell + 1 }),
+    ...(config.cellLine !== undefined && { cellLine: config.cellLine + 1 }),
     framework: config.framework,
     optimizer: config.optimizer,
     hyperparameters: recorded(config.hyperparameters),
@@ -95,23 +100,33 @@ export function renderText(findings: readonly ScanFinding[], fileCount: number):
   const out: string[] = [];
   for (const finding of findings) {
     const { config, diagnostics, lines } = finding;
-    const { line, column } = lines.position(config.range.from);
     const settings = [...config.hyperparameters]
       .filter(([name, { from }]) => from === 'literal' || from === 'resolved' || name === 'lr' || isTold(name, from))
       .map(([name, value]) => `${name} ${shown(value)}`);
     settings.push(...[...config.others].map(([name, value]) => `${visible(name)} ${shown(value)}`));
     if (config.schedule) settings.push(`schedule ${visible(config.schedule.name)}`);
     const what = `${optimizerTitle(config.optimizer)} (${config.framework})`;
-    out.push(`${visible(finding.file)}:${line + 1}:${column + 1}  ${[what, ...settings].join(' · ')}`);
+    out.push(`${visible(finding.file)}${placeOf(finding)}  ${[what, ...settings].join(' · ')}`);
     out.push(`    ${codeLensText(config)}`);
     for (const { text } of config.notes ?? []) out.push(`    note: ${visible(text)}`);
     for (const { code, severity, message, range } of diagnostics) {
-      out.push(`    ${severity} at line ${lines.position(range.from).line + 1}: ${message} [${code}]`);
+      const line = lines.position(range.from).line - lines.position(config.range.from).line;
+      const at = config.cellLine === undefined ? lines.position(range.from).line : config.cellLine + line;
+      out.push(`    ${severity} at ${cellOf(config)}line ${at + 1}: ${message} [${code}]`);
     }
   }
   const configs = findings.length === 1 ? '1 optimizer configuration' : `${findings.length} optimizer configurations`;
   out.push(`${findings.length > 0 ? '\n' : ''}${configs} in ${fileCount === 1 ? '1 file' : `${fileCount} files`}.`);
   return `${out.join('\n')}\n`;
+}
+
+const cellOf = ({ cell, cellLine }: OptimizerConfig): string =>
+  cell === undefined || cellLine === undefined ? '' : `cell ${cell + 1}, `;
+
+/** `:3:5`, and in notebooks, whose lines nobody sees, ` cell 3, line 2`. */
+function placeOf({ config, lines }: ScanFinding): string {
+  const { line, column } = lines.position(config.range.from);
+  return config.cellLine === undefined ? `:${line + 1}:${column + 1}` : ` ${cellOf(config)}line ${config.cellLine + 1}`;
 }
 
 const DECIDING = new Set(['weight_decay', 'eps', 'beta1', 'beta2', 'alpha', 'momentum']);

@@ -52,7 +52,7 @@ export const RULES = {
   'memories-far-apart': {
     title: 'β₁ and β₂ far apart',
     severity: 'information',
-    documentation: `(1−β₁)/(1−β₂) says how much longer the second moment remembers than the first. After long training to low loss, others measured the boundary between quiet and spiky runs at 1−β₂ ≈ C·(1−β₁)^p with p between 0.75 and 1.06 on six tasks; the common defaults (0.9, 0.999), a ratio of 100, lie in the spiky phase, and this is reported only beyond them. It is a statement on late training, and none on how training goes until then. Ma, Wu & E (2022) find smoother and faster convergence when the two are close. ${SMALL_BATCHES}`,
+    documentation: `(1−β₁)/(1−β₂) says how much longer the second moment remembers than the first. After long training to low loss, others measured the boundary between quiet and spiky runs at 1−β₂ ≈ C·(1−β₁)^p with p between 0.75 and 1.06 on six tasks; the common defaults (0.9, 0.999), a ratio of 100, lie in the spiky phase, and this is reported only beyond them, and nothing where β₁ is at most 0.5, as in adversarial training. It is a statement on late training, and none on how training goes until then. Ma, Wu & E (2022) find smoother and faster convergence when the two are close. ${SMALL_BATCHES}`,
   },
   'memories-reversed': {
     title: 'β₁ remembers longer than β₂',
@@ -74,13 +74,13 @@ export const RULES = {
   },
   'centered-rmsprop': {
     title: 'No theory for centered RMSprop',
-    severity: 'information',
+    severity: 'hint',
     documentation:
       'With a constant gradient the variance that centered RMSprop divides by tends to 0, so the first-order correction is not defined in the full-batch limit. No strength is shown.',
   },
   'amsgrad-state-dependent': {
     title: 'With AMSGrad the correction depends on the state',
-    severity: 'information',
+    severity: 'hint',
     documentation:
       'AMSGrad keeps the largest second moment. While it still grows the optimizer equals Adam; where it is latched, theory predicts a regularizing effect. Which coordinates are latched only a run can tell.',
   },

@@ -1,11 +1,13 @@
+import { availableParallelism } from 'node:os';
 import { dirname, isAbsolute, relative, resolve, sep } from 'node:path';
 import { parseArgs } from 'node:util';
 import { analyse } from '../configs/analyse.ts';
-import type { SourceDocument } from '../configs/config.ts';
+import type { OptimizerConfig, SourceDocument } from '../configs/config.ts';
+import { AnalysisPool } from '../configs/pool.ts';
+import type { Incomplete } from '../configs/protocol.ts';
 import type { Surroundings } from '../configs/python/analyse.ts';
 import { LineMap } from '../configs/source.ts';
-import { readText, walk } from '../configs/walk.ts';
-import { FolderWorkspace } from '../configs/workspace.ts';
+import { type FoundFile, readText, walk } from '../configs/walk.ts';
 import { describeError, InspectorError, quoteName } from '../shared/errors.ts';
 import { diagnose } from './diagnostics.ts';
 import { renderSarif, renderText, type ScanFinding, toRecord, visible } from './report.ts';
@@ -106,7 +108,9 @@ async function scanPaths(
   paths: readonly string[],
   io: ScanIo,
 ): Promise<{ findings: ScanFinding[]; fileCount: number }> {
-  const findings: ScanFinding[] = [];
+  const waiting: Promise<ScanFinding[]>[] = [];
+  const pool = new AnalysisPool(availableParallelism());
+  const turns = new Turns(MOST_AT_ONCE);
   const seen = new Set<string>();
   let fileCount = 0;
   for (const path of paths) {
@@ -126,24 +130,78 @@ async function scanPaths(
       const text = await readText(file.path).catch((error: unknown) => onError(file.path, error));
       if (text === undefined) continue;
       fileCount++;
-      const around = { path: resolve(file.path), workspace: new FolderWorkspace(folder) };
-      findings.push(...scanText({ path: relativeName(io.cwd, file.path), language: file.language, text }, around));
+      await turns.enter();
+      waiting.push(
+        scanFile(pool, { ...file, path: resolve(file.path) }, text, folder, relativeName(io.cwd, file.path)).then(
+          (result) => {
+            turns.leave();
+            if (result.incomplete)
+              io.error(`${visible(relativeName(io.cwd, file.path))}: ${INCOMPLETE[result.incomplete]}\n`);
+            return result.findings;
+          },
+        ),
+      );
     }
   }
+  const findings = (await Promise.all(waiting)).flat();
+  pool.dispose();
   return { findings, fileCount };
+}
+
+/** Texts that are held in memory at a time. */
+const MOST_AT_ONCE = 32;
+
+const INCOMPLETE: Readonly<Record<Incomplete, string>> = {
+  nested: 'read in part: statements are nested too deeply.',
+  many: 'read in part: there are too many optimizers.',
+  time: 'left out: it takes too long to analyse.',
+  memory: 'left out: it takes too much memory to analyse.',
+  failed: 'left out: the analysis failed.',
+};
+
+async function scanFile(
+  pool: AnalysisPool,
+  { path, language }: FoundFile,
+  text: string,
+  root: string,
+  name: string,
+): Promise<{ readonly findings: ScanFinding[]; readonly incomplete?: Incomplete }> {
+  const { configs, incomplete } = await pool.run({
+    kind: 'text',
+    uri: path,
+    language,
+    text,
+    place: { path, root, open: [] },
+  });
+  return { findings: findingsOf(configs, name, text), ...(incomplete && { incomplete }) };
+}
+
+/** So many at a time. */
+class Turns {
+  private readonly waiting: (() => void)[] = [];
+  constructor(private free: number) {}
+
+  async enter(): Promise<void> {
+    if (this.free > 0) this.free--;
+    else await new Promise<void>((resolve) => this.waiting.push(resolve));
+  }
+
+  leave(): void {
+    const next = this.waiting.shift();
+    if (next) next();
+    else this.free++;
+  }
 }
 
 /** The findings of one text. */
 export function scanText(document: SourceDocument, around?: Surroundings): ScanFinding[] {
-  const configs = analyse(document, around);
+  return findingsOf(analyse(document, around), document.path, document.text);
+}
+
+function findingsOf(configs: readonly OptimizerConfig[], file: string, text: string): ScanFinding[] {
   if (configs.length === 0) return [];
-  const lines = new LineMap(document.text);
-  return configs.map((config) => ({
-    file: document.path,
-    config,
-    diagnostics: diagnose(config, document.text),
-    lines,
-  }));
+  const lines = new LineMap(text);
+  return configs.map((config) => ({ file, config, diagnostics: diagnose(config, text), lines }));
 }
 
 function isInside(folder: string, path: string): boolean {

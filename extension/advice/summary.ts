@@ -4,6 +4,7 @@ import { defaultsOf } from '../optimizers/hyperparameters.ts';
 import { kappaAt } from '../optimizers/limit.ts';
 import type { Framework, HyperparameterSpec, Hyperparameters, Norm, Optimizer } from '../optimizers/optimizer.ts';
 import { optimizerOf } from '../optimizers/registry.ts';
+import { setting } from '../shared/format.ts';
 import { decay, nonNegative, within } from '../shared/range.ts';
 import { frameworks } from '../shared/request.ts';
 
@@ -68,6 +69,20 @@ function accepts({ kind, choices, range = {} }: HyperparameterSpec, value: unkno
   return kind === 'boolean' ? typeof value === 'boolean' : within(range, value);
 }
 
+/** A decay rate that is known and wrong: `β₂ = 1`. */
+export function impossibleValue(config: OptimizerConfig): string | undefined {
+  for (const [name, greek] of [
+    ['beta1', 'β₁'],
+    ['beta2', 'β₂'],
+    ['alpha', 'α'],
+    ['momentum', 'momentum'],
+  ]) {
+    const value = numberOf(config, name);
+    if (value !== undefined && !within(decay, value)) return `${greek} = ${setting(value)}`;
+  }
+  return undefined;
+}
+
 /** What theory predicts for a configuration, for the full batch, late steps and small ε. */
 export function summarize(config: OptimizerConfig): Summary {
   const nothing = { kappa: null, hKappa: null, switchGradient: null };
@@ -78,6 +93,8 @@ export function summarize(config: OptimizerConfig): Summary {
   }
   const { optimizer, hyper, missing } = known;
   const { kind, words } = optimizer.norm(hyper);
+  const wrong = missing.length > 0 ? impossibleValue(config) : undefined;
+  if (wrong) return { effect: kind, norm: words, reason: `${wrong} is not possible: it must be in [0, 1)`, ...nothing };
   if (missing.length > 0) {
     const { numerator, denominator } = optimizer.memory;
     const decays = missing.filter((name) => name === numerator || name === denominator);

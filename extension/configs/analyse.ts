@@ -100,7 +100,8 @@ function notebook(text: string, around: Surroundings | undefined): Analysis {
         range.file === undefined
           ? { from: cells[range.cell ?? 0].locate(range.from), to: cells[range.cell ?? 0].locate(range.to) }
           : range;
-      return mapRanges(config, inFile, config.cell);
+      const cellLine = cells[config.cell ?? 0].text.slice(0, config.range.from).split('\n').length - 1;
+      return { ...mapRanges(config, inFile, config.cell), cellLine };
     }),
     isPartial,
   };

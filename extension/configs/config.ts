@@ -102,6 +102,8 @@ export interface OptimizerConfig {
   readonly weightDecayForm?: 'l2' | 'decoupled';
   /** Code cell of a notebook, counted from 0 over code cells only. */
   readonly cell?: number;
+  /** In the file of a notebook: the line of `range` within its cell, from 0. */
+  readonly cellLine?: number;
 }
 
 /** The number of that name, or undefined where it is absent, unknown or not a number. */

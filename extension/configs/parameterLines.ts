@@ -1,23 +1,28 @@
+import { ModuleFiles } from './modules/files.ts';
 import { kerasLayers, kerasLines } from './modules/keras.ts';
 import type { Module } from './modules/module.ts';
 import { explainedByRoot, follow, misfit } from './modules/names.ts';
 import { type NameTree, nameTree } from './modules/nameTree.ts';
 import { readModules } from './modules/reader.ts';
+import { isNumbered } from './numbered.ts';
+import type { Surroundings } from './python/analyse.ts';
 import type { SourceRange } from './source.ts';
 
 /**
  * Which expression of a Python text creates each parameter tensor of a model, by the tensor's name: `self.conv1 = nn.Conv2d`
  * creates `conv1.weight`; nested modules, indices of `Sequential` and `ModuleList`, keys of `ModuleDict`, and the names of
  * Keras layers are followed. `others` are further tensors of the model, which only help to count. Pure, and as tolerant of
- * broken code as the parser.
+ * broken code as the parser. `around` leads to the files that the text imports classes from: ranges in them carry the file.
  */
 export function parameterLines(
   text: string,
   tensors: readonly string[],
   others: readonly string[] = [],
+  around?: Surroundings,
 ): Map<string, SourceRange> {
   if (text.length > longestText || tensors.length === 0) return new Map();
-  const modules = readModules(text);
+  const location = around && { path: around.path, files: new ModuleFiles(around.workspace) };
+  const modules = readModules(text, location);
   const roots = [...modules.classes.values(), ...modules.made];
   const layers = kerasLayers(modules);
   const all = [...tensors, ...others];
@@ -48,10 +53,6 @@ interface Account {
 
 /** Of more roots that explain as many names the rest is not looked at. */
 const mostEqual = 100;
-/** Names that exporters number, which tell nothing of where a tensor comes from: `val_3`, `onnx::LSTM_17`, `W0__52`. */
-export const isNumbered = (name: string): boolean =>
-  /^(?:val_\d+|onnx::\w+|[WRB]\d*__\d+|const_fold_opt__\d+)$/.test(name);
-
 const longestText = 2 * 1024 * 1024;
 /** Wrappers around a model add so many parts to all of its names. */
 const mostWrappers = 4;

@@ -34,7 +34,7 @@ export class FolderWorkspace implements Workspace {
 
   /** The files that were asked for, there or not: what an analysis depends on. */
   get asked(): readonly string[] {
-    return [...this.texts.keys()];
+    return [...new Set([...this.texts.keys(), ...this.known.keys()])];
   }
 
   read(path: string): string | undefined {

@@ -1,6 +1,8 @@
+import { dirname } from 'node:path';
 import * as vscode from 'vscode';
-import { Analyser, analyseCells } from '../configs/analyse.ts';
 import type { Language, OptimizerConfig } from '../configs/config.ts';
+import { AnalysisPool } from '../configs/pool.ts';
+import type { AnalysisResult, AnalysisTask, Incomplete, Place } from '../configs/protocol.ts';
 import type { SourceRange } from '../configs/source.ts';
 import { LANGUAGES } from '../contributions.ts';
 
@@ -8,8 +10,8 @@ import { LANGUAGES } from '../contributions.ts';
 export const SELECTOR: vscode.DocumentSelector = LANGUAGES.map((language) => ({ language }));
 
 const CELL = 'vscode-notebook-cell';
-/** Longer analyses are noticed by the user as a delay, and logged. */
-const SLOW_MS = 50;
+/** More optimizers of one text are not shown. */
+const MOST = 500;
 
 /** What stands at a position: a configuration's name, or one of its arguments. */
 export interface Target {
@@ -19,59 +21,153 @@ export interface Target {
   readonly hyperparameter?: string;
 }
 
-/** The optimizer configurations of open documents, analysed once for each version of a text. */
-export class Configurations implements vscode.Disposable {
-  private readonly log: vscode.LogOutputChannel;
-  private readonly analyser = new Analyser();
-  private readonly documents = new WeakMap<vscode.TextDocument, { version: string; configs: OptimizerConfig[] }>();
-  private readonly notebooks = new WeakMap<
-    vscode.NotebookDocument,
-    { versions: string; cells: ReadonlyMap<vscode.TextDocument, OptimizerConfig[]> }
-  >();
-  private readonly subscription = vscode.workspace.onDidCloseTextDocument(({ uri }) => {
-    this.analyser.forget(uri.toString());
-  });
+/** What is known of one version of a text. */
+interface Known {
+  readonly version: string;
+  readonly ready: Promise<AnalysisResult>;
+  result: AnalysisResult | undefined;
+}
 
-  constructor(log: vscode.LogOutputChannel) {
-    this.log = log;
+/**
+ * The optimizer configurations of open documents, analysed once for each version of a text and of the files that it leads
+ * to, in a thread of its own: nothing that a text says keeps the editor waiting.
+ */
+export class Configurations implements vscode.Disposable {
+  private readonly pool = new AnalysisPool(1);
+  private readonly documents = new WeakMap<vscode.TextDocument | vscode.NotebookDocument, Known>();
+  /** Documents whose results depend on other files, by the paths of those. */
+  private readonly dependents = new Map<string, Set<vscode.TextDocument | vscode.NotebookDocument>>();
+  private readonly changed = new vscode.EventEmitter<void>();
+  /** Fires when results may differ although their texts have not changed: a file that they come from has. */
+  readonly onDidChange = this.changed.event;
+  private readonly subscriptions: readonly vscode.Disposable[];
+
+  constructor(private readonly log: vscode.LogOutputChannel) {
+    const files = vscode.workspace.createFileSystemWatcher('**/*.{py,yaml,yml,json,toml}');
+    const touch = ({ fsPath }: vscode.Uri) => this.touched(fsPath);
+    this.subscriptions = [
+      this.changed,
+      files,
+      files.onDidChange(touch),
+      files.onDidCreate(touch),
+      files.onDidDelete(touch),
+      vscode.workspace.onDidChangeTextDocument(({ document }) => touch(document.uri)),
+      vscode.workspace.onDidCloseTextDocument(({ uri }) => void this.pool.run({ kind: 'forget', uri: uri.toString() })),
+    ];
   }
 
   /** The configurations of a document in the order of its text; [] in languages that are not read. */
-  in(document: vscode.TextDocument): readonly OptimizerConfig[] {
-    const language = languageOf(document);
-    if (!language || document.isClosed) return [];
-    if (document.uri.scheme === CELL) return this.inCell(document);
-    // A document can change its language and keep its text.
-    const version = `${language}:${document.version}`;
-    const last = this.documents.get(document);
-    if (last?.version === version) return last.configs;
-    const configs = this.timed(document, () => [
-      ...this.analyser.analyse(document.uri.toString(), { language, text: document.getText() }).configs,
-    ]);
-    this.documents.set(document, { version, configs });
-    return configs;
+  async of(document: vscode.TextDocument): Promise<readonly OptimizerConfig[]> {
+    const known = this.analysed(document);
+    if (!known) return [];
+    await known.ready;
+    // While it was analysed the text may have changed again.
+    const now = this.analysed(document);
+    if (now && now !== known) await now.ready;
+    return this.in(document);
   }
 
-  /** Imports and names are shared by the cells of a notebook, so they are analysed as one text. */
-  private inCell(document: vscode.TextDocument): readonly OptimizerConfig[] {
+  /** What is known of a document so far; asks for the rest. */
+  in(document: vscode.TextDocument): readonly OptimizerConfig[] {
+    const configs = this.analysed(document)?.result?.configs ?? [];
+    const notebook = configs.length > 0 ? notebookOf(document) : undefined;
+    if (!notebook) return configs;
+    const index = pythonCells(notebook).indexOf(document);
+    return configs.filter(({ cell }) => cell === index);
+  }
+
+  /** Why only a part of a document was looked at; undefined where all of it was. */
+  incomplete(document: vscode.TextDocument): Incomplete | undefined {
+    return this.analysed(document)?.result?.incomplete;
+  }
+
+  /** Which expressions create the tensors of a model, in a document and in the files that it imports. */
+  async lines(
+    document: vscode.TextDocument,
+    tensors: readonly string[],
+    others: readonly string[],
+  ): Promise<ReadonlyMap<string, SourceRange>> {
+    const place = placeOf(document.uri);
+    const { lines } = await this.pool.run({
+      kind: 'lines',
+      text: document.getText(),
+      tensors,
+      others,
+      ...(place && { place }),
+    });
+    return lines;
+  }
+
+  private analysed(document: vscode.TextDocument): Known | undefined {
+    const language = languageOf(document);
+    if (!language || document.isClosed) return undefined;
     const notebook = notebookOf(document);
-    if (!notebook) return [];
-    const cells = pythonCells(notebook);
-    const versions = cells.map(({ uri, version }) => `${uri.fragment}:${version}`).join();
-    const last = this.notebooks.get(notebook);
-    if (last?.versions === versions) return last.cells.get(document) ?? [];
-    const configs = this.timed(document, () => [...analyseCells(cells.map((cell) => cell.getText())).configs]);
-    const byCell = new Map(cells.map((cell, i) => [cell, configs.filter((config) => config.cell === i)]));
-    this.notebooks.set(notebook, { versions, cells: byCell });
-    return byCell.get(document) ?? [];
+    if (document.uri.scheme === CELL && !notebook) return undefined;
+    // Imports and names are shared by the cells of a notebook, so they are analysed as one text.
+    const cells = notebook && pythonCells(notebook);
+    const place = placeOf((notebook ?? document).uri);
+    const common = { most: MOST, ...(place && { place }) };
+    // A document can change its language and keep its text.
+    const version = cells
+      ? cells.map((cell) => `${cell.uri.fragment}:${cell.version}`).join()
+      : `${language}:${document.version}`;
+    const last = this.documents.get(notebook ?? document);
+    if (last?.version === version) return last;
+    return this.ask(
+      notebook ?? document,
+      version,
+      cells
+        ? { kind: 'cells', cells: cells.map((cell) => cell.getText()), ...common }
+        : { kind: 'text', uri: document.uri.toString(), language, text: document.getText(), ...common },
+      // Until the new version is analysed, what was known of the last one is better than nothing.
+      last?.result,
+    );
+  }
+
+  private ask(
+    subject: vscode.TextDocument | vscode.NotebookDocument,
+    version: string,
+    task: AnalysisTask,
+    before: AnalysisResult | undefined,
+  ): Known {
+    const start = performance.now();
+    const ready = this.pool.run(task).then((result) => {
+      known.result = result;
+      for (const path of result.asked) {
+        const those = this.dependents.get(path);
+        if (those) those.add(subject);
+        else this.dependents.set(path, new Set([subject]));
+      }
+      const { configs, incomplete } = result;
+      const write = incomplete ? this.log.warn : this.log.trace;
+      const part = incomplete ? `, incomplete: ${incomplete}` : '';
+      const elapsed = (performance.now() - start).toFixed(1);
+      write.call(this.log, `${configs.length} configurations in ${subject.uri.path}: ${elapsed} ms${part}`);
+      return result;
+    });
+    const known: Known = { version, ready, result: before };
+    this.documents.set(subject, known);
+    return known;
+  }
+
+  /** A file has changed: what was read from it is read again. */
+  private touched(path: string): void {
+    const those = this.dependents.get(path);
+    if (!those) return;
+    this.dependents.delete(path);
+    for (const each of those) {
+      const known = this.documents.get(each);
+      if (known) this.documents.set(each, { ...known, version: 'outdated' });
+    }
+    this.changed.fire();
   }
 
   /** What stands at a position, if it is part of a configuration. */
-  at(document: vscode.TextDocument, position: vscode.Position): Target | undefined {
+  async at(document: vscode.TextDocument, position: vscode.Position): Promise<Target | undefined> {
     const offset = document.offsetAt(position);
     const covers = (range: SourceRange | undefined) =>
-      range !== undefined && range.from <= offset && offset <= range.to;
-    for (const config of this.in(document)) {
+      range !== undefined && range.file === undefined && range.from <= offset && offset <= range.to;
+    for (const config of await this.of(document)) {
       if (covers(config.range)) return { config, range: rangeIn(document, config.range) };
       // Of `betas`, the value under the cursor; on the keyword, the second, which decides more.
       const entries = [...config.hyperparameters].filter(([name]) => name !== 'eps_placement').reverse();
@@ -84,17 +180,19 @@ export class Configurations implements vscode.Disposable {
   }
 
   dispose(): void {
-    this.subscription.dispose();
+    for (const subscription of this.subscriptions) subscription.dispose();
+    this.pool.dispose();
   }
+}
 
-  private timed(document: vscode.TextDocument, analyse: () => OptimizerConfig[]): OptimizerConfig[] {
-    const start = performance.now();
-    const configs = analyse();
-    const elapsed = performance.now() - start;
-    const write = elapsed > SLOW_MS ? this.log.warn : this.log.trace;
-    write.call(this.log, `${configs.length} configurations in ${document.uri.path}: ${elapsed.toFixed(1)} ms`);
-    return configs;
-  }
+/** Where a file lies in its workspace, and what editors hold of others without having saved it. */
+function placeOf(uri: vscode.Uri): Place | undefined {
+  if (uri.scheme !== 'file') return undefined;
+  const root = vscode.workspace.getWorkspaceFolder(uri)?.uri.fsPath ?? dirname(uri.fsPath);
+  const open = vscode.workspace.textDocuments
+    .filter((document) => document.isDirty && document.uri.scheme === 'file' && document.uri.fsPath !== uri.fsPath)
+    .map((document) => [document.uri.fsPath, document.getText()] as const);
+  return { path: uri.fsPath, root, open };
 }
 
 /** The language for the analysis, or undefined where there is none. */

@@ -22,10 +22,13 @@ const CASES: readonly (readonly [call: string, ...expected: string[]])[] = [
   [`torch.optim.Adam(p, ${SMALL}, betas=(0.9, 0.95))`],
   [`torch.optim.Adam(p, ${SMALL})`],
   [`torch.optim.Adam(p, ${SMALL}, betas=(0.9, 0.999))`],
-  [`torch.optim.Adam(p, ${SMALL}, betas=(0.5, 0.999))`, 'memories-far-apart information 0.999'],
+  [`torch.optim.Adam(p, ${SMALL}, betas=(0.9, 0.9999))`, 'memories-far-apart information 0.9999'],
+  [`torch.optim.Adam(p, ${SMALL}, betas=(0.5, 0.999))`],
   [`torch.optim.Adam(p, ${SMALL}, betas=(0.95, 0.999))`],
   [`torch.optim.Adam(p, ${SMALL}, betas=(0.0, 0.999))`],
   ['torch.optim.Adam(p)'],
+  ['torch.optim.Adam(p, lr=1e-3)'],
+  ['keras.optimizers.Adam(2e-4, 0.5)'],
   ['torch.optim.Adam(p, lr=0.5, betas=(0.9, 0.95))'],
   [`torch.optim.Adam(p, ${SMALL}, betas=(0.9, 1.0))`, 'beta-out-of-range error 1.0'],
   [`torch.optim.Adam(p, ${SMALL}, betas=(-0.1, 0.5))`, 'beta-out-of-range error -0.1'],
@@ -38,8 +41,8 @@ const CASES: readonly (readonly [call: string, ...expected: string[]])[] = [
   [`torch.optim.Adam(p, ${SMALL}, betas=(0.9, 0.95), weight_decay=0.1)`, 'l2-in-adaptive-optimizer hint 0.1'],
   [`torch.optim.AdamW(p, ${SMALL}, betas=(0.9, 0.95), weight_decay=0.1)`],
   [`torch.optim.Adam(p, ${SMALL}, betas=(0.999, 0.9))`, 'memories-reversed information 0.999'],
-  [`torch.optim.Adam(p, ${SMALL}, betas=(0.9, 0.95), amsgrad=True)`, 'amsgrad-state-dependent information True'],
-  [`torch.optim.RMSprop(p, ${SMALL}, centered=True)`, 'centered-rmsprop information True'],
+  [`torch.optim.Adam(p, ${SMALL}, betas=(0.9, 0.95), amsgrad=True)`, 'amsgrad-state-dependent hint True'],
+  [`torch.optim.RMSprop(p, ${SMALL}, centered=True)`, 'centered-rmsprop hint True'],
   [`torch.optim.RMSprop(p, ${SMALL}, momentum=0.9)`, 'rmsprop-momentum hint 0.9'],
   ['torch.optim.SGD(p, lr=0.1, momentum=1.5)', 'momentum-out-of-range error 1.5'],
   ['torch.optim.SGD(p, lr=0.1, momentum=0.9, weight_decay=1e-4)'],
@@ -88,6 +91,23 @@ describe('fixes', () => {
       'torch.optim.AdamW(p, weight_decay=1)',
     );
     assert.equal(apply('from torch.optim import Adam\nAdam(p, weight_decay=1)', 'l2-in-adaptive-optimizer'), undefined);
+  });
+
+  test('another value in place, wherever it is written', () => {
+    assert.equal(
+      apply('torch.optim.Adam(p, betas=(0.9, 0.9999))', 'memories-far-apart'),
+      'torch.optim.Adam(p, betas=(0.9, 0.95))',
+    );
+    assert.equal(apply('torch.optim.Adam(p, eps=-1)', 'eps-negative'), 'torch.optim.Adam(p, eps=1e-8)');
+    const { text, diagnostics } = found('b = 0.9999\ntorch.optim.Adam(p, betas=(0.9, b))');
+    const [fix] = diagnostics[0].fixes ?? [];
+    assert.equal(text.slice(fix.range.from, fix.range.to), '0.9999');
+    assert.equal(fix.replaces, 0.9999);
+    // A value that is computed, or a default, stands nowhere.
+    assert.equal(
+      apply('torch.optim.Adam(p, betas=(0.99, 1 - 1e-5))', 'memories-far-apart')?.includes('1 - 1e-5'),
+      false,
+    );
   });
 
   test('swapped betas', () => {

@@ -44,6 +44,8 @@ export function textAt(map: MapNode, key: string): string | undefined {
 
 const NUMBER = /^[-+]?(\d[\d_]*\.?\d*|\.\d+)([eE][-+]?\d+)?$/;
 const PAIR = /^[([]\s*[\d.]+(?:e-?\d+)?\s*,\s*[\d.]+(?:e-?\d+)?\s*,?\s*[)\]]$/i;
+/** `${oc.env:WD,0.01}`: what holds where the environment says nothing. */
+const ENVIRONMENT = /^\$\{\s*oc\.env:\s*\w+\s*,\s*([^{}]+?)\s*\}$/;
 const INTERPOLATION = /^\$\{\s*(?:oc\.decode:)?([\w.]+)\s*\}$/;
 
 /**
@@ -70,6 +72,9 @@ export function findingOf(node: DataNode, root: DataNode, hops = 0): Finding {
     return { ...origin, value: items };
   }
   if (!value.includes('${')) return { ...origin, value };
+  const fallback = ENVIRONMENT.exec(value)?.[1];
+  if (fallback !== undefined && NUMBER.test(fallback))
+    return { value: Number(fallback.replaceAll('_', '')), from: 'resolved', range, sourceRange: range };
   const path = INTERPOLATION.exec(value)?.[1];
   const target = path === undefined || hops > 4 ? undefined : lookUp(root, path.split('.'));
   if (!target) return { value: undefined, from: 'unknown', range };

@@ -166,7 +166,8 @@ export class Expressions {
         : undefined;
     if (inner) return inner;
     // `Block(…)`, where Block may be defined further below.
-    const definition = callee.name === 'VariableName' ? this.classNamed(name) : undefined;
+    const isName = callee.name === 'VariableName' || callee.name === 'MemberExpression';
+    const definition = isName ? this.classNamed(this.syntax.slice(callee)) : undefined;
     const affine = args.some(({ key, value }) => key === 'affine' && this.syntax.slice(value) === 'True');
     const isKnown = definition !== undefined;
     return moduleAt(at, { ...(isKnown ? { definition } : { hasMore: true }), isBare: bareTypes.test(name) && !affine });

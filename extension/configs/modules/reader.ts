@@ -2,6 +2,8 @@ import type { SyntaxNode, Tree } from '@lezer/common';
 import { parser } from '@lezer/python';
 import { boundNesting } from '../python/nesting.ts';
 import { Expressions, merge, rowTypes } from './expressions.ts';
+import type { ModuleFiles } from './files.ts';
+import { importedNames } from './importedNames.ts';
 import { type Item, type Module, moduleAt, mostParts, type Scope } from './module.ts';
 import { isConditional, loopOf, parts, rangeOf, Syntax } from './syntax.ts';
 
@@ -12,11 +14,19 @@ export interface PythonModules {
   readonly classes: ReadonlyMap<string, Module>;
   /** What is assigned to a variable or an attribute, or returned, anywhere. */
   readonly made: readonly Module[];
+  /** The class that a name stands for by an import. */
+  imported(name: string): Module | undefined;
+}
+
+/** Where a text lies, and the files around it. */
+export interface Location {
+  readonly path: string;
+  readonly files: ModuleFiles;
 }
 
 /** Which modules a Python text defines and makes; as tolerant of broken code as the parser. */
-export function readModules(text: string): PythonModules {
-  return new Reader(text).modules();
+export function readModules(text: string, location?: Location): PythonModules {
+  return new Reader(text, location).modules();
 }
 
 /** Classes that have no parameters of their own. */
@@ -32,19 +42,47 @@ class Reader {
   /** The names of all classes, also of those further below. */
   private readonly defined: ReadonlySet<string>;
 
-  constructor(whole: string) {
+  /** What names stand for by imports: `models.blocks.Block`. */
+  private readonly imports: ReadonlyMap<string, string>;
+  private readonly foreign = new Map<string, Module | undefined>();
+
+  constructor(
+    whole: string,
+    private readonly location: Location | undefined,
+  ) {
     const { text } = boundNesting(whole);
     this.tree = parser.parse(text);
     this.syntax = new Syntax(text);
     this.defined = new Set(Array.from(text.matchAll(/^[ \t]*class[ \t]+(\w+)/gm), ([, name]) => name));
-    this.expressions = new Expressions(this.syntax, (name) =>
-      /^[A-Z_]/.test(name) && this.defined.has(name) ? () => this.classes.get(name) : undefined,
-    );
+    this.imports = location ? importedNames(text) : new Map();
+    this.expressions = new Expressions(this.syntax, (name) => this.classNamed(name));
   }
 
   modules(): PythonModules {
     this.statements(this.tree.topNode, new Map(), undefined);
-    return { tree: this.tree, syntax: this.syntax, classes: this.classes, made: this.made };
+    return {
+      tree: this.tree,
+      syntax: this.syntax,
+      classes: this.classes,
+      made: this.made,
+      imported: (name) => this.imported(name),
+    };
+  }
+
+  /** A class of this text, also one further below, or one that it imports from the workspace. */
+  private classNamed(name: string): (() => Module | undefined) | undefined {
+    if (/^[A-Z_]\w*$/.test(name) && this.defined.has(name)) return () => this.classes.get(name);
+    const found = this.imported(name);
+    return found && (() => found);
+  }
+
+  private imported(name: string): Module | undefined {
+    const [head, ...rest] = name.split('.');
+    const whole = this.imports.get(head);
+    if (!this.location || whole === undefined || !/^[A-Z_]/.test(rest.at(-1) ?? head)) return undefined;
+    if (!this.foreign.has(name))
+      this.foreign.set(name, this.location.files.classNamed([whole, ...rest].join('.'), this.location.path));
+    return this.foreign.get(name);
   }
 
   /** Reads the statements of a body: class definitions, and assignments of modules to names or to attributes of `self`. */
@@ -108,10 +146,10 @@ class Reader {
       .map(({ value }) => this.syntax.slice(value.name === 'CallExpression' ? (value.firstChild ?? value) : value));
     const last = (base: string) => base.replace(/\[.*/s, '').split('.').at(-1) ?? '';
     const own = this.syntax.slice(name);
-    const isHere = (base: string) => base !== own && this.defined.has(base);
+    const isHere = (base: string) => base !== own && (this.defined.has(base) || this.imported(base) !== undefined);
     const module = moduleAt(rangeOf(name), {
       ...(bases.some((base) => rowTypes.test(last(base))) && { items: [] }),
-      bases: bases.filter(isHere).map((base) => () => this.classes.get(base)),
+      bases: bases.filter(isHere).flatMap((base) => this.classNamed(base) ?? []),
       hasMore: bases.some((base) => !isHere(base) && !plainBases.test(last(base))),
     });
     this.classes.set(own, module);

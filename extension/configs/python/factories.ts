@@ -53,6 +53,8 @@ function handedOver(evaluator: Evaluator, node: SyntaxNode, scope: Call['scope']
       open = given.open;
       for (const [other, entry] of given.keywords) if (other !== key) keywords.set(other, entry);
     }
+    // A registry of classes makes none of them.
+    if (keywords.size === 0 && !/optimi[sz]er_(?:class|cls)$/.test(key)) return [];
     return targets.flatMap(
       (target) => build(evaluator, target, { name, call: node }, { positional: [], keywords, open }, scope) ?? [],
     );

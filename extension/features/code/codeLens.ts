@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import { codeLensText } from '../../advice/hover.ts';
+import { codeLensText, optimizerTitle } from '../../advice/hover.ts';
 import type { OptimizerConfig } from '../../configs/config.ts';
 import { type Configurations, rangeIn, SELECTOR } from '../configurations.ts';
 import { configuredOptimizer } from '../inspect/hyper.ts';
@@ -24,6 +24,7 @@ export function registerCodeLens(
   return vscode.Disposable.from(
     changed,
     settings.onDidChange(() => changed.fire()),
+    configurations.onDidChange(() => changed.fire()),
     inspections.onEvent(({ type }) => {
       if (type !== 'ended') return;
       runs.forget();
@@ -33,7 +34,8 @@ export function registerCodeLens(
       onDidChangeCodeLenses: changed.event,
       async provideCodeLenses(document, token) {
         if (token.isCancellationRequested || !settings.get('codeLens.enabled', document)) return [];
-        const configs = configurations.in(document);
+        const configs = await configurations.of(document);
+        if (configs.length > settings.get('codeLens.mostPerFile', document)) return [summaryLens(document, configs)];
         const exports = configs.length > 0 && document.languageId === 'python' && !(await hasModel(document));
         const found = configs.map(async (config) => {
           const run = await measuredFor(runs, config, document, patience);
@@ -51,6 +53,14 @@ async function hasModel(document: vscode.TextDocument): Promise<boolean> {
   if (!folder) return true;
   const pattern = new vscode.RelativePattern(folder, '**/*.onnx');
   return (await vscode.workspace.findFiles(pattern, notLookedAt, 1)).length > 0;
+}
+
+/** One line for all configurations of a document that has many. */
+function summaryLens(document: vscode.TextDocument, configs: readonly OptimizerConfig[]): vscode.CodeLens {
+  const titles = [...new Set(configs.map(({ optimizer }) => optimizerTitle(optimizer)))];
+  const named = titles.slice(0, 4).join(', ') + (titles.length > 4 ? ', …' : '');
+  const title = `${configs.length} optimizers: ${named}`;
+  return new vscode.CodeLens(rangeIn(document, configs[0].range), typedCommand(title, 'optimizerBias.goToOptimizer'));
 }
 
 /** What stands above one configuration, from left to right: what was measured comes first. */

@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import { codeLensText, optimizerTitle } from '../../advice/hover.ts';
 import type { OptimizerConfig } from '../../configs/config.ts';
-import { type Configurations, rangeIn } from '../configurations.ts';
+import { type Configurations, notebookOf, pythonCells, rangeIn } from '../configurations.ts';
 import type { Settings } from '../settings.ts';
 import { registerCommand } from '../typedCommand.ts';
 
@@ -12,18 +12,18 @@ export function registerCommands(
   log: vscode.LogOutputChannel,
 ): vscode.Disposable {
   return vscode.Disposable.from(
-    registerCommand('optimizerBias.explain', (uri, line, character) => {
+    registerCommand('optimizerBias.explain', async (uri, line, character) => {
       const editor = uri === undefined ? vscode.window.activeTextEditor : visibleEditor(uri);
       const position =
         line === undefined || character === undefined ? editor?.selection.active : new vscode.Position(line, character);
       const config =
-        editor && position && nearest(configurations.in(editor.document), editor.document.offsetAt(position));
+        editor && position && nearest(await configurations.of(editor.document), editor.document.offsetAt(position));
       if (!editor || !config) return sayNothingFound();
       return explain(editor, config, settings);
     }),
     registerCommand('optimizerBias.goToOptimizer', async () => {
       const editor = vscode.window.activeTextEditor;
-      const found = editor ? configurations.in(editor.document) : [];
+      const found = editor ? await configurations.of(editor.document) : [];
       if (!editor || found.length === 0) return sayNothingFound();
       const config =
         found.length === 1 ? found[0] : await pickConfiguration(editor.document, found, 'Optimizers in this document');
@@ -60,11 +60,17 @@ export async function pickConfiguration(
 ): Promise<OptimizerConfig | undefined> {
   const items = found.map((config) => ({
     label: optimizerTitle(config.optimizer),
-    description: `line ${document.positionAt(config.range.from).line + 1}`,
+    description: placeText(document, document.positionAt(config.range.from).line + 1),
     detail: codeLensText(config),
     config,
   }));
   return (await vscode.window.showQuickPick(items, { placeHolder, matchOnDetail: true }))?.config;
+}
+
+/** `line 12`, and in notebooks `cell 3, line 2`, cells counted as those of the analysis are. */
+function placeText(document: vscode.TextDocument, line: number): string {
+  const notebook = notebookOf(document);
+  return notebook ? `cell ${pythonCells(notebook).indexOf(document) + 1}, line ${line}` : `line ${line}`;
 }
 
 function visibleEditor(uri: string): vscode.TextEditor | undefined {

@@ -21,17 +21,22 @@ const SEVERITY: Readonly<Record<Severity, vscode.DiagnosticSeverity>> = {
 export function registerDiagnostics(configurations: Configurations, settings: Settings): vscode.Disposable {
   const collection = vscode.languages.createDiagnosticCollection('optimizer-bias');
   const pending = new Debouncer(DELAY_MS);
-  const publish = (document: vscode.TextDocument) => {
-    if (!document.isClosed) collection.set(document.uri, problems(document, configurations, settings).map(toEditor));
+  const publish = async (document: vscode.TextDocument) => {
+    const { version } = document;
+    const found = isBehindNotebook(document) ? [] : await problems(document, configurations, settings);
+    // What is said of an older text has no place in the newer one, which is on its way.
+    if (!document.isClosed && document.version === version) collection.set(document.uri, found.map(toEditor));
   };
   const scheduleNotebook = (notebook: vscode.NotebookDocument) => {
-    pending.schedule(notebook.uri.toString(), () => pythonCells(notebook).forEach(publish));
+    pending.schedule(notebook.uri.toString(), () => {
+      for (const cell of pythonCells(notebook)) void publish(cell);
+    });
   };
   const schedule = (document: vscode.TextDocument) => {
     if (!languageOf(document) || !isEditable(document)) return;
     const notebook = notebookOf(document);
     if (notebook) scheduleNotebook(notebook);
-    else pending.schedule(document.uri.toString(), () => publish(document));
+    else pending.schedule(document.uri.toString(), () => void publish(document));
   };
   const scheduleAll = () => vscode.workspace.textDocuments.forEach(schedule);
   scheduleAll();
@@ -39,6 +44,7 @@ export function registerDiagnostics(configurations: Configurations, settings: Se
     collection,
     pending,
     settings.onDidChange(scheduleAll),
+    configurations.onDidChange(scheduleAll),
     vscode.workspace.onDidOpenTextDocument(schedule),
     vscode.workspace.onDidChangeTextDocument(({ document }) => schedule(document)),
     // Without a cell its imports are gone, so that the others change too.
@@ -60,9 +66,13 @@ export interface Problem {
 }
 
 /** The diagnostics of a document as the user wants them: severities overridden, those turned off left out. */
-export function problems(document: vscode.TextDocument, configurations: Configurations, settings: Settings): Problem[] {
+export async function problems(
+  document: vscode.TextDocument,
+  configurations: Configurations,
+  settings: Settings,
+): Promise<Problem[]> {
   if (!settings.get('diagnostics.enabled', document)) return [];
-  const configs = configurations.in(document);
+  const configs = await configurations.of(document);
   if (configs.length === 0) return [];
   const overrides = new Map(Object.entries(settings.get('diagnostics.severity', document)));
   const text = document.getText();
@@ -81,6 +91,11 @@ function toEditor({ document, diagnostic, severity }: Problem): vscode.Diagnosti
   result.source = SOURCE;
   result.code = { value: diagnostic.code, target: commandUri('optimizerBias.openDocumentation', diagnostic.anchor) };
   return result;
+}
+
+/** The text of a notebook's file, of which the notebook's own cells say the same. */
+function isBehindNotebook({ uri }: vscode.TextDocument): boolean {
+  return vscode.workspace.notebookDocuments.some((notebook) => notebook.uri.toString() === uri.toString());
 }
 
 /** Not the old sides of comparisons, outputs, and other texts that nobody can change. */

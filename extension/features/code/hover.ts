@@ -17,7 +17,7 @@ export function registerHover(
   return vscode.languages.registerHoverProvider(SELECTOR, {
     async provideHover(document, position, token) {
       if (token.isCancellationRequested || !settings.get('hover.enabled', document)) return undefined;
-      const target = configurations.at(document, position);
+      const target = await configurations.at(document, position);
       if (!target || token.isCancellationRequested) return undefined;
       const { config, hyperparameter, range } = target;
       const text = hyperparameter

@@ -3,16 +3,16 @@ import { verdict } from '../../advice/hover.ts';
 import { summarize } from '../../advice/summary.ts';
 import type { OptimizerConfig } from '../../configs/config.ts';
 import { type Configurations, SELECTOR } from '../configurations.ts';
+import { eitherOf } from '../events.ts';
 import type { Settings } from '../settings.ts';
 
 /** The strength behind each configuration; off unless the user turns it on. */
 export function registerInlayHints(configurations: Configurations, settings: Settings): vscode.Disposable {
   return vscode.languages.registerInlayHintsProvider(SELECTOR, {
-    onDidChangeInlayHints: settings.onDidChange,
-    provideInlayHints(document, range, token) {
+    onDidChangeInlayHints: eitherOf(settings.onDidChange, configurations.onDidChange),
+    async provideInlayHints(document, range, token) {
       if (token.isCancellationRequested || !settings.get('inlayHints.enabled', document)) return [];
-      return configurations
-        .in(document)
+      return (await configurations.of(document))
         .flatMap((config) => hint(document, config) ?? [])
         .filter(({ position }) => range.contains(position));
     },

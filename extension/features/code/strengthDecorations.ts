@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
-import { isNumbered, parameterLines } from '../../configs/parameterLines.ts';
+import { isNumbered } from '../../configs/numbered.ts';
+import type { SourceRange } from '../../configs/source.ts';
 import { effectLineOf } from '../../shared/effectWords.ts';
 import { labelOf, shorten } from '../../shared/format.ts';
 import type { PanelRun } from '../../shared/panel.ts';
@@ -34,8 +35,10 @@ export class StrengthDecorations implements vscode.Disposable {
   private readonly pending = new Debouncer(delayMilliseconds);
   private readonly maps = new WeakMap<
     vscode.TextDocument,
-    { version: number; folder: string; lines: ReadonlyMap<string, vscode.Range> }
+    { version: number; folder: string; found: Promise<ReadonlyMap<string, SourceRange>> }
   >();
+  /** The lines of a document that were found last. */
+  private readonly shown = new WeakMap<vscode.TextDocument, ReadonlyMap<string, vscode.Range>>();
   private reasons: readonly string[] = [];
   private readonly subscriptions: vscode.Disposable[];
 
@@ -79,7 +82,7 @@ export class StrengthDecorations implements vscode.Disposable {
     const found = line ?? effectLine;
     const lines =
       run && found && this.settings.get('decorations.enabled', document)
-        ? this.linesOf(document, run)
+        ? await this.linesOf(document, run)
         : new Map<string, vscode.Range>();
     if (!run || !found || lines.size === 0) {
       editor.setDecorations(this.type, []);
@@ -95,28 +98,48 @@ export class StrengthDecorations implements vscode.Disposable {
     editor.setDecorations(stale ? this.type : this.staleType, []);
   }
 
-  /** Where a document creates the tensors of a run; empty where it is not the model's file. */
-  private linesOf(document: vscode.TextDocument, run: PanelRun): ReadonlyMap<string, vscode.Range> {
-    const known = this.maps.get(document);
-    if (known?.version === document.version && known.folder === run.folder) return known.lines;
+  /**
+   * Where a document creates the tensors of a run, by itself or as part of a model in another open document; empty where it
+   * does not.
+   */
+  private async linesOf(document: vscode.TextDocument, run: PanelRun): Promise<ReadonlyMap<string, vscode.Range>> {
     const { tensors } = run.header;
-    const others = run.header.notTrained.map(({ name }) => name);
-    const found = parameterLines(document.getText(), tensors.map(labelOf), others);
+    const own = await this.found(document, run);
+    const count = tensors.filter((tensor) => !isNumbered(labelOf(tensor))).length;
+    const isModel = (found: ReadonlyMap<string, SourceRange>) => found.size >= leastShare * count;
     const lines = new Map<string, vscode.Range>();
-    if (found.size >= leastShare * tensors.filter((tensor) => !isNumbered(labelOf(tensor))).length)
+    const take = (found: ReadonlyMap<string, SourceRange>, file: string | undefined) => {
       for (const tensor of tensors) {
         const range = found.get(labelOf(tensor));
-        if (range) lines.set(tensor.name, rangeIn(document, range));
+        if (range && range.file === file) lines.set(tensor.name, rangeIn(document, range));
       }
-    this.maps.set(document, { version: document.version, folder: run.folder, lines });
+    };
+    if (isModel(own)) take(own, undefined);
+    else if (document.uri.scheme === 'file')
+      for (const other of vscode.workspace.textDocuments) {
+        if (other === document || other.languageId !== 'python' || lines.size > 0) continue;
+        const found = await this.found(other, run);
+        if (isModel(found)) take(found, document.uri.fsPath);
+      }
+    this.shown.set(document, lines);
     return lines;
+  }
+
+  /** What the text of a document, with the files that it imports, says of the tensors of a run. */
+  private found(document: vscode.TextDocument, run: PanelRun): Promise<ReadonlyMap<string, SourceRange>> {
+    const known = this.maps.get(document);
+    if (known?.version === document.version && known.folder === run.folder) return known.found;
+    const others = run.header.notTrained.map(({ name }) => name);
+    const found = this.configurations.lines(document, run.header.tensors.map(labelOf), others);
+    this.maps.set(document, { version: document.version, folder: run.folder, found });
+    return found;
   }
 
   private follow({ document }: vscode.TextEditor, selection: vscode.Selection | undefined): void {
     const { run } = this.panel;
     if (!run || !selection || document.languageId !== 'python') return;
     const { line } = selection.active;
-    const here = [...this.linesOf(document, run)].filter(
+    const here = [...(this.shown.get(document) ?? [])].filter(
       ([, range]) => range.start.line <= line && line <= range.end.line,
     );
     this.panel.highlight(here.map(([name]) => name));
@@ -128,11 +151,9 @@ export class StrengthDecorations implements vscode.Disposable {
     if (!run) return;
     const visible = vscode.window.visibleTextEditors.map(({ document }) => document);
     const open = vscode.workspace.textDocuments.filter((document) => !visible.includes(document));
-    const place = [...visible, ...open]
-      .filter(({ languageId }) => languageId === 'python')
-      .find((document) => this.linesOf(document, run).has(tensor));
-    const document = place ?? (await this.search(run, tensor));
-    const range = document && this.linesOf(document, run).get(tensor);
+    const known = [...visible, ...open].filter(({ languageId }) => languageId === 'python');
+    const document = (await this.firstWith(known, run, tensor)) ?? (await this.search(run, tensor));
+    const range = document && (await this.linesOf(document, run)).get(tensor);
     if (!document || !range) {
       const label = labelOf(run.header.tensors.find(({ name }) => name === tensor) ?? { name: tensor });
       void vscode.window.setStatusBarMessage(
@@ -144,6 +165,15 @@ export class StrengthDecorations implements vscode.Disposable {
     await show(document, range);
   }
 
+  private async firstWith(
+    documents: readonly vscode.TextDocument[],
+    run: PanelRun,
+    tensor: string,
+  ): Promise<vscode.TextDocument | undefined> {
+    for (const document of documents) if ((await this.linesOf(document, run)).has(tensor)) return document;
+    return undefined;
+  }
+
   private async search(run: PanelRun, tensor: string): Promise<vscode.TextDocument | undefined> {
     const files = await vscode.workspace.findFiles(
       '**/*.py',
@@ -152,7 +182,7 @@ export class StrengthDecorations implements vscode.Disposable {
     );
     for (const file of files) {
       const document = await vscode.workspace.openTextDocument(file);
-      if (this.linesOf(document, run).has(tensor)) return document;
+      if ((await this.linesOf(document, run)).has(tensor)) return document;
     }
     return undefined;
   }

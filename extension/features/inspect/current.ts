@@ -12,7 +12,7 @@ export async function currentOptimizer(
   try {
     const file = vscode.Uri.file(isAbsolute(path) ? path : resolve(directory, path));
     const document = await vscode.workspace.openTextDocument(file);
-    const config = configurations.in(document)[index];
+    const config = (await configurations.of(document))[index];
     return config && configuredOptimizer(config);
   } catch {
     return undefined;

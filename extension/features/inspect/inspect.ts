@@ -44,9 +44,9 @@ export function registerInspect(
   status.command = 'optimizerBias.openPanel';
   const pending = new Debouncer(contextMilliseconds);
   const updateContext = () =>
-    pending.schedule(status, () => {
+    pending.schedule(status, async () => {
       const document = vscode.window.activeTextEditor?.document;
-      const found = document !== undefined && configurations.in(document).length > 0;
+      const found = document !== undefined && (await configurations.of(document)).length > 0;
       void vscode.commands.executeCommand('setContext', 'optimizerBias.hasOptimizer', found);
     });
   updateContext();
@@ -174,7 +174,7 @@ export async function chooseConfiguration(
     vscode.window.activeTextEditor ??
     vscode.window.visibleTextEditors.find(({ document: shown }) => configurations.in(shown).length > 0);
   const document = uri && !model ? await vscode.workspace.openTextDocument(uri) : editor?.document;
-  const found = document && !model ? configurations.in(document) : [];
+  const found = document && !model ? await configurations.of(document) : [];
   let config: OptimizerConfig | undefined;
   if (document && found.length > 0) {
     const position =
