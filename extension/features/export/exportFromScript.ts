@@ -83,7 +83,7 @@ async function writeScript(
 ): Promise<vscode.Uri> {
   const folder = dirname(document.uri.fsPath);
   const script = basename(document.uri.fsPath);
-  const optimizers = configurations.in(document).map((config) => {
+  const optimizers = (await configurations.of(document)).map((config) => {
     const line = rangeIn(document, config.range).start.line + 1;
     const optimizer = configuredOptimizer(config);
     const unknown = optimizer && optimizer.unknown.length > 0 ? `; not known: ${optimizer.unknown.join(', ')}` : '';
