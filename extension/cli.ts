@@ -1,3 +1,4 @@
+import { compareCommand } from './cli/compare.ts';
 import { experimentCommand } from './cli/experiment.ts';
 import { graphCommand } from './cli/graph.ts';
 import { inspectCommand } from './cli/inspect.ts';
@@ -14,6 +15,7 @@ const commands: readonly Command[] = [
   inspectCommand,
   modelCommand,
   graphCommand,
+  compareCommand,
   sweepCommand,
   experimentCommand,
   optimizersCommand,

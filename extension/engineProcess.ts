@@ -5,11 +5,12 @@ import type { Device } from './engine/session.ts';
 import { experiments } from './experiments/registry.ts';
 import { runExperiment } from './experiments/run.ts';
 import { endWithParent } from './files/parent.ts';
+import { compare } from './jobs/compare.ts';
 import { inspect } from './jobs/inspect.ts';
 import type { Observer } from './jobs/observer.ts';
 import { sweep } from './jobs/sweep.ts';
 import { failureOf } from './shared/errors.ts';
-import type { ExperimentRequest, SweepRequest } from './shared/experiments.ts';
+import type { CompareRequest, ExperimentRequest, SweepRequest } from './shared/experiments.ts';
 import type { EngineEvent, EngineRequest, InspectRequest, RunStatus } from './shared/protocol.ts';
 
 /**
@@ -63,6 +64,11 @@ async function runSweep(request: SweepRequest): Promise<{ folder: string; status
   return sweep(request, device, folderObserver);
 }
 
+async function runCompare(request: CompareRequest): Promise<{ folder: string; status: RunStatus }> {
+  const device = await chooseDevice(request.base.device, (candidate) => probeInChild(__filename, candidate));
+  return compare(request, device, folderObserver);
+}
+
 /** Runs one request to its end and reports how it ended. */
 async function answer(work: () => Promise<{ folder: string; status: RunStatus }>): Promise<void> {
   folder = undefined;
@@ -85,6 +91,7 @@ if (probed) {
       send({ type: 'experiments', experiments: experiments.map(({ run: _run, ...rest }) => rest) });
     else if (request.type === 'inspect') void answer(() => runInspection(request.request));
     else if (request.type === 'experiment') void answer(() => runAnExperiment(request.request));
+    else if (request.type === 'compare') void answer(() => runCompare(request.request));
     else void answer(() => runSweep(request.request));
   });
   // The parent is gone: nobody will read the results.

@@ -1,4 +1,4 @@
-import { Averaging, averagingPeriod, type Measured } from './averaging.ts';
+import { Averaging, type Measured } from './averaging.ts';
 import { normsOf, Path } from './path.ts';
 import type { Position, Runner } from './runner.ts';
 import type { StepRecord } from './stepRecord.ts';
@@ -13,6 +13,10 @@ export interface WalkOptions {
   readonly averagingPeriod?: number;
   /** On mini-batches: steps between measurements on all samples. Undefined where every step sees all samples. */
   readonly every?: number;
+  /** Called at θ of every step that is a multiple of `every`; on mini-batches a multiple of that `every`, too. */
+  readonly visit?: { readonly every: number; at(position: Position): Promise<void> };
+  /** Is told of every record. */
+  record?(record: StepRecord): void;
 }
 
 /** A run that is only followed as far as others need it to be held against it. Whoever asks first makes it go on. */
@@ -48,12 +52,23 @@ export class Walk {
     }
   }
 
+  /** Measures where it stands. */
+  async measure(): Promise<void> {
+    const { visit, runner } = this.options;
+    if (this.ended) return;
+    await visit?.at(this.position);
+    this.keep((await runner.plainSteps(this.position, 1)).records[0]);
+  }
+
   /** One call of the runtime. */
   private async advance(): Promise<void> {
     const { runner, start, most, every } = this.options;
     const { step } = this.position;
     await this.averaging?.show(this.position, this.path, (n) => this.recent.get(n));
-    const free = Math.min(most - this.steps, this.averaging?.stride(step) ?? most);
+    const { visit } = this.options;
+    if (visit && step % visit.every === 0) await visit.at(this.position);
+    const untilVisit = visit ? visit.every - (step % visit.every) : most;
+    const free = Math.min(most - this.steps, untilVisit, this.averaging?.stride(step) ?? most);
     const before = this.position;
     if (every === undefined) {
       const { records, position } = await runner.plainSteps(this.position, free);
@@ -69,10 +84,9 @@ export class Walk {
 
   private keep(record: StepRecord): void {
     this.path.push(record);
+    this.options.record?.(record);
     this.ended ||= !Number.isFinite(record.loss) || !Number.isFinite(record.gradientNorm1);
     this.recent.set(record.step, { loss: record.loss, norms: normsOf(record) });
     for (const step of this.recent.keys()) if (step < record.step - 3) this.recent.delete(step);
   }
 }
-
-export { averagingPeriod };

@@ -34,13 +34,16 @@ export class Comparison {
   }
 
   /** The effect at a loss: of the norms `own`, or where the run first reaches it; over a bin where one of the two oscillates. */
-  at(loss: number, own = crossing(this.path, loss)): Found | Unknown {
+  at(
+    loss: number,
+    own = crossing(this.path, loss),
+    binned = this.run.oscillates(loss) || this.other.oscillates(loss),
+  ): Found | Unknown {
     const reason = this.reference.doubt(loss);
     if (reason !== undefined) return { reason };
     if (!own) return { reason: 'the run has not come down to this loss' };
     const known = this.reference.crossing(loss);
-    if (!this.run.oscillates(loss) && !this.other.oscillates(loss))
-      return 'reason' in known ? known : { method: 'crossing', effect: excess(own, known.norms) };
+    if (!binned) return 'reason' in known ? known : { method: 'crossing', effect: excess(own, known.norms) };
     const [mine, theirs] = [this.run.bin(loss), this.other.bin(loss)];
     if (!mine || !theirs)
       return { reason: `the ${mine ? 'reference' : 'run'} has no step with a loss within 12 % of this one` };

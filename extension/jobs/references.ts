@@ -54,7 +54,8 @@ export interface ReferenceParts {
     readonly batches?: OrderedBatches;
   };
   readonly start: Position;
-  readonly averagingPeriod: number;
+  /** No averaged points are measured where not given. */
+  readonly averagingPeriod?: number;
 }
 
 /** Which reference a run is held against, before any of it is run. */
@@ -265,7 +266,7 @@ class FlowReference implements Reference {
         runner: this.runner.with(this.numbers(refinement)),
         start: { ...start, state: new Map() },
         most: request.steps * patience.flow * refinement,
-        averagingPeriod: averagingPeriod * refinement,
+        averagingPeriod: averagingPeriod && averagingPeriod * refinement,
       }),
     );
   }

@@ -336,8 +336,9 @@ async function runPoint(
   }
 }
 
-async function testEvaluator(
-  { base, test }: SweepRequest,
+/** What evaluates the test set of a sweep or a comparison; undefined where it has none. */
+export async function testEvaluator(
+  { base, test }: Pick<SweepRequest, 'base' | 'test'>,
   { model, options, problem }: Subject,
   device: Device,
 ): Promise<Evaluator | undefined> {

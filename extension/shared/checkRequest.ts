@@ -1,5 +1,5 @@
 import { InspectorError } from './errors.ts';
-import type { SweepRequest } from './experiments.ts';
+import type { CompareRequest, SweepRequest } from './experiments.ts';
 import { type InspectRequest, inspectSettings } from './request.ts';
 import { groupProblems, type Setting } from './setting.ts';
 
@@ -48,6 +48,30 @@ export function checkSweep(value: unknown): SweepRequest {
     ...(Array.isArray(axes) ? axes.flatMap((axis, i) => missing(`axes[${i}].`, ['name', 'values'], axis)) : []),
   ]);
   return value as SweepRequest;
+}
+
+const compareSettings = {
+  base: sweepSettings.base,
+  seeds: { kind: 'numbers', min: 0, whole: true, help: 'of the orders, or of initial weights' },
+  unpaired: { kind: 'switch', help: 'give every setting seeds of its own' },
+  test: sweepSettings.test,
+  testEvery: sweepSettings.testEvery,
+  out: { kind: 'file', help: 'folder of the comparison' },
+} satisfies { readonly [K in keyof Required<Omit<CompareRequest, 'settings'>>]: Setting };
+
+/** The same of a comparison. */
+export function checkCompare(value: unknown): CompareRequest {
+  const { base, settings } = (value ?? {}) as Partial<CompareRequest>;
+  const { settings: _, ...rest } = (value ?? {}) as Partial<CompareRequest>;
+  refuse([
+    ...groupProblems('', compareSettings, rest),
+    ...missing('', ['base', 'settings', 'seeds'], value),
+    ...missing('base.', required, base),
+    ...(Array.isArray(settings) && settings.every((each) => typeof each === 'object' && each !== null)
+      ? []
+      : ['settings must be a list of hyper-parameters by name.']),
+  ]);
+  return value as CompareRequest;
 }
 
 const missing = (place: string, keys: readonly string[], value: unknown): string[] =>

@@ -135,6 +135,23 @@ export interface SweepPoint {
   readonly selfCheck?: number | null;
 }
 
+/** Settings that are compared with the user's own, on the same orders of mini-batches, or from the same initial weights. */
+export interface CompareRequest {
+  /** The user's own setting; what all have in common. `out` is not used. */
+  readonly base: InspectRequest;
+  /** What each other setting changes, by canonical name. */
+  readonly settings: readonly Readonly<Record<string, number | boolean | string>>[];
+  /** On mini-batches of the order; else 0: the model's own weights, others: weights drawn anew. */
+  readonly seeds: readonly number[];
+  /** Every setting has seeds of its own instead of the same: comparisons are not paired, and need more of them. */
+  readonly unpaired?: boolean;
+  readonly test?: { readonly data?: string; readonly x?: string; readonly y?: string };
+  /** How often the test set is evaluated, in steps. */
+  readonly testEvery?: number;
+  /** Folder of the comparison; what was finished there is kept. */
+  readonly out?: string;
+}
+
 /** `experiment.json`. */
 export interface ExperimentHeader {
   readonly format: 1;

@@ -1,7 +1,7 @@
 /** Every message between the processes, as discriminated unions. Plain data only: it crosses process and webview borders. */
 
 import type { Failure } from './errors.ts';
-import type { ExperimentDescription, ExperimentRequest, SweepRequest } from './experiments.ts';
+import type { CompareRequest, ExperimentDescription, ExperimentRequest, SweepRequest } from './experiments.ts';
 import type { InspectRequest, ReferenceKind } from './request.ts';
 
 import type { Words } from './words.ts';
@@ -12,6 +12,7 @@ export type EngineRequest =
   | { readonly type: 'inspect'; readonly request: InspectRequest }
   | { readonly type: 'experiment'; readonly request: ExperimentRequest }
   | { readonly type: 'sweep'; readonly request: SweepRequest }
+  | { readonly type: 'compare'; readonly request: CompareRequest }
   /** Asks which experiments there are. */
   | { readonly type: 'describe' }
   | { readonly type: 'cancel' };

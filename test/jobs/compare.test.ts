@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, it } from 'node:test';
+import { compare } from '../../extension/jobs/compare.ts';
+import { pairedInterval } from '../../extension/jobs/paired.ts';
+import { readExperiment } from '../../extension/jobs/store.ts';
+import type { CompareRequest } from '../../extension/shared/experiments.ts';
+import type { Progress } from '../../extension/shared/protocol.ts';
+import { sample } from '../support/paths.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'compare-'));
+after(() => rmSync(folder, { recursive: true }));
+
+const requestOf = (given: Partial<CompareRequest>, out: string): CompareRequest => ({
+  base: {
+    ...{ directory: folder, model: join(sample, 'digits.onnx'), data: join(sample, 'digits.npz'), limit: 96 },
+    ...{ optimizer: 'adam', framework: 'pytorch', hyper: {}, steps: 24, stage: 'step', device: 'cpu' },
+    ...{ threads: 1, freeze: [], trainable: [], arrays: false, batchSize: 16, reference: 'none' },
+  },
+  settings: [{ beta2: 0.999 }],
+  seeds: [0, 1, 2],
+  ...given,
+  out: join(folder, out),
+});
+
+const quiet = { started() {}, progress() {}, cancelled: false };
+
+/** What each run came to, by the title of a column: of the own setting, and of the other. */
+function runsIn(out: string, column: string): [number[], number[]] {
+  const { columns, rows } = readExperiment(join(folder, out)).result!.tables[2];
+  const values = rows.map((row) => row[columns.indexOf(column)] as number);
+  return [values.slice(0, values.length / 2), values.slice(values.length / 2)];
+}
+
+it('an interval is the mean and Student’s t of the pairs, and says how many more would settle it', () => {
+  const found = pairedInterval([1, 2, 3, 4])!;
+  assert.equal(found.mean, 2.5);
+  // s = 1.29099, s/√4 = 0.645497, t₃ = 3.182
+  assert.ok(Math.abs(found.high - 2.5 - 3.182 * 0.645497) < 1e-5);
+  assert.equal(found.more, 0);
+  assert.equal(pairedInterval([-1, 2, 3, 1])!.more, 6);
+  assert.equal(pairedInterval([-1, 1])!.more, null);
+  assert.equal(pairedInterval([1]), undefined);
+});
+
+it('the same setting on the same orders differs by nothing', async () => {
+  await compare(requestOf({}, 'same'), 'cpu', quiet);
+  const { result, status } = readExperiment(join(folder, 'same'));
+  assert.equal(status, 'finished');
+  assert.equal(result!.numbers['beta2 0.999 norm mean'], 0);
+  assert.match(result!.sentence, /beta2 0\.999: no difference found/);
+});
+
+it('on orders of its own, the interval covers zero in about 95 % of 40 repetitions', async () => {
+  const seeds = Array.from({ length: 160 }, (_, i) => i);
+  await compare(requestOf({ seeds, unpaired: true }, 'orders'), 'cpu', quiet);
+  const [own, others] = runsIn('orders', 'training loss at the end');
+  const differences = own.map((value, k) => others[k] / value - 1);
+  const covered = Array.from({ length: 40 }, (_, r) => pairedInterval(differences.slice(4 * r, 4 * r + 4))!).filter(
+    ({ low, high }) => low <= 0 && high >= 0,
+  ).length;
+  assert.ok(covered >= 34, `${covered} of 40`);
+  assert.ok(new Set(differences).size > 100, 'the orders differ');
+});
+
+it('a comparison that was stopped goes on where it was, and ends as one that was not', async () => {
+  const settings: CompareRequest['settings'] = [{ beta2: 0.9 }, { beta1: 0.5 }];
+  await compare(requestOf({ settings }, 'whole'), 'cpu', quiet);
+  const stopping = { ...quiet, cancelled: false };
+  const progress = ({ step }: Progress) => {
+    if (step >= 4) stopping.cancelled = true;
+  };
+  const first = await compare(requestOf({ settings }, 'parts'), 'cpu', Object.assign(stopping, { progress }));
+  assert.equal(first.status, 'cancelled');
+  const second = await compare(requestOf({ settings }, 'parts'), 'cpu', quiet);
+  assert.equal(second.status, 'finished');
+  const [whole, parts] = ['whole', 'parts'].map((out) => readExperiment(join(folder, out)).result!);
+  assert.deepEqual(parts, whole);
+  await assert.rejects(
+    compare(requestOf({ settings: [{ lr: 1 }] }, 'parts'), 'cpu', quiet),
+    /holds another comparison/,
+  );
+});
