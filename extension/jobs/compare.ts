@@ -7,6 +7,7 @@ import type { Device } from '../engine/session.ts';
 import { readJsonFile } from '../files/regular.ts';
 import { writeWhole } from '../files/writing.ts';
 import { limitingKappa } from '../optimizers/limit.ts';
+import { isAbsent } from '../optimizers/optimizer.ts';
 import { newRunFolder } from '../runStore/store.ts';
 import { checkCompare } from '../shared/checkRequest.ts';
 import { InspectorError } from '../shared/errors.ts';
@@ -39,6 +40,8 @@ interface TestPoint {
 interface Held {
   readonly walk: Walk;
   readonly reference: Reference | undefined;
+  /** Nothing of its memory could be switched off: it does not differ from its twin. */
+  readonly ownTwin: boolean;
   readonly tests: readonly TestPoint[];
 }
 
@@ -72,8 +75,12 @@ export async function compare(
   const total = (request.settings.length + 1) * seeds.length;
   observer.progress({ phase: 'reading', step: 0, steps: total });
   const subject = await readSubject(base);
-  const requests = [{}, ...request.settings].map((changed) => ({ ...base, hyper: { ...base.hyper, ...changed } }));
-  const settings = requests.map((each) => settingsOf(each, subject, each.steps));
+  const own = [{}, ...request.settings].map((changed) => ({ ...base, hyper: { ...base.hyper, ...changed } }));
+  const settings = own.map((each) => settingsOf(each, subject, each.steps));
+  // One kind of reference for all: twins where one of the settings has one.
+  const twins = settings.some(({ optimizer, hyper }) => !isAbsent(optimizer.twin(hyper)));
+  const reference = base.reference ?? (twins ? 'twin' : 'flow');
+  const requests = own.map((each): InspectRequest => ({ ...each, reference }));
   const folder =
     request.out === undefined
       ? newRunFolder(base.directory, basename(base.model), 'compare')
@@ -271,11 +278,12 @@ class Laboratory {
       references.set(name, reference);
       await reference.reach(walk.path.lowest, 0, cancelled);
     }
-    return { walk, reference, tests };
+    const ownTwin = plan.kind === 'none' && request.reference === 'twin';
+    return { walk, reference, ownTwin, tests };
   }
 }
 
-function numbersOf({ walk, reference, tests }: Held, loss: number, binned: boolean): CompareNumbers {
+function numbersOf({ walk, reference, ownTwin, tests }: Held, loss: number, binned: boolean): CompareNumbers {
   const index = new LossIndex(walk.path);
   const found = reference && new Comparison(walk.path, reference).at(loss, undefined, binned);
   const norms = binned ? index.bin(loss) : crossing(walk.path, loss);
@@ -289,7 +297,7 @@ function numbersOf({ walk, reference, tests }: Held, loss: number, binned: boole
     return from + share * (to - from);
   };
   return {
-    effect: found && !('reason' in found) ? found.effect[0] : null,
+    effect: ownTwin ? 0 : found && !('reason' in found) ? found.effect[0] : null,
     norm: norms?.[0] ?? null,
     trainLoss: walk.path.losses.at(-1) ?? null,
     testLoss: at((point) => point.loss),
