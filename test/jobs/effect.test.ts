@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { readNpz } from '../../extension/datasets/npz.ts';
 import { Path } from '../../extension/engine/path.ts';
-import type { StepRecord } from '../../extension/engine/runner.ts';
+import type { StepRecord } from '../../extension/engine/stepRecord.ts';
 import { LossIndex } from '../../extension/jobs/equalLoss.ts';
 import { inspect } from '../../extension/jobs/inspect.ts';
 import type { Observer } from '../../extension/jobs/observer.ts';
