@@ -384,7 +384,14 @@ export const shapeRules: { readonly [Op in PrimitiveOp]: ShapeRule<Op> } = {
   },
   MaxPoolMask: like,
   StopGradient: like,
-  PRelu: like,
+  PRelu: ([x, slope]) => {
+    need(x.type === slope.type, () => `element types ${x.type} and ${slope.type} differ`);
+    need(
+      sameShape(broadcastShapes(x.shape, slope.shape), x.shape),
+      () => `slopes ${showShape(slope.shape)} do not fit input ${showShape(x.shape)}`,
+    );
+    return of(x.type, x.shape);
+  },
   AveragePool: pool,
   AveragePoolGradient: ([dy], attributes) => of(dy.type, [...dy.shape.slice(0, 2), ...attributes.spatial]),
   Resize: ([x, , scales]) => {
