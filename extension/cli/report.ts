@@ -26,6 +26,8 @@ export function renderRun(run: Run): string {
   const effect = measuredText(run);
   if (effect) lines.push(style.bold(effect));
   if (corrected) lines.push(theoryText(run, corrected));
+  const edge = edgeText(run);
+  if (edge) lines.push(edge);
   else lines.push(header.notApplicable ? sentence(header, first) : 'No correction was computed.');
   lines.push(
     '',
@@ -78,6 +80,20 @@ function theoryText({ header, steps }: Run, line: StepLine): string {
   const problem = doubt(line);
   const holds = `it is valid for ${percent(line.validShare)} of ${thousands(header.model.parameters)} parameters, self-check ${number(line.selfCheck)}`;
   return `${says}${compared} ${problem ? `It does not hold here: ${problem}.` : `It holds here: ${holds}.`}`;
+}
+
+/** How near to the edge of stability the last measurement was, and the step that gained least. */
+function edgeText({ steps }: Run): string | undefined {
+  const last = steps.findLast(({ edge }) => typeof edge === 'number');
+  if (!last) return undefined;
+  const sharpness = number(last.preconditionedSharpness);
+  const where =
+    last.edge! >= 1 ? 'beyond the edge of stability' : `at ${finePercent(last.edge)} of the edge of stability`;
+  const most = Math.max(...steps.flatMap(({ zeta }) => (typeof zeta === 'number' ? [zeta] : [])));
+  const lost = Number.isFinite(most)
+    ? `; of what the gradient promised, its steps lost ${finePercent(Math.max(0, most))} at most`
+    : '';
+  return `At step ${last.step} the run is ${where} (preconditioned sharpness ${sharpness})${lost}.`;
 }
 
 /** Beyond this an accumulated prediction is no number that means anything. */

@@ -45,7 +45,7 @@ export interface Columns {
   readonly extremes: readonly string[];
 }
 
-export const plainColumns = ['absolute', 'squared', 'perturbed'] as const;
+export const plainColumns = ['absolute', 'squared', 'perturbed', 'descent'] as const;
 export const selfCheckColumns = ['withMemory', 'withoutMemory'] as const;
 
 /**
@@ -180,6 +180,7 @@ export class Program {
         absolute: plain.absolute,
         squared: plain.squared,
         perturbed: inner.mul(plain.perturbed, kept),
+        descent: inner.mul(g, inner.mul(update.stepSize, taken.direction)),
       };
       if (!corrected) {
         columns = Object.keys(sums);

@@ -19,6 +19,8 @@ export interface StepRecord {
   readonly perturbedNorm: number;
   readonly gradientNorm1: number;
   readonly gradientNorm2: number;
+  /** h·g·u of the step that is taken from here, u its direction: what the loss falls by to first order. */
+  readonly descent: number;
   /** ‖corr‖₂; with the measures of the model, where the correction was computed. */
   readonly correctionNorm?: number;
   readonly measures?: Measures;
@@ -50,6 +52,7 @@ export function recordOf(
     perturbedNorm: total('perturbed'),
     gradientNorm1: total('absolute'),
     gradientNorm2: Math.sqrt(total('squared')),
+    descent: total('descent'),
     ...(measured && {
       correctionNorm: Math.sqrt(total('correctionSquared')),
       measures: measured.model,

@@ -1,5 +1,5 @@
 import { basename, dirname, resolve } from 'node:path';
-import { Runner } from '../engine/runner.ts';
+import { type Position, Runner } from '../engine/runner.ts';
 import type { Device } from '../engine/session.ts';
 import type { Tensor } from '../onnx/tensor.ts';
 import { markInterrupted, newRunFolder, RunWriter } from '../runStore/store.ts';
@@ -7,6 +7,7 @@ import { checkRequest } from '../shared/checkRequest.ts';
 import { failureOf } from '../shared/errors.ts';
 import type { InspectRequest, RunStatus } from '../shared/protocol.ts';
 import { batchesOf, withEvery } from './batchOrder.ts';
+import { EdgeWatch } from './edge.ts';
 import { measureEffect } from './measureEffect.ts';
 import type { Observer } from './observer.ts';
 import { stepLine } from './records.ts';
@@ -60,6 +61,14 @@ export async function inspect(asked: InspectRequest, device: Device, observer: O
     ...{ request, settings, problem, runner, options, start, names },
     cancelled: () => observer.cancelled,
   });
+  const edge = new EdgeWatch({
+    ...{ runner, problem, device, chunks, settings, threads: request.threads, batched: batches !== undefined },
+    write(line) {
+      writer.append(line);
+      observer.record(line);
+    },
+  });
+  const edgeEvery = request.edgeEvery ?? Math.max(1, Math.ceil(request.steps / 2));
   const { notApplicable } = settings;
   try {
     const status = await takeSteps({
@@ -71,24 +80,34 @@ export async function inspect(asked: InspectRequest, device: Device, observer: O
         effect?.meter.add(record);
         const due = record.measures !== undefined || (notApplicable !== undefined && record.step % request.every === 0);
         const told = effect && due ? await effect.meter.measured(line) : line;
-        writer.append(told);
-        observer.record(told);
+        edge.add(told, record);
       },
+      ...(edgeEvery > 0 && {
+        visit: {
+          every: edgeEvery,
+          at: async (position: Position) => {
+            if (position.step > start.step) await edge.at(position);
+          },
+        },
+      }),
       ended: async (position) => {
         if (saveState !== undefined) await writeState(directory, saveState, position, subject, settings);
       },
     });
+    edge.flush();
     if (arrays.size > 0) await writer.writeArrays(arrays);
     await effect?.finish(writer);
     writer.finish(status);
     return { folder, status };
   } catch (error) {
+    edge.flush();
     // What was measured until then is settled, too; why it ended is more important than anything that this meets.
     await effect?.finish(writer).catch(() => {});
     writer.fail('failed', failureOf(error).message);
     throw error;
   } finally {
     await effect?.release();
+    await edge.release();
     await runner.release();
   }
 }

@@ -147,10 +147,7 @@ export function adamFamily({ name, title, aliases, decoupled, defaults, theory }
     },
 
     signChange,
-    norm: (hyper) => ({
-      kind: 'one-norm',
-      words: `the one-norm of the loss gradient${hyper.amsgrad ? ' (and of Σ g²/D where the maximum of AMSGrad is latched)' : ''}`,
-    }),
+    norm: () => ({ kind: 'one-norm', words: 'the one-norm of the loss gradient' }),
     stateDependent: (hyper) => (hyper.amsgrad ? AMSGRAD_DEPENDS : undefined),
     constantCoefficients: (hyper, scheduled) => [
       'weightDecay',

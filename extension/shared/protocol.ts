@@ -231,8 +231,23 @@ export interface TensorLine extends MeasureFields, EffectFields {
   readonly gradientNorm2: number | null;
 }
 
+/** How near to the edge of stability the step is that is taken from a line; see `edge.ts` of the jobs. */
+export interface EdgeFields {
+  /**
+   * ζ = 1 + ΔE/(h·g·u), the realized edge: near 0 the loss falls as the gradient says, at 1 the step gains nothing, above it
+   * loses. On every line from which a full-batch step is taken.
+   */
+  readonly zeta?: number | null;
+  /** Largest eigenvalue of D^{-1/2} H D^{-1/2}, D the denominator of that step; at some lines only. */
+  readonly preconditionedSharpness?: number | null;
+  /** The same over the optimizer's threshold 2/(h·Γ): from 1 on a mode oscillates without end. */
+  readonly edge?: number | null;
+  /** Residual of that eigenvalue, relative to it. */
+  readonly edgeResidual?: number | null;
+}
+
 /** A line of `steps.jsonl`: what was measured at θ⁽ⁿ⁾. */
-export interface StepLine extends TensorLine {
+export interface StepLine extends TensorLine, EdgeFields {
   readonly step: number;
   /** Over all samples. */
   readonly loss: number | null;

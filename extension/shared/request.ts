@@ -69,6 +69,8 @@ export interface InspectRequest {
   readonly stage: 'step' | 'inf' | number;
   readonly dtype?: (typeof floatTypes)[number];
   readonly microBatch?: number;
+  /** The edge of stability is measured at every such step; 0: never. Where not given, in the middle and at the end. */
+  readonly edgeEvery?: number;
   /** What the run is held against at equal loss; where not given, the twin where the optimizer has one, else the flow. */
   readonly reference?: ReferenceKind;
   readonly device: DeviceChoice;
@@ -246,6 +248,12 @@ export const inspectSettings = {
     min: 1,
     placeholder: 'K',
     help: 'compute the correction at every K-th step (default 1; on mini-batches once per epoch)',
+  },
+  edgeEvery: {
+    kind: 'count',
+    min: 0,
+    placeholder: 'K',
+    help: 'measure the edge of stability at every K-th step (default: in the middle of the run and at its end; 0: never)',
   },
   reference: {
     kind: 'choice',

@@ -1,0 +1,78 @@
+import type { Position, Runner } from '../engine/runner.ts';
+import type { StepRecord } from '../engine/stepRecord.ts';
+import { SharpnessMeter } from '../engine/sharpness.ts';
+import { isAbsent } from '../optimizers/optimizer.ts';
+import type { EdgeFields, StepLine } from '../shared/protocol.ts';
+
+type Load = Parameters<typeof SharpnessMeter.load>;
+
+interface Parts {
+  readonly runner: Runner;
+  readonly problem: Load[0];
+  readonly device: Load[1];
+  readonly chunks: Load[2];
+  readonly threads?: number;
+  readonly settings: Parameters<SharpnessMeter['measure']>[2] & { readonly groups?: unknown };
+  /** True where steps see mini-batches only. */
+  readonly batched: boolean;
+  /** Receives each line once all is known of it. */
+  write(line: StepLine): void;
+}
+
+/**
+ * Adds to the lines of a run how near to the edge of stability its steps are. A line is written when the next loss is known,
+ * since ΔE belongs to the line from which the step is taken.
+ */
+export class EdgeWatch {
+  private held: { readonly line: StepLine; readonly descent: number } | undefined;
+  private readonly measured = new Map<number, EdgeFields>();
+  private meter: SharpnessMeter | undefined;
+
+  constructor(private readonly parts: Parts) {}
+
+  /** Measures the preconditioned sharpness at a position. */
+  async at(position: Position): Promise<void> {
+    const { settings, runner, problem, device, chunks, threads, batched } = this.parts;
+    const { optimizer, hyper } = settings;
+    // Groups have denominators and steps of their own.
+    if (settings.groups !== undefined || isAbsent(Object(optimizer.alternatingGain(hyper)))) return;
+    if (batched && position.step === 0) return;
+    // On mini-batches the last denominator that there is, since the next step sees other samples.
+    const n = batched ? position.step - 1 : position.step;
+    const state = batched ? position.state : (await runner.plainSteps(position, 1)).position.state;
+    this.meter ??= await SharpnessMeter.load(problem, device, chunks, threads);
+    const found = await this.meter.measure(position.theta, { n, state }, settings);
+    this.measured.set(position.step, {
+      preconditionedSharpness: found?.preconditionedSharpness ?? null,
+      edge: found?.edge ?? null,
+      edgeResidual: found?.residual ?? null,
+    });
+  }
+
+  /** Takes over the next line; the one before it is complete then. */
+  add(line: StepLine, record: Pick<StepRecord, 'descent'>): void {
+    if (this.held) {
+      const { loss, step } = this.held.line;
+      const gained = step + 1 === line.step && !this.parts.batched && loss !== null && line.loss !== null;
+      const zeta = gained ? 1 + (line.loss! - loss!) / this.held.descent : undefined;
+      this.write(zeta === undefined ? {} : { zeta: Number.isFinite(zeta) ? zeta : null });
+    }
+    this.held = { line, descent: record.descent };
+  }
+
+  /** Writes the last line. */
+  flush(): void {
+    if (this.held) this.write({});
+    this.held = undefined;
+  }
+
+  async release(): Promise<void> {
+    await this.meter?.release();
+  }
+
+  private write(fields: EdgeFields): void {
+    const { line } = this.held!;
+    this.parts.write({ ...line, ...fields, ...this.measured.get(line.step) });
+    this.measured.delete(line.step);
+  }
+}
