@@ -37,6 +37,9 @@ const run = (asked: Partial<InspectRequest>) =>
       freeze: [],
       trainable: [],
       arrays: false,
+      // What begins with the run: the reference, and the middle of it.
+      reference: 'none',
+      edgeEvery: 0,
       ...asked,
     },
     'cpu',
