@@ -1,6 +1,6 @@
 import type { Position, Runner } from '../engine/runner.ts';
-import type { StepRecord } from '../engine/stepRecord.ts';
 import { SharpnessMeter } from '../engine/sharpness.ts';
+import type { StepRecord } from '../engine/stepRecord.ts';
 import { isAbsent } from '../optimizers/optimizer.ts';
 import type { EdgeFields, StepLine } from '../shared/protocol.ts';
 
