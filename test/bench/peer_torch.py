@@ -11,7 +11,9 @@ from torch import nn
 network, count, micro, *sizes = sys.argv[1:]
 batch, lot = map(int, re.findall(r'\d+', micro)) if micro.startswith('batch') else (0, 1)
 torch.manual_seed(0)
-torch.set_num_threads(int(__import__('os').environ.get('BENCH_THREADS', '2')))
+# Steps of a small network are fastest on one thread.
+small = batch > 0 and network == 'mlp'
+torch.set_num_threads(1 if small else int(__import__('os').environ.get('BENCH_THREADS', '2')))
 n = int(count)
 
 
