@@ -494,7 +494,7 @@ def numbers(model, x, y, loss):
     return value.item(), {**listed("gradient", gradients), **listed("normGradient", products)}
 
 
-def compare(folder, value, expected, loss):
+def compare(folder, value, expected, loss, aliases):
     at = lambda name: os.path.join(folder, name)
     command = ["node", os.path.join(ROOT, "dist", "cli.js"), "inspect", "--model", at("model.onnx"), "--data", at("data.npz")]
     command += ["--dtype", "float64", "--eps", str(EPSILON), "--eps-placement", "inside", "--steps", "0", "--arrays", "--out", at("run")]
@@ -511,7 +511,9 @@ def compare(folder, value, expected, loss):
         for name in expected:
             if name.startswith(kind + "/"):
                 theirs = expected[name]
-                ours = found[f"initial/{name}"] if f"initial/{name}" in found else np.zeros_like(theirs)
+                # A tied parameter has one of its names in the file.
+                own = [f"initial/{kind}/{alias}" for alias in aliases[name[len(kind) + 1 :]]]
+                ours = next((found[key] for key in own if key in found), np.zeros_like(theirs))
                 error += float(((ours - theirs) ** 2).sum())
                 size += float((theirs**2).sum())
         result[kind] = (error / size) ** 0.5
@@ -540,7 +542,9 @@ def check(name, out):
         return {"failed": f"PyTorch does not export it: {str(error)[:200]}"}
     value, expected = numbers(model, x, y, loss)
     size = sum(p.numel() for p in model.parameters())
-    return {"batch": batch, "parameters": size, **compare(folder, value, expected, "cross-entropy" if classes else "mse")}
+    every = list(model.named_parameters(remove_duplicate=False))
+    aliases = {name: [other for other, q in every if q is p] for name, p in model.named_parameters()}
+    return {"batch": batch, "parameters": size, **compare(folder, value, expected, "cross-entropy" if classes else "mse", aliases)}
 
 
 def table(results):

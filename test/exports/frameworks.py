@@ -1,0 +1,205 @@
+"""Exports small models of JAX, Paddle and scikit-learn and compares gradient and q = ∇‖∇E‖₁,ε with the framework's own, in float64.
+
+    pip install jax jax2onnx onnx            && python test/exports/frameworks.py jax
+    pip install paddlepaddle paddle2onnx packaging && python test/exports/frameworks.py paddle
+    pip install scikit-learn skl2onnx torch  && python test/exports/frameworks.py sklearn
+
+Weights are drawn on the spot. Exporters of these frameworks do not keep the names of parameters, so tensors of the file are found by their
+values. For scikit-learn, which has no derivatives, PyTorch computes them from the fitted weights.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+EPSILON = 1e-6
+random = np.random.default_rng(0)
+
+
+def draw(*shape):
+    return (random.standard_normal(shape) / np.sqrt(shape[0])).astype(np.float32)
+
+
+def compare(name, path, x, y, parameters, gradient, product, more=()):
+    """`parameters`, `gradient` and `product` are dictionaries of arrays."""
+    import onnx
+    from onnx import numpy_helper
+
+    model = onnx.load(path)
+    tensors = {i.name: numpy_helper.to_array(i) for i in model.graph.initializer}
+    constants = {
+        n.output[0]: numpy_helper.to_array(a.t)
+        for n in model.graph.node
+        if n.op_type == "Constant"
+        for a in n.attribute
+        if a.name == "value"
+    }
+    names = {}
+    for key, value in parameters.items():
+        for tensor, held in {**tensors, **constants}.items():
+            if held.size == value.size and held.size > 1 and tensor not in names.values():
+                for turned, laid in ((False, value), (True, value.T)):
+                    if np.allclose(held.reshape(-1), laid.reshape(-1), atol=1e-7):
+                        names.setdefault(key, (tensor, turned, held.shape))
+    lost = [key for key in parameters if key not in names]
+    if lost:
+        return {"failed": f"not in the file: {', '.join(lost)}"}
+    folder = tempfile.mkdtemp()
+    given = {model.graph.input[0].name: x, "y": y}
+    np.savez(os.path.join(folder, "data.npz"), **given)
+    command = ["node", os.path.join(ROOT, "dist", "cli.js"), "inspect", "--model", path, "--data", os.path.join(folder, "data.npz")]
+    command += ["--dtype", "float64", "--eps", str(EPSILON), "--eps-placement", "inside", "--steps", "0", "--arrays"]
+    command += ["--out", os.path.join(folder, "run"), *more]
+    for tensor, _, _ in names.values():
+        command += ["--trainable", tensor]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        return {"failed": (done.stderr or done.stdout).strip()[:400]}
+    found = np.load(os.path.join(folder, "run", "arrays.npz"))
+    result = {"parameters": int(sum(v.size for v in parameters.values()))}
+    for kind, expected in (("gradient", gradient), ("normGradient", product)):
+        error = size = 0.0
+        for key, (tensor, turned, _) in names.items():
+            theirs = np.asarray(expected[key], np.float64)
+            theirs = (theirs.T if turned else theirs).reshape(-1)
+            ours = found[f"initial/{kind}/{tensor}"].reshape(-1)
+            error += float(((ours - theirs) ** 2).sum())
+            size += float((theirs**2).sum())
+        result[kind] = (error / size) ** 0.5
+    return result
+
+
+def jax_models():
+    import jax
+    import jax.numpy as jnp
+    from jax2onnx import to_onnx
+
+    jax.config.update("jax_enable_x64", True)
+    x = random.standard_normal((6, 4)).astype(np.float32)
+    y = random.integers(0, 3, 6)
+
+    def attention(p, x):
+        h = jnp.reshape(x, (-1, 2, 2)) @ p["in"]
+        scores = jax.nn.softmax(h @ p["q"] @ jnp.swapaxes(h, 1, 2) / 2.0, axis=-1)
+        return jnp.mean(scores @ h, axis=1) @ p["out"]
+
+    models = {
+        "jax mlp, gelu": (lambda p, x: jax.nn.gelu(x @ p["a"] + p["b"]) @ p["c"], {"a": draw(4, 8), "b": draw(8), "c": draw(8, 3)}),
+        "jax mlp, relu6": (lambda p, x: jax.nn.relu6(3 * x @ p["a"]) @ p["c"], {"a": draw(4, 8), "c": draw(8, 3)}),
+        "jax gate and norm": (
+            lambda p, x: (lambda h: (h - h.mean(-1, keepdims=True)) / jnp.sqrt(h.var(-1, keepdims=True) + 1e-5) * p["g"])(
+                jax.nn.silu(x @ p["a"]) * (x @ p["b"])
+            )
+            @ p["c"],
+            {"a": draw(4, 8), "b": draw(4, 8), "g": 1 + draw(8), "c": draw(8, 3)},
+        ),
+        "jax attention": (attention, {"in": draw(2, 4), "q": draw(4, 4), "out": draw(4, 3)}),
+    }
+    for name, (f, parameters) in models.items():
+        path = os.path.join(tempfile.mkdtemp(), "model.onnx")
+        import onnx
+
+        proto = to_onnx(lambda x: f({k: jnp.asarray(v) for k, v in parameters.items()}, x), inputs=[("B", 4)], model_name="m")
+        onnx.save(proto, path)
+
+        def loss(p):
+            return -jnp.mean(jax.nn.log_softmax(f(p, jnp.asarray(x, jnp.float64)))[jnp.arange(6), y])
+
+        wide = {k: jnp.asarray(v, jnp.float64) for k, v in parameters.items()}
+        norm = lambda p: sum(jnp.sqrt(g * g + EPSILON).sum() for g in jax.grad(loss)(p).values())
+        yield name, compare(name, path, x, y, parameters, jax.grad(loss)(wide), jax.grad(norm)(wide))
+
+
+def paddle_models():
+    import paddle
+    import paddle.nn as nn
+
+    x = random.standard_normal((6, 4)).astype(np.float32)
+    y = random.integers(0, 3, 6)
+    models = {
+        "paddle mlp": lambda: nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 3)),
+        "paddle mlp, relu": lambda: nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3)),
+        "paddle mlp, silu": lambda: nn.Sequential(nn.Linear(4, 8), nn.Silu(), nn.Linear(8, 3)),
+    }
+    for name, build in models.items():
+        net = build()
+        net.eval()
+        folder = tempfile.mkdtemp()
+        try:
+            paddle.onnx.export(net, os.path.join(folder, "model"), input_spec=[paddle.static.InputSpec([None, 4], "float32", "x")], opset_version=13)
+        except Exception as error:
+            yield name, {"failed": f"paddle2onnx does not export it: {str(error)[:200]}"}
+            continue
+        parameters = {k: v.numpy() for k, v in net.named_parameters()}
+        net.to(dtype="float64")
+        z = net(paddle.to_tensor(x.astype(np.float64)))
+        chosen = paddle.to_tensor(np.eye(3)[y])
+        # Its mean and cross-entropy have no second derivative.
+        loss = (paddle.log(paddle.exp(z).sum(-1)) - (z * chosen).sum(-1)).sum() / 6.0
+        named = dict(net.named_parameters())
+        gradients = paddle.grad(loss, list(named.values()), create_graph=True)
+        norm = sum(paddle.sqrt(g * g + EPSILON).sum() for g in gradients)
+        products = paddle.grad(norm, list(named.values()), allow_unused=True)
+        listed = lambda values: {k: (np.zeros_like(parameters[k]) if v is None else v.numpy()) for k, v in zip(named, values)}
+        yield name, compare(name, os.path.join(folder, "model.onnx"), x, y, parameters, listed(gradients), listed(products))
+
+
+def sklearn_models():
+    import torch
+    import torch.nn.functional as F
+    from skl2onnx import to_onnx
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.neural_network import MLPClassifier, MLPRegressor
+
+    x = random.standard_normal((60, 4)).astype(np.float32)
+    labels = random.integers(0, 3, 60)
+    values = (x @ draw(4, 1))[:, 0]
+    models = {
+        "sklearn MLPClassifier": (MLPClassifier((8,), max_iter=30), labels, torch.relu),
+        "sklearn MLPClassifier, tanh": (MLPClassifier((8, 6), activation="tanh", max_iter=30), labels, torch.tanh),
+        "sklearn MLPRegressor": (MLPRegressor((8,), activation="logistic", max_iter=30), values, torch.sigmoid),
+    }
+    for name, (model, y, activation) in models.items():
+        model.fit(x, y)
+        path = os.path.join(tempfile.mkdtemp(), "model.onnx")
+        with open(path, "wb") as file:
+            file.write(to_onnx(model, x[:1], options={"zipmap": False} if "Classifier" in name else None).SerializeToString())
+        parameters = {f"{kind}{i}": v.astype(np.float32) for kind, all in (("w", model.coefs_), ("b", model.intercepts_)) for i, v in enumerate(all)}
+        wide = {k: torch.tensor(v, dtype=torch.float64, requires_grad=True) for k, v in parameters.items()}
+        h = torch.tensor(x, dtype=torch.float64)
+        layers = len(model.coefs_)
+        for i in range(layers):
+            h = h @ wide[f"w{i}"] + wide[f"b{i}"]
+            if i < layers - 1:
+                h = activation(h)
+        loss = F.cross_entropy(h, torch.tensor(y)) if "Classifier" in name else F.mse_loss(h[:, 0], torch.tensor(y, dtype=torch.float64))
+        gradients = torch.autograd.grad(loss, wide.values(), create_graph=True)
+        products = torch.autograd.grad(sum(torch.sqrt(g * g + EPSILON).sum() for g in gradients), wide.values())
+        listed = lambda values: {k: v.detach().numpy() for k, v in zip(wide, values)}
+        target = y if "Classifier" in name else y.astype(np.float32)
+        more = [] if "Classifier" in name else ["--loss", "mse"]
+        yield name, compare(name, path, x, target, parameters, listed(gradients), listed(products), more)
+
+
+def main():
+    found = {"jax": jax_models, "paddle": paddle_models, "sklearn": sklearn_models}[sys.argv[1]]
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "frameworks.json")
+    results = {}
+    if os.path.exists(path):
+        with open(path) as file:
+            results = json.load(file)
+    for name, result in found():
+        results[name] = result
+        print(name, json.dumps(result), flush=True)
+    with open(path, "w") as file:
+        json.dump(results, file, indent=1)
+        file.write("\n")
+
+
+if __name__ == "__main__":
+    main()
