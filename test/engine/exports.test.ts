@@ -32,7 +32,9 @@ function relativeError(
 }
 
 describe('models as exporters write them', () => {
-  for (const name of readdirSync(exports, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : [])))
+  for (const name of readdirSync(exports, { withFileTypes: true }).flatMap((entry) =>
+    entry.isDirectory() ? [entry.name] : [],
+  ))
     it(name, async () => {
       const at = (file: string) => join(exports, name, file);
       const out = join(scratch, name);

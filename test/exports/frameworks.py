@@ -160,9 +160,8 @@ def sklearn_models():
     labels = random.integers(0, 3, 60)
     values = (x @ draw(4, 1))[:, 0]
     models = {
-        "sklearn MLPClassifier": (MLPClassifier((8,), max_iter=30), labels, torch.relu),
-        "sklearn MLPClassifier, tanh": (MLPClassifier((8, 6), activation="tanh", max_iter=30), labels, torch.tanh),
-        "sklearn MLPRegressor": (MLPRegressor((8,), activation="logistic", max_iter=30), values, torch.sigmoid),
+        "sklearn MLPClassifier": (MLPClassifier(hidden_layer_sizes=(8,), max_iter=30), labels, torch.relu),
+        "sklearn MLPClassifier, tanh": (MLPClassifier(hidden_layer_sizes=(8, 6), activation="tanh", max_iter=30), labels, torch.tanh),
     }
     for name, (model, y, activation) in models.items():
         model.fit(x, y)
