@@ -6,7 +6,7 @@ import { simple } from '../rule.ts';
 /** A stack of matrices whose batch axes are folded into the rows: [..., m, n] → [·m, n]. */
 const rows = (b: GraphBuilder, x: Value): Value => {
   const n = x.shape.at(-1)!;
-  return b.reshape(x, [elementCount(x.shape) / n, n]);
+  return b.reshape(x, [elementCount(x.shape.slice(0, -1)), n]);
 };
 
 export const product = simple({
