@@ -32,7 +32,7 @@ export async function runWithProgress(
   extension: vscode.Uri,
   log: vscode.LogOutputChannel,
   title: string,
-  request: Extract<EngineRequest, { type: 'experiment' | 'sweep' }>,
+  request: Extract<EngineRequest, { type: 'experiment' | 'sweep' | 'compare' }>,
   pages: ResultPages,
 ): Promise<boolean> {
   log.info(`${title}: ${JSON.stringify(request)}`);
@@ -56,7 +56,7 @@ export async function runWithProgress(
         if (event.type === 'updated') pages.refresh(event.folder);
         if (event.type !== 'progress' || cancelled) return;
         const done = (100 * event.progress.step) / Math.max(1, event.progress.steps);
-        const message = progressText(request.type, event.progress);
+        const message = progressText(request.type === 'experiment' ? 'experiment' : 'sweep', event.progress);
         report.report({ message, increment: Math.max(0, done - shown) });
         shown = Math.max(shown, done);
         if (folder !== undefined) pages.progress(folder, done / 100, message);
@@ -76,7 +76,13 @@ export async function runWithProgress(
   });
   if (outcome.folder !== undefined) pages.end(outcome.folder);
   if (outcome.failure !== undefined) {
-    void tellFailure(title, inEditor(failureWords(outcome.failure), request.type).replaceAll('\n', ' '));
+    void tellFailure(
+      title,
+      inEditor(failureWords(outcome.failure), request.type === 'experiment' ? 'experiment' : 'sweep').replaceAll(
+        '\n',
+        ' ',
+      ),
+    );
     return false;
   }
   log.info(`${title}: ${outcome.status}, ${outcome.folder}`);

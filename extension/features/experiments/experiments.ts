@@ -55,7 +55,7 @@ export function registerExperiments(
     registerCommand('optimizerBias.runExperiment', (name) => start(name)),
     registerCommand('optimizerBias.openExperiment', (item) => (item ? pages.show(item.folder) : openResult(pages))),
     pages.onRepeat(({ folder, header, resume: again }) => {
-      if (header.name === 'sweep') return;
+      if (header.name === 'sweep' || header.name === 'compare') return;
       if (again) {
         void resume(folder, header);
         return;

@@ -4,7 +4,7 @@ import { readJsonFile } from '../../files/regular.ts';
 import { readExperiment } from '../../jobs/store.ts';
 import type { SweepHeader } from '../../jobs/sweep.ts';
 import { isAlive as isProcessAlive, readHeader } from '../../runStore/store.ts';
-import type { ExperimentHeader } from '../../shared/experiments.ts';
+import type { CompareRequest, ExperimentHeader } from '../../shared/experiments.ts';
 
 /** What a half-finished sweep has left. */
 export interface Unfinished {
@@ -25,6 +25,16 @@ export function sweepIn(folder: string): SweepHeader | undefined {
       axes.every(({ name, values }) => typeof name === 'string' && Array.isArray(values)) &&
       header.points.every((point) => typeof point.folder === 'string');
     return whole ? header : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What the comparison in a folder was asked for; undefined where there is none that can be read. */
+export function comparisonIn(folder: string): CompareRequest | undefined {
+  try {
+    const { request } = readJsonFile(join(folder, 'compare.json')) as { readonly request: CompareRequest };
+    return typeof request.base.model === 'string' && Array.isArray(request.settings) ? request : undefined;
   } catch {
     return undefined;
   }

@@ -8,7 +8,7 @@ import { chooseConfiguration, isTrusted } from '../inspect/inspect.ts';
 import { prepare } from '../inspect/prepare.ts';
 import { registerCommand } from '../typedCommand.ts';
 import { runWithProgress } from './engineRun.ts';
-import { sweepIn, type Unfinished, unfinishedSweeps } from './folders.ts';
+import { comparisonIn, sweepIn, type Unfinished, unfinishedSweeps } from './folders.ts';
 import type { ResultPages } from './pages.ts';
 import { SweepForm } from './sweepForm.ts';
 
@@ -56,6 +56,13 @@ export function registerSweep(
     registerCommand('optimizerBias.compareBeta2', (...where) => start('beta2', where)),
     registerCommand('optimizerBias.sweep', (...where) => start('any', where)),
     pages.onRepeat(async ({ folder, header, resume: again }) => {
+      if (header.name === 'compare' && (await isTrusted())) {
+        const request = comparisonIn(folder);
+        if (!request) return;
+        const { out: _, ...fresh } = request;
+        const out = again ? { out: folder } : {};
+        await runWithProgress(extension, log, header.title, { type: 'compare', request: { ...fresh, ...out } }, pages);
+      }
       if (header.name !== 'sweep' || !(await isTrusted())) return;
       const sweep = sweepIn(folder);
       if (!sweep) return;
