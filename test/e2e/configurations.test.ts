@@ -39,23 +39,25 @@ describe('optimizer configurations in the editor', { timeout: 900_000 }, () => {
     });
 
   /** Messages and codes of the published diagnostics, once there are some. */
+  const listed = (file: string) =>
+    workbench.host(
+      (vscode, name) =>
+        vscode.languages
+          .getDiagnostics()
+          .filter(([uri]) => uri.path.endsWith(`/${name}`))
+          .flatMap(([, list]) => list)
+          .filter(({ source }) => source === 'Optimizer Bias')
+          .map(({ code, severity, range }) => ({
+            code: typeof code === 'object' ? code.value : code,
+            severity,
+            line: range.start.line,
+          })),
+      file,
+    );
+  /** Once there are any. */
   const diagnostics = (file: string) =>
     eventually(
-      () =>
-        workbench.host(
-          (vscode, name) =>
-            vscode.languages
-              .getDiagnostics()
-              .filter(([uri]) => uri.path.endsWith(`/${name}`))
-              .flatMap(([, list]) => list)
-              .filter(({ source }) => source === 'Optimizer Bias')
-              .map(({ code, severity, range }) => ({
-                code: typeof code === 'object' ? code.value : code,
-                severity,
-                line: range.start.line,
-              })),
-          file,
-        ),
+      () => listed(file),
       (list) => list.length > 0,
     );
 
@@ -214,7 +216,7 @@ describe('optimizer configurations in the editor', { timeout: 900_000 }, () => {
       (text) => /1\.5\)\)\s+# optimizer-bias: ignore\[beta-out-of-range\]/.test(text),
     );
     await eventually(
-      () => diagnostics('problems.py'),
+      () => listed('problems.py'),
       (list) => !list.some(({ code }) => code === 'beta-out-of-range'),
     );
   });
@@ -243,7 +245,7 @@ describe('optimizer configurations in the editor', { timeout: 900_000 }, () => {
     assert.match(await textOf(hover), /lr 1e-4 resolved/);
     await workbench.dismiss();
     await lens(cell, /^Theory: β₂ 0\.999/).waitFor();
-    assert.deepEqual(await diagnostics('train.ipynb'), []);
+    assert.deepEqual(await listed('train.ipynb'), []);
     await picture(workbench.page, 'notebook');
     await lens(cell, /^Theory:/).click();
     await workbench.page.locator('.monaco-resizable-hover:visible', { hasText: 'anti-regularizing' }).first().waitFor();
