@@ -14,6 +14,7 @@ import { InspectorError } from '../shared/errors.ts';
 import type { CompareRequest } from '../shared/experiments.ts';
 import type { InspectRequest, RunStatus } from '../shared/protocol.ts';
 import { toolVersion } from '../shared/version.ts';
+import { anotherFolder, mention, words } from '../shared/words.ts';
 import { batchesOf } from './batchOrder.ts';
 import { type CompareNumbers, compareResult } from './compareResult.ts';
 import { Comparison } from './comparison.ts';
@@ -71,7 +72,10 @@ export async function compare(
   const request = checkCompare(asked);
   const { base, seeds } = request;
   if (request.settings.length === 0 || seeds.length === 0)
-    throw new InspectorError('Nothing is compared.', 'Give --try NAME=VALUE,VALUE…, for example --try beta2=0.9,0.95.');
+    throw new InspectorError(
+      'Nothing is compared.',
+      words`Give ${mention('try', 'beta2=0.9,0.95')}, or other hyper-parameters with the values to be compared.`,
+    );
   const total = (request.settings.length + 1) * seeds.length;
   observer.progress({ phase: 'reading', step: 0, steps: total });
   const subject = await readSubject(base);
@@ -162,7 +166,7 @@ function keepHeader(folder: string, header: CompareHeader): void {
     if (identity(kept) !== identity(JSON.parse(JSON.stringify(header)) as CompareHeader))
       throw new InspectorError(
         `${folder} holds another comparison.`,
-        'Choose another folder with --out, or continue that comparison with --resume.',
+        words`${anotherFolder}, or continue that comparison with ${mention('resume')}.`,
       );
     return;
   }

@@ -134,7 +134,7 @@ export const badArrays: readonly [name: string, bytes: Uint8Array, message: stri
   [
     'model.pt',
     zip([{ name: 'model/data.pkl', data: one }]),
-    'is a PyTorch file; it holds a pickle, which is never loaded because a pickle can run any code.\nSave the tensors with numpy.savez or safetensors.torch.save_file.',
+    'is a PyTorch file (torch.save); it holds a pickle, which is never loaded because a pickle can run any code.\nLoad it in Python with torch.load and save its tensors: numpy.savez("data.npz", x=x.numpy(), y=y.numpy()), or safetensors.torch.save_file.',
   ],
   [
     'readme.npz',
