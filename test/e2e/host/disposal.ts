@@ -34,7 +34,7 @@ test('when it is turned off in the middle of a run, nothing of it stays', async 
     0,
   );
   const header = JSON.parse(readFileSync(join(file('runs').fsPath, name!, 'run.json'), 'utf8'));
-  assert.equal(header.status, 'running', 'what was measured is kept as after a crash');
+  assert.equal(header.status, 'cancelled', 'what was measured is kept, and the run says that it was stopped');
 });
 
 test('it can be turned on again', async () => {
