@@ -3,6 +3,13 @@ import { parameterCandidates } from './parameters.ts';
 import { isFromPyTorch } from './roles.ts';
 import { wholeExport } from './wholeExport.ts';
 
+/** An initializer at an input of a node; `name` is that of the input. */
+export interface Use {
+  readonly node: ModelNode;
+  readonly input: number;
+  readonly name: string;
+}
+
 /** Everything that the rules below look at. */
 export class ExportView {
   readonly nodes: readonly ModelNode[];
@@ -12,7 +19,7 @@ export class ExportView {
   /** The initializer behind each name, through Identity nodes. */
   private readonly roots = new Map<string, string>();
   /** Uses of each initializer by nodes other than Identity. */
-  readonly uses = new Map<string, { readonly node: ModelNode; readonly input: number; readonly name: string }[]>();
+  readonly uses = new Map<string, Use[]>();
 
   constructor(readonly model: Model) {
     this.nodes = model.graph.nodes.filter(({ domain }) => isDefaultDomain(domain));

@@ -5,7 +5,7 @@ import type { LossName } from '../shared/losses.ts';
 import { at, type Words, words } from '../shared/words.ts';
 import { namesStatistics, suspectedBuffer } from './buffers.ts';
 import { equalGroups, isUniform } from './equalTensors.ts';
-import { ExportView, plural } from './exportView.ts';
+import { ExportView, plural, type Use } from './exportView.ts';
 import { nameList } from './parameters.ts';
 import { isFromTensorFlow } from './roles.ts';
 import { generated, sourceNames } from './sourceNames.ts';
@@ -37,12 +37,13 @@ export interface ExportWarning extends Warning {
  * gates under other names, and a softmax before a loss that has its own.
  *
  * @param loss the loss that will be used, where it is known already
+ * @param batchStatistics true where BatchNormalization is going to use the statistics of the batch
  */
-export function exportWarnings(model: Model, loss?: LossName): ExportWarning[] {
+export function exportWarnings(model: Model, loss?: LossName, batchStatistics = false): ExportWarning[] {
   const view = new ExportView(model);
   return [
     foldedNormalisation(view),
-    runningStatistics(view),
+    runningStatistics(view, batchStatistics),
     untiedWeights(view),
     mergedParameters(view),
     renamedWeights(view),
@@ -111,10 +112,15 @@ function ownsNoBias(view: ExportView, node: ModelNode, kept: boolean): boolean {
   return !owned && (generated(bias) || (weight.endsWith('.weight') && !bias.endsWith('.bias')));
 }
 
-function runningStatistics(view: ExportView): ExportWarning | undefined {
+function runningStatistics(view: ExportView, batchStatistics: boolean): ExportWarning | undefined {
+  // Before opset 14, training shows in the outputs for the new statistics.
   const nodes = view.nodes.filter(
-    ({ opType, attributes }) => opType === 'BatchNormalization' && attributes.get('training_mode')?.value !== 1,
+    ({ opType, attributes, outputs }) =>
+      opType === 'BatchNormalization' &&
+      attributes.get('training_mode')?.value !== 1 &&
+      outputs.filter((name) => name !== '').length === 1,
   );
+  if (batchStatistics && nodes.length > 0) return undefined;
   if (nodes.length === 0) return writtenOutStatistics(view);
   return {
     code: 'running-statistics',
@@ -176,11 +182,21 @@ const ownParameters: ReadonlyMap<string, readonly number[]> = new Map([
   ['Mul', [0, 1]],
 ]);
 
+const isOwn = (node: ModelNode, input: number): boolean => ownParameters.get(node.opType)?.includes(input) === true;
+
+/** The uses behind one that only gives the tensor more axes: scales of GroupNorm stand so in files of the older exporter. */
+function spread(view: ExportView, use: Use): Use[] {
+  if (use.node.opType !== 'Unsqueeze' || use.input !== 0) return [use];
+  return view.nodes.flatMap((node) =>
+    node.inputs.flatMap((name, input) => (name === use.node.outputs[0] ? [{ node, input, name: use.name }] : [])),
+  );
+}
+
 /** Exporters store initializers of equal values once; scales and biases start equal, so several become one. */
 function mergedParameters(view: ExportView): ExportWarning | undefined {
   const merged: { root: string; names: string[]; nodes: number; statistics: boolean }[] = [];
   for (const [root, uses] of view.uses) {
-    const own = uses.filter(({ node, input }) => ownParameters.get(node.opType)?.includes(input));
+    const own = uses.flatMap((use) => spread(view, use)).filter(({ node, input }) => isOwn(node, input));
     const initializer = view.model.graph.initializers.get(root)!;
     if (own.length < 2 || !view.candidates.has(root) || elementCount(initializer.shape) < 2) continue;
     if (!isUniform(initializer.read())) continue;

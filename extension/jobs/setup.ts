@@ -179,7 +179,7 @@ export async function runHeader(
       .filter(({ trained }) => !trained)
       .map(({ name, reason }) => ({ name: sources.get(name) ?? name, reason })),
     notes,
-    warnings: [...problem.warnings, ...exportWarnings(model, problem.loss)],
+    warnings: [...problem.warnings, ...exportWarnings(model, problem.loss, request.batchStatistics)],
   };
 }
 

@@ -141,6 +141,13 @@ describe('BatchNormalization with running statistics', () => {
 
   it('not in training mode', () => {
     assert.deepEqual(warn([norm([{ name: 'training_mode', type: 2, i: 1n }])], stats), []);
+    const older = node('BatchNormalization(x, bn.weight, bn.bias, bn.mean, bn.var) -> y, mean, var, saved1, saved2');
+    assert.deepEqual(warn([older], stats), []);
+  });
+
+  it('not where the run uses the statistics of the batch', () => {
+    assert.deepEqual(codes(exportWarnings(model([norm()], stats), undefined, false)), ['running-statistics']);
+    assert.deepEqual(exportWarnings(model([norm()], stats), undefined, true), []);
   });
 });
 
@@ -231,6 +238,16 @@ describe('separate parameters stored once', () => {
     });
     const [warning] = warn([norm], [full('s', [4], 1), fresh('b', [4]), fresh('m', [4])]);
     assert.match(warning.detail, /One of them also serves as running statistics, which would move with it\.$/);
+  });
+
+  it('scales of GroupNorm that the older exporter gives more axes first', () => {
+    const nodes = [
+      node('Unsqueeze(s) -> s1'),
+      node('Mul(x, s1) -> a'),
+      node('Unsqueeze(s) -> s2'),
+      node('Mul(a, s2) -> y'),
+    ];
+    assert.deepEqual(codes(warn(nodes, [full('s', [8], 1)])), ['merged-parameters']);
   });
 
   it('not where the elements differ (shared on purpose), nor for scalars', () => {
