@@ -11,6 +11,7 @@ import { Button, Tabs } from './toolkit.tsx';
 import { AboutView } from './views/about.tsx';
 import { CompareView } from './views/compare.tsx';
 import { CurvesView } from './views/curves.tsx';
+import { EdgeView } from './views/edge.tsx';
 import { EffectView } from './views/effect.tsx';
 import { Header } from './views/header.tsx';
 import { Notices } from './views/notices.tsx';
@@ -69,6 +70,7 @@ const tabs: Readonly<Record<TabId, readonly [title: string, content: (shown: Sho
   parameters: ['Parameters', (shown) => <ParametersView shown={shown} actions={actions} />],
   effect: ['Effect over loss', (shown) => <EffectView shown={shown} actions={actions} />],
   curves: ['Curves', (shown) => <CurvesView shown={shown} actions={actions} />],
+  edge: ['Edge', (shown) => <EdgeView shown={shown} actions={actions} />],
   regimes: ['Regimes', (shown) => <RegimesView shown={shown} actions={actions} />],
   compare: ['Compare', (shown) => <CompareView shown={shown} actions={actions} />],
   table: ['Table', (shown) => <TableView shown={shown} actions={actions} />],

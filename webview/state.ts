@@ -6,7 +6,7 @@ import { grown } from '../extension/shared/steps.ts';
 import { isBelievable } from '../extension/shared/verdict.ts';
 import { type Measure, measureNamed, measuresOf, sizeOf, strengthMeasure } from './measures.ts';
 
-export const tabIds = ['parameters', 'effect', 'curves', 'regimes', 'compare', 'table', 'about'] as const;
+export const tabIds = ['parameters', 'effect', 'curves', 'edge', 'regimes', 'compare', 'table', 'about'] as const;
 export type TabId = (typeof tabIds)[number];
 export type SortKey = 'model' | 'name' | 'size' | 'value' | 'valid';
 

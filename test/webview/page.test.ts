@@ -64,6 +64,7 @@ describe('the panel in a browser, under its policy', { timeout: 120_000 }, () =>
       'Parameters',
       'Effect over loss',
       'Curves',
+      'Edge',
       'Regimes',
       'Compare',
       'Table',
@@ -171,6 +172,20 @@ describe('the panel in a browser, under its policy', { timeout: 120_000 }, () =>
     await page.close();
   });
 
+  test('how near the steps are to the edge of stability is said, and drawn', async () => {
+    const { page, problems } = await open(browser);
+    const plain = run();
+    const steps = plain.steps.map((line, i) => ({ ...line, zeta: 0.02 * (i + 1), ...(i === 1 && { edge: 1.25 }) }));
+    await post(page, { type: 'show', runs: [{ ...plain, steps }], activity: idle, stale: [] });
+    await page.locator('vscode-panel-tab', { hasText: 'Edge' }).click();
+    const view = page.locator('vscode-panel-view:not([hidden]) .tab');
+    const last = plain.steps.at(-1)!.step;
+    await view.locator('p', { hasText: `At step ${last} a step lowers the loss as the gradient says` }).waitFor();
+    await view.locator('p', { hasText: 'the sharpest direction is 1.3 times beyond the value' }).waitFor();
+    assert.equal(await view.locator('canvas').count(), 2);
+    assert.deepEqual(problems, []);
+  });
+
   test('without a mouse: explanations, regimes and exports can be reached and left', async () => {
     const { page } = await open(browser);
     await post(page, { type: 'show', runs: [run()], activity: idle, stale: [] });
@@ -273,6 +288,7 @@ describe('the panel in a browser, under its policy', { timeout: 120_000 }, () =>
       'Parameters',
       'Effect over loss',
       'Curves',
+      'Edge',
       'Regimes',
       'Compare',
       'Table',
