@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
 import { extension, file, open, positionOf, processes, witness } from './extension.ts';
@@ -19,6 +19,12 @@ test('when it is turned off in the middle of a run, nothing of it stays', async 
   const name = await eventually(
     async () => (await shownRuns()).map((line) => line.split(':')[0]).find((each) => /digits-adam-3$/.test(each)),
     (found) => found !== undefined,
+  );
+  // Once it has measured for a while, the editor has long been told where.
+  const steps = join(file('runs').fsPath, name!, 'steps.jsonl');
+  await eventually(
+    () => (existsSync(steps) ? statSync(steps).size : 0),
+    (size) => size > 500_000,
   );
   const { subscriptions } = witness().context;
   for (const subscription of subscriptions.splice(0).reverse()) subscription.dispose();
