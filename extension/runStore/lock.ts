@@ -80,9 +80,20 @@ function holds(path: string, process_: number): boolean {
 /** Whether a process of this machine still runs. Numbers that are not positive stand for groups of processes, and name none. */
 export function isAlive(process_: number): boolean {
   try {
-    return process_ > 0 && process.kill(process_, 0);
+    return process_ > 0 && process.kill(process_, 0) && !hasEnded(process_);
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** Whether a process has ended and only waits for its parent to be told, as where nothing in a container collects orphans. */
+function hasEnded(process_: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${process_}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3) === 'Z';
+  } catch {
+    // Other systems do not say.
+    return false;
   }
 }
 
