@@ -100,8 +100,10 @@ export async function inspect(asked: InspectRequest, device: Device, observer: O
     writer.finish(status);
     return { folder, status };
   } catch (error) {
-    edge.flush();
     // What was measured until then is settled, too; why it ended is more important than anything that this meets.
+    await Promise.resolve()
+      .then(() => edge.flush())
+      .catch(() => {});
     await effect?.finish(writer).catch(() => {});
     writer.fail('failed', failureOf(error).message);
     throw error;
