@@ -60,11 +60,19 @@ export function codeLensText(config: OptimizerConfig, summary: Summary = summari
   return `Theory: ${memoryWords(config, kappa)} favours a ${kappa < 0 ? 'larger' : 'smaller'} gradient norm`;
 }
 
-/** A value with where it comes from: `1e-3`, `0.999 *default*`, `*unknown*`. */
+/** A value with where it comes from: `1e-3`, `0.999 *default*`, `0.99 *from configs/base.yaml:12*`, `*unknown*`. */
 function shown(entry: HyperparameterValue | undefined): string {
   if (!entry || entry.from === 'unknown') return '*unknown*';
   const value = typeof entry.value === 'number' ? formatSetting(entry.value) : pythonWord(entry.value);
-  return entry.from === 'default' ? `${value} *default*` : entry.from === 'resolved' ? `${value} *resolved*` : value;
+  const mark = origin(entry);
+  return mark ? `${value} ${mark}` : value;
+}
+
+/** Where a value comes from that does not stand at the call: `*default*`, `*from configs/base.yaml:12*`. */
+function origin({ from, place }: HyperparameterValue): string {
+  if (from === 'default') return '*default*';
+  if (from !== 'resolved') return '';
+  return place === undefined ? '*resolved*' : `*from ${escapeMarkdown(place)}*`;
 }
 
 function pythonWord(value: string | boolean | null): string {
@@ -87,10 +95,10 @@ export function settingsLine(config: OptimizerConfig): string {
   if (hyperparameters.has('lr')) parts.push(`${name('lr')} ${shown(hyperparameters.get('lr'))}`);
   const [beta1, beta2] = [hyperparameters.get('beta1'), hyperparameters.get('beta2')];
   if (beta1 && beta2) {
-    const same = beta1.from === beta2.from && typeof beta1.value === 'number' && typeof beta2.value === 'number';
+    const same = origin(beta1) === origin(beta2) && typeof beta1.value === 'number' && typeof beta2.value === 'number';
     if (same) {
-      const mark = beta1.from === 'default' || beta1.from === 'resolved' ? ` *${beta1.from}*` : '';
-      parts.push(`betas (${formatSetting(Number(beta1.value))}, ${formatSetting(Number(beta2.value))})${mark}`);
+      const mark = origin(beta2);
+      parts.push(`betas (${formatSetting(Number(beta1.value))}, ${formatSetting(Number(beta2.value))}) ${mark}`.trim());
     }
     // Of a pair, neither has a name of its own.
     else

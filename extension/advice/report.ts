@@ -134,8 +134,11 @@ const DECIDING = new Set(['weight_decay', 'eps', 'beta1', 'beta2', 'alpha', 'mom
 /** Values that are written but not known here are told of, as the learning rate always is. */
 const isTold = (name: string, from: Provenance): boolean => from === 'unknown' && DECIDING.has(name);
 
-const shown = ({ value, from }: HyperparameterValue): string =>
-  from === 'unknown' ? '?' : typeof value === 'number' ? formatSetting(value) : visible(String(value));
+function shown({ value, from, sourceRange, place }: HyperparameterValue): string {
+  if (from === 'unknown') return '?';
+  const text = typeof value === 'number' ? formatSetting(value) : visible(String(value));
+  return sourceRange?.file !== undefined && place !== undefined ? `${text} (${visible(place)})` : text;
+}
 
 /** File names are anyone's text: control and bidirectional characters are shown as escapes. */
 export function visible(name: string): string {

@@ -1,5 +1,6 @@
 import { Analyser, analyseCells } from './analyse.ts';
 import { parameterLines } from './parameterLines.ts';
+import { withPlaces } from './places.ts';
 import { type AnalysisResult, type AnalysisTask, NO_RESULT, type Place } from './protocol.ts';
 import type { Surroundings } from './python/analyse.ts';
 import { FolderWorkspace } from './workspace.ts';
@@ -31,7 +32,11 @@ function carriedOut(task: AnalysisTask): AnalysisResult {
   const incomplete = configs.length > most ? 'many' : isPartial ? 'nested' : undefined;
   return {
     ...NO_RESULT,
-    configs: configs.slice(0, most),
+    configs: withPlaces(configs.slice(0, most), {
+      ...(task.kind === 'cells' ? { cells: task.cells } : task.language !== 'notebook' && { own: task.text }),
+      file: (path) => workspace?.read(path),
+      root: task.place?.root ?? '',
+    }),
     asked: workspace?.asked ?? [],
     ...(incomplete && { incomplete }),
   };

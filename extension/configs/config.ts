@@ -52,6 +52,8 @@ export interface HyperparameterValue {
   readonly argument: string;
   /** The expression that a `resolved` value was read from. */
   readonly sourceRange?: SourceRange;
+  /** Where that expression stands, for people: `configs/base.yaml:12`, `line 8`, `cell 3, line 2`. */
+  readonly place?: string;
 }
 
 /** A learning-rate schedule: its constructor as written, and where. A literal schedule's peak is the configuration's `lr`. */

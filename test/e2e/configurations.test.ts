@@ -242,7 +242,7 @@ describe('optimizer configurations in the editor', { timeout: 900_000 }, () => {
       .first();
     await cell.locator('.view-line').first().waitFor();
     const hover = await workbench.hover(cell, 'Adam(', /anti-regularizing 0\.099/);
-    assert.match(await textOf(hover), /lr 1e-4 resolved/);
+    assert.match(await textOf(hover), /lr 1e-4 from cell 1, line \d/);
     await workbench.dismiss();
     await lens(cell, /^Theory: β₂ 0\.999/).waitFor();
     assert.deepEqual(await listed('train.ipynb'), []);
