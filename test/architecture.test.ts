@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
-import { dirname, join, normalize, sep } from 'node:path';
+import { dirname, extname, join, normalize, sep } from 'node:path';
 import { test } from 'node:test';
 
 /**
@@ -93,6 +93,14 @@ interface Import {
 /** Static and dynamic imports, exports from elsewhere, and `require`. */
 const IMPORT = /(?:\bfrom\s*|\bimport\s*\(?\s*|\brequire\(\s*)(['"])([^'"\n]+)\1/g;
 
+/** Files that people write, not what programs leave in the tests' folders. */
+const SOURCES: ReadonlySet<string> = new Set(['.ts', '.tsx', '.mjs', '.py', '.css']);
+const sourcesBelow = (root: string): string[] =>
+  readdirSync(root, { recursive: true })
+    .map(String)
+    .filter((file) => SOURCES.has(extname(file)) && !file.split(sep).includes('node_modules'))
+    .map((file) => join(root, file));
+
 function importsBelow(root: string): Import[] {
   const files = readdirSync(root, { recursive: true }).map(String);
   return files
@@ -173,4 +181,48 @@ test('the webview imports what it shares with the extension, and nothing else of
     return !path.startsWith(`webview${sep}`) && !path.startsWith(join('extension', 'shared', sep));
   });
   assert.deepEqual(wrong, []);
+});
+
+/** Whether an import is left when types are gone: `import type`, and one that names only types, are not. */
+function isNeededAtRunTime(clause: string): boolean {
+  if (/^type\s/.test(clause)) return false;
+  const names = /^\{([^}]*)\}\s*$/
+    .exec(clause)?.[1]
+    .split(',')
+    .map((name) => name.trim());
+  return !names?.filter((name) => name !== '').every((name) => name.startsWith('type '));
+}
+
+test('no files need each other at run time', () => {
+  const needs = new Map<string, string[]>();
+  for (const root of ['extension', 'webview', 'test']) {
+    for (const file of sourcesBelow(root)) {
+      const imports = readFileSync(file, 'utf8').matchAll(/^(?:import|export)\s+([^;'"]*?)\bfrom\s*'(\.[^']+)'/gm);
+      const needed = [...imports].filter(([, clause]) => isNeededAtRunTime(clause));
+      needs.set(
+        file,
+        needed.map(([, , target]) => normalize(join(dirname(file), target))),
+      );
+    }
+  }
+  const edges = [...needs.values()].flat().filter((target) => needs.has(target)).length;
+  assert.ok(edges > 500, `the scan finds the imports (${edges})`);
+  // What needs none of those left, or is needed by none, is taken away, until only circles are left.
+  for (let before = -1; before !== needs.size; ) {
+    before = needs.size;
+    const needed = new Set([...needs.values()].flat());
+    for (const [file, targets] of needs)
+      if (!needed.has(file) || !targets.some((target) => needs.has(target))) needs.delete(file);
+  }
+  assert.deepEqual([...needs.keys()], []);
+});
+
+const mostLines = 400;
+
+test(`no file has more than ${mostLines} lines`, () => {
+  const files = ['extension', 'webview', 'test'].flatMap((root) => sourcesBelow(root));
+  const long = files
+    .map((file) => [file, readFileSync(file, 'utf8').split('\n').length - 1] as const)
+    .filter(([, lines]) => lines > mostLines);
+  assert.deepEqual(long, []);
 });

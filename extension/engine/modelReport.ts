@@ -1,7 +1,8 @@
 import { withNamedConstants } from '../exports/constants.ts';
 import { type ExportWarning, exportWarnings } from '../exports/exportWarnings.ts';
 import { withoutSecondBias } from '../exports/kerasBias.ts';
-import { type ParameterFilter, parameterCandidates } from '../exports/parameters.ts';
+import type { ParameterFilter } from '../exports/parameterFilter.ts';
+import { parameterCandidates } from '../exports/parameters.ts';
 import { sourceNames } from '../exports/sourceNames.ts';
 import { GraphBuilder } from '../onnx/builder.ts';
 import type { Value } from '../onnx/graph.ts';

@@ -2,14 +2,8 @@ import type { Dataset } from '../datasets/dataset.ts';
 import { checkFinite, type Normalisation } from '../datasets/samples.ts';
 import { withNamedConstants } from '../exports/constants.ts';
 import { withoutSecondBias } from '../exports/kerasBias.ts';
-import {
-  globToRegExp,
-  nameList,
-  type ParameterChoice,
-  type ParameterFilter,
-  parameterCandidates,
-  refuseUntrainable,
-} from '../exports/parameters.ts';
+import { globToRegExp, type ParameterFilter } from '../exports/parameterFilter.ts';
+import { nameList, type ParameterChoice, parameterCandidates, refuseUntrainable } from '../exports/parameters.ts';
 import { isFromPyTorch } from '../exports/roles.ts';
 import { withTrainingSemantics } from '../exports/trainingSemantics.ts';
 import type { Warning } from '../exports/warning.ts';

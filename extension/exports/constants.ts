@@ -1,6 +1,6 @@
 import { type Initializer, isDefaultDomain, type Model, type ModelNode } from '../onnx/model.ts';
 import { elementCount, isFloat } from '../onnx/tensor.ts';
-import { globToRegExp, type ParameterFilter } from './parameters.ts';
+import { globToRegExp, type ParameterFilter } from './parameterFilter.ts';
 
 /** The floating-point tensor that a Constant node of the outermost graph holds, under the name of its output. */
 function tensorOfConstant({ opType, domain, outputs, attributes }: ModelNode): Initializer | undefined {

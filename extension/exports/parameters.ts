@@ -3,6 +3,7 @@ import { elementCount, isFloat } from '../onnx/tensor.ts';
 import { InspectorError, quoteName } from '../shared/errors.ts';
 import { at, joinWords, onCommandLine, type Words, words } from '../shared/words.ts';
 import { constantTensors } from './constants.ts';
+import { globToRegExp, type ParameterFilter } from './parameterFilter.ts';
 import { rolesOf } from './roles.ts';
 import { sourceNames } from './sourceNames.ts';
 import { wholeExport } from './wholeExport.ts';
@@ -13,23 +14,6 @@ export interface ParameterChoice {
   readonly shape: readonly number[];
   readonly trained: boolean;
   readonly reason: Words;
-}
-
-export interface ParameterFilter {
-  /** Glob patterns for names in the file or in the original module; `*` matches anything. */
-  readonly freeze?: readonly string[];
-  readonly trainable?: readonly string[];
-}
-
-/** A glob in which only `*` is special, and matches anything at all. */
-export function globToRegExp(glob: string): RegExp {
-  return new RegExp(
-    `^${glob
-      .split('*')
-      .map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
-      .join('.*')}$`,
-    's',
-  );
 }
 
 /** The initializers that could be parameters, with the reason for each that is not. */

@@ -1,6 +1,7 @@
 import type { GroupNumbers, Groups } from '../engine/coefficients.ts';
 import type { Problem } from '../engine/problem.ts';
-import { globToRegExp, nameList } from '../exports/parameters.ts';
+import { globToRegExp } from '../exports/parameterFilter.ts';
+import { nameList } from '../exports/parameters.ts';
 import { sourceNames } from '../exports/sourceNames.ts';
 import type { Model } from '../onnx/model.ts';
 import type { Hyperparameters, Optimizer } from '../optimizers/optimizer.ts';

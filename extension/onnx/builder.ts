@@ -1,7 +1,17 @@
+import {
+  buildLoop,
+  buildRecurrence,
+  type LoopBuilder,
+  type LoopOutputs,
+  type RecurrenceBuilder,
+  type RecurrenceInputs,
+  type RecurrenceOutputs,
+} from './control.ts';
 import { evaluateConstant } from './fold.ts';
 import type { Attributes, Graph, Node, Scope, Value } from './graph.ts';
-import type { OpType, PrimitiveOp } from './ops.ts';
-import { inferTypes, normaliseAxis, showShape, type ValueTypes } from './shapes.ts';
+import type { ControlOp, OpType, PrimitiveOp } from './ops.ts';
+import { inferTypes, type ValueType } from './shapeRules.ts';
+import { normaliseAxis, showShape } from './shapes.ts';
 import { simplifications } from './simplify.ts';
 import {
   allocate,
@@ -33,21 +43,6 @@ interface Shared {
  * elimination). A node is placed in the outermost scope that knows its inputs, so what does not change in a loop
  * leaves it.
  */
-/** What a recurrence starts from and reads. */
-export interface RecurrenceInputs {
-  readonly carried: readonly Value[];
-  /** [T, …] outside, the slice of one turn inside. */
-  readonly sequences: readonly Value[];
-  readonly constants: readonly Value[];
-}
-
-/** What a turn of a recurrence computes; outside, what is left at its end. */
-export interface RecurrenceOutputs {
-  readonly carried: readonly Value[];
-  readonly stacked: readonly Value[];
-  readonly summed: readonly Value[];
-}
-
 export class GraphBuilder implements Scope {
   readonly parent: GraphBuilder | undefined;
   readonly depth: number;
@@ -253,102 +248,43 @@ export class GraphBuilder implements Scope {
     this.one('ScatterND', [x, indices, updates], { reduction: 'add' });
 
   // ----- control -----
-  /**
-   * Runs `build` `count` times (an int64 scalar), passing `carried` along; returns the final carried values and the
-   * stacked values of every turn. `build` gets the turn index and the carried values inside a new scope; its `proceed`
-   * (bool scalar), where given, ends the loop when false.
-   */
-  loop(
-    count: Value,
-    carried: readonly Value[],
-    build: (
-      body: GraphBuilder,
-      index: Value,
-      carried: readonly Value[],
-    ) => { carried: readonly Value[]; stacked?: readonly Value[]; proceed?: Value },
-    maximum: number,
-  ): { carried: readonly Value[]; stacked: readonly Value[] } {
-    const body = new GraphBuilder(this);
-    const index = body.input('turn', 'int64', []);
-    body.input('proceed', 'bool', []);
-    const inner = carried.map((value, i) => body.input(`carried_${i}`, value.type, value.shape));
-    const result = build(body, index, inner);
-    const stacked = result.stacked ?? [];
-    result.carried.forEach((value, i) => {
-      if (value.type !== carried[i]!.type || String(value.shape) !== String(carried[i]!.shape)) {
-        throw new Error(
-          `carried value ${i} changes from ${carried[i]!.type}[${carried[i]!.shape}] to ${value.type}[${value.shape}]`,
-        );
-      }
-    });
-    const graph: Graph = {
-      scope: body,
-      inputs: body.inputs,
-      outputs: [result.proceed ?? this.scalar('bool', 1), ...result.carried, ...stacked].map((value, i) => ({
-        name: `out_${i}`,
-        value,
-      })),
-    };
-    const types = [...carried, ...stacked.map((value) => ({ type: value.type, shape: [maximum, ...value.shape] }))];
-    const outputs = this.node(
-      'Loop',
-      [count, this.scalar('bool', 1), ...carried],
-      {},
-      types as never,
-      this.origin,
-      graph,
-    );
-    return { carried: outputs.slice(0, carried.length), stacked: outputs.slice(carried.length) };
+  /** Turns of a body until a count or a condition ends them: see `buildLoop`. */
+  loop(count: Value, carried: readonly Value[], build: LoopBuilder, maximum: number): LoopOutputs {
+    return buildLoop(this, count, carried, build, maximum);
   }
 
-  /**
-   * A recurrence: every turn gets the carried values of the turn before, one slice of each sequence [T, …] and the constants.
-   * `build` returns the new carried values, values that are stacked to [T, …], and values that are summed over all turns.
-   * The carried values before each turn are stacked, too, from which gradients start.
-   */
+  /** Turns over the slices of sequences: see `buildRecurrence`. */
   recurrence(
-    { carried, sequences, constants }: RecurrenceInputs,
-    build: (body: GraphBuilder, inputs: RecurrenceInputs) => RecurrenceOutputs,
+    inputs: RecurrenceInputs,
+    build: RecurrenceBuilder,
   ): RecurrenceOutputs & { readonly states: readonly Value[] } {
-    const turns = sequences[0]!.shape[0];
-    const body = new GraphBuilder(this.root());
-    const enter = (kind: string, values: readonly Value[], shapeOf = (shape: Shape) => shape) =>
-      values.map((value, i) => body.input(`${kind}_${i}`, value.type, shapeOf(value.shape)));
-    const inner = {
-      carried: enter('carried', carried),
-      sequences: enter('slice', sequences, (shape) => shape.slice(1)),
-      constants: enter('constant', constants),
-    };
-    const result = build(body, inner);
-    const stacked = [...result.stacked, ...inner.carried];
-    const outputs = [...result.carried, ...stacked, ...result.summed];
-    const graph: Graph = {
-      scope: body,
-      inputs: body.inputs,
-      outputs: outputs.map((value, i) => ({ name: `out_${i}`, value })),
-    };
-    const types = outputs.map(({ type, shape }, i) => {
-      const isStacked = i >= carried.length && i < carried.length + stacked.length;
-      return { type, shape: isStacked ? [turns, ...shape] : shape };
-    });
-    const inputs = [...carried, ...sequences, ...constants];
-    const attributes = { carried: carried.length, sequences: sequences.length, stacked: stacked.length };
-    const values = this.scopeOf(inputs).node('Recurrence', inputs, attributes, types as never, this.origin, graph);
-    const at = carried.length + result.stacked.length;
-    return {
-      carried: values.slice(0, carried.length),
-      stacked: values.slice(carried.length, at),
-      states: values.slice(at, at + carried.length),
-      summed: values.slice(at + carried.length),
-    };
+    return buildRecurrence(this, inputs, build);
   }
 
-  private root(): GraphBuilder {
+  /** A builder for the body of a loop in this scope. */
+  inner(): GraphBuilder {
+    return new GraphBuilder(this);
+  }
+
+  /** A node with a body, in `scope`; types and shapes of its outputs are those that the body gives. */
+  control(
+    opType: ControlOp,
+    inputs: readonly Value[],
+    attributes: Attributes,
+    types: readonly ValueType[],
+    body: Graph,
+    scope: GraphBuilder = this,
+  ): readonly Value[] {
+    return scope.node(opType, inputs, attributes, types, this.origin, body);
+  }
+
+  /** The outermost scope. */
+  root(): GraphBuilder {
     return this.parent ? this.parent.root() : this;
   }
 
   /** The innermost scope among the inputs. Constants live in the root and pull nothing inwards. */
-  private scopeOf(inputs: readonly Source[]): GraphBuilder {
+  scopeOf(inputs: readonly Source[]): GraphBuilder {
     let result = this.root();
     for (const value of inputs) if (value && value.scope.depth > result.depth) result = value.scope as GraphBuilder;
     return result;
@@ -358,7 +294,7 @@ export class GraphBuilder implements Scope {
     opType: OpType,
     inputs: readonly Source[],
     attributes: Attributes,
-    types: ValueTypes,
+    types: readonly ValueType[],
     origin?: string,
     body?: Graph,
   ): Node['outputs'] {

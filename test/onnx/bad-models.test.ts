@@ -5,6 +5,7 @@ import { describe, it } from 'node:test';
 import { decodeModel, readModel } from '../../extension/onnx/read.ts';
 import { describeError, InspectorError } from '../../extension/shared/errors.ts';
 import { useTemporaryFolder } from '../datasets/files.ts';
+import { badGraphs } from './badGraphs.ts';
 import { badModels } from './badModels.ts';
 import { float, info, linear, node, record } from './files.ts';
 
@@ -21,7 +22,7 @@ function messageOf(run: () => unknown): string {
 }
 
 describe('bad model files', () => {
-  for (const [name, bytes, message] of badModels) {
+  for (const [name, bytes, message] of [...badModels, ...badGraphs]) {
     it(name, () => {
       assert.equal(
         messageOf(() => decodeModel(bytes, 'm.onnx')),

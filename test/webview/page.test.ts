@@ -1,42 +1,9 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
-import type { Browser, Page } from 'playwright-core';
-import type { FromPanel, ToPanel } from '../../extension/shared/panel.ts';
+import type { Browser } from 'playwright-core';
 import { launchBrowser } from '../e2e/rig/workbench.ts';
+import { hostile, idle, open, post, told } from './panelPage.ts';
 import { measuredRun, run } from './runs.ts';
-
-const ORIGIN = 'http://panel.test';
-const hostile = '<img src=x onerror="document.title=1">"; alert(1) \u202egpj.exe';
-
-/** The page under the policy that the editor gives it, with an editor that writes down what it is told. */
-async function open(browser: Browser, saved: unknown = undefined): Promise<{ page: Page; problems: string[] }> {
-  const page = await browser.newPage({ viewport: { width: 900, height: 900 } });
-  const problems: string[] = [];
-  page.on('console', (message) => {
-    if (message.type() === 'error' || message.type() === 'warning') problems.push(message.text());
-  });
-  page.on('pageerror', (error) => problems.push(error.message));
-  const body = `<!DOCTYPE html><html lang="en"><head><meta charset="UTF-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'nonce-n'; style-src ${ORIGIN} 'nonce-n'">
-<meta property="csp-nonce" content="n"><link rel="stylesheet" href="panel.css"><title>0</title></head><body>
-<script nonce="n">globalThis.told = []; globalThis.acquireVsCodeApi = () => ({ postMessage: (message) => told.push(message), getState: () => (${JSON.stringify(saved ?? null)}), setState: (state) => { globalThis.saved = state; } });</script>
-<script nonce="n" src="panel.js"></script></body></html>`;
-  await page.route(`${ORIGIN}/**`, (route) => {
-    const { pathname } = new URL(route.request().url());
-    if (pathname === '/') return route.fulfill({ contentType: 'text/html', body });
-    const type = pathname.endsWith('.css') ? 'text/css' : 'text/javascript';
-    return route.fulfill({ contentType: type, body: readFileSync(`dist/webview${pathname}`, 'utf8') });
-  });
-  await page.goto(`${ORIGIN}/`);
-  return { page, problems };
-}
-
-const post = (page: Page, message: ToPanel) =>
-  page.evaluate((data) => (globalThis as unknown as { postMessage(m: unknown): void }).postMessage(data), message);
-const told = (page: Page) =>
-  page.evaluate(() => (globalThis as unknown as { told: unknown[] }).told) as Promise<FromPanel[]>;
-const idle = { kind: 'idle' } as const;
 
 describe('the panel in a browser, under its policy', { timeout: 120_000 }, () => {
   let browser: Browser;
@@ -357,95 +324,6 @@ describe('the panel in a browser, under its policy', { timeout: 120_000 }, () =>
     }
     const saved = await page.evaluate(() => (globalThis as unknown as { saved: { folders: string[] } }).saved);
     assert.deepEqual(saved.folders, ['/runs/a']);
-    await page.close();
-  });
-
-  test('a table of hundreds of tensors: while a run goes on, only what is seen is drawn anew; then everything', async (t) => {
-    const { page } = await open(browser, { folders: [], view: { tab: 'table' } });
-    const tensors = Object.fromEntries(Array.from({ length: 400 }, (_, i) => [`layer${i}.weight`, {}]));
-    const whole = run({ tensors, steps: 22, header: { status: 'running' } });
-    const activity = {
-      kind: 'running',
-      title: 'm',
-      progress: { phase: 'running', step: 20, steps: 22 },
-    } as const;
-    await post(page, { type: 'show', runs: [{ ...whole, steps: whole.steps.slice(0, 21) }], activity, stale: [] });
-    await page.locator('.grid tbody tr').nth(399).waitFor({ state: 'attached' });
-    /** How long the page works on the next record, its layout included, and how many rows change. */
-    const draws = (step: number) =>
-      page.evaluate(
-        async ([message, text]) => {
-          const scope = globalThis as unknown as {
-            dispatchEvent(event: unknown): void;
-            MessageEvent: new (type: string, init: object) => unknown;
-            MutationObserver: new (
-              changed: (records: { target: { parentElement: unknown; closest?(s: string): unknown } }[]) => void,
-            ) => { observe(target: unknown, options: object): void };
-            document: { body: { offsetHeight: number; textContent: string }; querySelector(s: string): unknown };
-            setTimeout(f: () => void, ms: number): number;
-          };
-          const rows = new Set<unknown>();
-          const row = (node: unknown) => (node as { closest(s: string): unknown }).closest('tr');
-          new scope.MutationObserver((records) => {
-            for (const { target } of records) rows.add(row(target.closest ? target : target.parentElement));
-          }).observe(scope.document.querySelector('.grid tbody'), { subtree: true, characterData: true, attributes: true, childList: true }); // biome-ignore format: one call
-          const later = scope.setTimeout;
-          let milliseconds = 0;
-          scope.setTimeout = (work, wait) =>
-            later(() => {
-              const start = performance.now();
-              work();
-              void scope.document.body.offsetHeight;
-              milliseconds += performance.now() - start;
-            }, wait);
-          scope.dispatchEvent(new scope.MessageEvent('message', { data: message }));
-          scope.setTimeout = later;
-          while (!scope.document.body.textContent.includes(text as string))
-            await new Promise<void>((resolve) => later(resolve, 5));
-          return { milliseconds, rows: rows.size };
-        },
-        [{ type: 'records', folder: whole.folder, records: [{ ...whole.steps[step], tensors: changed(step) }] }, `Step ${step}.`] as const, // biome-ignore format: one list
-      );
-    const changed = (step: number) =>
-      Object.fromEntries(
-        Object.entries(whole.steps[step].tensors).map(([name, fields]) => [name, { ...fields, cosine: step / 50 }]),
-      );
-    await page.waitForTimeout(300);
-    const { milliseconds, rows } = await draws(21);
-    t.diagnostic(`400 tensors: a record is drawn in ${milliseconds.toFixed(0)} ms, ${rows} rows change`);
-    assert.ok(rows >= 10 && rows < 150, String(rows));
-    const last = page.locator('.grid tbody tr').last();
-    const old = await last.textContent();
-    await last.scrollIntoViewIfNeeded();
-    await page.waitForFunction(([text]) => (globalThis as unknown as { document: { querySelector(s: string): { textContent: string } } }).document.querySelector('.grid tbody tr:last-child').textContent !== text, [old]); // biome-ignore format: one call
-    await draws(22);
-    await post(page, { type: 'activity', activity: idle });
-    await page.locator('.grid tbody tr').first().locator('td', { hasText: '+0.440' }).waitFor();
-    assert.equal(await page.locator('.grid tbody tr', { hasText: '+0.440' }).count(), 400);
-    await page.close();
-  });
-
-  test('hundreds of tensors and thousands of records are drawn quickly', async (t) => {
-    const { page } = await open(browser);
-    const tensors = Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`layer${i}.weight`, {}]));
-    const large = run({ tensors, steps: 10 });
-    const milliseconds = await page.evaluate(
-      async (message) => {
-        const scope = globalThis as unknown as {
-          postMessage(m: unknown): void;
-          document: { querySelectorAll(s: string): { length: number } };
-          performance: { now(): number };
-          setTimeout(f: () => void, ms: number): void;
-        };
-        const start = scope.performance.now();
-        scope.postMessage(message);
-        while (scope.document.querySelectorAll('.bar-row').length < 300)
-          await new Promise<void>((resolve) => scope.setTimeout(resolve, 5));
-        return scope.performance.now() - start;
-      },
-      { type: 'show', runs: [large], activity: idle, stale: [] } satisfies ToPanel,
-    );
-    t.diagnostic(`300 tensors, 11 records: ${milliseconds.toFixed(0)} ms`);
     await page.close();
   });
 });

@@ -1,12 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import {
-  globToRegExp,
-  nameList,
-  type ParameterFilter,
-  parameterCandidates,
-  refuseUntrainable,
-} from '../../extension/exports/parameters.ts';
+import { globToRegExp, type ParameterFilter } from '../../extension/exports/parameterFilter.ts';
+import { nameList, parameterCandidates, refuseUntrainable } from '../../extension/exports/parameters.ts';
 import { decodeModel } from '../../extension/onnx/read.ts';
 import { onCommandLine } from '../../extension/shared/words.ts';
 import { DataType, float, type GraphInit, linear, node } from '../onnx/files.ts';

@@ -1,0 +1,115 @@
+import type { GraphBuilder } from './builder.ts';
+import type { Graph, Value } from './graph.ts';
+import type { Shape } from './tensor.ts';
+
+/** What a turn of a loop gives: new carried values, values that are stacked, and whether to go on (always, if left out). */
+export interface LoopTurn {
+  readonly carried: readonly Value[];
+  readonly stacked?: readonly Value[];
+  readonly proceed?: Value;
+}
+export type LoopBuilder = (body: GraphBuilder, index: Value, carried: readonly Value[]) => LoopTurn;
+
+/** What a loop leaves: the final carried values, and the stacked values of every turn. */
+export interface LoopOutputs {
+  readonly carried: readonly Value[];
+  readonly stacked: readonly Value[];
+}
+
+/** What a recurrence starts from and reads. */
+export interface RecurrenceInputs {
+  readonly carried: readonly Value[];
+  /** [T, …] outside, the slice of one turn inside. */
+  readonly sequences: readonly Value[];
+  readonly constants: readonly Value[];
+}
+
+/** What a turn of a recurrence computes; outside, what is left at its end. */
+export interface RecurrenceOutputs {
+  readonly carried: readonly Value[];
+  readonly stacked: readonly Value[];
+  readonly summed: readonly Value[];
+}
+export type RecurrenceBuilder = (body: GraphBuilder, inputs: RecurrenceInputs) => RecurrenceOutputs;
+
+const bodyOf = (body: GraphBuilder, outputs: readonly Value[]): Graph => ({
+  scope: body,
+  inputs: body.inputs,
+  outputs: outputs.map((value, i) => ({ name: `out_${i}`, value })),
+});
+
+/**
+ * Runs `build` `count` times (an int64 scalar, at most `maximum`), passing `carried` along. `build` gets the turn index and
+ * the carried values inside a new scope; its `proceed` (bool scalar), where given, ends the loop when false.
+ */
+export function buildLoop(
+  b: GraphBuilder,
+  count: Value,
+  carried: readonly Value[],
+  build: LoopBuilder,
+  maximum: number,
+): LoopOutputs {
+  const body = b.inner();
+  const index = body.input('turn', 'int64', []);
+  body.input('proceed', 'bool', []);
+  const inner = carried.map((value, i) => body.input(`carried_${i}`, value.type, value.shape));
+  const result = build(body, index, inner);
+  const stacked = result.stacked ?? [];
+  carried.forEach((before, i) => {
+    const after = result.carried[i];
+    if (after?.type !== before.type || String(after.shape) !== String(before.shape)) {
+      throw new Error(
+        `carried value ${i} changes from ${before.type}[${before.shape}] to ${after ? `${after.type}[${after.shape}]` : 'nothing'}`,
+      );
+    }
+  });
+  const graph = bodyOf(body, [result.proceed ?? b.scalar('bool', 1), ...result.carried, ...stacked]);
+  const types = [...carried, ...stacked.map((value) => ({ type: value.type, shape: [maximum, ...value.shape] }))];
+  const outputs = b.control('Loop', [count, b.scalar('bool', 1), ...carried], {}, types, graph);
+  return { carried: outputs.slice(0, carried.length), stacked: outputs.slice(carried.length) };
+}
+
+/**
+ * A recurrence: every turn gets the carried values of the turn before, one slice of each sequence [T, …] and the constants.
+ * `build` returns the new carried values, values that are stacked to [T, …], and values that are summed over all turns.
+ * The carried values before each turn are stacked, too, from which gradients start.
+ */
+export function buildRecurrence(
+  b: GraphBuilder,
+  { carried, sequences, constants }: RecurrenceInputs,
+  build: RecurrenceBuilder,
+): RecurrenceOutputs & { readonly states: readonly Value[] } {
+  const turns = turnsOf(sequences);
+  const body = b.root().inner();
+  const enter = (kind: string, values: readonly Value[], shapeOf = (shape: Shape) => shape) =>
+    values.map((value, i) => body.input(`${kind}_${i}`, value.type, shapeOf(value.shape)));
+  const inner = {
+    carried: enter('carried', carried),
+    sequences: enter('slice', sequences, (shape) => shape.slice(1)),
+    constants: enter('constant', constants),
+  };
+  const result = build(body, inner);
+  const stacked = [...result.stacked, ...inner.carried];
+  const outputs = [...result.carried, ...stacked, ...result.summed];
+  const types = outputs.map(({ type, shape }, i) => {
+    const isStacked = i >= carried.length && i < carried.length + stacked.length;
+    return { type, shape: isStacked ? [turns, ...shape] : shape };
+  });
+  const inputs = [...carried, ...sequences, ...constants];
+  const attributes = { carried: carried.length, sequences: sequences.length, stacked: stacked.length };
+  const values = b.control('Recurrence', inputs, attributes, types, bodyOf(body, outputs), b.scopeOf(inputs));
+  const at = carried.length + result.stacked.length;
+  return {
+    carried: values.slice(0, carried.length),
+    stacked: values.slice(carried.length, at),
+    states: values.slice(at, at + carried.length),
+    summed: values.slice(at + carried.length),
+  };
+}
+
+/** The number of turns of a recurrence, T of its sequences [T, …]. */
+export function turnsOf([first]: readonly Value[]): number {
+  const turns = first?.shape[0];
+  if (turns === undefined) throw new Error('a recurrence reads no sequence');
+  return turns;
+}
