@@ -1,7 +1,8 @@
 import { lastEffect, predictedText } from '../extension/shared/effectWords.ts';
-import { finePercent, number, percent, setting, thousands } from '../extension/shared/format.ts';
+import { finePercent, number, percent, setting, shorten, thousands } from '../extension/shared/format.ts';
 import type { PanelRun } from '../extension/shared/panel.ts';
 import type { RunHeader, StepLine, TensorLine } from '../extension/shared/protocol.ts';
+import { origins } from '../extension/shared/request.ts';
 
 /** A measure of theory C as the panel shows it: one entry is a column, a choice of bars, and a paragraph of "About the numbers". */
 export interface Measure {
@@ -248,12 +249,35 @@ export function partText(steps: readonly StepLine[]): string | undefined {
   return steps.length < all ? `${thousands(steps.length)} of ${thousands(all)} steps` : undefined;
 }
 
+/** Where the settings of a run come from that are not written at the optimizer: `lr from configs/base.yaml:12`. */
+export function originsText({ request, optimizer }: Pick<RunHeader, 'request' | 'optimizer'>): string {
+  const words: Readonly<Record<string, string>> = {
+    [origins.default]: 'the library’s default',
+    [origins.asked]: 'asked',
+    [origins.remembered]: 'from .optimizer-bias.json',
+    [origins.assumed]: 'assumed, since nobody has said it: the library’s default',
+  };
+  return Object.entries(request.origins ?? {})
+    .map(([name, origin]) => {
+      const value = optimizer.hyper[name];
+      return `${name}${value === undefined ? '' : ` ${setting(value)}`}: ${words[origin] ?? `from ${shorten(origin, 80)}`}`;
+    })
+    .join(' · ');
+}
+
 /** `Adam · lr 0.001 · betas (0.9, 0.999) · eps 1e-8`: what was run, without what is off or 0. */
-export function settingsText({ optimizer }: RunHeader): string {
+export function settingsText({ optimizer, request }: RunHeader): string {
   const { hyper, title } = optimizer;
   const parts: string[] = [title];
-  if (hyper.lr !== undefined) parts.push(`lr ${setting(hyper.lr)}`);
-  if (hyper.beta1 !== undefined && hyper.beta2 !== undefined) parts.push(`betas (${hyper.beta1}, ${hyper.beta2})`);
+  // What nobody has written is told from what somebody has.
+  const mark = (...names: readonly string[]) => {
+    const marks = names.map((name) => request.origins?.[name]);
+    const found = [origins.assumed, origins.asked].find((each) => marks.includes(each));
+    return found === undefined ? '' : ` (${found})`;
+  };
+  if (hyper.lr !== undefined) parts.push(`lr ${setting(hyper.lr)}${mark('lr')}`);
+  if (hyper.beta1 !== undefined && hyper.beta2 !== undefined)
+    parts.push(`betas (${hyper.beta1}, ${hyper.beta2})${mark('beta1', 'beta2')}`);
   for (const [name, value] of Object.entries(hyper)) {
     if (
       name === 'lr' ||
@@ -261,7 +285,7 @@ export function settingsText({ optimizer }: RunHeader): string {
     )
       continue;
     if (name === 'bias_correction' ? value === false : value !== 0 && value !== false && value !== 'outside')
-      parts.push(value === true ? name : `${name} ${setting(value)}`);
+      parts.push(`${value === true ? name : `${name} ${setting(value)}`}${mark(name)}`);
   }
   return parts.join(' · ');
 }

@@ -39,7 +39,7 @@ export interface RegularFile {
  * a regular file, and for one of more than `limit` bytes. Opening a pipe would wait for its writer, so the kind is looked at
  * first, and again on what was opened.
  */
-function useRegularFile<T>(path: string, limit: number, use: (file: RegularFile) => T): T {
+export function useRegularFile<T>(path: string, limit: number, use: (file: RegularFile) => T): T {
   const check = (stats: Stats) => {
     const kind = irregularKind(stats);
     if (kind) throw new Error(`it is ${kind}, not a file`);

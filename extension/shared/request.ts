@@ -39,6 +39,12 @@ export const batchOrders = ['reshuffled', 'replacement', 'cyclic'] as const;
 export const referenceKinds = ['twin', 'flow', 'none'] as const;
 export type ReferenceKind = (typeof referenceKinds)[number];
 
+/**
+ * Where a hyper-parameter comes from that no text gives: the library's default, the user's answer, the file of the workspace
+ * (from an export, or an earlier answer); `assumed`: nobody has said, and the library's default was taken.
+ */
+export const origins = { default: 'default', asked: 'asked', remembered: 'remembered', assumed: 'assumed' } as const;
+
 /** Everything that an inspection depends on. Paths are as the user wrote them, relative to `directory`. */
 export interface InspectRequest {
   readonly directory: string;
@@ -61,6 +67,10 @@ export interface InspectRequest {
   readonly framework: string;
   /** Hyper-parameters that differ from the framework's defaults, by canonical name. */
   readonly hyper: Readonly<Record<string, number | boolean | string>>;
+  /** Where hyper-parameters come from that are not written at the optimizer itself: one of `origins`, or a place in a text. */
+  readonly origins?: Readonly<Record<string, string>>;
+  /** How the run differs from the training that it stands for, a few words each. */
+  readonly differs?: readonly string[];
   readonly schedule?: ScheduleRequest;
   readonly steps: number;
   /** Steps from one correction to the next (on mini-batches: of all measurements); 1, or once per epoch of mini-batches. */
@@ -180,6 +190,7 @@ export const inspectSettings = {
   output: {
     kind: 'text',
     placeholder: 'NAME',
+    line: 'Output',
     help: 'output that the loss looks at (default: the one that most parameters reach and that fits the labels)',
   },
   loss: {
@@ -205,6 +216,8 @@ export const inspectSettings = {
   optimizer: { kind: 'text', placeholder: 'NAME', default: 'adam', help: 'the optimizer' },
   framework: { kind: 'choice', choices: frameworks, default: 'pytorch', help: 'whose defaults hold' },
   hyper: { kind: 'named', option: false, help: 'hyper-parameters that differ from the defaults' },
+  origins: { kind: 'named', option: false, ofOneRun: true, help: 'where hyper-parameters come from' },
+  differs: { kind: 'texts', option: false, help: 'how the run differs from the training that it stands for' },
   schedule: { kind: 'group', fields: scheduleSettings, line: 'Schedule', help: 'learning-rate schedule' },
   clipNorm: {
     kind: 'number',

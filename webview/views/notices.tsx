@@ -3,7 +3,9 @@ import { inEditor, inEditorBriefly } from '../../extension/shared/editorWords.ts
 import { duration, tensorLabel, thousands } from '../../extension/shared/format.ts';
 import type { PanelAction } from '../../extension/shared/panel.ts';
 import type { RunHeader } from '../../extension/shared/protocol.ts';
+import { capitalised } from '../../extension/shared/verdict.ts';
 import { joinWords } from '../../extension/shared/words.ts';
+import { originsText } from '../measures.ts';
 import type { Model } from '../state.ts';
 import { Button } from '../toolkit.tsx';
 import type { Actions } from './view.ts';
@@ -116,8 +118,10 @@ function Warnings({ header: { warnings } }: { readonly header: RunHeader }) {
 }
 
 /** What was done to model and data, and what of it was not trained. */
-function Remarks({ header: { notes, notTrained } }: { readonly header: RunHeader }) {
-  if (notes.length === 0 && notTrained.length === 0) return null;
+function Remarks({ header }: { readonly header: RunHeader }) {
+  const { notes, notTrained } = header;
+  const whence = originsText(header);
+  if (notes.length === 0 && notTrained.length === 0 && whence === '') return null;
   const shown = notTrained
     .slice(0, mostNames)
     .map(({ name, reason }) => `${tensorLabel(name, 60)} (${inEditorBriefly(reason)})`);
@@ -125,10 +129,12 @@ function Remarks({ header: { notes, notTrained } }: { readonly header: RunHeader
   const title = [
     notes.length > 0 && `${notes.length} ${notes.length === 1 ? 'remark' : 'remarks'} on model and data`,
     notTrained.length > 0 && `${notTrained.length} ${notTrained.length === 1 ? 'tensor' : 'tensors'} not trained`,
+    whence !== '' && 'where the settings come from',
   ];
   return (
     <details class="notice note">
-      <summary>{title.filter(Boolean).join('; ')}</summary>
+      <summary>{capitalised(title.filter(Boolean).join('; '))}</summary>
+      {whence !== '' && <p>{whence}</p>}
       {notes.map((note) => (
         <p key={inEditor(note)}>{inEditor(note)}</p>
       ))}

@@ -24,6 +24,7 @@ export function Overview({ shown, actions }: Props) {
   const { run, line, effectLine, stale } = shown;
   const { header, steps } = run;
   const measured = effectSentence(header, effectLine);
+  const { differs = [] } = header.request;
   return (
     <section aria-label="Overview" class={stale.length > 0 ? 'stale' : ''}>
       <div class="tiles">
@@ -49,6 +50,11 @@ export function Overview({ shown, actions }: Props) {
             ? 'The first step is being measured …'
             : 'No correction was computed.'}
       </p>
+      {differs.length > 0 && (
+        <p class="sentence dim differs">
+          Differs from your training: {differs.map((each) => shorten(each, 120)).join(' · ')}
+        </p>
+      )}
     </section>
   );
 }

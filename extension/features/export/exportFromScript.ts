@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
 import { optimizerTitle } from '../../advice/hover.ts';
 import { type Configurations, rangeIn } from '../configurations.ts';
-import { configuredOptimizer, describeOptimizer } from '../inspect/hyper.ts';
+import { configuredOptimizer, describeOptimizer, hyperTitle } from '../inspect/hyper.ts';
 import { isTrusted } from '../inspect/inspect.ts';
 import { registerCommand, typedCommand } from '../typedCommand.ts';
 import { interpreterFor } from './interpreter.ts';
@@ -86,7 +86,8 @@ async function writeScript(
   const optimizers = (await configurations.of(document)).map((config) => {
     const line = rangeIn(document, config.range).start.line + 1;
     const optimizer = configuredOptimizer(config);
-    const unknown = optimizer && optimizer.unknown.length > 0 ? `; not known: ${optimizer.unknown.join(', ')}` : '';
+    const unknown =
+      optimizer && optimizer.unknown.length > 0 ? `; not known: ${optimizer.unknown.map(hyperTitle).join(', ')}` : '';
     return `line ${line}: ${optimizer ? describeOptimizer(optimizer) : optimizerTitle(config.optimizer)}${unknown}`;
   });
   await copyHelper(helper, folder);

@@ -8,6 +8,7 @@ import { optimizers } from '../../optimizers/registry.ts';
 import { readSource } from '../../runStore/source.ts';
 import { readHeader } from '../../runStore/store.ts';
 import { describeError } from '../../shared/errors.ts';
+import type { InspectRequest } from '../../shared/request.ts';
 import { pickConfiguration } from '../code/commands.ts';
 import { type Configurations, notebookOf, pythonCells, rangeIn, SELECTOR } from '../configurations.ts';
 import { Debouncer } from '../debouncer.ts';
@@ -16,7 +17,7 @@ import type { ResultPages } from '../experiments/pages.ts';
 import type { Panel } from '../panel/panel.ts';
 import { registerCommand, typedCommand } from '../typedCommand.ts';
 import { currentOptimizer } from './current.ts';
-import { configuredOptimizer, defaultOptimizer } from './hyper.ts';
+import { type ConfiguredOptimizer, configuredOptimizer, defaultOptimizer, hyperOf } from './hyper.ts';
 import type { Inspection, Inspections } from './inspections.ts';
 import { OwnRuns } from './ownRuns.ts';
 import { type Chosen, prepare } from './prepare.ts';
@@ -252,6 +253,12 @@ export async function folderFor(
   return undefined;
 }
 
+/** What the run was told of hyper-parameters that the text leaves open. */
+function openIn(request: InspectRequest, { unknown }: ConfiguredOptimizer): Partial<InspectRequest> {
+  const hyper = Object.fromEntries(Object.entries(request.hyper).filter(([name]) => unknown.includes(name)));
+  return { optimizer: request.optimizer, hyper, origins: request.origins };
+}
+
 /** The inspection that a run was made by, with its configuration as it is now. */
 async function inspectionOf(
   folder: string,
@@ -266,9 +273,7 @@ async function inspectionOf(
     const source = readSource(folder);
     const optimizer = source && (await currentOptimizer(request.directory, source, configurations));
     return {
-      request: optimizer
-        ? { ...request, optimizer: optimizer.optimizer, framework: optimizer.framework, hyper: optimizer.hyper }
-        : request,
+      request: optimizer ? { ...request, ...hyperOf(optimizer, openIn(request, optimizer)) } : request,
       source,
     };
   } catch (error) {

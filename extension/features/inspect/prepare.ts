@@ -4,6 +4,7 @@ import { describeError } from '../../shared/errors.ts';
 import { projectFile, type Target } from '../../shared/target.ts';
 import type { ConfiguredOptimizer } from './hyper.ts';
 import type { Inspection } from './inspections.ts';
+import { trainingDifferences } from './proposal.ts';
 import { confirm, type Purpose } from './sheet.ts';
 import { readTargets, remembered, requestOf, targetFor, writeTargets } from './targets.ts';
 
@@ -42,7 +43,7 @@ export async function prepare(
   const known = targetFor(targets, { source: source?.path, model: chosen.model });
   // What another file was inspected with may not be meant for this one.
   const own = known && (known.source === source?.path || chosen.model !== undefined) ? known : undefined;
-  const target = await confirm({
+  const confirmed = await confirm({
     folder,
     source,
     optimizer,
@@ -56,10 +57,12 @@ export async function prepare(
     },
     purpose,
   });
-  if (!target) return undefined;
+  if (!confirmed) return undefined;
+  const { target, asked } = confirmed;
+  const differs = trainingDifferences(target, training);
   return {
     inspection: {
-      request: requestOf(folder, target, optimizer),
+      request: { ...requestOf(folder, target, confirmed.optimizer, asked), ...(differs.length > 0 && { differs }) },
       source: source && { path: source.path, index: source.index },
     },
     remember: () => {

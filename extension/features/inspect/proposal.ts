@@ -56,14 +56,17 @@ export function trainingDifferences(
   target: Partial<Target>,
   facts: TrainingFacts & { readonly schedule?: string },
 ): string[] {
-  const { batchSize, clipNorm, schedule } = target;
+  const { batchSize, clipNorm, schedule, limit, differs = [] } = target;
+  const isSaid = (word: string) => differs.some((each) => each.includes(word));
   const batch = batchSize === undefined ? 'full batch' : `batches of ${batchSize}`;
   return [
     facts.batchSize !== undefined && batchSize !== facts.batchSize && `${batch} instead of ${facts.batchSize}`,
     facts.schedule !== undefined && schedule === undefined && `constant learning rate instead of ${facts.schedule}`,
     facts.clipNorm !== undefined && clipNorm === undefined && 'no clipping',
     typeof facts.clipNorm === 'number' && clipNorm !== undefined && clipNorm !== facts.clipNorm && `clipped to ${setting(clipNorm)} instead of ${setting(facts.clipNorm)}`, // biome-ignore format: one line
-    facts.dropout && 'dropout off, if the model was exported in eval mode',
-    facts.mixedPrecision && 'no mixed precision',
+    limit !== undefined && `the first ${limit} samples only`,
+    ...differs,
+    facts.dropout && !isSaid('dropout') && 'dropout off, if the model was exported in eval mode',
+    facts.mixedPrecision && !isSaid('precision') && 'no mixed precision',
   ].flatMap((each) => each || []);
 }

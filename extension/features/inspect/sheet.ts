@@ -1,11 +1,26 @@
+import { resolve } from 'node:path';
 import * as vscode from 'vscode';
 import type { TrainingFacts } from '../../configs/training.ts';
+import { outputsOf } from '../../onnx/outputs.ts';
+import { describeError } from '../../shared/errors.ts';
+import { setting } from '../../shared/format.ts';
+import type { InspectRequest } from '../../shared/request.ts';
 import { projectFile, type Target } from '../../shared/target.ts';
-import { type ConfiguredOptimizer, describeOptimizer } from './hyper.ts';
+import { askHyper } from './askHyper.ts';
+import {
+  type ConfiguredOptimizer,
+  describeOptimizer,
+  hyperOf,
+  hyperTitle,
+  type OpenValue,
+  openValues,
+  optimizerWithoutText,
+} from './hyper.ts';
 import { findFiles } from './pickFile.ts';
 import { type Proposal, propose, trainingDifferences, withModel } from './proposal.ts';
 import { dataText, type Row, rows } from './sheetRows.ts';
-import { defaultSteps } from './targets.ts';
+import { defaultSteps, requestOf } from './targets.ts';
+import { type Timing, timeStep, timingText } from './timing.ts';
 
 /** What is to be inspected, before the user has confirmed it. */
 export interface Sheet {
@@ -37,21 +52,70 @@ export interface Purpose {
   change(id: string): Promise<void>;
 }
 
-type Chosen = { readonly row: Row } | { readonly line: string } | 'run' | 'file' | 'export';
+type Chosen = { readonly row: Row } | { readonly line: string } | { readonly open: OpenValue } | 'run' | 'file' | 'export' | 'none'; // biome-ignore format: one line
+
+/** What the user has confirmed. */
+export interface Confirmed {
+  readonly target: Target;
+  readonly optimizer: ConfiguredOptimizer;
+  /** Hyper-parameters that were answered here. */
+  readonly asked: readonly string[];
+}
+
+/** What the sheet holds while it is filled in. */
+interface State {
+  readonly proposal: Proposal;
+  readonly optimizer: ConfiguredOptimizer;
+  readonly open: readonly OpenValue[];
+  readonly outputs: readonly string[];
+  readonly timing: Timing | undefined;
+}
 
 /**
- * Shows what will be inspected with what, one line for each setting, and lets the user change any of them. Resolves with the
- * target once the first line is chosen, and with undefined where the user leaves.
+ * Shows what will be inspected with what, one line for each setting, and lets the user change any of them. Resolves with what is
+ * to be run once the first line is chosen, and with undefined where the user leaves. What the text leaves open is asked before.
  */
-export async function confirm(sheet: Sheet): Promise<Target | undefined> {
-  const { folder, targets, purpose, training } = sheet;
+export async function confirm(sheet: Sheet): Promise<Confirmed | undefined> {
+  const { folder, targets, purpose, training, source } = sheet;
   const files = await findFiles(folder);
   const known = { ...files, targets };
-  const context = { folder, files, training };
+  const asked: string[] = [];
   let proposal: Proposal = propose(sheet.target, known);
+  let timing: Timing | undefined;
+  const answer = async (open: OpenValue): Promise<boolean> => {
+    const where = source ? `Not known from ${source.path}, line ${source.line}` : 'No script says it';
+    const standard = open.standard === undefined ? '' : `; the library’s default is ${setting(open.standard)}`;
+    const value = await askHyper(open, `${open.spec.description}. ${where}${standard}.`);
+    if (value === undefined) return false;
+    const { target, marks } = proposal;
+    const { optimizer } = optimizerIn(sheet, target);
+    const before = target.optimizer === undefined || target.optimizer === optimizer ? target.hyper : {};
+    const hyper = { ...before, [open.spec.name]: value };
+    proposal = { target: { ...target, optimizer, hyper }, marks };
+    if (!asked.includes(open.spec.name)) asked.push(open.spec.name);
+    return true;
+  };
+  const stateOf = (): State => {
+    const { target } = proposal;
+    const optimizer = optimizerIn(sheet, target);
+    const where = source && `line ${source.line}`;
+    const open = purpose && !source ? [] : openValues(optimizer, { known: target, asked, where });
+    const outputs = target.model === undefined ? [] : outputsOf(resolve(folder, target.model));
+    return { proposal, optimizer, open, outputs, timing };
+  };
   for (;;) {
-    const chosen = await choose(proposal, sheet);
+    const state = stateOf();
+    const { optimizer, open } = state;
+    const context = {
+      ...{ folder, files, training, outputs: state.outputs },
+      async time() {
+        timing = await timed(requestOf(folder, proposal.target as Target, optimizer));
+        return timing;
+      },
+    };
+    const chosen = await choose(state, sheet);
     if (chosen === undefined) return undefined;
+    if (chosen === 'none') continue;
     if (chosen === 'export') {
       const script = vscode.Uri.joinPath(vscode.Uri.file(folder), sheet.source!.path);
       void vscode.commands.executeCommand('optimizerBias.exportFromScript', script.toString());
@@ -63,16 +127,25 @@ export async function confirm(sheet: Sheet): Promise<Target | undefined> {
     }
     const { target, marks } = proposal;
     if (chosen === 'run' && target.model !== undefined) {
-      if (purpose?.problem() === undefined) return target as Target;
+      if (purpose?.problem() !== undefined) continue;
+      let isComplete = true;
+      if (source)
+        for (const each of open) if (each.value === undefined) isComplete = isComplete && (await answer(each));
+      if (isComplete) return { target: proposal.target as Target, optimizer, asked };
+      continue;
+    }
+    if (typeof chosen === 'object' && 'open' in chosen) {
+      await answer(chosen.open);
       continue;
     }
     if (typeof chosen === 'object' && 'line' in chosen) {
       await purpose?.change(chosen.line);
       continue;
     }
-    const row = typeof chosen === 'object' ? chosen.row : rows.model;
+    const row: Row = typeof chosen === 'object' ? chosen.row : rows.model;
     const change = await row.ask(target, context);
     if (!change) continue;
+    if (row === rows.model || row === rows.data) timing = undefined;
     if (row === rows.model && change.model !== undefined) {
       if (change.model !== target.model) proposal = withModel(target, change.model, known);
     } else {
@@ -82,19 +155,39 @@ export async function confirm(sheet: Sheet): Promise<Target | undefined> {
   }
 }
 
+/** Without a script, what the project file knows of the model's training. */
+const optimizerIn = ({ source, optimizer }: Sheet, target: Partial<Target>): ConfiguredOptimizer =>
+  source ? optimizer : optimizerWithoutText(target);
+
+/** A step is taken with a bar that can be left. */
+function timed(request: InspectRequest): Thenable<Timing | undefined> {
+  const bar = { location: vscode.ProgressLocation.Notification, title: 'Measuring a step…', cancellable: true };
+  return vscode.window.withProgress(bar, async (_, token) => {
+    const abort = new AbortController();
+    token.onCancellationRequested(() => abort.abort());
+    try {
+      return await timeStep(request, abort.signal);
+    } catch (error) {
+      if (!abort.signal.aborted) void vscode.window.showErrorMessage(describeError(error));
+      return undefined;
+    }
+  });
+}
+
 async function choose(
-  { target, marks }: Proposal,
-  { source, optimizer, targets, purpose, training }: Sheet,
+  { proposal: { target, marks }, optimizer, open, outputs, timing }: State,
+  { source, targets, purpose, training }: Sheet,
 ): Promise<Chosen | undefined> {
   const { model, loss, steps = defaultSteps } = target;
   const ready = model !== undefined;
-  const from = source ? `${source.path}, line ${source.line}` : 'defaults of PyTorch';
-  const unknown =
-    optimizer.unknown.length > 0 ? ` · not known from the text, so the default: ${optimizer.unknown.join(', ')}` : '';
+  const from = source ? ` · ${source.path}, line ${source.line}` : '';
+  const missing = source
+    ? open.filter(({ value }) => value === undefined).map(({ spec }) => hyperTitle(spec.name))
+    : [];
+  const unknown = missing.length > 0 ? ` · to be asked: ${missing.join(', ')}` : '';
   const problem = ready ? purpose?.problem() : undefined;
   const start = purpose ? purpose.action(model ?? '') : `Inspect ${model ?? ''}`;
-  const differs = source ? trainingDifferences(target, training) : [];
-  const differsText = differs.length > 0 ? ` · differs from your training: ${differs.join(', ')}` : '';
+  const differs = trainingDifferences(target, training);
   const items: (vscode.QuickPickItem & { chosen: Chosen })[] = [
     {
       chosen: 'run',
@@ -102,8 +195,11 @@ async function choose(
       description: ready
         ? [dataText(target) ?? 'without data', loss, `${steps} steps`, purpose?.summary()].filter(Boolean).join(' · ')
         : '',
-      detail: `${describeOptimizer(optimizer)} · ${from}${unknown}${differsText}`,
+      detail: `${describeOptimizer(hyperOf(optimizer, target))}${from}${unknown}`,
     },
+    ...(ready && differs.length > 0
+      ? [{ chosen: 'none' as const, label: `$(info) Differs from your training: ${differs.join(' · ')}` }]
+      : []),
     ...(!ready && source?.path.endsWith('.py')
       ? [
           {
@@ -119,12 +215,20 @@ async function choose(
       label: `$(list-ordered) ${label}`,
       description,
     })),
+    ...open.map((each) => ({
+      chosen: { open: each },
+      label: `$(${each.value === undefined && source ? 'question' : 'symbol-numeric'}) ${hyperTitle(each.spec.name)}: ${valueText(each, source === undefined)}`,
+      description: each.description,
+    })),
     ...Object.values<Row>(rows)
-      .filter(({ ofInspections }) => !purpose || !ofInspections)
+      .filter((row) => (!purpose || !row.ofInspections) && (row !== rows.output || outputs.length > 1))
       .map((row) => ({
         chosen: { row },
         label: `$(${row.icon}) ${row.label}: ${row.text(target)}`,
-        description: markText(marks[row.id as 'data']) || (row.hint?.(target, training) ?? ''),
+        description:
+          (row === rows.samples && timing && timingText(timing)) ||
+          markText(marks[row.id as 'data']) ||
+          (row.hint?.(target, training) ?? ''),
       })),
     ...(targets.length > 0 ? [{ chosen: 'file' as const, label: `$(json) All settings: ${projectFile}` }] : []),
   ];
@@ -136,6 +240,9 @@ async function choose(
   });
   return answer?.chosen;
 }
+
+const valueText = ({ value, standard }: OpenValue, proposed: boolean): string =>
+  value !== undefined ? setting(value) : proposed && standard !== undefined ? setting(standard) : '?';
 
 const markText = (mark: 'guessed' | 'used last' | undefined): string =>
   mark === undefined ? '' : mark === 'guessed' ? 'guessed' : 'used last';

@@ -6,11 +6,16 @@ import { problemsOf } from '../../shared/setting.ts';
 import type { Target } from '../../shared/target.ts';
 import { type Files, pickData, pickFile } from './pickFile.ts';
 import { defaultSteps } from './targets.ts';
+import type { Timing } from './timing.ts';
 
 interface Context {
   readonly folder: string;
   readonly files: Files;
   readonly training: TrainingFacts & { readonly schedule?: string };
+  /** Names of the model's outputs. */
+  readonly outputs: readonly string[];
+  /** Takes a step to see how long it is; undefined where that failed or was left. */
+  time(): Promise<Timing | undefined>;
 }
 
 /** A line of the sheet: one setting of an inspection, what it is, and the question for another value. */
@@ -136,6 +141,22 @@ export const rows = {
       return answer && { steps: answer.value ?? defaultSteps };
     },
   },
+  output: {
+    id: 'output',
+    icon: 'export',
+    label: inspectSettings.output.line,
+    text: ({ output }) => output ?? 'automatic',
+    hint: ({ output }) => (output === undefined ? 'the one that fits the labels' : undefined),
+    ask: async (_, { outputs }) => {
+      const automatic = {
+        label: 'automatic',
+        description: 'the one that most parameters reach and that fits the labels',
+      };
+      const items = [automatic, ...outputs.map((label) => ({ label, description: '' }))];
+      const chosen = await vscode.window.showQuickPick(items, { title: 'Output that the loss looks at' });
+      return chosen && { output: chosen === automatic ? undefined : chosen.label };
+    },
+  },
   device: {
     id: 'device',
     icon: 'chip',
@@ -152,7 +173,21 @@ export const rows = {
     icon: 'list-selection',
     label: inspectSettings.limit.line,
     text: ({ limit }) => (limit === undefined ? 'all' : `the first ${limit}`),
-    ask: async ({ limit }) => {
+    hint: () => 'a step can be timed',
+    ask: async ({ limit, model }, { time }) => {
+      const ways = {
+        all: { label: '$(list-flat) All samples' },
+        time: { label: '$(watch) As many as keep a step under two seconds', description: 'takes a step to see' },
+        number: { label: '$(edit) The first so many…' },
+      };
+      const offered = model === undefined ? [ways.all, ways.number] : [ways.all, ways.time, ways.number];
+      const way = await vscode.window.showQuickPick(offered, { title: 'Samples' });
+      if (way === ways.all) return { limit: undefined };
+      if (way === ways.time) {
+        const timing = await time();
+        return timing && { limit: timing.samples };
+      }
+      if (way === undefined) return undefined;
       const prompt = 'Use the first so many samples only; empty for all';
       const answer = await askNumber('Samples', 'limit', limit, prompt);
       return answer && { limit: answer.value };

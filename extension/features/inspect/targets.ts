@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { readTextFile } from '../../files/regular.ts';
 import { writeWhole } from '../../files/writing.ts';
 import { InspectorError } from '../../shared/errors.ts';
-import { type InspectRequest, inspectSettings } from '../../shared/request.ts';
+import { type InspectRequest, inspectSettings, origins } from '../../shared/request.ts';
 import { groupProblems } from '../../shared/setting.ts';
 import { projectFile, type Target, targetSettings } from '../../shared/target.ts';
+import { type ConfiguredOptimizer, hyperOf } from './hyper.ts';
 
 /** The targets of a project file's text, the last used first. Throws an InspectorError that names what is wrong. */
 export function parseTargets(text: string): Target[] {
@@ -79,21 +80,15 @@ const defaults = {
   arrays: inspectSettings.arrays.default,
 } as const;
 
-/** The request of a target with the optimizer of a configuration. */
+/** The request of a target with the optimizer of a configuration; `asked` are hyper-parameters that were just answered. */
 export function requestOf(
   directory: string,
   { source: _, ...target }: Target,
-  { optimizer, framework, hyper }: Pick<InspectRequest, 'optimizer' | 'framework' | 'hyper'>,
+  optimizer: ConfiguredOptimizer,
+  asked: readonly string[] = [],
 ): InspectRequest {
-  return {
-    ...defaults,
-    ...target,
-    directory,
-    optimizer,
-    framework,
-    // What is written in the code holds; what it leaves open is as the training was seen to use it.
-    hyper: { ...(target.optimizer === optimizer && target.hyper), ...hyper },
-  };
+  const marks = Object.fromEntries(asked.map((name) => [name, origins.asked]));
+  return { ...defaults, ...target, directory, ...hyperOf(optimizer, { ...target, origins: marks }) };
 }
 
 /** The candidate that is most likely meant with `near`: of the same name, else in the same folder, else the only one. */

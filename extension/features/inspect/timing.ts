@@ -1,0 +1,69 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { EngineClient } from '../../engine/client.ts';
+import { ownScript } from '../../files/ownScript.ts';
+import { InspectorError } from '../../shared/errors.ts';
+import { duration, thousands } from '../../shared/format.ts';
+import type { InspectRequest } from '../../shared/request.ts';
+import { onCommandLine } from '../../shared/words.ts';
+import { mostSeconds, roundDown } from './pace.ts';
+
+/** How long a step with its correction takes, and how many samples keep it under two seconds. */
+export interface Timing {
+  readonly seconds: number;
+  /** That were timed. */
+  readonly timed: number;
+  /** Undefined: all there are. */
+  readonly samples: number | undefined;
+}
+
+/** Samples of the first try: few, so that no step is long, and enough for their share of the time to be seen. */
+const few = 64;
+
+/**
+ * Takes a few steps of an inspection on some of its samples, then on as many as should take a second, into a folder that is
+ * removed. Throws an InspectorError where the inspection fails.
+ */
+export async function timeStep(request: InspectRequest, signal?: AbortSignal): Promise<Timing> {
+  const first = await secondsOf(request, few, signal);
+  if (first.samples < few) return { seconds: first.seconds, timed: first.samples, samples: undefined };
+  const more = Math.max(few, roundDown(few / Math.max(first.seconds, 1e-3)));
+  const second = more === few ? first : await secondsOf(request, more, signal);
+  return proposed(second.seconds, second.samples, second.samples < more);
+}
+
+/** How many samples a step of two seconds has, if one of `timed` samples takes `seconds`; `whole`: there are no more. */
+export function proposed(seconds: number, timed: number, whole: boolean): Timing {
+  const samples = roundDown((timed * mostSeconds) / seconds);
+  return { seconds, timed, samples: whole && seconds <= mostSeconds ? undefined : samples };
+}
+
+export const timingText = ({ seconds, timed, samples }: Timing): string =>
+  `a step of ${thousands(timed)} samples takes ${duration(seconds)}${samples === undefined ? ', which are all there are' : ''}`;
+
+async function secondsOf(request: InspectRequest, limit: number, signal: AbortSignal | undefined) {
+  const folder = mkdtempSync(join(tmpdir(), 'optimizer-bias-'));
+  const client = new EngineClient(ownScript('engineProcess.js'));
+  const stop = () => client.dispose();
+  signal?.addEventListener('abort', stop, { once: true });
+  const times: number[] = [];
+  let samples = 0;
+  try {
+    // All samples at once: that is what is measured, whatever the batches are.
+    const { batchSize: _, order: __, state: ___, dropLast: ____, ...rest } = request;
+    const steps = { ...rest, limit, steps: 3, every: 1, edgeEvery: 0, reference: 'none', arrays: false, out: join(folder, 'run') } as const; // biome-ignore format: one line
+    const last = await client.inspect(steps, (event) => {
+      if (event.type === 'started') samples = event.run.data.samples;
+      if (event.type === 'record') times.push(performance.now());
+    });
+    if (last.type === 'failed') throw new InspectorError(onCommandLine(last.failure.message), last.failure.remedy && onCommandLine(last.failure.remedy)); // biome-ignore format: one line
+  } finally {
+    signal?.removeEventListener('abort', stop);
+    client.dispose();
+    rmSync(folder, { recursive: true, force: true });
+  }
+  // The first steps also load the program.
+  const waits = times.slice(1).map((time, i) => time - times[i]!);
+  return { seconds: Math.min(...waits.slice(-2)) / 1000, samples };
+}
