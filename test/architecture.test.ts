@@ -20,6 +20,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   runStore: ['datasets', 'files', 'onnx', 'shared'],
   engine: ['exports', 'autodiff', 'optimizers', 'datasets', 'files', 'onnx', 'shared'],
   jobs: ['engine', 'exports', 'runStore', 'autodiff', 'optimizers', 'datasets', 'files', 'onnx', 'shared'],
+  library: ['engine', 'exports', 'autodiff', 'onnx', 'shared'],
   advice: ['configs', 'optimizers', 'shared'],
   experiments: [
     'jobs',

@@ -176,6 +176,39 @@ export function emitLoss(
   return count ? b.div(sum, count) : b.affine(sum, 1 / total);
 }
 
+/**
+ * Emits the mean of a loss over the positions of a batch, as float64 scalar; those with the label −100 do not count. Labels are
+ * int64 classes for cross-entropy and numbers of the shape of the prediction for the others. Throws an InspectorError where they
+ * do not fit.
+ */
+export function emitMeanLoss(
+  b: GraphBuilder,
+  loss: Exclude<LossName, 'output'>,
+  prediction: Value,
+  labels: Value,
+): Value {
+  const isClass = isCrossEntropy(loss);
+  const axis = isClass ? classAxis(prediction.shape, labels.shape) : 1;
+  const fits = isClass ? axis !== undefined : equal(withoutUnits(prediction.shape), withoutUnits(labels.shape));
+  if (!fits)
+    throw new InspectorError(
+      `Labels of shape ${showShape(labels.shape)} do not fit the output ${showShape(prediction.shape)} for ${loss}.`,
+      isClass
+        ? 'Cross-entropy takes one class for each position: the shape of the output without the axis of the classes.'
+        : 'They have the shape of the output.',
+    );
+  const total = elementCount(labels.shape);
+  const counts = isClass && b.not(b.equal(labels, b.number(ignoreIndex, labels)));
+  return emitLoss(
+    b,
+    loss,
+    prediction,
+    labels,
+    { total, axis },
+    counts ? b.reduceSum(b.cast(counts, 'float64')) : undefined,
+  );
+}
+
 /** Emits how many positions of some labels count, as float64 scalar. */
 export function emitCount(b: GraphBuilder, labels: Value, { total }: Reduction, all: Tensor): Value {
   const [samples] = all.shape;

@@ -67,6 +67,8 @@ export interface Problem {
   readonly model: Model;
   readonly floatType: FloatType;
   readonly loss: LossName;
+  /** The output of the model that the loss looks at. */
+  readonly output: string;
   readonly samples: number;
   readonly layout: ParameterLayout;
   readonly theta: Tensor<FloatType>;
@@ -214,6 +216,7 @@ function problemOf(found: Attempt): Problem {
     model,
     floatType,
     loss,
+    output,
     samples,
     layout,
     theta: layout.pack(floatType, readValues(trained)),

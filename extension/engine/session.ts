@@ -36,8 +36,9 @@ export class Session {
       logSeverityLevel: 3,
       extra: {
         session: { intra_op: { allow_spinning: spin ? '1' : '0' } },
-        // It keeps the factors of a product of matrices in single precision, whatever their type.
-        optimization: { disable_specified_optimizers: 'MatMulScaleFusion' },
+        // The first keeps the factors of a product of matrices in single precision, whatever their type; the second makes an
+        // operator that has no kernel in double precision.
+        optimization: { disable_specified_optimizers: 'MatMulScaleFusion;QuickGeluFusion' },
       },
     });
     return new Session(session, ort);

@@ -49,7 +49,7 @@ const prepared = (graph: GraphInit, options: ProblemOptions = {}, more: ModelIni
 /** The loss at the parameters of the file. */
 async function lossOf(graph: GraphInit, options: ProblemOptions = {}, more: ModelInit = {}): Promise<number> {
   const problem = await prepared(graph, options, more);
-  const session = await Session.create(encodeGraph(problem, 'gradient', 1e-8), 'cpu', 1);
+  const session = await Session.create(encodeGraph(problem, 'gradient'), 'cpu', 1);
   const results = await session.run(new Map(problem.feeds.map(({ name, tensor }) => [name, tensor])));
   await session.release();
   return Number(results.get('loss')!.data[0]);
