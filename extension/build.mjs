@@ -23,8 +23,8 @@ const build = async (options) =>
   process.argv.includes('--watch') ? (await context({ ...options, logLevel: 'info' })).watch() : buildOnce(options);
 
 /** Bundles for Node as CommonJS; onnxruntime-node (native) and vscode (the editor's own) stay outside. */
-export async function bundle(options = {}) {
-  await build({
+export function bundle(options = {}) {
+  return build({
     entryPoints,
     outdir: join(root, 'dist'),
     bundle: true,
@@ -41,8 +41,8 @@ export async function bundle(options = {}) {
 }
 
 /** Bundles the pages that webviews show, each a script and its style sheet, for the editor's own browser. */
-export async function bundleWebviews(options = {}) {
-  await build({
+export function bundleWebviews(options = {}) {
+  return build({
     entryPoints: [
       { in: join(root, 'webview/panel.tsx'), out: 'panel' },
       { in: join(root, 'webview/panel.css'), out: 'panel' },

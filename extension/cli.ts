@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 import { compareCommand } from './cli/compare.ts';
 import { experimentCommand } from './cli/experiment.ts';
 import { graphCommand } from './cli/graph.ts';

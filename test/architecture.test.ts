@@ -10,6 +10,7 @@ import { test } from 'node:test';
  */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
   shared: [],
+  packaging: ['.'],
   files: ['shared'],
   onnx: ['files', 'shared'],
   datasets: ['files', 'onnx', 'shared'],

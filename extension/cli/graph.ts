@@ -88,10 +88,11 @@ export const graphCommand: Command = {
       dtype: text('dtype') as 'float32' | 'float64' | undefined,
       filter: { freeze: values.get('freeze') as string[], trainable: values.get('trainable') as string[] },
     });
+    const ofLoss = loss !== undefined || (kind !== 'jvp' && kind !== 'vjp');
     const bytes = encodeGraph(problem, kind, {
       wrt: values.get('wrt') as readonly string[] | undefined,
       eps: values.get('eps') as number | undefined,
-      ofLoss: loss !== undefined || (kind !== 'jvp' && kind !== 'vjp'),
+      ofLoss,
     });
     try {
       await writeFile(resolve(output), bytes);
@@ -99,7 +100,7 @@ export const graphCommand: Command = {
       throw new InspectorError(`Cannot write ${output}: ${(error as Error).message}.`, 'Choose another file with -o.');
     }
     process.stdout.write(
-      `Wrote ${output}: ${kind} of ${path} (loss ${problem.loss}, ${thousands(problem.samples)} samples, ${problem.layout.segments.length} parameter tensors).\n`,
+      `Wrote ${output}: ${kind} of ${path} (${ofLoss ? `loss ${problem.loss}` : `output ${quoteName(problem.output)}`}, ${thousands(problem.samples)} samples, ${problem.layout.segments.length} parameter tensors).\n`,
     );
     return 0;
   },

@@ -23,7 +23,7 @@ describe('the packaged extension in an editor that has never seen it', { timeout
   let driver: string;
 
   before(async () => {
-    const command = ['extension/package.mjs', '--target', 'all'];
+    const command = ['extension/packaging/vsix.mjs', '--target', 'all'];
     execFileSync(process.execPath, command, { stdio: ['ignore', 'ignore', 'inherit'] });
     const vsix = vsixFor(`${process.platform}-${process.arch}`);
     // What tells that there is a driver, on machines that have none.

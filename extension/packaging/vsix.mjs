@@ -1,0 +1,61 @@
+// Packages the extension: `npm run package -- [--target PLATFORM|all] [--pre-release]`, by default for this machine's platform.
+// A .vsix holds the bundles, the pages of the webviews, and the runtime of its platform; nothing is downloaded.
+import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { basename, join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { bundle, bundleWebviews } from '../build.mjs';
+import { thirdPartyNotice } from './notices.mjs';
+import { root, runtimeFiles, targetsOf } from './runtime.mjs';
+
+const dist = join(root, 'dist');
+
+/** Packages what `bundle` has written to `dist`; resolves with the path of the .vsix. */
+async function packageFor(target, preRelease) {
+  const ignoreFile = join(dist, `ignore-${target}`);
+  const kept = readFileSync(join(root, '.vscodeignore'), 'utf8');
+  writeFileSync(
+    ignoreFile,
+    `${kept}\n${runtimeFiles(target)
+      .map((file) => `!${file}`)
+      .join('\n')}\n`,
+  );
+  const { name, version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const packagePath = join(dist, `${name}-${version}-${target}.vsix`);
+  const { createVSIX } = createRequire(import.meta.url)('@vscode/vsce');
+  await createVSIX({
+    cwd: root,
+    target,
+    packagePath,
+    ignoreFile,
+    preRelease,
+    allowMissingRepository: true,
+    rewriteRelativeLinks: false,
+  });
+  rmSync(ignoreFile);
+  return packagePath;
+}
+
+try {
+  const { values } = parseArgs({
+    options: { target: { type: 'string', multiple: true }, 'pre-release': { type: 'boolean', default: false } },
+  });
+  const targets = targetsOf(values.target, `${process.platform}-${process.arch}`);
+  mkdirSync(dist, { recursive: true });
+  const built = await Promise.all([
+    bundle({ sourcemap: false, minify: true, metafile: true }),
+    bundleWebviews({ metafile: true }),
+  ]);
+  const notice = thirdPartyNotice(
+    built.map(({ metafile }) => metafile),
+    ['onnxruntime-node', 'onnxruntime-common'],
+  );
+  writeFileSync(join(dist, 'THIRD-PARTY-NOTICES.txt'), notice);
+  for (const target of targets) {
+    const path = await packageFor(target, values['pre-release']);
+    console.log(`${basename(path)}: ${(statSync(path).size / 2 ** 20).toFixed(1)} MiB`);
+  }
+} catch (error) {
+  console.error(error.message);
+  process.exitCode = 1;
+}
