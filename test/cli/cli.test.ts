@@ -271,7 +271,7 @@ describe('inspect', () => {
 });
 
 describe('graph', () => {
-  for (const kind of ['loss', 'gradient', 'normGradient']) {
+  for (const kind of ['loss', 'gradient', 'normGradient', 'hvp']) {
     it(`writes ${kind} as a model of standard operators that the runtime takes`, async () => {
       const path = join(scratch, `${kind}.onnx`);
       const { status, stdout } = run('graph', model, '--write', kind, '-o', path, '--batch', '3');
@@ -280,10 +280,15 @@ describe('graph', () => {
       const written = await readModel(path);
       assert.ok(written.graph.nodes.every(({ domain }) => domain === ''));
       const session = await Session.create(readFileSync(path), 'cpu', 1);
+      const tangents = written.graph.inputs.filter(({ name }) => name.startsWith('tangent/'));
       const results = await session.run(
         new Map<string, Tensor>([
           ['pixels', tensorOf('float32', [3, 64], new Float64Array(192).fill(0.5))],
           ['labels', tensorOf('int64', [3], [1, 2, 3])],
+          ...tangents.map(({ name, dims }): [string, Tensor] => {
+            const shape = dims as number[];
+            return [name, tensorOf('float32', shape, new Float64Array(shape.reduce((a, b) => a * b, 1)).fill(1))];
+          }),
         ]),
       );
       assert.ok(Number.isFinite(results.get('loss')!.data[0]));
@@ -291,6 +296,27 @@ describe('graph', () => {
       await session.release();
     });
   }
+
+  it('writes products with the Jacobian of the output, for inputs too', async () => {
+    const path = join(scratch, 'jvp.onnx');
+    const options = ['-o', path, '--batch', '2', '--wrt', 'pix*', '--wrt', '2.bias'];
+    assert.match(run('graph', model, '--write', 'jvp', ...options).stdout, /output "logits"/);
+    const { graph } = await readModel(path);
+    assert.deepEqual(
+      graph.inputs.map(({ name }) => name),
+      ['pixels', 'tangent/pixels', 'tangent/2.bias'],
+    );
+    assert.deepEqual(
+      graph.outputs.map(({ name }) => name),
+      ['logits', 'jvp/logits'],
+    );
+    const { status, stderr } = run('graph', model, '--write', 'vjp', '-o', path, '--wrt', 'weight');
+    assert.equal(status, 1);
+    assert.match(
+      stderr,
+      /No floating-point input or trained parameter matches "weight"\.\nThere are "pixels", "0.weight"/,
+    );
+  });
 });
 
 describe('model', () => {
