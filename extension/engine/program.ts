@@ -49,6 +49,12 @@ export const plainColumns = ['absolute', 'squared', 'perturbed', 'descent'] as c
 export const selfCheckColumns = ['withMemory', 'withoutMemory'] as const;
 
 /**
+ * Vectors of the last step with a correction: g, q and corr, and of the self-check F − G, by which the step departs from the
+ * frozen history, and what the theory predicts for it.
+ */
+export const arrayNames = ['gradient', 'normGradient', 'correction', 'deviation', 'memory'] as const;
+
+/**
  * The program of a problem and an optimizer: a loop of real full-batch steps, with forward pass, backward pass, update and
  * statistics per tensor, and where asked for the correction of every step, all in one ONNX graph. Numbers that depend on
  * hyper-parameters or on the step are inputs.
@@ -97,7 +103,7 @@ export class Program {
     const mask = layout.mask(b, floatType);
     const members = memberVectors(b, this.problem, options);
     const zero = b.full(floatType, [layout.length], 0);
-    const kept = options.corrected ? [zero, zero, zero] : [];
+    const kept = options.corrected ? arrayNames.map(() => zero) : [];
     let columns: readonly string[] = [];
     const { carried, stacked } = b.loop(
       count,
@@ -125,7 +131,7 @@ export class Program {
     const names = [
       'theta',
       ...this.stateNames.map((name) => `state/${name}`),
-      ...(options.corrected ? ['gradient', 'normGradient', 'correction'] : []),
+      ...(options.corrected ? arrayNames : []),
     ];
     const statistics = ['loss', 'sums', ...(options.corrected ? ['low', 'high'] : [])];
     const graph = {
@@ -204,11 +210,15 @@ export class Program {
         };
       });
       const measured: MeasureTerms<Value> = measureTerms(a, terms, scalars.has('clip') ? ofLoss : terms);
-      Object.assign(sums, measured, selfCheckTerms(a, (own ?? { terms }).terms, taken.direction));
+      const { terms: ownTerms } = own ?? { terms };
+      Object.assign(sums, measured, selfCheckTerms(a, ownTerms, taken.direction));
       const { low, high } = extremeTerms(a, terms);
       columns = Object.keys(sums);
       return {
-        vectors: [...next, terms.normGradient, terms.correction],
+        vectors: [
+          ...[...next, terms.normGradient, terms.correction],
+          ...[inner.sub(taken.direction, ownTerms.direction), ownTerms.memoryCorrection],
+        ],
         sums: Object.values(sums),
         lows: [low],
         highs: [high],

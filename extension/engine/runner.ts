@@ -9,16 +9,12 @@ import { LanePool } from './lanePool.ts';
 import { Gathered, LaneSession } from './lanes.ts';
 import { dataTensors } from './objective.ts';
 import type { Problem } from './problem.ts';
-import { encode, mostSteps, Program } from './program.ts';
+import { arrayNames, encode, mostSteps, Program } from './program.ts';
 import { type Device, imageBlock, plainReason, Session } from './session.ts';
 import { isFiniteRecord, type NamedSums, recordOf, type StepRecord } from './stepRecord.ts';
 
-/** g, q and corr at one θ, and θ itself; each in the layout of θ. */
-export interface Arrays {
-  readonly gradient: Tensor;
-  readonly normGradient: Tensor;
-  readonly correction: Tensor;
-}
+/** The vectors of a step with a correction, each in the layout of θ. */
+export type Arrays = Readonly<Record<(typeof arrayNames)[number], Tensor>>;
 
 export interface RunnerOptions extends Numbers {
   readonly optimizer: Optimizer;
@@ -248,11 +244,7 @@ export class Runner {
       records,
       position: isFiniteRecord(last) ? this.position(from.step + records.length, results) : from,
       arrays: arrays
-        ? {
-            gradient: results.get('next/gradient')!,
-            normGradient: results.get('next/normGradient')!,
-            correction: results.get('next/correction')!,
-          }
+        ? (Object.fromEntries(arrayNames.map((name) => [name, results.get(`next/${name}`)!])) as Arrays)
         : undefined,
     };
   }
@@ -270,7 +262,7 @@ export class Runner {
       'statistics/loss',
       'statistics/sums',
       ...(corrected ? ['statistics/low', 'statistics/high'] : []),
-      ...(arrays ? ['next/gradient', 'next/normGradient', 'next/correction'] : []),
+      ...(arrays ? arrayNames.map((name) => `next/${name}`) : []),
     ];
     try {
       return await loaded.session.run(feeds, wanted);
@@ -310,7 +302,7 @@ export class Runner {
   }
 
   /** For each tensor its step size in units of the model's, where groups have their own; undefined where all have one. */
-  private relativeSteps(step: number): number[] | undefined {
+  relativeSteps(step: number): number[] | undefined {
     const { groups, ...own } = this.options;
     if (!groups) return undefined;
     const base = this.stepSizeAt(step, own);

@@ -1,10 +1,11 @@
 import { GraphBuilder } from '../onnx/builder.ts';
 import type { Tensor } from '../onnx/tensor.ts';
 import { topEigenvalue } from '../optimizers/lanczos.ts';
-import { sharpnessThreshold } from '../optimizers/limit.ts';
+import { penaltyOf, sharpnessThreshold } from '../optimizers/limit.ts';
 import { numeric, numericCoefficients } from '../optimizers/numeric.ts';
-import type { Hyperparameters, Optimizer, StepSizes } from '../optimizers/optimizer.ts';
+import type { Optimizer } from '../optimizers/optimizer.ts';
 import { chunksOf, type Plan } from './chunks.ts';
+import type { GroupNumbers, Numbers } from './coefficients.ts';
 import { dataTensors, Objective } from './objective.ts';
 import type { Problem } from './problem.ts';
 import { encode } from './program.ts';
@@ -12,9 +13,12 @@ import { type Device, Session } from './session.ts';
 
 /** How near to the edge of stability a step is taken. */
 export interface Edge {
-  /** S, the largest eigenvalue of D^{-1/2} H D^{-1/2}, with H the Hessian of E and D the denominator of the step. */
+  /**
+   * S, the largest eigenvalue of D^{-1/2} H D^{-1/2}: D is the denominator of the step (of a parameter with a step size of its
+   * own, in units of the model's), H the Hessian of the loss and of an L2 penalty.
+   */
   readonly preconditionedSharpness: number;
-  /** S over the optimizer's threshold 2/(h·Γ). */
+  /** S over the optimizer's threshold 2/(h·Γ), or (2 − hλ)/(h·Γ) with decoupled weight decay λ. */
   readonly edge: number;
   /** Of the eigenvalue, relative to it. */
   readonly residual: number;
@@ -62,36 +66,61 @@ export class SharpnessMeter {
   /**
    * At θ⁽ⁿ⁾, with `state` that after step n, in which the step's denominator lies. Undefined where the optimizer has no edge,
    * or where no direction curves upwards.
+   *
+   * With groups of parameters the dynamics at the edge are −2 + hλ + h·Γ/D·(H + λ′)·v = 0 row by row, so that their numbers are
+   * those of each row: the step is unstable where diag(w)·(H + λ′) has an eigenvalue above 1, w = h·Γ/((2 − hλ)·D).
    */
   async measure(
     theta: Tensor,
     step: { readonly n: number; readonly state: ReadonlyMap<string, Tensor> },
-    of: { readonly optimizer: Optimizer; readonly hyper: Hyperparameters; readonly stepSizes?: StepSizes },
+    of: { readonly optimizer: Optimizer } & Numbers,
   ): Promise<Edge | undefined> {
     const { optimizer, hyper, stepSizes } = of;
-    const coefficients = optimizer.updateCoefficients(hyper, step.n, stepSizes);
-    const threshold = sharpnessThreshold(optimizer, hyper, coefficients.stepSize);
+    const { stepSize } = optimizer.updateCoefficients(hyper, step.n, stepSizes);
+    const threshold = sharpnessThreshold(optimizer, hyper, stepSize);
     if (typeof threshold !== 'number') return undefined;
-    const state = Object.fromEntries(
-      [...step.state].map(([name, { data }]) => [name, Float64Array.from(data as Float64Array)]),
-    );
-    const denominator = optimizer.preconditioner(numeric, hyper, numericCoefficients(coefficients), state);
-    const root = denominator.map((d) => (d > 0 && Number.isFinite(d) ? 1 / Math.sqrt(d) : 0));
-    const length = root.length;
+    const { weight, penalty } = this.rows(step, of);
+    const root = weight.map((w) => (w > 0 && Number.isFinite(w) ? Math.sqrt(w) : 0));
     const { value, residual, vector } = await topEigenvalue(
       async (v) => {
-        const curved = await this.product(
-          theta,
-          v.map((x, j) => x * root[j]),
-        );
-        return curved.map((x, j) => x * root[j]);
+        const scaled = v.map((x, j) => x * root[j]);
+        const curved = await this.product(theta, scaled);
+        return curved.map((x, j) => (x + penalty[j] * scaled[j]) * root[j]);
       },
-      this.vector ?? startVector(length),
-      { tolerance, mostProducts, basis: Math.max(6, Math.min(40, Math.floor(mostKept / length))) },
+      this.vector ?? startVector(root.length),
+      { tolerance, mostProducts, basis: Math.max(6, Math.min(40, Math.floor(mostKept / root.length))) },
     );
     if (!Number.isFinite(value)) return undefined;
     this.vector = vector;
-    return { preconditionedSharpness: value, edge: value / threshold, residual: Math.abs(residual / value) };
+    return { preconditionedSharpness: value * threshold, edge: value, residual: Math.abs(residual / value) };
+  }
+
+  /** For each coordinate h·Γ/((2 − hλ)·D) of its group, and the L2 penalty λ′ in the gradient that the optimizer sees. */
+  private rows(
+    { n, state }: { readonly n: number; readonly state: ReadonlyMap<string, Tensor> },
+    { optimizer, hyper, stepSizes, groups }: { readonly optimizer: Optimizer } & Numbers,
+  ): { weight: Float64Array; penalty: Float64Array } {
+    const { segments, length } = this.problem.layout;
+    const weight = new Float64Array(length);
+    const penalty = new Float64Array(length);
+    const vectors = [...state].map(([name, { data }]) => [name, data as Float64Array] as const);
+    const all: readonly GroupNumbers[] = [{ hyper, stepSizes }, ...(groups?.numbers ?? [])];
+    segments.forEach(({ offset, size, filler }, t) => {
+      const own = all[groups?.of[t] ?? 0];
+      const end = offset + size + filler;
+      const coefficients = optimizer.updateCoefficients(own.hyper, n, own.stepSizes);
+      const threshold = sharpnessThreshold(optimizer, own.hyper, coefficients.stepSize) as number;
+      const parts = vectors.map(([name, data]) => [name, Float64Array.from(data.subarray(offset, end))]);
+      const denominator = optimizer.preconditioner(
+        numeric,
+        own.hyper,
+        numericCoefficients(coefficients),
+        Object.fromEntries(parts),
+      );
+      for (let j = 0; j < size; j++) weight[offset + j] = 1 / (threshold * denominator[j]);
+      penalty.fill(penaltyOf(optimizer, own.hyper), offset, end);
+    });
+    return { weight, penalty };
   }
 
   release(): Promise<void> {

@@ -12,7 +12,7 @@ interface Parts {
   readonly device: Load[1];
   readonly chunks: Load[2];
   readonly threads?: number;
-  readonly settings: Parameters<SharpnessMeter['measure']>[2] & { readonly groups?: unknown };
+  readonly settings: Parameters<SharpnessMeter['measure']>[2];
   /** True where steps see mini-batches only. */
   readonly batched: boolean;
   /** Receives each line once all is known of it. */
@@ -34,8 +34,7 @@ export class EdgeWatch {
   async at(position: Position): Promise<void> {
     const { settings, runner, problem, device, chunks, threads, batched } = this.parts;
     const { optimizer, hyper } = settings;
-    // Groups have denominators and steps of their own.
-    if (settings.groups !== undefined || isAbsent(Object(optimizer.alternatingGain(hyper)))) return;
+    if (isAbsent(Object(optimizer.alternatingGain(hyper)))) return;
     if (batched && position.step === 0) return;
     // On mini-batches the last denominator that there is, since the next step sees other samples.
     const n = batched ? position.step - 1 : position.step;

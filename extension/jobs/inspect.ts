@@ -12,6 +12,7 @@ import { measureEffect } from './measureEffect.ts';
 import type { Observer } from './observer.ts';
 import { stepLine } from './records.ts';
 import { planReference } from './references.ts';
+import { SelfChecks } from './selfChecks.ts';
 import { chunksFor, readSubject, runHeader, settingsOf } from './setup.ts';
 import { checkStatePath, positionOf, readState, writeState } from './state.ts';
 import { takeSteps } from './takeSteps.ts';
@@ -61,6 +62,10 @@ export async function inspect(asked: InspectRequest, device: Device, observer: O
     ...{ request, settings, problem, runner, options, start, names },
     cancelled: () => observer.cancelled,
   });
+  const checks = new SelfChecks({
+    ...{ layout: problem.layout, names, first: start.step, steps: request.steps },
+    relativeSteps: (step) => runner.relativeSteps(step),
+  });
   const edge = new EdgeWatch({
     ...{ runner, problem, device, chunks, settings, threads: request.threads, batched: batches !== undefined },
     write(line) {
@@ -75,8 +80,10 @@ export async function inspect(asked: InspectRequest, device: Device, observer: O
       ...{ request, runner, batches, problem, start, observer, arrays },
       corrected: notApplicable === undefined,
       watch: effect?.meter,
-      async append(record) {
-        const line = stepLine(record, names);
+      ...(!batches && { checks }),
+      async append(record, arrays) {
+        checks.add(record, arrays);
+        const line = checks.told(stepLine(record, names));
         effect?.meter.add(record);
         const due = record.measures !== undefined || (notApplicable !== undefined && record.step % request.every === 0);
         const told = effect && due ? await effect.meter.measured(line) : line;

@@ -1,6 +1,6 @@
 import type { Batches } from '../engine/batches.ts';
 import type { Problem } from '../engine/problem.ts';
-import type { Advance, Position, Runner } from '../engine/runner.ts';
+import type { Advance, Arrays, Position, Runner } from '../engine/runner.ts';
 import { isFiniteRecord, type StepRecord } from '../engine/stepRecord.ts';
 import type { Tensor } from '../onnx/tensor.ts';
 import { InspectorError, quoteName } from '../shared/errors.ts';
@@ -20,7 +20,9 @@ export interface RunParts {
   readonly arrays: Map<string, Tensor>;
   /** False where the optimizer has no correction at these settings. */
   readonly corrected: boolean;
-  append(record: StepRecord): Promise<void>;
+  append(record: StepRecord, arrays?: Arrays): Promise<void>;
+  /** Full batch: asks for the vectors of steps, at which the run then stops. */
+  readonly checks?: { wants(step: number): boolean; stride(step: number): number };
   /** Called at θ of every step that is a multiple of `every`, the first and the last included. */
   readonly visit?: { readonly every: number; at(position: Position): Promise<void> };
   /** Is shown every θ that the run stops at; `stride` is how many steps it may take from one at most. */
@@ -35,7 +37,7 @@ export interface RunParts {
  * first, the last and every K-th step; the losses of the batches between them go with the next one.
  */
 export async function takeSteps(parts: RunParts): Promise<RunStatus> {
-  const { request, observer, start, visit, watch } = parts;
+  const { request, observer, start, visit, watch, checks } = parts;
   const end = start.step + request.steps;
   const started = performance.now();
   const walk = parts.batches ? new BatchWalk(parts) : new WholeWalk(parts);
@@ -45,7 +47,7 @@ export async function takeSteps(parts: RunParts): Promise<RunStatus> {
     if (visit && position.step % visit.every === 0) await visit.at(position);
     await watch?.show(position);
     const untilVisit = visit ? visit.every - (position.step % visit.every) : end;
-    const most = Math.min(untilVisit, watch?.stride(position.step) ?? end);
+    const most = Math.min(untilVisit, watch?.stride(position.step) ?? end, checks?.stride(position.step) ?? end);
     const { loss, ...next } = await walk.advance(position, Math.min(most, end - position.step));
     position = next.position;
     const seconds = (performance.now() - started) / 1000;
@@ -79,8 +81,8 @@ abstract class Walk {
   /** The arrays of a measurement, under the name of its place in the run. */
   protected keep(when: 'initial' | 'final', { arrays }: Advance): void {
     if (!arrays) return;
-    for (const [kind, vector] of Object.entries(arrays)) {
-      for (const [name, tensor] of this.parts.problem.layout.unpack(vector as Tensor))
+    for (const kind of ['gradient', 'normGradient', 'correction'] as const) {
+      for (const [name, tensor] of this.parts.problem.layout.unpack(arrays[kind]))
         this.parts.arrays.set(`${when}/${kind}/${name}`, tensor);
     }
   }
@@ -107,16 +109,19 @@ abstract class Walk {
 /** Every step sees all samples, so that taking it measures. */
 class WholeWalk extends Walk {
   async advance(from: Position, most: number): Promise<{ position: Position; loss: number }> {
-    const { request, runner, problem, corrected, start } = this.parts;
+    const { request, runner, problem, corrected, start, checks } = this.parts;
     const { step } = from;
+    const checked = corrected && checks?.wants(step) === true;
     const due = corrected && this.isDue(step);
-    const wanted = request.arrays && step === start.step;
+    const wanted = (request.arrays && step === start.step) || checked;
     // With the correction at every step, steps are taken together; otherwise up to the next one that is due.
     const untilDue = request.every - (step % request.every);
     const free = wanted || (due && request.every > 1) ? 1 : due || !corrected ? most : Math.min(most, untilDue);
-    const advance = due ? await runner.correctedSteps(from, free, wanted) : await runner.plainSteps(from, free);
-    for (const record of advance.records) await this.parts.append(record);
-    if (wanted) this.keep('initial', advance);
+    const advance =
+      due || checked ? await runner.correctedSteps(from, free, wanted) : await runner.plainSteps(from, free);
+    for (const record of advance.records)
+      await this.parts.append(due ? record : withoutMeasures(record), checked ? advance.arrays : undefined);
+    if (request.arrays && step === start.step) this.keep('initial', advance);
     checkFinite(advance, problem);
     return { position: advance.position, loss: advance.records.at(-1)!.loss };
   }
@@ -169,6 +174,11 @@ class BatchWalk extends Walk {
       words`It is so where no position of a mini-batch has a label: try a larger ${at('batchSize')}, or remove samples without labels.`,
     );
   }
+}
+
+/** A line has measures where they are due only. */
+function withoutMeasures({ measures: _, correctionNorm: __, tensors, ...rest }: StepRecord): StepRecord {
+  return { ...rest, tensors: tensors.map(({ measures: ___, ...tensor }) => tensor) };
 }
 
 /** Lets messages of the parent process in. */

@@ -1,3 +1,4 @@
+import { specs } from './hyperparameters.ts';
 import { numeric, numericCoefficients } from './numeric.ts';
 import type { Absent, Hyperparameters, Optimizer } from './optimizer.ts';
 
@@ -24,8 +25,20 @@ export function kappaAt(optimizer: Optimizer, hyper: Hyperparameters, n: number)
 export const limitingKappa = (optimizer: Optimizer, hyper: Hyperparameters): number | Absent =>
   kappaAt(optimizer, hyper, Infinity);
 
-/** The preconditioned sharpness at which a step of size h begins to oscillate without end: 2/(h·Γ), 38/h for Adam. */
+/**
+ * The preconditioned sharpness at which a step of size h begins to oscillate without end: 2/(h·Γ), 38/h for Adam; decoupled
+ * weight decay λ is a step of its own towards 0, which takes hλ of the 2.
+ */
 export function sharpnessThreshold(optimizer: Optimizer, hyper: Hyperparameters, stepSize: number): number | Absent {
   const gain = optimizer.alternatingGain(hyper);
-  return typeof gain === 'number' ? 2 / (stepSize * gain) : gain;
+  if (typeof gain !== 'number') return gain;
+  const decay = isDecoupled(optimizer, hyper) ? Number(hyper.weight_decay) : 0;
+  return (2 - stepSize * decay) / (stepSize * gain);
 }
+
+/** λ of the L2 penalty in the gradient that the optimizer sees; 0 where weight decay is decoupled. */
+export const penaltyOf = (optimizer: Optimizer, hyper: Hyperparameters): number =>
+  isDecoupled(optimizer, hyper) ? 0 : Number(hyper.weight_decay ?? 0);
+
+const isDecoupled = ({ hyperparameters }: Optimizer, hyper: Hyperparameters): boolean =>
+  hyperparameters.includes(specs.decoupledWeightDecay) || hyper.decoupled_weight_decay === true;

@@ -177,6 +177,8 @@ export interface Measures {
   readonly validShare: number | null;
   /** ‖F − G − h·Mem‖/‖F − G‖: below 1 the correction explains the deviation, above 1 the theory does not hold. */
   readonly selfCheck: number | null;
+  /** The squares of both, where they are more than rounding. */
+  readonly selfCheckErrors: SelfCheckTerms<number> | null;
 }
 
 /**
@@ -234,6 +236,7 @@ export function combineMeasures(
 
 function measuresOf({ size, sums, low, high, selfCheck }: TensorSums, h: number, slope: number | null): Measures {
   const kappaEffective = quotient(sums.kappaWeight, sums.weight);
+  const checked = selfCheck && isBeyondRounding(selfCheck, sums.directionSquared) ? selfCheck : null;
   const normRate = rate(-sums.normTimesCorrection, -sums.normTimesDirection);
   const lossRate = rate(-sums.gradientTimesVelocity, -sums.gradientTimesDirection);
   return {
@@ -250,14 +253,14 @@ function measuresOf({ size, sums, low, high, selfCheck }: TensorSums, h: number,
     lossRate,
     net: slope === null ? null : finite(normRate.correction - slope * lossRate.correction),
     validShare: quotient(sums.valid, size),
-    selfCheck: selfCheck ? selfCheckOf(selfCheck, sums.directionSquared) : null,
+    selfCheck: checked && rootQuotient(checked.withMemory, checked.withoutMemory),
+    selfCheckErrors: checked,
   };
 }
 
-/** No ratio where the optimizer does what the frozen history says but for rounding, as it does at step 0. */
-function selfCheckOf({ withMemory, withoutMemory }: SelfCheckTerms<number>, directionSquared: number): number | null {
-  return withoutMemory > ROUNDING ** 2 * directionSquared ? rootQuotient(withMemory, withoutMemory) : null;
-}
+/** False where the optimizer does what the frozen history says but for rounding, as it does at step 0. */
+const isBeyondRounding = ({ withoutMemory }: SelfCheckTerms<number>, directionSquared: number): boolean =>
+  withoutMemory > ROUNDING ** 2 * directionSquared;
 
 function totalOf(tensors: readonly TensorSums[]): TensorSums {
   const sumOf = (f: (tensor: TensorSums) => number) => tensors.reduce((sum, tensor) => sum + f(tensor), 0);

@@ -213,6 +213,14 @@ export interface MeasureFields {
   readonly selfCheck?: number | null;
 }
 
+/** The self-check of a run up to a line with a correction. */
+export interface SelfCheckFields {
+  /** Of all lines with a correction together; null where nothing is predicted that could be checked. */
+  readonly selfCheckRun?: number | null;
+  /** The same of means of three neighbouring steps, in which an oscillation from step to step cancels; full batch only. */
+  readonly selfCheckAveraged?: number | null;
+}
+
 /** What was measured at equal loss, at a line with a correction; null where undefined. */
 export interface EffectFields {
   /** ‖∇E(run)‖₁/‖∇E(reference)‖₁ − 1 at equal loss: 0.12 where the run's one-norm is 12 % larger. */
@@ -225,7 +233,7 @@ export interface EffectFields {
   readonly effectPredicted?: number | null;
 }
 
-export interface TensorLine extends MeasureFields, EffectFields {
+export interface TensorLine extends MeasureFields, SelfCheckFields, EffectFields {
   readonly perturbedNorm: number | null;
   readonly gradientNorm1: number | null;
   readonly gradientNorm2: number | null;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { completeHyperparameters } from '../../extension/optimizers/hyperparameters.ts';
 import { topEigenvalue } from '../../extension/optimizers/lanczos.ts';
-import { sharpnessThreshold } from '../../extension/optimizers/limit.ts';
+import { penaltyOf, sharpnessThreshold } from '../../extension/optimizers/limit.ts';
 import { isAbsent } from '../../extension/optimizers/optimizer.ts';
 import { optimizerNamed, optimizers } from '../../extension/optimizers/registry.ts';
 import { run } from './support.ts';
@@ -23,6 +23,12 @@ const settings: readonly (readonly [name: string, given: Given, denominator: num
   ['adam', { eps: fixed, amsgrad: true, beta1: 0.5 }, fixed],
   ['adam', { eps: fixed, bias_correction: false }, fixed],
   ['adamw', { eps: fixed, weight_decay: 0 }, fixed],
+  // hλ = 0.2 of the 2 of a step is the decay's.
+  ['adamw', { eps: fixed, weight_decay: 20 }, fixed],
+  ['nadam', { eps: fixed, weight_decay: 50, decoupled_weight_decay: true, momentum_decay: 1 }, fixed],
+  // An L2 penalty is curvature.
+  ['adam', { eps: fixed, weight_decay: 1e9 }, fixed],
+  ['sgd', { momentum: 0.9, weight_decay: 100 }, 1],
   ['nadam', { eps: fixed, momentum_decay: 1 }, fixed],
   ['nadam', { eps: fixed, momentum_decay: 0 }, fixed],
   ['rmsprop', { eps: fixed }, fixed],
@@ -37,7 +43,7 @@ for (const [name, given, denominator] of settings) {
     const threshold = sharpnessThreshold(optimizer, hyper, hyper.lr);
     assert.ok(typeof threshold === 'number');
     const sizeAfter = (share: number) => {
-      const curvature = share * threshold * denominator;
+      const curvature = share * threshold * denominator - penaltyOf(optimizer, hyper);
       const problem = {
         gradient: ([x]: Float64Array) => Float64Array.of(curvature * x),
         hessianProduct: (_: Float64Array, [v]: Float64Array) => Float64Array.of(curvature * v),

@@ -1,0 +1,125 @@
+import type { ParameterLayout } from '../engine/layout.ts';
+import type { Arrays } from '../engine/runner.ts';
+import type { StepRecord } from '../engine/stepRecord.ts';
+import type { SelfCheckTerms } from '../optimizers/measures.ts';
+import type { SelfCheckFields, StepLine } from '../shared/protocol.ts';
+
+/** Averaged self-checks of a run, about. */
+const triples = 8;
+
+type Vectors = Pick<Arrays, 'deviation' | 'memory'>;
+
+interface Parts {
+  readonly layout: Pick<ParameterLayout, 'segments'>;
+  readonly names: readonly string[];
+  /** Step at which the run begins, and how many it takes. */
+  readonly first: number;
+  readonly steps: number;
+  /** Step sizes of the tensors in units of the model's, where they have their own. */
+  relativeSteps(step: number): readonly number[] | undefined;
+}
+
+/**
+ * The self-check of a run so far (theory C5): squared errors with and without the memory's term, summed over the lines with a
+ * correction; and the same of the mean of three neighbouring steps, (n−1) + 2n + (n+1) over 4, in which an oscillation from step
+ * to step cancels. The latter needs vectors of some steps: those that it `wants`.
+ */
+export class SelfChecks {
+  private readonly plain: Sums;
+  private readonly averaged: Sums;
+  private readonly period: number;
+  private recent: { readonly step: number; readonly vectors: Vectors }[] = [];
+
+  constructor(private readonly parts: Parts) {
+    this.plain = new Sums(parts.names.length);
+    this.averaged = new Sums(parts.names.length);
+    this.period = Math.max(4, Math.ceil(parts.steps / triples));
+  }
+
+  /** True where the vectors of the step from here are asked for: around every multiple of the period. */
+  wants(step: number): boolean {
+    const phase = (step - this.parts.first) % this.period;
+    return phase === this.period - 1 || (step > this.parts.first + 1 && phase < 2);
+  }
+
+  /** Steps that the run may take from `step` on without passing one whose vectors are asked for. */
+  stride(step: number): number {
+    let length = 1;
+    while (!this.wants(step) && !this.wants(step + length)) length++;
+    return length;
+  }
+
+  /** Takes notice of a step. */
+  add(record: StepRecord, vectors: Vectors | undefined): void {
+    const { measures } = record;
+    if (measures)
+      this.plain.add(
+        record.tensors.map((tensor) => tensor.measures!.selfCheckErrors),
+        measures.selfCheckErrors !== null,
+      );
+    if (!vectors) return;
+    this.recent = [...this.recent.filter(({ step }) => step >= record.step - 2), { step: record.step, vectors }];
+    if (this.recent.length < 3) return;
+    this.averaged.add(this.meanErrors(record.step - 1), true);
+  }
+
+  /** A line with what holds of the run up to it. */
+  told(line: StepLine): StepLine {
+    if (line.selfCheck === undefined) return line;
+    const fields = (t: number): SelfCheckFields => ({
+      selfCheckRun: this.plain.ratio(t),
+      ...(this.averaged.count > 0 && { selfCheckAveraged: this.averaged.ratio(t) }),
+    });
+    const { tensors, ...rest } = line;
+    return {
+      ...rest,
+      ...fields(0),
+      tensors: Object.fromEntries(this.parts.names.map((name, i) => [name, { ...tensors[name], ...fields(i + 1) }])),
+    };
+  }
+
+  private meanErrors(step: number): SelfCheckTerms<number>[] {
+    const { layout, relativeSteps } = this.parts;
+    const relative = relativeSteps(step);
+    const data = (key: keyof Vectors) => this.recent.map(({ vectors }) => vectors[key].data as Float64Array);
+    const [deviations, memories] = [data('deviation'), data('memory')];
+    const mean = ([a, b, c]: readonly Float64Array[], j: number) => (a[j] + 2 * b[j] + c[j]) / 4;
+    return layout.segments.map(({ offset, size }, t) => {
+      let [withMemory, withoutMemory] = [0, 0];
+      for (let j = offset; j < offset + size; j++) {
+        const deviation = mean(deviations, j);
+        withoutMemory += deviation ** 2;
+        withMemory += (deviation - mean(memories, j)) ** 2;
+      }
+      const weight = (relative?.[t] ?? 1) ** 2;
+      return { withMemory: weight * withMemory, withoutMemory: weight * withoutMemory };
+    });
+  }
+}
+
+/** Squared errors, of the model first and then of each tensor. */
+class Sums {
+  count = 0;
+  private readonly sums: { withMemory: number; withoutMemory: number }[];
+
+  constructor(tensors: number) {
+    this.sums = Array.from({ length: tensors + 1 }, () => ({ withMemory: 0, withoutMemory: 0 }));
+  }
+
+  add(errors: readonly (SelfCheckTerms<number> | null)[], counts: boolean): void {
+    if (!counts) return;
+    this.count++;
+    for (const [t, found] of errors.entries()) {
+      if (!found) continue;
+      for (const sum of [this.sums[0], this.sums[t + 1]]) {
+        sum.withMemory += found.withMemory;
+        sum.withoutMemory += found.withoutMemory;
+      }
+    }
+  }
+
+  ratio(t: number): number | null {
+    const ratio = Math.sqrt(this.sums[t].withMemory / this.sums[t].withoutMemory);
+    return Number.isFinite(ratio) ? ratio : null;
+  }
+}
