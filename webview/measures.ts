@@ -170,11 +170,26 @@ export const measures: readonly Measure[] = [
     id: 'cosine',
     title: 'Cosine',
     about:
-      'Angle between correction and gradient: negative where the correction slows the descent, positive where it speeds it up.',
+      'Cosine of the angle between correction and gradient: positive where they point the same way. What the correction does to the loss is the loss rate, which mostly, but not always, has the same sign.',
     formula: 'cos = ( corr · g ) / ( ‖corr‖_2 ‖g‖_2 )',
     source: P1,
     value: ({ cosine }) => cosine,
     text: signed,
+    theoretical: true,
+    ends: ['against the gradient', 'along the gradient'],
+  },
+  {
+    id: 'lossRate',
+    title: 'Loss rate',
+    about:
+      'How much faster (+) or slower (−) the loss falls by the correction, in units of its rate without correction, to first order.',
+    formula: '− E_corr / | E_base | , E_corr = − h Σ_j κ_j q_j g_j / D_j',
+    source: TOOL,
+    value: ({ lossRate }, model) => {
+      const base = Math.abs(model.lossRateBase ?? 0);
+      return typeof lossRate !== 'number' || base === 0 ? null : -lossRate / base || 0;
+    },
+    text: (value) => percent(value, true),
     theoretical: true,
     ends: ['slows the descent', 'speeds it up'],
   },

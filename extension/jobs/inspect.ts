@@ -10,7 +10,6 @@ import { batchesOf, withEvery } from './batchOrder.ts';
 import { EdgeWatch } from './edge.ts';
 import { measureEffect } from './measureEffect.ts';
 import type { Observer } from './observer.ts';
-import { stepLine } from './records.ts';
 import { planReference } from './references.ts';
 import { SelfChecks } from './selfChecks.ts';
 import { chunksFor, readSubject, runHeader, settingsOf } from './setup.ts';
@@ -62,10 +61,7 @@ export async function inspect(asked: InspectRequest, device: Device, observer: O
     ...{ request, settings, problem, runner, options, start, names },
     cancelled: () => observer.cancelled,
   });
-  const checks = new SelfChecks({
-    ...{ layout: problem.layout, names, first: start.step, steps: request.steps },
-    relativeSteps: (step) => runner.relativeSteps(step),
-  });
+  const checks = new SelfChecks(runner, start.step, request.steps);
   const edge = new EdgeWatch({
     ...{ runner, problem, device, chunks, settings, threads: request.threads, batched: batches !== undefined },
     write(line) {
@@ -82,8 +78,7 @@ export async function inspect(asked: InspectRequest, device: Device, observer: O
       watch: effect?.meter,
       ...(!batches && { checks }),
       async append(record, arrays) {
-        checks.add(record, arrays);
-        const line = checks.told(stepLine(record, names));
+        const line = checks.line(record, arrays);
         effect?.meter.add(record);
         const due = record.measures !== undefined || (notApplicable !== undefined && record.step % request.every === 0);
         const told = effect && due ? await effect.meter.measured(line) : line;

@@ -1,23 +1,13 @@
-import type { ParameterLayout } from '../engine/layout.ts';
-import type { Arrays } from '../engine/runner.ts';
+import type { Arrays, Runner } from '../engine/runner.ts';
 import type { StepRecord } from '../engine/stepRecord.ts';
 import type { SelfCheckTerms } from '../optimizers/measures.ts';
 import type { SelfCheckFields, StepLine } from '../shared/protocol.ts';
+import { stepLine } from './records.ts';
 
 /** Averaged self-checks of a run, about. */
 const triples = 8;
 
 type Vectors = Pick<Arrays, 'deviation' | 'memory'>;
-
-interface Parts {
-  readonly layout: Pick<ParameterLayout, 'segments'>;
-  readonly names: readonly string[];
-  /** Step at which the run begins, and how many it takes. */
-  readonly first: number;
-  readonly steps: number;
-  /** Step sizes of the tensors in units of the model's, where they have their own. */
-  relativeSteps(step: number): readonly number[] | undefined;
-}
 
 /**
  * The self-check of a run so far (theory C5): squared errors with and without the memory's term, summed over the lines with a
@@ -30,16 +20,25 @@ export class SelfChecks {
   private readonly period: number;
   private recent: { readonly step: number; readonly vectors: Vectors }[] = [];
 
-  constructor(private readonly parts: Parts) {
-    this.plain = new Sums(parts.names.length);
-    this.averaged = new Sums(parts.names.length);
-    this.period = Math.max(4, Math.ceil(parts.steps / triples));
+  /**
+   * @param first step at which the run begins
+   * @param steps that it takes
+   */
+  constructor(
+    private readonly runner: Runner,
+    private readonly first: number,
+    steps: number,
+  ) {
+    const { segments } = runner.problem.layout;
+    this.plain = new Sums(segments.length);
+    this.averaged = new Sums(segments.length);
+    this.period = Math.max(4, Math.ceil(steps / triples));
   }
 
   /** True where the vectors of the step from here are asked for: around every multiple of the period. */
   wants(step: number): boolean {
-    const phase = (step - this.parts.first) % this.period;
-    return phase === this.period - 1 || (step > this.parts.first + 1 && phase < 2);
+    const phase = (step - this.first) % this.period;
+    return phase === this.period - 1 || (step > this.first + 1 && phase < 2);
   }
 
   /** Steps that the run may take from `step` on without passing one whose vectors are asked for. */
@@ -49,8 +48,25 @@ export class SelfChecks {
     return length;
   }
 
-  /** Takes notice of a step. */
-  add(record: StepRecord, vectors: Vectors | undefined): void {
+  /** The line of a step, with what holds of the run up to it. */
+  line(record: StepRecord, vectors: Vectors | undefined): StepLine {
+    this.add(record, vectors);
+    const names = this.runner.problem.layout.segments.map(({ name }) => name);
+    const line = stepLine(record, names);
+    if (line.selfCheck === undefined) return line;
+    const fields = (t: number): SelfCheckFields => ({
+      selfCheckRun: this.plain.ratio(t),
+      ...(this.averaged.count > 0 && { selfCheckAveraged: this.averaged.ratio(t) }),
+    });
+    const { tensors, ...rest } = line;
+    return {
+      ...rest,
+      ...fields(0),
+      tensors: Object.fromEntries(names.map((name, i) => [name, { ...tensors[name], ...fields(i + 1) }])),
+    };
+  }
+
+  private add(record: StepRecord, vectors: Vectors | undefined): void {
     const { measures } = record;
     if (measures)
       this.plain.add(
@@ -63,24 +79,9 @@ export class SelfChecks {
     this.averaged.add(this.meanErrors(record.step - 1), true);
   }
 
-  /** A line with what holds of the run up to it. */
-  told(line: StepLine): StepLine {
-    if (line.selfCheck === undefined) return line;
-    const fields = (t: number): SelfCheckFields => ({
-      selfCheckRun: this.plain.ratio(t),
-      ...(this.averaged.count > 0 && { selfCheckAveraged: this.averaged.ratio(t) }),
-    });
-    const { tensors, ...rest } = line;
-    return {
-      ...rest,
-      ...fields(0),
-      tensors: Object.fromEntries(this.parts.names.map((name, i) => [name, { ...tensors[name], ...fields(i + 1) }])),
-    };
-  }
-
   private meanErrors(step: number): SelfCheckTerms<number>[] {
-    const { layout, relativeSteps } = this.parts;
-    const relative = relativeSteps(step);
+    const { layout } = this.runner.problem;
+    const relative = this.runner.relativeSteps(step);
     const data = (key: keyof Vectors) => this.recent.map(({ vectors }) => vectors[key].data as Float64Array);
     const [deviations, memories] = [data('deviation'), data('memory')];
     const mean = ([a, b, c]: readonly Float64Array[], j: number) => (a[j] + 2 * b[j] + c[j]) / 4;

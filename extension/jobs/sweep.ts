@@ -20,8 +20,8 @@ import { batchesOf, type OrderedBatches, withEvery } from './batchOrder.ts';
 import { drawnAnew } from './drawnAnew.ts';
 import { Evaluator } from './evaluator.ts';
 import type { ResultObserver } from './observer.ts';
-import { stepLine } from './records.ts';
 import { inferenceForm, RunningStatistics } from './runningStatistics.ts';
+import { SelfChecks } from './selfChecks.ts';
 import { chunksFor, readSubject, runHeader, type Settings, type Subject, settingsOf } from './setup.ts';
 import { writeExperiment } from './store.ts';
 import { type PointData, summarise, type TestLine } from './sweepResult.ts';
@@ -298,7 +298,7 @@ async function runPoint(
 ): Promise<Pick<SweepPoint, 'status' | 'message'>> {
   const { problem } = subject;
   const writer = RunWriter.create(at, header);
-  const names = problem.layout.segments.map(({ name }) => name);
+  const checks = new SelfChecks(runner, 0, own.steps);
   const tests: TestLine[] = [];
   const theta = point.seed === 0 ? problem.theta : drawnAnew(problem, point.seed);
   try {
@@ -316,7 +316,8 @@ async function runPoint(
       },
       arrays: new Map(),
       corrected: settings.notApplicable === undefined,
-      append: async (record) => writer.append(stepLine(record, names)),
+      append: async (record, arrays) => writer.append(checks.line(record, arrays)),
+      ...(!batches && { checks }),
       visit: evaluator && {
         every: testEvery,
         at: async (position) => {

@@ -5,7 +5,7 @@ import type { RunHeader, StepLine } from '../shared/protocol.ts';
 import { isBelievable } from '../shared/verdict.ts';
 import { finite, listed, shown } from './format.ts';
 import { aboveFloor, hillOf, normAtLoss } from './hills.ts';
-import { type Trend, trend, trendText } from './trends.ts';
+import { isCertain, type Trend, trend, trendText } from './trends.ts';
 
 /** A line of `test.jsonl`: the test set at θ⁽ⁿ⁾. */
 export interface TestLine {
@@ -66,6 +66,8 @@ export function summarise(
       hKappa: measured?.hKappa ?? null,
       validShare: measured?.validShare ?? null,
       selfCheck: measured?.selfCheck ?? null,
+      selfCheckRun: measured?.selfCheckRun ?? null,
+      selfCheckAveraged: measured?.selfCheckAveraged ?? null,
     };
   });
   const verdict = judge(
@@ -236,7 +238,8 @@ const predictions: Readonly<Record<string, 1 | -1 | undefined>> = { beta2: 1, be
 /**
  * The theory of the paper, for Adam and a full batch: the norm is larger for larger β₂ and smaller for larger β₁. The
  * sign is read off at equal loss, where faster or slower training makes no difference; the peaks, where every point has
- * one, must not say the opposite. Only where the first-order theory holds is a contrary sign a disagreement.
+ * one, must not say the opposite. Only where the 95 % interval over the seeds does not hold zero does it decide anything, and only
+ * where the first-order theory holds is a contrary sign a disagreement.
  */
 export function judge(axes: readonly string[], optimizer: string, points: readonly SweepPoint[]): Verdict {
   const usable = points.filter(({ status }) => status === 'finished');
@@ -266,6 +269,12 @@ export function judge(axes: readonly string[], optimizer: string, points: readon
       `the sign is not the same for all seeds and other settings with ${listed(mixed.map(({ name }) => name))}, so this does not decide whether the norm is ${names}, as the theory says`,
     );
   const contrary = predicted.filter(opposite);
+  const uncertain = predicted.filter((each) => !isCertain(each));
+  if (uncertain.length > 0)
+    return undecided(
+      seen,
+      `the theory's sign (${names}) is ${contrary.length === 0 ? '' : 'not '}seen, but ${uncertain.every(({ change }) => change === undefined) ? 'one initialisation says nothing of how much it varies' : `the interval holds zero for ${listed(uncertain.map(({ name }) => name))}`}: more seeds would tell`,
+    );
   if (!usable.every(isBelievable))
     return undecided(
       seen,

@@ -1,5 +1,6 @@
 import type { SweepPoint } from '../shared/experiments.ts';
 import { shown } from './format.ts';
+import { type Interval, isSettled, pairedInterval } from './paired.ts';
 
 export type Measure = (point: SweepPoint) => number | null | undefined;
 
@@ -31,6 +32,18 @@ function consistency(points: readonly SweepPoint[], name: string, of: Measure, r
   return moves.filter((move) => move > 0 === rises).length / Math.max(1, moves.length);
 }
 
+/** The change of the logarithm of a positive measure from the first value of an axis to the last, a pair for each seed. */
+function changeOf(points: readonly SweepPoint[], name: string, of: Measure): Interval | undefined {
+  const seeds = [...new Set(points.map(({ seed }) => seed))];
+  const changes = seeds.flatMap((seed) => {
+    const own = points.filter((point) => point.seed === seed);
+    const means = meansOf(own, name, of);
+    const change = means.length < 2 ? Number.NaN : Math.log(means[means.length - 1].mean / means[0].mean);
+    return Number.isFinite(change) ? [change] : [];
+  });
+  return pairedInterval(changes);
+}
+
 /** How a measure moves as an axis grows. */
 export interface Trend {
   readonly name: string;
@@ -39,18 +52,34 @@ export interface Trend {
   readonly steady: boolean;
   /** Share of seeds and other settings that share the sign. */
   readonly consistent: number;
+  /** Of the change of its logarithm over the seeds; undefined for fewer than two. */
+  readonly change: Interval | undefined;
 }
+
+/** True where more than one seed says that the measure moves, and which way. */
+export const isCertain = ({ change }: Trend): boolean => change !== undefined && isSettled(change);
 
 export function trend(points: readonly SweepPoint[], name: string, of: Measure): Trend | undefined {
   const means = meansOf(points, name, of);
   if (means.length < 2) return undefined;
   const rises = means[means.length - 1].mean > means[0].mean;
   const steady = means.every(({ mean }, i) => i === 0 || mean > means[i - 1].mean === rises);
-  return { name, means, rises, steady, consistent: consistency(points, name, of, rises) };
+  return {
+    name,
+    means,
+    rises,
+    steady,
+    consistent: consistency(points, name, of, rises),
+    change: changeOf(points, name, of),
+  };
 }
 
-export function trendText({ name, means, rises, steady }: Trend): string {
+export function trendText({ name, means, rises, steady, change }: Trend): string {
   const [first, last] = [means[0], means[means.length - 1]];
   const move = `${rises ? 'rises' : 'falls'}${steady ? '' : ', not steadily,'}`;
-  return `${move} from ${shown(first.mean)} to ${shown(last.mean)} as ${name} grows from ${first.at} to ${last.at}`;
+  const percent = (log: number) => `${log > 0 ? '+' : ''}${shown(100 * Math.expm1(log))} %`;
+  const interval = change
+    ? ` (95 % interval over ${change.pairs} seeds ${percent(change.low)} to ${percent(change.high)})`
+    : '';
+  return `${move} from ${shown(first.mean)} to ${shown(last.mean)} as ${name} grows from ${first.at} to ${last.at}${interval}`;
 }

@@ -165,7 +165,7 @@ export interface Measures {
   readonly belowSwitchShare: number | null;
   /** ‖corr‖₂/‖g‖₂; the theory needs ≪ 1. */
   readonly relativeSize: number | null;
-  /** cos(corr, g): negative where the correction slows the descent. */
+  /** cos(corr, g); what the correction does to the loss is `lossRate`, whose sign is mostly, not always, the opposite. */
   readonly cosine: number | null;
   /** Change of the norm whose gradient is q; `correction` > 0: the correction impedes its reduction. */
   readonly normRate: Rate;

@@ -133,6 +133,8 @@ export interface SweepPoint {
   readonly hKappa?: number | null;
   readonly validShare?: number | null;
   readonly selfCheck?: number | null;
+  readonly selfCheckRun?: number | null;
+  readonly selfCheckAveraged?: number | null;
 }
 
 /** Settings that are compared with the user's own, on the same orders of mini-batches, or from the same initial weights. */

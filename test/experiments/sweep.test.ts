@@ -291,13 +291,34 @@ test('the verdict of a sweep follows from its points', () => {
     ...{ peakNorm, normAtEqualLoss },
     ...rest,
   });
-  assert.equal(verdict([point(0.9, 3, 1), point(0.99, 4, 2)]).agreement, 'agrees');
-  assert.equal(verdict([point(0.9, null, 1), point(0.99, 3, 2)]).agreement, 'agrees');
+  /** The same of three seeds that differ a little. */
+  const thrice = (points: readonly SweepPoint[]) =>
+    [1, 1.02, 0.97].flatMap((factor, seed) =>
+      points.map((each) => ({
+        ...each,
+        seed,
+        normAtEqualLoss: factor * each.normAtEqualLoss! * (each.values.beta2 === 0.9 ? 1 : factor),
+      })),
+    );
+  assert.equal(verdict(thrice([point(0.9, 3, 1), point(0.99, 4, 2)])).agreement, 'agrees');
+  assert.equal(verdict(thrice([point(0.9, null, 1), point(0.99, 3, 2)])).agreement, 'agrees');
   // The peaks say the opposite.
-  assert.equal(verdict([point(0.9, 4, 1), point(0.99, 3, 2)]).agreement, 'undecided');
-  assert.equal(verdict([point(0.9, 3, 2), point(0.99, 4, 1)]).agreement, 'disagrees');
+  assert.equal(verdict(thrice([point(0.9, 4, 1), point(0.99, 3, 2)])).agreement, 'undecided');
+  assert.equal(verdict(thrice([point(0.9, 3, 2), point(0.99, 4, 1)])).agreement, 'disagrees');
   const far = { selfCheck: 30 };
-  assert.equal(verdict([point(0.9, 3, 2, far), point(0.99, 4, 1, far)]).agreement, 'undecided');
+  assert.equal(verdict(thrice([point(0.9, 3, 2, far), point(0.99, 4, 1, far)])).agreement, 'undecided');
+  // One seed decides nothing, nor do some whose interval holds zero.
+  const single = verdict([point(0.9, 3, 1.36), point(0.99, 4, 1.39)]);
+  assert.equal(single.agreement, 'undecided');
+  assert.match(single.sentence, /one initialisation says nothing of how much it varies/);
+  const small = verdict(
+    [1.361, 1.39, 1.6].flatMap((norm, seed) => [point(0.9, 3, 1.36, { seed }), point(0.99, 4, norm, { seed })]),
+  );
+  assert.equal(small.agreement, 'undecided');
+  assert.match(
+    small.sentence,
+    /95 % interval over 3 seeds [−-][\d.]+ % to \+[\d.]+ %.*the interval holds zero for beta2/,
+  );
   assert.equal(verdict([point(0.9, 1, 1)]).agreement, 'undecided');
   assert.match(verdict([point(0.9, 3, 1), point(0.99, 4, 2)]).sentence, /At equal loss .* rises from 1 to 2 as beta2/);
   const other = { seed: 1 };

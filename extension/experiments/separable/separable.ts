@@ -224,6 +224,9 @@ const targetNames = {
   fixed: 'the dual fixed point',
 };
 
+/** Cosine from which on a direction is said to be another: an angle of 8°. */
+const arrived = 0.99;
+
 /**
  * The theory: full-batch Adam and Signum with β near 1 turn to the l∞ direction; incremental Adam with β₁ ≤ β₂ turns to the
  * l2 direction on structured data, and AdamProxy, its limit for β₂ → 1, to the dual fixed point on all.
@@ -252,14 +255,19 @@ export function judge(outcomes: readonly Outcome[], structured: boolean, between
       {
         ...claim,
         own,
-        holds: own > 0.95 && own > last[claim.rival] && last.marginTwo > 0,
+        holds: own >= arrived && own > last[claim.rival] && last.marginTwo > 0,
+        near: own > 0.95 && own > last[claim.rival] && last.marginTwo > 0,
         // Turning towards its target still, or not past all points yet: more steps may decide.
         turning: own - half[claim.target] > 1e-3 || last.marginTwo <= 0,
       },
     ];
   });
   const seen = listed(
-    checked.map(({ label, target, own }) => `${label} points at ${targetNames[target]} with cosine ${own.toFixed(4)}`),
+    checked.map(({ label, target, own }) =>
+      own >= arrived
+        ? `${label} points at ${targetNames[target]} (cosine ${own.toFixed(4)})`
+        : `${label} has cosine ${own.toFixed(4)} with ${targetNames[target]}`,
+    ),
   );
   if (checked.length === 0)
     return undecided(undefined, 'with these decay rates the theory makes no prediction to compare with');
@@ -277,12 +285,12 @@ export function judge(outcomes: readonly Outcome[], structured: boolean, between
       capitalised(seen),
       `, as the theory says (the l2 and l∞ directions have cosine ${between.toFixed(3)})${batchDecides ? ': on one and the same data the batch decides where Adam goes' : ''}`,
     );
-  if (failed.every(({ turning }) => turning))
+  if (failed.every(({ turning, near }) => turning || near))
     return undecided(
       capitalised(seen),
-      `${listed(failed.map(({ label }) => label))} still turns towards its target or has not separated the points yet, so more steps would tell`,
+      `${listed(failed.map(({ label }) => label))} is not there yet (a cosine of ${arrived} with its target), so more steps would tell`,
     );
-  const own = failed.filter(({ turning, proviso }) => !turning && !proviso);
+  const own = failed.filter(({ turning, near, proviso }) => !turning && !near && !proviso);
   if (own.length === 0)
     return undecided(
       capitalised(seen),
