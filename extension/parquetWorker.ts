@@ -10,6 +10,7 @@ const answer = (message: ParquetAnswer, transfer: readonly ArrayBuffer[] = []) =
   parentPort!.postMessage(message, transfer);
 
 async function read(): Promise<void> {
+  answer({ type: 'begun' });
   try {
     const table = await InputFile.use(path, (file) =>
       decodeParquet(file, label, (bytes) => answer({ type: 'column', bytes })),

@@ -12,14 +12,17 @@ export interface ParquetTask {
   readonly label: string | undefined;
 }
 
-/** What it answers: which column comes next, then the table or what is wrong. */
+/** What it answers: that it has begun, which column comes next, then the table or what is wrong. */
 export type ParquetAnswer =
+  | { readonly type: 'begun' }
   | { readonly type: 'column'; readonly bytes: number }
   | { readonly type: 'table'; readonly table: Table }
   | { readonly type: 'refused'; readonly message: Words; readonly remedy?: Words };
 
+/** What the start of the thread may take, which depends on the machine alone. */
+const startMilliseconds = 20_000;
 /** The least that a column of a row group may take; more for large ones, at this speed, which the slowest disks exceed. */
-const leastMilliseconds = 2000;
+const leastMilliseconds = 1000;
 const slowestBytesPerMillisecond = 2000;
 
 /**
@@ -43,10 +46,11 @@ function readInThread(file: InputFile, label: string | undefined): Promise<Table
       const milliseconds = leastMilliseconds + bytes / slowestBytesPerMillisecond;
       timer = setTimeout(() => damaged('it is damaged so that reading it does not come to an end'), milliseconds);
     };
-    // The metadata are read first; loading the library counts, too.
-    allow(file.size);
+    timer = setTimeout(() => damaged('the thread that reads it does not start'), startMilliseconds);
     worker.on('message', (answer: ParquetAnswer) => {
-      if (answer.type === 'column') allow(answer.bytes);
+      // The metadata are read first.
+      if (answer.type === 'begun') allow(file.size);
+      else if (answer.type === 'column') allow(answer.bytes);
       else if (answer.type === 'table') resolve(answer.table);
       else reject(new InspectorError(answer.message, answer.remedy));
     });

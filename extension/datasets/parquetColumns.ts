@@ -1,11 +1,15 @@
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
-import type { Compressors, FileMetaData } from 'hyparquet';
+import { type Compressors, type FileMetaData, parquetMetadataAsync, parquetRead } from 'hyparquet';
+import { compressors as allCompressors, decompressZstd } from 'hyparquet-compressors';
 import { checkSize, fail, type InputFile, memoryLimit } from '../files/files.ts';
 import { InspectorError, quoteName } from '../shared/errors.ts';
 import { labelColumn, labelTensor, type Table } from './table.ts';
 
 /** Says that a column of a row group is read next, and how many bytes it holds once decompressed. */
 export type ColumnProgress = (bytes: number) => void;
+
+/** Messages of the library that name what it does not know; its others tell of its own variables. */
+const told = /^parquet (file invalid \([\w !=]+\)|unsupported [a-z ]+: [A-Z][A-Z0-9_]+)$/;
 
 /**
  * The flat columns of a Parquet file (numbers and booleans) as features and label; all codecs but LZO.
@@ -22,7 +26,7 @@ export async function decodeParquet(
   } catch (error) {
     // The library trusts its input: a damaged file ends in any kind of error.
     if (error instanceof InspectorError) throw error;
-    const reason = error instanceof Error && error.name === 'Error' ? error.message : 'it is damaged';
+    const reason = error instanceof Error && told.test(error.message) ? error.message : 'it is damaged';
     const remedy = 'Save it again, or as .npz.';
     throw new InspectorError(`${file.where}: cannot be read as Parquet: ${reason}.`, remedy, { cause: error });
   }
@@ -30,7 +34,6 @@ export async function decodeParquet(
 
 async function readColumns(file: InputFile, label: string | undefined, progress: ColumnProgress): Promise<Table> {
   const { where } = file;
-  const library = await import('hyparquet');
   const slice = async (start: number, end = file.size) => {
     const from = start < 0 ? file.size + start : start;
     if (!(from >= 0 && end >= from && end <= file.size))
@@ -46,13 +49,13 @@ async function readColumns(file: InputFile, label: string | undefined, progress:
       return bytes;
     },
   };
-  const metadata = await library.parquetMetadataAsync(buffer);
+  const metadata = await parquetMetadataAsync(buffer);
   const names = flatColumns(metadata, where);
   const rows = Number(metadata.num_rows);
   if (rows === 0) fail(where, 'holds no rows.');
   checkSize(where, rows * names.length * 8, memoryLimit());
   const labelAt = labelColumn(names, label, where);
-  const compressors = await boundedCompressors(where, metadata);
+  const compressors = boundedCompressors(where, metadata);
   const width = names.length - 1;
   const features = new Float64Array(rows * width);
   let labels: Float64Array = new Float64Array();
@@ -60,7 +63,7 @@ async function readColumns(file: InputFile, label: string | undefined, progress:
     const chunks: ArrayLike<unknown>[] = [];
     for (const part of columnParts(metadata, name, where)) {
       progress(Number(part.row_groups[0].columns[0].meta_data?.total_uncompressed_size ?? 0));
-      await library.parquetRead({
+      await parquetRead({
         file: buffer,
         metadata: part,
         columns: [name],
@@ -138,15 +141,14 @@ function toNumber(value: unknown, where: string, name: string, row: number): num
 }
 
 /** Decompressors that never produce more than the file's own footer announces, nor more than fits in memory. */
-async function boundedCompressors(where: string, metadata: FileMetaData): Promise<Compressors> {
-  const { compressors, decompressZstd } = await import('hyparquet-compressors');
+function boundedCompressors(where: string, metadata: FileMetaData): Compressors {
   let most = 0;
   for (const { columns } of metadata.row_groups) {
     for (const column of columns) most = Math.max(most, Number(column.meta_data?.total_uncompressed_size ?? 0));
   }
   checkSize(where, most, memoryLimit());
   const native: Compressors = {
-    ...compressors,
+    ...allCompressors,
     GZIP: (input, length) => gunzipSync(input, { maxOutputLength: Math.max(1, length) }),
     BROTLI: (input, length) => brotliDecompressSync(input, { maxOutputLength: Math.max(1, length) }),
     ZSTD: (input, length) => decompressZstd(input, new Uint8Array(length)),

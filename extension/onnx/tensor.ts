@@ -118,7 +118,7 @@ export function tensorOf<T extends ElementType>(type: T, shape: Shape, values: A
   const big = type === 'int64' || type === 'uint64';
   for (let i = 0; i < values.length; i++) {
     (data as unknown as (number | bigint)[])[i] = big
-      ? saturated(BigInt(values[i]!), type === 'int64' ? 2n ** 63n - 1n : 2n ** 64n - 1n)
+      ? saturated(whole(values[i]!, type), type === 'int64' ? 2n ** 63n - 1n : 2n ** 64n - 1n)
       : type === 'bool'
         ? Number(values[i])
           ? 1
@@ -126,6 +126,12 @@ export function tensorOf<T extends ElementType>(type: T, shape: Shape, values: A
         : Number(values[i]);
   }
   return { type, shape, data };
+}
+
+function whole(value: number | bigint, type: ElementType): bigint {
+  if (typeof value === 'number' && !Number.isInteger(value))
+    throw new Error(`it needs a number that ${type} does not have`);
+  return BigInt(value);
 }
 
 const saturated = (value: bigint, largest: bigint): bigint => (value > largest ? largest : value);

@@ -32,7 +32,8 @@ const out = join(root, 'dist', 'test', `fuzz-${process.pid}`);
 const kept = join(root, 'dist', 'fuzz');
 mkdirSync(kept, { recursive: true });
 await bundle();
-await bundle({ entryPoints: [join(root, 'test/fuzz/worker.ts')], outdir: out });
+const scripts = ['worker', 'parquetReader'].map((name) => join(root, 'test/fuzz', `${name}.ts`));
+await bundle({ entryPoints: scripts, outdir: out });
 
 console.log(`fuzz ${group}, seed ${values.seed}, ${values.minutes} minute(s)`);
 const end = Date.now() + Number(values.minutes) * 60_000;
@@ -46,35 +47,51 @@ const report = (index, what) => {
   console.error(`\nFINDING at --seed ${values.seed} --only ${index}: ${what}`);
 };
 
+/** Inputs that are announced one by one after a process has ended with one of them, to find which it was. */
+let suspects = 0;
+
 /** Runs inputs from `next` on in a process of its own until it ends, by itself or by what an input did to it. */
 const runSome = () =>
   new Promise((resolve) => {
+    const announced = suspects > 0;
     const child = fork(
       join(out, 'worker.js'),
-      [group, values.seed, String(next), String(end), kept, values.only ?? ''],
+      [group, values.seed, String(next), String(end), kept, values.only ?? '', announced ? 'each' : ''],
       {
         execArgv: ['--max-old-space-size=700', '--enable-source-maps'],
         env: { ...process.env, ORT_DISABLE_TELEMETRY: '1' },
       },
     );
-    let current = next;
-    let begun = Date.now();
+    let heard = Date.now();
+    let hangs = false;
+    let isEnough = false;
     const watch = setInterval(() => {
-      if (Date.now() - begun < patience) return;
-      report(current, `no answer within ${patience / 1000} s`);
+      if (Date.now() - heard < patience) return;
+      hangs = true;
       child.kill('SIGKILL');
     }, 500);
-    child.on('message', ({ index, finding, finished }) => {
+    child.on('message', ({ index, finding }) => {
       if (finding) report(index, finding);
-      if (finished) done++;
-      current = finished ? index + 1 : index;
-      begun = Date.now();
-      next = index + 1;
-      if (findings.size >= mostFindings) child.kill('SIGKILL');
+      done += Math.max(0, index - next);
+      suspects = Math.max(0, suspects - Math.max(0, index - next));
+      heard = Date.now();
+      next = Math.max(next, index);
+      isEnough = findings.size >= mostFindings || (announced && suspects === 0);
+      if (isEnough) child.kill('SIGKILL');
     });
     child.on('exit', (code, signal) => {
       clearInterval(watch);
-      if (code !== 0 && signal !== 'SIGKILL') report(current, `the process ended with ${signal ?? `code ${code}`}`);
+      if (code !== 0 && !isEnough) {
+        const how = hangs
+          ? `no answer within ${patience / 1000} s`
+          : `the process ended with ${signal ?? `code ${code}`}`;
+        // Without an announcement of each, all that is known is that it was one of the next ones.
+        if (announced || values.only !== undefined) {
+          report(next, how);
+          next++;
+          suspects = 0;
+        } else suspects = 100_000;
+      }
       resolve();
     });
   });

@@ -170,21 +170,16 @@ function modelOf(random: Random): Uint8Array {
   });
 }
 
-/** How often the definition of an operator did not foresee what it was given, and the general message stood in. */
-const unforeseenIn = new Map<string, number>();
-process.on('exit', () => {
-  const counts = [...unforeseenIn].sort((x, y) => y[1] - x[1]).map(([op, count]) => `${op} ${count}`);
-  if (counts.length > 0) console.log(`Told in general words: ${counts.join(', ')}`);
-});
-
 /** Everything that is done with a model up to the runtime: its report, its derivatives, the files of both precisions. */
 function run(bytes: Uint8Array): void {
   const model = decodeModel(bytes, 'm.onnx');
   const report = inspectModel(model, operators, {} as never);
   if (report.blockers.length > 0) describeBlockers(model, report.blockers, []);
-  for (const { opType, unforeseen, reason } of report.blockers)
-    if (unforeseen || foreign.test(reason)) unforeseenIn.set(opType, (unforeseenIn.get(opType) ?? 0) + 1);
-  for (const { reason } of report.blockers) if (foreign.test(reason)) throw new InspectorError(reason);
+  for (const { opType, unforeseen, reason } of report.blockers) {
+    // No definition foresaw what the operator was given, and a general sentence stands in.
+    if (unforeseen) throw new Error(`${opType}: ${unforeseen.message}`, { cause: unforeseen });
+    if (foreign.test(reason)) throw new InspectorError(reason);
+  }
   const b = new GraphBuilder();
   const parameters = new Map(
     [...model.graph.initializers.values()]

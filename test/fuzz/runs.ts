@@ -1,17 +1,16 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readExperiment } from '../../extension/jobs/store.ts';
 import { runIn } from '../../extension/runStore/list.ts';
 import { readSource } from '../../extension/runStore/source.ts';
 import { readRun } from '../../extension/runStore/store.ts';
-import { mutateBytes, mutateJson, mutateText, type Target } from './target.ts';
+import { memory, mutateBytes, mutateJson, mutateText, type Target } from './target.ts';
 
 /** The files of a run, one after the other with their names, in one input. */
 const separator = '\n=== ';
 const whole = readFileSync('test/fuzz/runFolder.txt', 'utf8');
 
-const folder = mkdtempSync(join(tmpdir(), 'fuzz-runs-'));
+const folder = mkdtempSync(join(memory(), 'fuzz-runs-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 const files = ['run.json', 'steps.jsonl', 'source.json', 'experiment.json', 'series.json'];
 

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { InspectorError } from '../../extension/shared/errors.ts';
 
 /** A group of inputs: where they come from and what is done with one. */
@@ -10,6 +12,9 @@ export interface Target {
   run(bytes: Uint8Array): void | Promise<void>;
 }
 
+/** A folder for files of a moment: in memory where the system has one. */
+export const memory = (): string => (existsSync('/dev/shm') ? '/dev/shm' : tmpdir());
+
 /** Words of the language, not ours. */
 export const foreign =
   /Cannot (read|set|convert|mix|destructure)|is not (a function|iterable|an object|defined)|(?<!element type )undefined|\bNaN\b|Invalid (array length|typed array|string length|count)|Internal error|should not happen|call stack|BigInt|Unexpected (token|end of JSON)|circular structure|out of bounds/;
@@ -18,7 +23,9 @@ export const foreign =
 export function findingOf(error: unknown): string | undefined {
   if (error instanceof InspectorError)
     return foreign.test(error.message) ? `a message of the language: ${error.message}` : undefined;
-  return error instanceof Error ? `${error.name}: ${error.message}\n${error.stack}` : String(error);
+  if (!(error instanceof Error)) return String(error);
+  const { name, message, stack, cause } = error;
+  return `${name}: ${message}\n${cause instanceof Error ? cause.stack : stack}`;
 }
 
 /** Numbers of one input. */

@@ -1,48 +1,81 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { data } from './data.ts';
+import { dataTarget } from './data.ts';
 import { onnx } from './onnx.ts';
+import { ParquetThread } from './parquetThread.ts';
 import { runs } from './runs.ts';
 import { findingOf, Random, type Target } from './target.ts';
 import { text } from './text.ts';
 
-const targets: Readonly<Record<string, Target>> = { onnx, data, text, runs };
+const [group = '', seed = '', first = '0', end = '0', folder = '.', only = '', everyOne = ''] = process.argv.slice(2);
+const targets: Readonly<Record<string, () => Target>> = {
+  onnx: () => onnx,
+  // A single input is read as the product reads it.
+  data: () => dataTarget(only ? undefined : new ParquetThread()),
+  text: () => text,
+  runs: () => runs,
+};
 /** What one input may take. */
 const mostSeconds = 2;
 const mostBytes = 500e6;
+/** An input that takes longer is tried once more with its processor time measured, which itself takes time. */
+const noticedSeconds = 0.7;
+/** How often it is said how far it has come. */
+const sayMilliseconds = 250;
 
-const [group = '', seed = '', first = '0', end = '0', folder = '.', only = ''] = process.argv.slice(2);
-const target = targets[group]!;
+const target = targets[group]!();
 const corpus = join('test', 'fuzz', 'corpus', group);
 const stored = existsSync(corpus) ? readdirSync(corpus) : [];
 const seeds = [...target.seeds, ...stored.map((name) => new Uint8Array(readFileSync(join(corpus, name))))];
 
 async function main(): Promise<void> {
-  for (let index = Number(first); Date.now() < Number(end); index++) {
+  let said = 0;
+  let index = Number(first);
+  for (; Date.now() < Number(end); index++) {
     const random = new Random(`${group} ${seed} ${index}`);
     // The first inputs are the seeds themselves.
     const bytes = index < seeds.length ? seeds[index]! : target.make(random, random.pick(seeds));
-    process.send!({ index });
+    const now = performance.now();
+    if (everyOne || now - said > sayMilliseconds) {
+      process.send!({ index });
+      said = now;
+      memory = process.memoryUsage.rss();
+    }
     const finding = await tryInput(bytes);
     if (finding || only) writeFileSync(join(folder, `${group}-${seed}-${index}`), bytes);
-    process.send!({ index, finding, finished: true });
+    if (finding) process.send!({ index, finding });
     if (only) break;
   }
+  process.send!({ index: only ? index + 1 : index });
 }
 
+/** Asking for the memory takes as long as a small input; so much of it cannot be taken in a few milliseconds. */
+const memoryMilliseconds = 20;
+let memory = process.memoryUsage.rss();
+
 async function tryInput(bytes: Uint8Array): Promise<string | undefined> {
+  const start = performance.now();
+  const finding = await findingIn(bytes);
+  if (finding) return finding;
+  const elapsed = performance.now() - start;
+  if (elapsed < memoryMilliseconds) return undefined;
+  const known = memory;
+  memory = process.memoryUsage.rss();
+  if (memory - known > mostBytes) return `${Math.round((memory - known) / 1e6)} MB more memory`;
+  if (elapsed < noticedSeconds * 1000) return undefined;
   const before = process.cpuUsage();
-  const memory = process.memoryUsage.rss();
+  await findingIn(bytes);
+  const { user, system } = process.cpuUsage(before);
+  return user + system > mostSeconds * 1e6 ? `${((user + system) / 1e6).toFixed(1)} s of processor time` : undefined;
+}
+
+async function findingIn(bytes: Uint8Array): Promise<string | undefined> {
   try {
     await target.run(bytes);
+    return undefined;
   } catch (error) {
-    const finding = findingOf(error);
-    if (finding) return finding;
+    return findingOf(error);
   }
-  const { user, system } = process.cpuUsage(before);
-  if (user + system > mostSeconds * 1e6) return `${((user + system) / 1e6).toFixed(1)} s of processor time`;
-  const grown = process.memoryUsage.rss() - memory;
-  return grown > mostBytes ? `${Math.round(grown / 1e6)} MB more memory` : undefined;
 }
 
 main().then(

@@ -1,6 +1,7 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
 import { type Operator, type OperatorCall, Sequence } from '../../onnx/operator.ts';
+import { RefusedUse } from '../../onnx/refusal.ts';
 import { normaliseAxis } from '../../onnx/shapes.ts';
 import { splitParts } from './movement.ts';
 
@@ -12,23 +13,27 @@ function positionOf(call: OperatorCall, index: number, length: number): number {
   return at;
 }
 
+/** More tensors than a sequence of any use has. */
+const mostParts = 2 ** 16;
+
 /** Parts of the given sizes, of one given size, or of size 1, whose axis may be dropped. */
 const splitToSequence: Operator = (b, call) => {
   const x = call.input(0);
   const axis = normaliseAxis(call.int('axis', 0), x.shape.length);
   const size = x.shape[axis];
+  const equalParts = (length: number): number[] => {
+    if (!(length > 0)) throw new Error(`there are no parts of ${length} elements`);
+    const count = Math.ceil(size! / length);
+    if (count > mostParts) throw new RefusedUse(`it makes ${count} tensors; at most ${mostParts} are supported`);
+    return Array.from({ length: count }, (_, i) => Math.min(length, size! - i * length));
+  };
   if (!call.inputs[1]) {
-    const parts = splitParts(b, x, new Array<number>(size!).fill(1), axis);
+    const parts = splitParts(b, x, equalParts(1), axis);
     if (call.int('keepdims', 1) === 1) return new Sequence(parts);
     const shape = x.shape.filter((_, i) => i !== axis);
     return new Sequence(parts.map((part) => b.reshape(part, shape)));
   }
-  const given = call.constantInts(1);
-  const chunk = given[0];
-  const sizes =
-    call.inputs[1].shape.length === 0
-      ? Array.from({ length: Math.ceil(size! / chunk!) }, (_, i) => Math.min(chunk!, size! - i * chunk!))
-      : given;
+  const sizes = call.inputs[1].shape.length === 0 ? equalParts(call.constantInt(1)) : call.constantInts(1);
   return new Sequence(splitParts(b, x, sizes, axis));
 };
 
