@@ -205,6 +205,7 @@ const missingText = ({ name }: ExperimentHeader): string =>
 
 function stateText({ status }: ExperimentHeader): string {
   if (status === 'failed') return 'The experiment failed.';
+  if (status === 'interrupted') return 'The experiment was interrupted before it had a result.';
   return status === 'cancelled' ? 'The experiment was stopped before it had a result.' : 'There is no result yet.';
 }
 

@@ -1,12 +1,13 @@
 import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { digest } from '../files/digest.ts';
+import { markAllInterrupted } from '../jobs/interrupted.ts';
 import type { ResultObserver } from '../jobs/observer.ts';
 import { Parts } from '../jobs/parts.ts';
-import { readExperiment, writeExperiment } from '../jobs/store.ts';
+import { failedWith, readExperiment, writeExperiment } from '../jobs/store.ts';
 import { FolderLock } from '../runStore/lock.ts';
 import { newRunFolder } from '../runStore/store.ts';
-import { failureOf, InspectorError } from '../shared/errors.ts';
+import { InspectorError } from '../shared/errors.ts';
 import type { ExperimentHeader, ExperimentRequest, ExperimentResult, ParameterValue } from '../shared/experiments.ts';
 import type { RunStatus } from '../shared/protocol.ts';
 import { toolVersion } from '../shared/version.ts';
@@ -47,6 +48,7 @@ export async function runExperiment(
     files: await digests(experiment, values, directory),
     parameters: values,
   };
+  markAllInterrupted(dirname(folder));
   return FolderLock.hold(folder, async () => {
     const before = previous(folder, opened);
     let sofar: ExperimentResult | undefined = before?.result;
@@ -100,8 +102,7 @@ export async function runExperiment(
         close({ status: 'cancelled' });
         return { folder, status: 'cancelled' };
       }
-      close({ status: 'failed', message: failureOf(error).message });
-      throw error;
+      throw failedWith(error, (message) => close({ status: 'failed', message }));
     }
   });
 }

@@ -79,7 +79,14 @@ export function readTextFile(path: string, limit = longestText): string {
 }
 
 /** What a JSON file holds; see `readTextFile`. */
-export const readJsonFile = (path: string, limit?: number): unknown => JSON.parse(readTextFile(path, limit));
+export function readJsonFile(path: string, limit?: number): unknown {
+  const text = readTextFile(path, limit);
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new Error('it is no valid JSON', { cause: error });
+  }
+}
 
 const newline = 10;
 const chunkBytes = 2 ** 20;

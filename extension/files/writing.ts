@@ -83,11 +83,14 @@ const reasons: Readonly<Record<string, string>> = {
   ENFILE: 'too many files are open',
   EIO: 'the disk reports an error',
 };
+/** Another folder would not help. */
+const tooManyOpen = 'Close other programs, or allow more open files: "ulimit -n 1024".';
 
 /** Results cannot be written: the folder, the reason and what to do. */
 export class WritingError extends InspectorError {
   constructor(folder: string, error: unknown) {
     const { code = '', message } = error as NodeJS.ErrnoException;
-    super(`Cannot write to ${folder}: ${reasons[code] ?? message}.`, words`${anotherFolder}.`, { cause: error });
+    const remedy = code === 'EMFILE' || code === 'ENFILE' ? tooManyOpen : words`${anotherFolder}.`;
+    super(`Cannot write to ${folder}: ${reasons[code] ?? message}.`, remedy, { cause: error });
   }
 }

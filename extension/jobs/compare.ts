@@ -1,31 +1,33 @@
-import { existsSync, mkdirSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import { structureOf } from '../engine/coefficients.ts';
 import { Walk } from '../engine/reference.ts';
 import { Runner } from '../engine/runner.ts';
 import type { Device } from '../engine/session.ts';
 import { readJsonFile } from '../files/regular.ts';
-import { writeWhole } from '../files/writing.ts';
+import { WritingError, writeWhole } from '../files/writing.ts';
 import { limitingKappa } from '../optimizers/limit.ts';
 import { isAbsent } from '../optimizers/optimizer.ts';
+import { FolderLock } from '../runStore/lock.ts';
 import { newRunFolder } from '../runStore/store.ts';
 import { checkCompare } from '../shared/checkRequest.ts';
 import { InspectorError } from '../shared/errors.ts';
 import type { CompareRequest } from '../shared/experiments.ts';
 import type { InspectRequest, RunStatus } from '../shared/protocol.ts';
 import { toolVersion } from '../shared/version.ts';
-import { anotherFolder, mention, words } from '../shared/words.ts';
+import { anotherFolder, mention, type Words, words } from '../shared/words.ts';
 import { batchesOf } from './batchOrder.ts';
 import { type CompareNumbers, compareResult } from './compareResult.ts';
 import { Comparison } from './comparison.ts';
 import { drawnAnew } from './drawnAnew.ts';
 import { binWidth, crossing, LossIndex } from './equalLoss.ts';
 import type { Evaluator } from './evaluator.ts';
+import { markAllInterrupted } from './interrupted.ts';
 import type { ResultObserver } from './observer.ts';
 import { Parts } from './parts.ts';
 import { openReference, planReference, type Reference } from './references.ts';
 import { chunksFor, readSubject, type Settings, type Subject, settingsOf } from './setup.ts';
-import { writeExperiment } from './store.ts';
+import { failedWith, writeExperiment } from './store.ts';
 import { testEvaluator } from './sweep.ts';
 
 /** How often a run on mini-batches is measured on all samples, where it is not said. */
@@ -89,8 +91,28 @@ export async function compare(
     request.out === undefined
       ? newRunFolder(base.directory, basename(base.model), 'compare')
       : resolve(base.directory, request.out);
-  const header: CompareHeader = { request, digests: subject.digests };
-  keepHeader(folder, header);
+  markAllInterrupted(dirname(folder));
+  return FolderLock.hold(folder, () => compareIn(folder, { request, subject, settings, requests }, device, observer));
+}
+
+/** What a comparison is made of, before anything has run. */
+interface Planned {
+  readonly request: CompareRequest;
+  readonly subject: Subject;
+  readonly settings: readonly Settings[];
+  readonly requests: readonly InspectRequest[];
+}
+
+/** Runs a comparison in a folder that no other process writes to. */
+async function compareIn(
+  folder: string,
+  { request, subject, settings, requests }: Planned,
+  device: Device,
+  observer: ResultObserver,
+): Promise<{ folder: string; status: RunStatus }> {
+  const { seeds } = request;
+  const total = requests.length * seeds.length;
+  keepHeader(folder, { request, digests: subject.digests });
   const started = new Date().toISOString();
   const strengths = settings.map(({ optimizer, hyper }) => {
     const limit = limitingKappa(optimizer, hyper);
@@ -98,10 +120,11 @@ export async function compare(
   });
   const numbers: (CompareNumbers | undefined)[][] = requests.map(() => seeds.map(() => undefined));
   let loss: number | null = null;
-  const write = (status: RunStatus) => {
+  const write = (status: RunStatus, message?: Words) => {
     writeExperiment(folder, {
       ...{ format: 1, status, started, process: process.pid, tool: toolVersion },
       ...(status !== 'running' && { finished: new Date().toISOString() }),
+      ...(message !== undefined && { message }),
       name: 'compare',
       title: 'Comparison of settings',
       figure: 'The measured effect, norms and losses of settings on the same orders',
@@ -146,6 +169,8 @@ export async function compare(
       });
       write('running');
     }
+  } catch (error) {
+    throw failedWith(error, (message) => write('failed', message));
   } finally {
     await lab.release();
     await evaluator?.release();
@@ -162,23 +187,31 @@ class Cancelled extends Error {}
 function keepHeader(folder: string, header: CompareHeader): void {
   const path = join(folder, 'compare.json');
   if (existsSync(path)) {
-    const kept = readJsonFile(path) as CompareHeader;
-    if (identity(kept) !== identity(JSON.parse(JSON.stringify(header)) as CompareHeader))
+    if (identity(readCompare(folder)) !== identity(JSON.parse(JSON.stringify(header)) as CompareHeader))
       throw new InspectorError(
         `${folder} holds another comparison.`,
         words`${anotherFolder}, or continue that comparison with ${mention('resume')}.`,
       );
     return;
   }
-  mkdirSync(folder, { recursive: true });
-  writeWhole(path, `${JSON.stringify(header, undefined, 2)}\n`);
+  try {
+    writeWhole(path, `${JSON.stringify(header, undefined, 2)}\n`);
+  } catch (error) {
+    throw new WritingError(folder, error);
+  }
 }
 
 /** Reads what a folder compares. Throws an InspectorError where that is not possible. */
 export function readCompare(folder: string): CompareHeader {
   try {
-    return readJsonFile(join(folder, 'compare.json')) as CompareHeader;
+    const header = readJsonFile(join(folder, 'compare.json')) as CompareHeader | null;
+    const { base, settings, seeds } = header?.request ?? {};
+    if (!header || typeof base !== 'object' || !Array.isArray(settings) || !Array.isArray(seeds))
+      throw new Error('compare.json is incomplete');
+    checkCompare(header.request);
+    return header;
   } catch (error) {
+    if (error instanceof InspectorError) throw error;
     throw new InspectorError(
       `${folder} holds no readable comparison: ${(error as Error).message}.`,
       'A comparison is a folder with compare.json and experiment.json.',

@@ -2,8 +2,9 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { readJsonFile } from '../files/regular.ts';
 import { WritingError, writeWhole } from '../files/writing.ts';
-import { InspectorError } from '../shared/errors.ts';
+import { failureOf, InspectorError } from '../shared/errors.ts';
 import type { Chart, ExperimentHeader } from '../shared/experiments.ts';
+import type { Words } from '../shared/words.ts';
 import { renderSvg } from './svg.ts';
 
 /**
@@ -25,6 +26,19 @@ export function writeExperiment(folder: string, header: ExperimentHeader): void 
   } catch (error) {
     throw new WritingError(folder, error);
   }
+}
+
+/**
+ * Writes into a result why it failed, and returns the error to be thrown. Where this cannot be written either, the result stays
+ * "running" without a process, which says that it was interrupted.
+ */
+export function failedWith(error: unknown, write: (message: Words) => void): unknown {
+  try {
+    write(failureOf(error).message);
+  } catch {
+    // The first error says more.
+  }
+  return error;
 }
 
 /** Pictures of long runs have many points. */

@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { loadDataset } from '../datasets/dataset.ts';
 import { structureOf } from '../engine/coefficients.ts';
 import { prepareProblem } from '../engine/problem.ts';
@@ -15,22 +15,23 @@ import { failureOf, InspectorError, quoteName } from '../shared/errors.ts';
 import type { SweepPoint, SweepRequest } from '../shared/experiments.ts';
 import type { InspectRequest, RunStatus } from '../shared/protocol.ts';
 import { toolVersion } from '../shared/version.ts';
-import { anotherFolder, at, either, mention, onCommandLine, words } from '../shared/words.ts';
+import { anotherFolder, at, either, mention, onCommandLine, type Words, words } from '../shared/words.ts';
 import { batchesOf, type OrderedBatches, withEvery } from './batchOrder.ts';
 import { drawnAnew } from './drawnAnew.ts';
 import { Evaluator } from './evaluator.ts';
+import { markAllInterrupted } from './interrupted.ts';
 import type { ResultObserver } from './observer.ts';
 import { inferenceForm, RunningStatistics } from './runningStatistics.ts';
 import { SelfChecks } from './selfChecks.ts';
 import { chunksFor, readSubject, runHeader, type Settings, type Subject, settingsOf } from './setup.ts';
-import { writeExperiment } from './store.ts';
+import { failedWith, writeExperiment } from './store.ts';
 import { type PointData, summarise, type TestLine } from './sweepResult.ts';
 import { takeSteps } from './takeSteps.ts';
 
 /** `sweep.json`: what is swept, and how far it is. */
 export interface SweepHeader {
   readonly format: 1;
-  readonly status: RunStatus;
+  readonly status: RunStatus | 'interrupted';
   readonly started: string;
   readonly request: SweepRequest;
   readonly digests: { readonly model: string; readonly data: string };
@@ -63,13 +64,14 @@ export async function sweep(
     request.out === undefined
       ? newRunFolder(base.directory, basename(base.model), `sweep-${request.axes.map(({ name }) => name).join('-')}`)
       : resolve(base.directory, request.out);
+  markAllInterrupted(dirname(folder));
   return FolderLock.hold(folder, async () => {
     const started = new Date().toISOString();
     const before = previous(folder, request, subject);
     const points = plans.map(({ point }) => before?.points[point.index] ?? point);
     const finished = new Map<number, PointData>();
     /** Writes what there is: the state of the points, and what the finished ones say together. */
-    const write = (status: RunStatus, ended?: string) => {
+    const write = (status: RunStatus, ended?: string, message?: Words) => {
       for (const point of points)
         if (isDone(point.status) && !finished.has(point.index))
           for (const data of dataOf(folder, point)) finished.set(point.index, data);
@@ -83,6 +85,7 @@ export async function sweep(
       writeExperiment(folder, {
         ...{ format: 1, status, started: before?.started ?? started, process: process.pid, tool: toolVersion },
         ...(ended && { finished: ended }),
+        ...(message !== undefined && { message }),
         name: 'sweep',
         title: `Sweep over ${request.axes.map(({ name }) => name).join(', ') || 'seeds'}`,
         figure: 'Figures 4–12 of "On the Implicit Bias of Adam", on other models and data',
@@ -143,6 +146,8 @@ export async function sweep(
         if (isDone(outcome.status)) clock.finished();
         write('running');
       }
+    } catch (error) {
+      throw failedWith(error, (message) => write('failed', new Date().toISOString(), message));
     } finally {
       for (const runner of runners.values()) await runner.release();
       await evaluator?.release();

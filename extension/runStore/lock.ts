@@ -68,6 +68,14 @@ export class FolderLock {
   }
 }
 
+/** Whether a living process, this one included, has a folder. */
+export function isHeld(folder: string): boolean {
+  return readdirSync(folder).some((name) => {
+    const [, owner] = lockName.exec(name) ?? [];
+    return owner !== undefined && holds(join(folder, name), Number(owner));
+  });
+}
+
 function holds(path: string, process_: number): boolean {
   if (!isAlive(process_)) return false;
   try {

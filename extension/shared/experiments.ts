@@ -1,6 +1,7 @@
 /** What experiments are and what they give, as plain data: the command line, the palette and the panel are made from it. */
 
 import type { Verdict } from './experimentVerdict.ts';
+import type { RunStatus } from './protocol.ts';
 import type { InspectRequest } from './request.ts';
 import type { Words } from './words.ts';
 
@@ -157,7 +158,7 @@ export interface CompareRequest {
 /** `experiment.json`. */
 export interface ExperimentHeader {
   readonly format: 1;
-  readonly status: 'running' | 'finished' | 'cancelled' | 'failed';
+  readonly status: RunStatus | 'interrupted';
   readonly message?: Words;
   readonly started: string;
   readonly finished?: string;

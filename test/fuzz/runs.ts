@@ -1,21 +1,42 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import {
+  comparisonIn,
+  isUnfinished,
+  pointRuns,
+  resultIn,
+  unfinishedSweep,
+} from '../../extension/features/experiments/folders.ts';
+import { entriesIn, pointEntries, stateOf } from '../../extension/features/runs/entries.ts';
+import { readCompare } from '../../extension/jobs/compare.ts';
 import { readExperiment } from '../../extension/jobs/store.ts';
+import { readSweep } from '../../extension/jobs/sweep.ts';
 import { runIn } from '../../extension/runStore/list.ts';
 import { readSource } from '../../extension/runStore/source.ts';
 import { readRun } from '../../extension/runStore/store.ts';
-import { memory, mutateBytes, mutateJson, mutateText, type Target } from './target.ts';
+import { findingOf, memory, mutateBytes, mutateJson, mutateText, type Target } from './target.ts';
 
 /** The files of a run, one after the other with their names, in one input. */
 const separator = '\n=== ';
-const whole = readFileSync('test/fuzz/runFolder.txt', 'utf8');
+const folders = ['run', 'sweep', 'compare'].map((kind) => readFileSync(`test/fuzz/seeds/${kind}Folder.txt`));
 
-const folder = mkdtempSync(join(memory(), 'fuzz-runs-'));
-process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
-const files = ['run.json', 'steps.jsonl', 'source.json', 'experiment.json', 'series.json'];
+const root = mkdtempSync(join(memory(), 'fuzz-runs-'));
+const parent = join(root, 'runs');
+const folder = join(parent, 'one');
+mkdirSync(join(folder, 'points'), { recursive: true });
+process.on('exit', () => rmSync(root, { recursive: true, force: true }));
+const files = [
+  'run.json',
+  'steps.jsonl',
+  'source.json',
+  'experiment.json',
+  'series.json',
+  'sweep.json',
+  'compare.json',
+];
 
 export const runs: Target = {
-  seeds: [new TextEncoder().encode(whole)],
+  seeds: folders.map((content) => new Uint8Array(content)),
   make: (random, seed) => {
     if (random.chance(0.2)) return mutateBytes(random, seed);
     const parts = new TextDecoder().decode(seed).split(separator);
@@ -46,11 +67,20 @@ export const runs: Target = {
     }
     runIn(folder);
     readSource(folder);
-    for (const read of [readRun, readExperiment])
+    for (const entry of entriesIn(root)) {
+      stateOf(entry);
+      if (entry.kind === 'sweep') pointEntries(folder, entry.sweep);
+      if (entry.kind === 'experiment') isUnfinished(folder, entry.experiment);
+    }
+    unfinishedSweep(folder);
+    comparisonIn(folder);
+    pointRuns(folder);
+    for (const read of [readRun, readExperiment, readSweep, readCompare, resultIn])
       try {
         read(folder);
       } catch (error) {
-        if ((error as Error).name !== 'InspectorError') throw error;
+        const finding = findingOf(error);
+        if (finding) throw error;
       }
   },
 };

@@ -68,7 +68,7 @@ export const isWorkedOn = ({ status, process }: ExperimentHeader): boolean =>
 
 /** Whether what nobody works on any more could be continued. */
 export const isUnfinished = (folder: string, { status, name }: ExperimentHeader): boolean =>
-  name === 'sweep' ? unfinishedSweep(folder) !== undefined : status === 'cancelled' || status === 'running';
+  name === 'sweep' ? unfinishedSweep(folder) !== undefined : ['cancelled', 'interrupted', 'running'].includes(status);
 
 /** The half-finished sweeps below `runs/` of a directory, the latest first. */
 export function unfinishedSweeps(directory: string): Unfinished[] {
