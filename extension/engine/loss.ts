@@ -1,5 +1,6 @@
 import type { GraphBuilder } from '../onnx/builder.ts';
 import type { Node, Value } from '../onnx/graph.ts';
+import { isNode } from '../onnx/nodeTypes.ts';
 import { showShape } from '../onnx/shapes.ts';
 import { elementCount, isFloat, numbersOf, type Shape, type Tensor, tensorOf } from '../onnx/tensor.ts';
 import { InspectorError } from '../shared/errors.ts';
@@ -14,7 +15,9 @@ export const isBinaryCrossEntropy = (loss: LossName): boolean => loss === 'bce' 
 export type Ending = 'softmax' | 'sigmoid' | undefined;
 
 /** Operators that move numbers and leave them as they are; the logarithm may as well be taken before them. */
-const moving: ReadonlySet<string> = new Set(['Identity', 'Reshape', 'Transpose', 'Cast']);
+const moves = ['Identity', 'Reshape', 'Transpose', 'Cast'] as const;
+type Moving = (typeof moves)[number];
+const moving: ReadonlySet<string> = new Set(moves);
 
 export function endingOf(prediction: Value): Ending {
   let { node } = prediction;
@@ -255,8 +258,8 @@ function negativeLogLikelihood(b: GraphBuilder, logs: Value, labels: Value, axis
 }
 
 // Logarithms of probabilities are taken from the logits behind them, which cannot underflow.
-const logOfSoftmax = (b: GraphBuilder, { opType, inputs: [x], attributes }: Node): Value | undefined =>
-  opType === 'Softmax' ? b.logSoftmax(x!, attributes.axis as number) : undefined;
+const logOfSoftmax = (b: GraphBuilder, node: Node): Value | undefined =>
+  isNode(node, 'Softmax') ? b.logSoftmax(node.inputs[0], node.attributes.axis) : undefined;
 const logitOfSigmoid = (_: GraphBuilder, { opType, inputs: [x] }: Node): Value | undefined =>
   opType === 'Sigmoid' ? x : undefined;
 
@@ -273,7 +276,7 @@ function beforeMoving(
   return (
     start &&
     moves.reduceRight(
-      (x, move) => b.emit(move.opType as 'Cast', [x, ...move.inputs.slice(1)], move.attributes)[0],
+      (x, move) => b.emitNode(move.opType as Moving, [x, ...move.inputs.slice(1)], move.attributes)[0],
       start,
     )
   );

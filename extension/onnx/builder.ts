@@ -9,10 +9,11 @@ import {
 } from './control.ts';
 import { evaluateConstant } from './fold.ts';
 import type { Attributes, Graph, Node, Scope, Value } from './graph.ts';
+import type { AttributeArgument, InputsOf, OpOfOne, OutputsOf } from './nodeTypes.ts';
 import type { ControlOp, OpType, PrimitiveOp } from './ops.ts';
 import { inferTypes, type ValueType } from './shapeRules.ts';
 import { normaliseAxis, showShape } from './shapes.ts';
-import { simplifications } from './simplify.ts';
+import { simplify } from './simplify.ts';
 import {
   allocate,
   type ElementType,
@@ -100,12 +101,18 @@ export class GraphBuilder implements Scope {
     return this.full(x.type, x.shape, 0);
   }
 
-  /** Emits any primitive in normal form (see `shapeRules`); the typed methods below are the usual way in. */
-  emit(opType: PrimitiveOp, inputs: readonly Source[], attributes: Attributes = {}): Node['outputs'] {
+  /** Emits a primitive in normal form (see `shapeRules`); the typed methods below are the usual way in. */
+  emit<Op extends PrimitiveOp>(opType: Op, inputs: InputsOf<Op>, ...given: AttributeArgument<Op>): OutputsOf<Op> {
+    const [attributes] = given as [Attributes?];
+    return this.emitNode(opType, inputs, attributes) as unknown as OutputsOf<Op>;
+  }
+
+  /** Emits a primitive that is known only at run time, in normal form, as copies of nodes are. */
+  emitNode(opType: PrimitiveOp, inputs: readonly Source[], attributes: Attributes = {}): Node['outputs'] {
     const types = inferTypes(opType, inputs, attributes);
     const folded = types.length === 1 ? evaluateConstant(opType, inputs, attributes, types[0]) : undefined;
     if (folded) return [this.constant(folded)];
-    const simplified = simplifications[opType]?.(this, inputs, attributes, types[0].shape);
+    const simplified = simplify(this, opType, inputs, attributes, types[0].shape);
     if (simplified) return [simplified];
     const key = keyOf(opType, inputs, attributes);
     const known = this.shared.nodes.get(key);
@@ -116,12 +123,13 @@ export class GraphBuilder implements Scope {
   }
 
   /** The result of a node without attributes, where that was built before. */
-  existing(opType: PrimitiveOp, inputs: readonly Source[]): Value | undefined {
+  existing<Op extends PrimitiveOp>(opType: Op, inputs: InputsOf<Op>): Value | undefined {
     return this.shared.nodes.get(keyOf(opType, inputs, {}))?.[0];
   }
 
-  private one(opType: PrimitiveOp, inputs: readonly Source[], attributes?: Attributes): Value {
-    return this.emit(opType, inputs, attributes)[0];
+  private one<Op extends PrimitiveOp>(opType: Op, inputs: InputsOf<Op>, ...given: AttributeArgument<Op>): Value {
+    const [attributes] = given as [Attributes?];
+    return this.emitNode(opType, inputs, attributes)[0];
   }
 
   // ----- element-wise -----
@@ -133,7 +141,7 @@ export class GraphBuilder implements Scope {
   max = (x: Value, y: Value): Value => this.one('Max', [x, y]);
   min = (x: Value, y: Value): Value => this.one('Min', [x, y]);
   mod = (x: Value, y: Value): Value => this.one('Mod', [x, y], isFloat(x.type) ? { fmod: 1 } : {});
-  unary = (op: PrimitiveOp, x: Value): Value => this.one(op, [x]);
+  unary = (op: OpOfOne, x: Value): Value => this.emitNode(op, [x])[0];
   neg = (x: Value): Value => this.one('Neg', [x]);
   abs = (x: Value): Value => this.one('Abs', [x]);
   exp = (x: Value): Value => this.one('Exp', [x]);
@@ -209,8 +217,11 @@ export class GraphBuilder implements Scope {
     return this.transpose(x, [...axes.slice(0, -2), axes.length - 1, axes.length - 2]);
   }
   expand = (x: Value, shape: Shape): Value => this.one('Expand', [x, this.ints(shape)]);
-  concat = (values: readonly Value[], axis: number): Value =>
-    this.one('Concat', values, { axis: normaliseAxis(axis, values[0]!.shape.length) });
+  concat(values: readonly Value[], axis: number): Value {
+    const [head, ...rest] = values;
+    if (!head) throw new RangeError('nothing is joined');
+    return this.one('Concat', [head, ...rest], { axis: normaliseAxis(axis, head.shape.length) });
+  }
   split(x: Value, sizes: readonly number[], axis: number): readonly Value[] {
     return sizes.length === 1
       ? [x]

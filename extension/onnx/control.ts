@@ -1,5 +1,6 @@
 import type { GraphBuilder } from './builder.ts';
 import type { Graph, Value } from './graph.ts';
+import type { NodeOf } from './nodeTypes.ts';
 import type { Shape } from './tensor.ts';
 
 /** What a turn of a loop gives: new carried values, values that are stacked, and whether to go on (always, if left out). */
@@ -112,4 +113,17 @@ export function turnsOf([first]: readonly Value[]): number {
   const turns = first?.shape[0];
   if (turns === undefined) throw new Error('a recurrence reads no sequence');
   return turns;
+}
+
+/** The inputs of a Recurrence, and its outputs: `stacked` ends with the carried values before each turn. */
+export function recurrenceParts({ inputs, outputs, attributes }: NodeOf<'Recurrence'>) {
+  const { carried, sequences, stacked } = attributes;
+  return {
+    carried: inputs.slice(0, carried),
+    sequences: inputs.slice(carried, carried + sequences),
+    constants: inputs.slice(carried + sequences),
+    final: outputs.slice(0, carried),
+    stacked: outputs.slice(carried, carried + stacked),
+    summed: outputs.slice(carried + stacked),
+  };
 }

@@ -80,17 +80,16 @@ export function nodesReaching(values: readonly Value[], enter: (value: Value) =>
     if (value.node && enter(value) && !state.has(value.node)) stack.push(value.node);
   };
   for (const value of [...values].reverse()) push(value);
-  while (stack.length > 0) {
-    const node = stack[stack.length - 1];
-    const seen = state.get(node!);
+  for (let node = stack.at(-1); node; node = stack.at(-1)) {
+    const seen = state.get(node);
     if (seen === undefined) {
-      state.set(node!, 'open');
-      for (const value of dependencies(node!).reverse()) push(value);
+      state.set(node, 'open');
+      for (const value of dependencies(node).reverse()) push(value);
     } else {
       stack.pop();
       if (seen === 'open') {
-        state.set(node!, 'done');
-        order.push(node!);
+        state.set(node, 'done');
+        order.push(node);
       }
     }
   }

@@ -1,5 +1,5 @@
-import type { Attributes, Value } from './graph.ts';
-import type { BinaryOp, PrimitiveOp } from './ops.ts';
+import type { Graph, Node, Value } from './graph.ts';
+import type { BinaryOp, ControlOp, OpType, PrimitiveOp } from './ops.ts';
 import type { ElementType } from './tensor.ts';
 
 // What nodes of the primitives have, in their normal form: every attribute that the normal form fills in is there, optional
@@ -28,9 +28,10 @@ export interface PrimitiveAttributes {
   readonly AveragePool: PoolAttributes;
   readonly AveragePoolGradient: PoolAttributes & { readonly spatial: readonly number[] };
   readonly BlockedAveragePool: PoolAttributes;
-  readonly BlockedConv: ConvolutionAttributes;
+  readonly BlockedConv: ConvolutionAttributes & { readonly kernel_shape: readonly number[] };
   readonly BlockedMaxPool: PoolAttributes & { readonly storage_order?: number };
-  readonly BlockedUpsample: { readonly scales: readonly number[] };
+  readonly BlockedOutput: { readonly channels: number };
+  readonly BlockedUpsample: { readonly scales: readonly number[]; readonly mode: string };
   readonly Cast: { readonly to: ElementType };
   readonly Concat: Along;
   readonly Conv: ConvolutionAttributes;
@@ -57,6 +58,11 @@ export interface PrimitiveAttributes {
   readonly ReduceMin: Reduction;
   readonly ReduceProd: Reduction;
   readonly ReduceSum: Reduction;
+  readonly Resize: {
+    readonly mode: string;
+    readonly coordinate_transformation_mode: string;
+    readonly nearest_mode: string;
+  };
   readonly ScatterElements: Along & Scattering;
   readonly ScatterND: Scattering;
   readonly Softmax: Along;
@@ -71,12 +77,14 @@ type Optional = Value | undefined;
 
 /** Inputs of those primitives that have others than one or two values. */
 interface SpecialInputs {
-  readonly BlockedConv: readonly [x: Value, w: Value, bias?: Optional];
+  /** Can add another value of its shape. */
+  readonly BlockedConv: readonly [x: Value, w: Value, bias?: Optional, added?: Value];
   readonly Clip: readonly [x: Value, low?: Optional, high?: Optional];
   readonly Concat: readonly [first: Value, ...rest: Value[]];
   readonly Conv: readonly [x: Value, w: Value, bias?: Optional];
   readonly Gemm: readonly [a: Value, b: Value, c?: Optional];
   readonly MaxUnpool: readonly [x: Value, indices: Value, shape: Value];
+  readonly Pad: readonly [x: Value, pads: Value, value: Value];
   readonly Range: readonly [start: Value, limit: Value, delta: Value];
   readonly Resize: readonly [x: Value, roi: Optional, scales: Value];
   readonly ScatterElements: readonly [x: Value, indices: Value, updates: Value];
@@ -98,7 +106,6 @@ type OpOfTwo =
   | 'MaxPoolMask'
   | 'Mod'
   | 'PRelu'
-  | 'Pad'
   | 'ReduceMax'
   | 'ReduceMean'
   | 'ReduceMin'
@@ -120,9 +127,60 @@ export type OutputsOf<Op extends PrimitiveOp> = Op extends 'TopK'
   ? readonly [values: Value, indices: Value]
   : Op extends 'MaxPool'
     ? readonly [y: Value, indices?: Value]
-    : readonly [y: Value, ...rest: Value[]];
+    : Op extends 'Split'
+      ? readonly [y: Value, ...rest: Value[]]
+      : readonly [y: Value];
+
+/** The attributes of a primitive that has none. */
+type NoAttributes = Readonly<Record<string, undefined>>;
 
 /** The attributes of a primitive. */
 export type AttributesOf<Op extends PrimitiveOp> = Op extends keyof PrimitiveAttributes
   ? PrimitiveAttributes[Op]
-  : Attributes;
+  : NoAttributes;
+
+/** The attributes as a last argument, which may be left out where none is required. */
+export type AttributeArgument<Op extends PrimitiveOp> = Op extends keyof PrimitiveAttributes
+  ? object extends PrimitiveAttributes[Op]
+    ? [attributes?: PrimitiveAttributes[Op]]
+    : [attributes: PrimitiveAttributes[Op]]
+  : [];
+
+/** Primitives of one argument and nothing else. */
+export type OpOfOne = {
+  [Op in PrimitiveOp]: Op extends keyof PrimitiveAttributes
+    ? never
+    : InputsOf<Op> extends readonly [Value]
+      ? Op
+      : never;
+}[PrimitiveOp];
+
+/** How the inputs of a Recurrence are divided, and where its stacked outputs end (see `recurrenceParts`). */
+interface ControlAttributes {
+  readonly Loop: NoAttributes;
+  readonly Recurrence: { readonly carried: number; readonly sequences: number; readonly stacked: number };
+}
+
+/** A node of a known operator. */
+export type NodeOf<Op extends OpType> = Omit<Node, 'opType' | 'inputs' | 'outputs' | 'attributes' | 'body'> &
+  (Op extends PrimitiveOp
+    ? {
+        readonly opType: Op;
+        readonly inputs: InputsOf<Op>;
+        readonly outputs: OutputsOf<Op>;
+        readonly attributes: AttributesOf<Op>;
+        readonly body: undefined;
+      }
+    : Op extends ControlOp
+      ? {
+          readonly opType: Op;
+          readonly inputs: readonly Value[];
+          readonly outputs: Node['outputs'];
+          readonly attributes: ControlAttributes[Op];
+          readonly body: Graph;
+        }
+      : never);
+
+/** Whether a node is of an operator, and so has its inputs and attributes, as nodes in normal form do. */
+export const isNode = <Op extends OpType>(node: Node | NodeOf<Op> | undefined, op: Op): node is NodeOf<Op> =>
+  node?.opType === op;

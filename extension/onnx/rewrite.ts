@@ -1,9 +1,25 @@
 import { GraphBuilder } from './builder.ts';
+import { nth, zip } from './checked.ts';
+import { recurrenceParts, turnsOf } from './control.ts';
 import { type Graph, type Node, nodesOf, nodesReaching, type Value } from './graph.ts';
+import { type InputsOf, isNode, type NodeOf } from './nodeTypes.ts';
 import type { OpType, PrimitiveOp } from './ops.ts';
 
 /** Replaces a node of the graph by other nodes; gets its inputs as values of the new graph. */
 export type Replacement = (b: GraphBuilder, inputs: readonly (Value | undefined)[], node: Node) => readonly Value[];
+
+/** Replaces nodes of one operator. */
+export type ReplacementOf<Op extends PrimitiveOp> = (
+  b: GraphBuilder,
+  inputs: InputsOf<Op>,
+  node: NodeOf<Op>,
+) => readonly Value[];
+/** Replacements by operator. */
+export type Replacements = { readonly [Op in PrimitiveOp]?: ReplacementOf<Op> };
+
+/** The replacement of an operator in a table, which is typed for nodes in normal form. */
+export const replacementIn = (table: Replacements, op: OpType): Replacement | undefined =>
+  (table as Readonly<Record<string, unknown>>)[op] as Replacement | undefined;
 
 /**
  * Copies a graph node by node into a new builder, loop bodies included, with some operators replaced. Inputs keep their
@@ -62,10 +78,11 @@ function copyNodes(
   for (const node of nodes) {
     const inputs = node.inputs.map((value) => value && translate(b, known, value));
     b.origin = node.origin;
-    const copyBody = node.opType === 'Recurrence' ? loopOf : copyLoop;
-    const outputs = node.body
-      ? copyBody(node, node.body, inputs as Value[], b, known, replacementFor)
-      : copyNode(node, inputs, b, replacementFor);
+    const outputs = isNode(node, 'Recurrence')
+      ? loopOf(node, inputs, b, known, replacementFor)
+      : isNode(node, 'Loop')
+        ? copyLoop(node, inputs, b, known, replacementFor)
+        : copyNode(node, inputs, b, replacementFor);
     node.outputs.forEach((value, i) => {
       if (outputs[i]) known.set(value, outputs[i]);
     });
@@ -79,12 +96,12 @@ function copyNode(
   replacementFor: (opType: OpType, node: Node) => Replacement | undefined,
 ): readonly Value[] {
   const replace = replacementFor(node.opType, node);
-  return replace ? replace(b, inputs, node) : b.emit(node.opType as PrimitiveOp, inputs, node.attributes);
+  return replace ? replace(b, inputs, node) : b.emitNode(node.opType as PrimitiveOp, inputs, node.attributes);
 }
 
 /** The outputs of a graph that is written into another one, with values for its inputs, which may be any of its values. */
 export function inlined(b: GraphBuilder, graph: Graph, inputs: readonly Value[]): Value[] {
-  const known = new Map(graph.inputs.map((input, i) => [input, inputs[i] as Value]));
+  const known = new Map(zip<readonly [Value, Value]>(graph.inputs, inputs));
   const nodes = nodesReaching(
     graph.outputs.map(({ value }) => value),
     (value) => value.scope === graph.scope && !known.has(value),
@@ -93,65 +110,59 @@ export function inlined(b: GraphBuilder, graph: Graph, inputs: readonly Value[])
   return graph.outputs.map(({ value }) => translate(b, known, value));
 }
 
-/** A recurrence as a Loop, in which sums are carried along. */
+/** The values that a loop gets, none of which may be left out. */
+const present = (inputs: readonly (Value | undefined)[]): Value[] => inputs.map((_, i) => nth(inputs as Value[], i));
+
+/** A recurrence as a Loop, in which sums are carried along. `given` are its inputs in the new graph. */
 function loopOf(
-  node: Node,
-  body: Graph,
-  inputs: Value[],
+  node: NodeOf<'Recurrence'>,
+  given: readonly (Value | undefined)[],
   b: GraphBuilder,
   known: Map<Value, Value>,
   replacementFor: (opType: OpType, node: Node) => Replacement | undefined,
 ): readonly Value[] {
-  const { carried: states, sequences: read, stacked: shown } = node.attributes as Record<string, number>;
-  const carried = inputs.slice(0, states);
-  const sequences = inputs.slice(states, states! + read!);
-  const constants = inputs.slice(states! + read!);
-  const sums = node.outputs.slice(states! + shown!);
-  const turns = sequences[0]!.shape[0];
+  const { body, attributes } = node;
+  const { carried: states, stacked: shown } = attributes;
+  const { carried, sequences, constants } = recurrenceParts({ ...node, inputs: present(given) });
+  const { summed } = recurrenceParts(node);
+  const turns = turnsOf(sequences);
   const { carried: final, stacked } = b.loop(
-    b.scalar('int64', turns!),
-    [...carried, ...sums.map((sum) => b.zerosLike(sum))],
+    b.scalar('int64', turns),
+    [...carried, ...summed.map((sum) => b.zerosLike(sum))],
     (inner, turn, values) => {
       const slices = sequences.map((sequence) => inner.gather(sequence, turn, 0));
       const given = [...values.slice(0, states), ...slices, ...constants];
-      body.inputs.forEach((input, i) => {
-        known.set(input, given[i]!);
-      });
+      for (const [input, value] of zip<readonly [Value, Value]>(body.inputs, given)) known.set(input, value);
       copyNodes(nodesOf(body), inner, known, replacementFor);
       const results = body.outputs.map(({ value }) => translate(inner, known, value));
+      const sums = zip<readonly [Value, Value]>(values.slice(states), results.slice(states + shown));
       return {
-        carried: [
-          ...results.slice(0, states),
-          ...sums.map((_, i) => inner.add(values[states! + i]!, results[states! + shown! + i]!)),
-        ],
-        stacked: results.slice(states, states! + shown!),
+        carried: [...results.slice(0, states), ...sums.map(([sum, more]) => inner.add(sum, more))],
+        stacked: results.slice(states, states + shown),
       };
     },
-    turns!,
+    turns,
   );
   return [...final.slice(0, states), ...stacked, ...final.slice(states)];
 }
 
 function copyLoop(
-  node: Node,
-  body: Graph,
-  inputs: Value[],
+  { body, outputs }: NodeOf<'Loop'>,
+  given: readonly (Value | undefined)[],
   b: GraphBuilder,
   known: Map<Value, Value>,
   replacementFor: (opType: OpType, node: Node) => Replacement | undefined,
 ): readonly Value[] {
-  const [count, , ...carried] = inputs;
-  const outer = body.inputs;
+  const [count, , ...carried] = present(given) as [Value, Value, ...Value[]];
+  const [turn, , ...states] = body.inputs as [Value, Value, ...Value[]];
   const stackedFrom = 1 + carried.length;
-  const maximum = node.outputs[carried.length]?.shape[0] ?? 0;
+  const maximum = outputs[carried.length]?.shape[0] ?? 0;
   const { carried: final, stacked } = b.loop(
-    count!,
+    count,
     carried,
     (inner, index, values) => {
-      known.set(outer[0]!, index);
-      values.forEach((value, i) => {
-        known.set(outer[i + 2]!, value);
-      });
+      known.set(turn, index);
+      for (const [state, value] of zip<readonly [Value, Value]>(states, values)) known.set(state, value);
       copyNodes(nodesOf(body), inner, known, replacementFor);
       const results = body.outputs.map(({ value }) => translate(inner, known, value));
       return { proceed: results[0], carried: results.slice(1, stackedFrom), stacked: results.slice(stackedFrom) };

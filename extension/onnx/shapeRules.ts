@@ -1,3 +1,4 @@
+import { first, nth, zip } from './checked.ts';
 import type { Attributes, Value } from './graph.ts';
 import type { AttributesOf, ConvolutionAttributes, InputsOf } from './nodeTypes.ts';
 import type { PrimitiveOp } from './ops.ts';
@@ -5,6 +6,7 @@ import { binaryOps, unaryOps } from './ops.ts';
 import {
   broadcastShapes,
   constantInts,
+  leading,
   normaliseAxis,
   sameShape,
   showShape,
@@ -12,7 +14,8 @@ import {
   windowOutput,
 } from './shapes.ts';
 import type { ElementType, Shape } from './tensor.ts';
-import { elementCount } from './tensor.ts';
+import { elementCount, numbersOf } from './tensor.ts';
+import { windowAxes } from './window.ts';
 
 /** Type and shape of each output of a node. */
 export interface ValueType {
@@ -54,11 +57,11 @@ const argReduce: CommonRule<readonly [Value], AttributesOf<'ArgMax'>> = ([x], { 
 
 function matMulShape(a: Shape, b: Shape): number[] {
   if (a.length === 0 || b.length === 0) throw new Error('MatMul of a scalar');
-  const left = a.length === 1 ? [1, a[0]!] : a;
-  const right = b.length === 1 ? [b[0]!, 1] : b;
+  const left = a.length === 1 ? [1, ...a] : a;
+  const right = b.length === 1 ? [...b, 1] : b;
   if (left.at(-1) !== right.at(-2)) throw new Error(`inner dimensions of ${showShape(a)} and ${showShape(b)} differ`);
   const batch = broadcastShapes(left.slice(0, -2), right.slice(0, -2));
-  return [...batch, ...(a.length === 1 ? [] : [left.at(-2)!]), ...(b.length === 1 ? [] : [right.at(-1)!])];
+  return [...batch, ...(a.length === 1 ? [] : left.slice(-2, -1)), ...(b.length === 1 ? [] : right.slice(-1))];
 }
 
 /** Throws with `problem` where a condition that an operator makes does not hold. */
@@ -66,45 +69,32 @@ function need(condition: boolean, problem: () => string): asserts condition {
   if (!condition) throw new Error(problem());
 }
 
-const conv: CommonRule<InputsOf<'Conv'>, ConvolutionAttributes> = ([x, w, bias], attributes) => {
-  const spatial = x.shape.slice(2);
-  const pads = attributes.pads;
-  const group = attributes.group;
+const conv: CommonRule<InputsOf<'Conv' | 'BlockedConv'>, ConvolutionAttributes> = ([x, w, bias], attributes) => {
+  const { group } = attributes;
+  const [n, channels, ...spatial] = leading(x.shape, 2);
+  const [m, c, ...kernel] = leading(w.shape, 2);
   need(group > 0, () => `${group} groups are impossible`);
-  if (x.shape.length !== w.shape.length || x.shape[1] !== w.shape[1]! * group || w.shape[0]! % group !== 0) {
+  if (kernel.length !== spatial.length || channels !== c * group || m % group !== 0) {
     throw new Error(`weights ${showShape(w.shape)} in ${group} group(s) do not fit input ${showShape(x.shape)}`);
   }
-  if (bias && (bias.shape.length !== 1 || bias.shape[0] !== w.shape[0]))
-    throw new Error(`bias ${showShape(bias.shape)} does not fit ${w.shape[0]} channels`);
-  const out = spatial.map((size, i) =>
-    windowOutput(size, w.shape[i + 2]!, {
-      stride: attributes.strides[i]!,
-      dilation: attributes.dilations[i]!,
-      begin: pads[i]!,
-      end: pads[i + spatial.length]!,
-    }),
-  );
-  return of(x.type, [x.shape[0]!, w.shape[0]!, ...out]);
+  if (bias && (bias.shape.length !== 1 || bias.shape[0] !== m))
+    throw new Error(`bias ${showShape(bias.shape)} does not fit ${m} channels`);
+  return of(x.type, [n, m, ...windowAxes(attributes, kernel, spatial).map((axis) => windowOutput(axis))]);
 };
 
 const convTranspose: ShapeRule<'ConvTranspose'> = ([x, w], attributes) => {
-  const spatial = x.shape.slice(2);
-  const pads = attributes.pads;
-  const group = attributes.group;
-  need(group > 0 && x.shape[1]! % group === 0, () => `${group} groups do not fit input ${showShape(x.shape)}`);
-  if (x.shape.length !== w.shape.length || x.shape[1] !== w.shape[0]) {
+  const { group } = attributes;
+  const [n, channels, ...spatial] = leading(x.shape, 2);
+  const [m, c, ...kernel] = leading(w.shape, 2);
+  need(group > 0 && channels % group === 0, () => `${group} groups do not fit input ${showShape(x.shape)}`);
+  if (kernel.length !== spatial.length || channels !== m) {
     throw new Error(`weights ${showShape(w.shape)} do not fit input ${showShape(x.shape)}`);
   }
-  const out = spatial.map(
-    (size, i) =>
-      attributes.strides[i]! * (size - 1) +
-      attributes.output_padding[i]! +
-      (w.shape[i + 2]! - 1) * attributes.dilations[i]! +
-      1 -
-      pads[i]! -
-      pads[i + spatial.length]!,
+  const out = zip(windowAxes(attributes, kernel, spatial), attributes.output_padding).map(
+    ([axis, extra]) =>
+      axis.stride * (axis.size - 1) + extra + (axis.kernel - 1) * axis.dilation + 1 - axis.begin - axis.end,
   );
-  return of(x.type, [x.shape[0]!, w.shape[1]! * group, ...out]);
+  return of(x.type, [n, c * group, ...out]);
 };
 
 const pool: CommonRule<readonly [Value], AttributesOf<'MaxPool'>> = ([x], attributes) => {
@@ -114,16 +104,8 @@ const pool: CommonRule<readonly [Value], AttributesOf<'MaxPool'>> = ([x], attrib
     spatial.length > 0 && kernel.length === spatial.length && kernel.every((size) => size > 0),
     () => `a window of shape ${showShape(kernel)} does not fit input ${showShape(x.shape)}`,
   );
-  const pads = attributes.pads;
-  const out = spatial.map((size, i) =>
-    windowOutput(size, attributes.kernel_shape[i]!, {
-      stride: attributes.strides[i]!,
-      dilation: attributes.dilations[i]!,
-      begin: pads[i]!,
-      end: pads[i + spatial.length]!,
-      ceil: attributes.ceil_mode === 1,
-    }),
-  );
+  const ceil = attributes.ceil_mode === 1;
+  const out = windowAxes(attributes, kernel, spatial).map((axis) => windowOutput(axis, ceil));
   const shape = [...x.shape.slice(0, 2), ...out];
   const values = { type: x.type, shape };
   // Stating the order of the indices asks for them.
@@ -141,9 +123,8 @@ const slice: ShapeRule<'Slice'> = ([x, starts, ends, axes, steps]) => {
     () =>
       `starts ${showShape(from)}, ends ${showShape(to)}, axes ${showShape(over)} and steps ${showShape(by)} do not belong together`,
   );
-  over.forEach((axis, i) => {
-    shape[axis] = sliceRange(shape[axis]!, from[i]!, to[i]!, by[i]!).count;
-  });
+  for (const [axis, start, end, step] of zip(over, from, to, by))
+    shape[axis] = sliceRange(nth(shape, axis), start, end, step).count;
   return of(x.type, shape);
 };
 
@@ -153,7 +134,7 @@ const pad: ShapeRule<'Pad'> = ([x, pads]) => {
   need(amounts.length === 2 * rank, () => `${amounts.length} pads are given for ${rank} axes`);
   return of(
     x.type,
-    x.shape.map((dim, i) => dim + amounts[i]! + amounts[i + rank]!),
+    zip(x.shape, amounts.slice(0, rank), amounts.slice(rank)).map(([dim, begin, end]) => dim + begin + end),
   );
 };
 
@@ -170,7 +151,7 @@ const concat: ShapeRule<'Concat'> = (inputs, { axis }) => {
       throw new Error(`cannot join ${inputs.map((v) => showShape(v.shape)).join(', ')} along axis ${along}`);
     }
   }
-  const total = inputs.reduce((sum, value) => sum + value.shape[along]!, 0);
+  const total = inputs.reduce((sum, value) => sum + nth(value.shape, along), 0);
   return of(first.type, first.shape.with(along, total));
 };
 
@@ -197,6 +178,9 @@ function tupleWidth(x: Value, indices: Value, batch: number): number {
   return width;
 }
 
+const scaled = (shape: Shape, factors: readonly number[]): number[] =>
+  zip(shape, factors).map(([dim, factor]) => dim * factor);
+
 const table = <K extends PrimitiveOp, Rule>(names: readonly K[], rule: Rule): Record<K, Rule> =>
   Object.fromEntries(names.map((name) => [name, rule])) as Record<K, Rule>;
 
@@ -208,7 +192,7 @@ export const shapeRules: { readonly [Op in PrimitiveOp]: ShapeRule<Op> } = {
   ScatterElements: ([x, indices, updates], { axis }) => {
     fitsAlong(x, indices, axis);
     need(
-      sameShape(indices.shape, updates.shape) && indices.shape.every((dim, i) => i === axis || dim <= x.shape[i]!),
+      sameShape(indices.shape, updates.shape) && indices.shape.every((dim, i) => i === axis || dim <= nth(x.shape, i)),
       () =>
         `indices ${showShape(indices.shape)} and updates ${showShape(updates.shape)} do not fit ${showShape(x.shape)}`,
     );
@@ -232,10 +216,12 @@ export const shapeRules: { readonly [Op in PrimitiveOp]: ShapeRule<Op> } = {
   Range: ([start, limit, delta]) => {
     for (const value of [start, limit, delta])
       need(value?.shape.length === 0, () => 'start, limit and step of a range are scalars');
-    const [from] = constantInts(start, 'the range');
-    const [to] = constantInts(limit, 'the range');
-    const [by] = constantInts(delta, 'the range');
-    return of(start.type, [Math.max(0, Math.ceil((to! - from!) / by!))]);
+    const [from, to, by] = [start, limit, delta].map((value) => first(constantInts(value, 'the range'))) as [
+      number,
+      number,
+      number,
+    ];
+    return of(start.type, [Math.max(0, Math.ceil((to - from) / by))]);
   },
   Where: ([condition, x, y]) => {
     need(x.type === y.type, () => `element types ${x.type} and ${y.type} differ`);
@@ -246,13 +232,13 @@ export const shapeRules: { readonly [Op in PrimitiveOp]: ShapeRule<Op> } = {
   Gemm: ([a, b, c], { transA, transB }) => {
     if (a.shape.length !== 2 || b.shape.length !== 2)
       throw new Error(`Gemm of ${showShape(a.shape)} and ${showShape(b.shape)}`);
-    const [m, k] = transA ? [a.shape[1], a.shape[0]] : a.shape;
-    const [l, n] = transB ? [b.shape[1], b.shape[0]] : b.shape;
+    const [m, k] = leading(transA ? a.shape.toReversed() : a.shape, 2);
+    const [l, n] = leading(transB ? b.shape.toReversed() : b.shape, 2);
     if (k !== l)
       throw new Error(`inner dimensions ${k} and ${l} differ (${showShape(a.shape)}, ${showShape(b.shape)})`);
-    if (c && elementCount(broadcastShapes(c.shape, [m!, n!])) !== m! * n!)
+    if (c && elementCount(broadcastShapes(c.shape, [m, n])) !== m * n)
       throw new Error(`C ${showShape(c.shape)} does not broadcast to [${m}, ${n}]`);
-    return of(a.type, [m!, n!]);
+    return of(a.type, [m, n]);
   },
   Reshape: ([x, shape]) => {
     const target = constantInts(shape, 'the shape');
@@ -263,7 +249,7 @@ export const shapeRules: { readonly [Op in PrimitiveOp]: ShapeRule<Op> } = {
   Transpose: ([x], { perm }) =>
     of(
       x.type,
-      perm.map((axis) => x.shape[axis]!),
+      perm.map((axis) => nth(x.shape, axis)),
     ),
   Expand: ([x, shape]) => of(x.type, broadcastShapes(x.shape, constantInts(shape, 'the shape'))),
   Concat: concat,
@@ -283,7 +269,7 @@ export const shapeRules: { readonly [Op in PrimitiveOp]: ShapeRule<Op> } = {
   GatherElements: ([x, indices], { axis }) => {
     fitsAlong(x, indices, axis);
     need(
-      indices.shape.every((dim, i) => i === axis || dim <= x.shape[i]!),
+      indices.shape.every((dim, i) => i === axis || dim <= nth(x.shape, i)),
       () => `indices ${showShape(indices.shape)} do not fit ${showShape(x.shape)} along axis ${axis}`,
     );
     return of(x.type, indices.shape);
@@ -294,7 +280,7 @@ export const shapeRules: { readonly [Op in PrimitiveOp]: ShapeRule<Op> } = {
     return of(x.type, [...indices.shape.slice(0, -1), ...x.shape.slice(batch + last)]);
   },
   TopK: ([x, k], { axis }) => {
-    const shape = x.shape.with(axis, constantInts(k, 'k')[0]!);
+    const shape = x.shape.with(axis, first(constantInts(k, 'k')));
     return [
       { type: x.type, shape },
       { type: 'int64', shape },
@@ -323,24 +309,17 @@ export const shapeRules: { readonly [Op in PrimitiveOp]: ShapeRule<Op> } = {
   AveragePool: pool,
   AveragePoolGradient: ([dy], attributes) => of(dy.type, [...dy.shape.slice(0, 2), ...attributes.spatial]),
   Resize: ([x, , scales]) => {
-    const factors = Array.from(scales!.constant!.data as Float32Array);
-    return of(
-      x.type,
-      x.shape.map((dim, i) => dim * factors[i]!),
-    );
+    if (!scales.constant) throw new Error('the scales depend on data');
+    return of(x.type, scaled(x.shape, Array.from(numbersOf(scales.constant))));
   },
   BlockedInput: like,
   BlockedOutput: like,
   BlockedConv: conv,
   BlockedMaxPool: pool,
   BlockedAveragePool: pool,
-  BlockedUpsample: ([x], attributes) =>
-    of(
-      x.type,
-      x.shape.map((dim, i) => dim * attributes.scales[i]!),
-    ),
+  BlockedUpsample: ([x], attributes) => of(x.type, scaled(x.shape, attributes.scales)),
   ConvWeightGradient: ([x, dy], attributes) =>
-    of(x.type, [dy.shape[1]!, x.shape[1]! / attributes.group, ...attributes.kernel_shape]),
+    of(x.type, [nth(dy.shape, 1), nth(x.shape, 1) / attributes.group, ...attributes.kernel_shape]),
 };
 
 /** Type and shape of each output of a node. */

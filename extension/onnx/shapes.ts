@@ -1,6 +1,7 @@
 import type { Value } from './graph.ts';
 import { RefusedUse } from './refusal.ts';
 import type { Shape } from './tensor.ts';
+import type { WindowAxis } from './window.ts';
 
 export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((dim, i) => dim === b[i]);
 
@@ -53,18 +54,8 @@ export function constantInts(value: Value | undefined, what: string): number[] {
   return Array.from(value.constant.data as ArrayLike<number | bigint>, Number);
 }
 
-/** Spatial output size of a convolution or pooling window, and the effective pads, per spatial axis. */
-export function windowOutput(
-  size: number,
-  kernel: number,
-  {
-    stride,
-    dilation,
-    begin,
-    end,
-    ceil,
-  }: { stride: number; dilation: number; begin: number; end: number; ceil?: boolean },
-): number {
+/** Spatial output size of a convolution or pooling window along one axis. */
+export function windowOutput({ size, kernel, stride, dilation, begin, end }: WindowAxis, ceil = false): number {
   const span = size + begin + end - dilation * (kernel - 1) - 1;
   if (span < 0 || stride <= 0)
     throw new Error(`a window of ${kernel} (dilation ${dilation}) does not fit ${size} with pads ${begin}, ${end}`);

@@ -7,6 +7,7 @@ import { lower } from '../../extension/autodiff/lowering/index.ts';
 import { Session } from '../../extension/engine/session.ts';
 import { GraphBuilder } from '../../extension/onnx/builder.ts';
 import { type Graph, nodesOf, type Value } from '../../extension/onnx/graph.ts';
+import type { InputsOf } from '../../extension/onnx/nodeTypes.ts';
 import { elementCount, type Tensor, tensorOf } from '../../extension/onnx/tensor.ts';
 import { encodeModel } from '../../extension/onnx/write.ts';
 import { applyOperator, generator } from './harness.ts';
@@ -34,7 +35,7 @@ function secondOrder(shapes: readonly number[][], build: (b: GraphBuilder, p: re
 }
 
 const same = { strides: [1, 1], dilations: [1, 1], pads: [1, 1, 1, 1], group: 1 };
-const conv = (b: GraphBuilder, inputs: readonly Value[], attributes = {}): Value =>
+const conv = (b: GraphBuilder, inputs: InputsOf<'Conv'>, attributes = {}): Value =>
   b.emit('Conv', inputs, { ...same, ...attributes })[0];
 const op = (b: GraphBuilder, name: string, x: Value, attributes = {}): Value =>
   applyOperator(b, { op: name, inputs: [{ shape: x.shape }], attributes }, [x], 'float32')[0]!;

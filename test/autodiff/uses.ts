@@ -56,13 +56,7 @@ export const uses: Record<Exclude<PrimitiveOp, BlockedOp | 'Resize'>, Build> = {
   Range: (b, x) =>
     b.add(
       x([3]),
-      b.cast(
-        b.emit(
-          'Range',
-          [0, 3, 1].map((i) => b.scalar('int64', i)),
-        )[0],
-        x([3]).type,
-      ),
+      b.cast(b.emit('Range', [b.scalar('int64', 0), b.scalar('int64', 3), b.scalar('int64', 1)])[0], x([3]).type),
     ),
   Where: (b, x) => b.where(b.less(x([3]), b.number(0.5, x([3]))), x([3]), halved(b, x([3]))),
   Clip: (b, x) => b.clip(x([3]), b.number(0.3, x([3])), b.number(0.6, x([3]))),

@@ -19,9 +19,9 @@ function geometry(call: OperatorCall): { spatial: readonly number[]; kernel: rea
 
 const conv: Operator = (b, call) => {
   const { spatial, kernel } = geometry(call);
-  const bias = call.inputs[2];
-  const inputs = [call.input(0), call.input(1), ...(bias ? [bias] : [])];
-  return b.emit('Conv', inputs, { ...windowOf(call, spatial, kernel), group: call.int('group', 1) });
+  const [x, w, bias] = [call.input(0), call.input(1), call.inputs[2]];
+  const attributes = { ...windowOf(call, spatial, kernel), group: call.int('group', 1) };
+  return b.emit('Conv', bias ? [x, w, bias] : [x, w], attributes);
 };
 
 /**

@@ -1,19 +1,10 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
 import type { Operator } from '../../onnx/operator.ts';
-import { type PrimitiveOp, unaryOps } from '../../onnx/ops.ts';
+import { unaryOps } from '../../onnx/ops.ts';
 import { RefusedUse } from '../../onnx/refusal.ts';
 import { isFloat, numbersOf } from '../../onnx/tensor.ts';
 import { guardedSoftmax } from './attention.ts';
-
-/** An operator of so many inputs that is a primitive as it stands. */
-const primitive =
-  (op: PrimitiveOp, arity: number): Operator =>
-  (b, call) =>
-    b.emit(
-      op,
-      Array.from({ length: arity }, (_, i) => call.input(i)),
-    );
 
 /** Folds an operator of any number of arguments from one of two. */
 const nary =
@@ -21,16 +12,28 @@ const nary =
   (b, call) =>
     call.inputs.map((_, i) => call.input(i)).reduce(combine(b));
 
-/** Primitives whose definition has not changed since opset 7 but for types and broadcasting. */
-const unchanged: Readonly<Record<number, readonly PrimitiveOp[]>> = {
-  1: [...unaryOps, 'Sign', 'Floor', 'Ceil', 'Round', 'IsNaN', 'Not'],
-  // Integer division truncates, which the folding of constants does too.
-  2: ['Add', 'Sub', 'Mul', 'Div', 'Equal', 'Greater', 'GreaterOrEqual', 'Less', 'LessOrEqual', 'And', 'Or', 'Xor'],
-};
+// Primitives whose definition has not changed since opset 7 but for types and broadcasting. Integer division truncates, which
+// the folding of constants does too.
+const ofOne = [...unaryOps, 'Sign', 'Floor', 'Ceil', 'Round', 'IsNaN', 'Not'] as const;
+const ofTwo = [
+  'Add',
+  'Sub',
+  'Mul',
+  'Div',
+  'Equal',
+  'Greater',
+  'GreaterOrEqual',
+  'Less',
+  'LessOrEqual',
+  'And',
+  'Or',
+  'Xor',
+] as const;
 
 export const elementwise: Record<string, Operator> = {
+  ...Object.fromEntries(ofOne.map((op): [string, Operator] => [op, (b, call) => b.unary(op, call.input(0))])),
   ...Object.fromEntries(
-    Object.entries(unchanged).flatMap(([arity, ops]) => ops.map((op) => [op, primitive(op, Number(arity))])),
+    ofTwo.map((op): [string, Operator] => [op, (b, call) => b.emit(op, [call.input(0), call.input(1)])]),
   ),
   Where: (b, call) => guardedSoftmax(b, call) ?? b.where(call.input(0), call.input(1), call.input(2)),
   // The exponent may have another type than the base.

@@ -21,7 +21,7 @@ function poolingOf(call: OperatorCall): { given: Pooling; whole: Pooling; ceil: 
     const stride = given.strides[i]!;
     const dilation = given.dilations[i]!;
     const [begin, end] = [given.pads[i]!, given.pads[i + rank]!];
-    const out = windowOutput(size, kernel_shape[i]!, { stride, dilation, begin, end, ceil });
+    const out = windowOutput({ size, kernel: kernel_shape[i]!, stride, dilation, begin, end }, ceil);
     return Math.max(end!, (out - 1) * stride! + dilation! * (kernel_shape[i]! - 1) + 1 - size - begin!);
   });
   return { given, whole: { ...given, pads: [...given.pads.slice(0, rank), ...reach] }, ceil };

@@ -1,9 +1,11 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
+import { first, nth, zip } from '../../onnx/checked.ts';
 import { type Graph, type Node, nodesOf, type Value } from '../../onnx/graph.ts';
-import { type BlockedOp, isElementwise } from '../../onnx/ops.ts';
-import { type Replacement, rewriteGraph } from '../../onnx/rewrite.ts';
+import { isNode, type PoolAttributes } from '../../onnx/nodeTypes.ts';
+import { isElementwise, type PrimitiveOp } from '../../onnx/ops.ts';
+import { type Replacement, type ReplacementOf, rewriteGraph } from '../../onnx/rewrite.ts';
 import { leading, sameShape } from '../../onnx/shapes.ts';
-import { elementCount, type Shape, tensorOf } from '../../onnx/tensor.ts';
+import { elementCount, numbersOf, type Shape, tensorOf } from '../../onnx/tensor.ts';
 
 /**
  * Lays images out in blocks of channels, [n, c/B, h, w, B], for which ONNX Runtime's CPU provider has convolutions twice
@@ -37,18 +39,11 @@ class BlockedLayout {
     if (y.shape.length !== 4 || elementCount(y.shape) === 0) return undefined;
     if (isElementwise(node.opType)) return this.pointwise;
     if (y.type !== 'float32') return undefined;
-    switch (node.opType) {
-      case 'Conv':
-        return this.convolution;
-      case 'MaxPool':
-        return node.outputs.length === 1 ? this.pooling('BlockedMaxPool') : undefined;
-      case 'AveragePool':
-        return this.pooling('BlockedAveragePool');
-      case 'Resize':
-        return this.upsampling;
-      default:
-        return undefined;
-    }
+    if (isNode(node, 'Conv')) return (b, inputs) => this.convolution(b, inputs as typeof node.inputs, node);
+    if (isNode(node, 'MaxPool') && node.outputs.length === 1) return this.pooling('BlockedMaxPool', node.attributes);
+    if (isNode(node, 'AveragePool')) return this.pooling('BlockedAveragePool', node.attributes);
+    if (isNode(node, 'Resize')) return (b, inputs) => this.upsampling(b, inputs as typeof node.inputs, node);
+    return undefined;
   }
 
   private fits = (channels: number): boolean => channels % this.block === 0;
@@ -63,26 +58,26 @@ class BlockedLayout {
 
   /** The plain form of a blocked value; the blocked one is remembered. */
   private fromBlocked(b: GraphBuilder, blocked: Value): Value {
-    const plain = b.emit('BlockedOutput', [blocked], { channels: blocked.shape[1] })[0];
+    const plain = b.emit('BlockedOutput', [blocked], { channels: nth(blocked.shape, 1) })[0];
     this.known.set(plain, blocked);
     return plain;
   }
 
-  private plainly = (b: GraphBuilder, inputs: readonly (Value | undefined)[], node: Node): readonly Value[] =>
-    b.emit(node.opType as 'Conv', inputs, node.attributes);
+  private plainly = (b: GraphBuilder, inputs: readonly (Value | undefined)[], node: CopiedNode): readonly Value[] =>
+    b.emitNode(node.opType as PrimitiveOp, inputs, node.attributes);
 
-  private convolution: Replacement = (b, inputs, node) => {
-    const [x, w, bias] = inputs as Value[];
-    const group = node.attributes.group as number;
-    const [m, c] = leading(w!.shape, 2);
+  private convolution: ReplacementOf<'Conv'> = (b, inputs, node) => {
+    const [x, w, bias] = inputs;
+    const { group } = node.attributes;
+    const [m, c, ...kernel_shape] = leading(w.shape, 2);
     const depthwise = c === 1 && group === m && group > 1;
     // Fewer channels than a block are read from the plain layout.
     const fewChannels = group === 1 && c < this.block;
     const supported = this.fits(m) && (depthwise || fewChannels || (this.fits(c) && this.fits(m / group)));
     if (!supported) return this.plainly(b, inputs, node);
-    const weights = depthwise || fewChannels ? this.outputBlocks(b, w!) : this.bothBlocks(b, w!);
-    const data = fewChannels ? x : this.toBlocked(b, x!);
-    const attributes = { ...node.attributes, kernel_shape: w!.shape.slice(2) };
+    const weights = depthwise || fewChannels ? this.outputBlocks(b, w) : this.bothBlocks(b, w);
+    const data = fewChannels ? x : this.toBlocked(b, x);
+    const attributes = { ...node.attributes, kernel_shape };
     return [this.fromBlocked(b, b.emit('BlockedConv', bias ? [data, weights, bias] : [data, weights], attributes)[0])];
   };
 
@@ -100,90 +95,99 @@ class BlockedLayout {
     return b.reshape(b.transpose(split, [0, 2, 3, 4, 1]), w.shape);
   }
 
-  private pooling(op: BlockedOp): Replacement {
+  private pooling(op: 'BlockedMaxPool' | 'BlockedAveragePool', attributes: PoolAttributes): Replacement {
     return (b, inputs, node) => {
-      const [x] = inputs as Value[];
-      if (!this.known.has(x!)) return this.plainly(b, inputs, node);
-      return [this.fromBlocked(b, b.emit(op, [this.toBlocked(b, x!)], node.attributes)[0])];
+      const [x] = inputs;
+      if (!x || !this.known.has(x)) return this.plainly(b, inputs, node);
+      return [this.fromBlocked(b, b.emit(op, [this.toBlocked(b, x)], attributes)[0])];
     };
   }
 
   /** Repetition by whole factors, the only form of Resize that lowering emits; it also pays to convert its smaller input. */
-  private upsampling: Replacement = (b, inputs, node) => {
-    const [x, , scales] = inputs as Value[];
-    if (!this.fits(x!.shape[1]!)) return this.plainly(b, inputs, node);
-    const factors = Array.from(scales!.constant!.data as Float32Array);
-    const blocked = b.emit('BlockedUpsample', [this.toBlocked(b, x!)], { scales: factors, mode: 'nearest' })[0]!;
-    if (this.known.get(x!)?.node?.opType !== 'BlockedInput') return [this.fromBlocked(b, blocked)];
-    const [plain] = this.plainly(b, inputs, node);
-    this.known.set(plain!, blocked);
-    return [plain!];
+  private upsampling: ReplacementOf<'Resize'> = (b, inputs, node) => {
+    const [x, , { constant: scales }] = inputs;
+    if (!scales || !this.fits(nth(x.shape, 1))) return this.plainly(b, inputs, node);
+    const factors = Array.from(numbersOf(scales));
+    const blocked = b.emit('BlockedUpsample', [this.toBlocked(b, x)], { scales: factors, mode: 'nearest' })[0];
+    if (this.known.get(x)?.node?.opType !== 'BlockedInput') return [this.fromBlocked(b, blocked)];
+    const plain = first(this.plainly(b, inputs, node));
+    this.known.set(plain, blocked);
+    return [plain];
   };
 
   /** The runtime's convolution can add a number for each channel, and another value of its shape, to its result. */
-  private convolutionPlus(b: GraphBuilder, inputs: readonly (Value | undefined)[], node: Node): Value | undefined {
-    if (node.opType !== 'Add') return undefined;
-    for (const i of [0, 1]) {
-      const sum = this.known.get(inputs[i]!);
-      if (sum?.node?.opType !== 'BlockedConv' || !this.usedOnce.has(node.inputs[i]!)) continue;
-      const [data, weights, bias, added] = sum.node.inputs;
-      const other = inputs[1 - i]!;
+  private convolutionPlus(b: GraphBuilder, inputs: readonly Value[], node: Node): Value | undefined {
+    if (!isNode(node, 'Add')) return undefined;
+    const [left, right] = zip<readonly [Value, Value]>(inputs, node.inputs) as [
+      readonly [Value, Value],
+      readonly [Value, Value],
+    ];
+    for (const [[own, old], [other]] of [
+      [left, right],
+      [right, left],
+    ] as const) {
+      const sum = this.known.get(own);
+      if (!isNode(sum?.node, 'BlockedConv') || !this.usedOnce.has(old)) continue;
+      const { inputs: operands, attributes, outputs } = sum.node;
+      const [data, weights, bias, added] = operands;
+      const { shape } = outputs[0];
       const blocked = this.known.get(other);
-      if (!added && blocked && sameShape(blocked.shape, sum.shape))
-        return b.emit('BlockedConv', [data, weights, bias, blocked], sum.node.attributes)[0];
-      if (!bias && isPerChannel(other.shape, sum.shape)) {
-        const numbers = b.reshape(other, [sum.shape[1]!]);
-        return b.emit(
-          'BlockedConv',
-          added ? [data, weights, numbers, added] : [data, weights, numbers],
-          sum.node.attributes,
-        )[0];
+      if (!added && blocked && sameShape(blocked.shape, shape))
+        return b.emit('BlockedConv', [data, weights, bias, blocked], attributes)[0];
+      if (!bias && isPerChannel(other.shape, shape)) {
+        const numbers = b.reshape(other, [nth(shape, 1)]);
+        return b.emit('BlockedConv', added ? [data, weights, numbers, added] : [data, weights, numbers], attributes)[0];
       }
     }
     return undefined;
   }
 
   private pointwise: Replacement = (b, inputs, node) => {
-    const fused = this.convolutionPlus(b, inputs, node);
+    // Element-wise operators have all their inputs.
+    const operands = inputs as readonly Value[];
+    const fused = this.convolutionPlus(b, operands, node);
     if (fused) return [this.fromBlocked(b, fused)];
-    const { shape, type } = node.outputs[0]!;
-    const operands = inputs as Value[];
-    const anyBlocked = operands.some((x) => sameShape(x.shape, shape) && this.known.has(x));
-    const converted = anyBlocked ? operands.map((x) => this.operand(b, x, shape)) : [];
-    const plain = () => this.plainly(b, inputs, node)[0]!;
-    if (!anyBlocked || converted.some((x) => x === undefined)) return [plain()];
-    const wide = converted.some((x) => x!.shape.length === 5);
-    const aligned = (converted as Value[]).map((x) =>
-      wide && sameShape(x.shape, shape) ? b.reshape(x, this.physical(shape)) : x,
-    );
-    const blocked = b.reshape(this.plainly(b, aligned, node)[0]!, shape);
+    const { shape, type } = node.outputs[0];
+    const plain = () => first(this.plainly(b, inputs, node));
+    if (!operands.some((x) => sameShape(x.shape, shape) && this.known.has(x))) return [plain()];
+    const converted = operands.map((x) => this.operand(b, x, shape)).filter((x) => x !== undefined);
+    if (converted.length < operands.length) return [plain()];
+    const wide = converted.some((x) => x.shape.length === 5);
+    const aligned = converted.map((x) => (wide && sameShape(x.shape, shape) ? b.reshape(x, this.physical(shape)) : x));
+    const blocked = b.reshape(first(this.plainly(b, aligned, node)), shape);
     if (type === 'float32') return [this.fromBlocked(b, blocked)];
     const result = plain();
-    this.known.set(result!, blocked);
+    this.known.set(result, blocked);
     return [result];
   };
 
-  private physical = ([n, c, height, width]: Shape): number[] => [n!, c! / this.block, height!, width!, this.block];
+  private physical(shape: Shape): number[] {
+    const [n, c, height, width] = leading(shape, 4);
+    return [n, c / this.block, height, width, this.block];
+  }
 
   /** An operand that broadcasts to a blocked value of a shape, in that layout; undefined where that is not possible. */
   private operand(b: GraphBuilder, x: Value, shape: Shape): Value | undefined {
     if (sameShape(x.shape, shape)) return x.type === 'float32' || this.known.has(x) ? this.toBlocked(b, x) : undefined;
     if (elementCount(x.shape) === 1) return b.reshape(x, []);
-    const [n, c, height, width] = [...new Array<number>(4 - x.shape.length).fill(1), ...x.shape];
+    const [n, c, height, width] = leading([...new Array<number>(4 - x.shape.length).fill(1), ...x.shape], 4);
     if (c === 1) {
       // Broadcasting along the innermost axis is slow; constants are written out.
-      if (!x.constant) return b.reshape(x, [n!, 1, height!, width!, 1]);
+      if (!x.constant) return b.reshape(x, [n, 1, height, width, 1]);
       const values = Array.from(x.constant.data as ArrayLike<number | bigint>);
       const repeated = values.flatMap((value) => new Array<number | bigint>(this.block).fill(value));
-      return b.constant(tensorOf(x.type, [n!, 1, height!, width!, this.block], repeated));
+      return b.constant(tensorOf(x.type, [n, 1, height, width, this.block], repeated));
     }
-    return height === 1 && width === 1 ? b.reshape(x, this.physical([n!, c!, 1, 1])) : undefined;
+    return height === 1 && width === 1 ? b.reshape(x, this.physical([n, c, 1, 1])) : undefined;
   }
 }
 
+/** What is copied of a node. */
+type CopiedNode = Pick<Node, 'opType' | 'attributes'>;
+
 /** True for [c, 1, 1] and [1, c, 1, 1], which add a number to each of the c channels of [n, c, h, w]. */
 const isPerChannel = (shape: Shape, image: Shape): boolean =>
-  shape.length >= 3 && sameShape([1, ...shape].slice(-4), [1, image[1]!, 1, 1]);
+  shape.length >= 3 && sameShape([1, ...shape].slice(-4), [1, nth(image, 1), 1, 1]);
 
 function usedOnce(graph: Graph): Set<Value> {
   const counts = new Map<Value, number>();

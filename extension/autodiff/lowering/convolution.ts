@@ -1,11 +1,11 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
-import type { Attributes, Value } from '../../onnx/graph.ts';
+import { nth, zip } from '../../onnx/checked.ts';
+import type { Value } from '../../onnx/graph.ts';
+import type { AttributesOf, ConvolutionAttributes } from '../../onnx/nodeTypes.ts';
 import { leading } from '../../onnx/shapes.ts';
 import { elementCount, type FloatType, tensorOf } from '../../onnx/tensor.ts';
+import { padsOf, windowAxes } from '../../onnx/window.ts';
 import { spreadOut } from '../rules/movement.ts';
-
-const ints = (attributes: Attributes, name: string): readonly number[] => attributes[name] as readonly number[];
-const groupOf = (attributes: Attributes): number => attributes.group as number;
 
 /** Every position of a kernel, the last axis fastest. */
 export function taps(kernel: readonly number[]): number[][] {
@@ -25,13 +25,12 @@ function underTap(
   padded: Value,
   tap: readonly number[],
   out: readonly number[],
-  attributes: Attributes,
+  { strides, dilations }: ConvolutionAttributes,
 ): Value {
-  const strides = ints(attributes, 'strides');
-  const starts = tap.map((k, i) => k * ints(attributes, 'dilations')[i]!);
+  const starts = zip(tap, dilations).map(([k, dilation]) => k * dilation);
   return b.slice(padded, {
     starts,
-    ends: starts.map((start, i) => start + (out[i]! - 1) * strides[i]! + 1),
+    ends: zip(starts, out, strides).map(([start, count, stride]) => start + (count - 1) * stride + 1),
     axes: tap.map((_, i) => i + 2),
     steps: strides,
   });
@@ -43,14 +42,13 @@ function columns(
   x: Value,
   kernel: readonly number[],
   out: readonly number[],
-  attributes: Attributes,
+  attributes: ConvolutionAttributes,
 ): Value {
-  const rank = kernel.length;
-  const pads = ints(attributes, 'pads');
-  const group = groupOf(attributes);
+  const { group } = attributes;
+  const { begins, ends } = padsOf(attributes);
   const [n, c] = leading(x.shape, 2);
   const positions = elementCount(out);
-  const padded = padSpatial(b, x, pads.slice(0, rank), pads.slice(rank));
+  const padded = padSpatial(b, x, begins, ends);
   const parts = taps(kernel).map((tap) =>
     b.reshape(underTap(b, padded, tap, out, attributes), [n, group, c / group, 1, positions]),
   );
@@ -63,14 +61,14 @@ export function convAsProduct(
   x: Value,
   w: Value,
   bias: Value | undefined,
-  attributes: Attributes,
+  attributes: ConvolutionAttributes,
   out: readonly number[],
 ): Value {
-  const group = groupOf(attributes);
+  const { group } = attributes;
   const [m, c, ...kernel] = leading(w.shape, 2);
   const matrix = b.reshape(w, [group, m / group, c * elementCount(kernel)]);
   const y = b.matMul(matrix, columns(b, x, kernel, out, attributes));
-  const shaped = b.reshape(y, [x.shape[0]!, m, ...out]);
+  const shaped = b.reshape(y, [nth(x.shape, 0), m, ...out]);
   return bias ? b.add(shaped, b.reshape(bias, [m, ...out.map(() => 1)])) : shaped;
 }
 
@@ -105,24 +103,27 @@ export function asConvolution(
   b: GraphBuilder,
   x: Value,
   w: Value,
-  attributes: Attributes,
-): { x: Value; w: Value; attributes: Attributes } {
+  attributes: AttributesOf<'ConvTranspose'>,
+): { x: Value; w: Value; attributes: ConvolutionAttributes } {
   const kernel = w.shape.slice(2);
-  const rank = kernel.length;
-  const [pads, dilations, extra] = ['pads', 'dilations', 'output_padding'].map((name) => ints(attributes, name));
-  const spread = ints(attributes, 'strides').reduce((value, stride, i) => spreadOut(b, value, i + 2, stride), x);
-  const reach = kernel.map((size, i) => dilations![i]! * (size - 1));
-  const begins = reach.map((amount, i) => amount - pads![i]!);
-  const ends = reach.map((amount, i) => amount - pads![i + rank]! + extra![i]!);
-  const cut = (amounts: readonly number[]) => amounts.map((amount) => Math.min(amount, 0));
+  const { strides, dilations, group } = attributes;
+  const spread = strides.reduce((value, stride, i) => spreadOut(b, value, i + 2, stride), x);
+  const axes = zip(windowAxes(attributes, kernel, x.shape.slice(2)), attributes.output_padding);
+  const amounts = axes.map(([axis, extra]) => {
+    const reach = axis.dilation * (axis.kernel - 1);
+    return { begin: reach - axis.begin, end: reach - axis.end + extra };
+  });
+  const begins = amounts.map(({ begin }) => begin);
+  const ends = amounts.map(({ end }) => end);
+  const cut = (values: readonly number[]) => values.map((amount) => Math.min(amount, 0));
   return {
     x: padSpatial(b, spread, cut(begins), cut(ends)),
-    w: flipped(b, w, groupOf(attributes)),
+    w: flipped(b, w, group),
     attributes: {
       strides: kernel.map(() => 1),
       dilations,
       pads: [...begins, ...ends].map((amount) => Math.max(amount, 0)),
-      group: groupOf(attributes),
+      group,
     },
   };
 }

@@ -1,15 +1,17 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
-import type { OpType } from '../../onnx/ops.ts';
-import type { Replacement } from '../../onnx/rewrite.ts';
+import type { Replacements } from '../../onnx/rewrite.ts';
 import { elementCount } from '../../onnx/tensor.ts';
 import { asConvolution, convAsProduct } from './convolution.ts';
 import { prelu } from './elementwise.ts';
 import { averagePoolAsSum, averagePoolGradient, maxPoolMask, repeatByExpand } from './pooling.ts';
 import { weightGradient } from './weightGradient.ts';
 
+/** Coefficients of a polynomial, the highest first. */
+type Coefficients = readonly [number, ...number[]];
+
 /** Rational approximations of erf by W. J. Cody (Math. Comp. 23, 1969), in SPECFUN's form: relative error below 1e-15. */
-const cody = {
+const cody: Readonly<Record<'small' | 'middle' | 'large', { numerator: Coefficients; denominator: Coefficients }>> = {
   small: {
     numerator: [0.18577770618460315, 3.1611237438705655, 113.86415415105016, 377.485237685302, 3209.3775891384694],
     denominator: [1, 23.601290952344122, 244.02463793444417, 1282.6165260773723, 2844.236833439171],
@@ -35,13 +37,13 @@ const cody = {
   },
 };
 
-const horner = (b: GraphBuilder, x: Value, coefficients: readonly number[]): Value =>
-  coefficients.slice(1).reduce((sum, c) => b.affine(b.mul(sum, x), 1, c), b.number(coefficients[0]!, x));
+const horner = (b: GraphBuilder, x: Value, [first, ...rest]: Coefficients): Value =>
+  rest.reduce((sum, c) => b.affine(b.mul(sum, x), 1, c), b.number(first, x));
 
 const rational = (
   b: GraphBuilder,
   x: Value,
-  { numerator, denominator }: { numerator: readonly number[]; denominator: readonly number[] },
+  { numerator, denominator }: { numerator: Coefficients; denominator: Coefficients },
 ): Value => b.div(horner(b, x, numerator), horner(b, x, denominator));
 
 /** erf on three ranges of |x|: below 0.46875, up to 4, and beyond, where 1 − erf ≈ e^{−x²}(1/√π − …)/|x|. */
@@ -68,8 +70,8 @@ function erf(b: GraphBuilder, x: Value): Value {
 function atan(b: GraphBuilder, x: Value): Value {
   const halve = (t: Value): Value => b.div(t, b.affine(b.sqrt(b.affine(b.mul(t, t), 1, 1)), 1, 1));
   const t = halve(halve(halve(x)));
-  const series = Array.from({ length: 13 }, (_, k) => (k % 2 ? -1 : 1) / (2 * k + 1)).reverse();
-  return b.affine(b.mul(t, horner(b, b.mul(t, t), series)), 8);
+  const series = Array.from({ length: 12 }, (_, k) => (k % 2 ? -1 : 1) / (2 * k + 1)).reverse();
+  return b.affine(b.mul(t, horner(b, b.mul(t, t), [1 / 25, ...series])), 8);
 }
 
 /** (eˣ + sign·e⁻ˣ)/2 */
@@ -80,47 +82,43 @@ const hyperbolic = (b: GraphBuilder, x: Value, sign: 1 | -1): Value =>
 const asin = (b: GraphBuilder, x: Value): Value => atan(b, b.div(x, b.sqrt(b.oneMinus(b.mul(x, x)))));
 
 /** Operators without a float64 kernel in ONNX Runtime's CPU provider. */
-export const float64Lowerings: Partial<Record<OpType, Replacement>> = {
-  Acos: (b, [x]) => [b.affine(asin(b, x!), -1, Math.PI / 2)],
-  Acosh: (b, [x]) => [b.log(b.add(x!, b.sqrt(b.affine(b.mul(x!, x!), 1, -1))))],
-  Asin: (b, [x]) => [asin(b, x!)],
-  Asinh: (b, [x]) => [b.mul(b.sign(x!), b.log(b.add(b.abs(x!), b.sqrt(b.affine(b.mul(x!, x!), 1, 1)))))],
-  Atan: (b, [x]) => [atan(b, x!)],
-  Atanh: (b, [x]) => [b.affine(b.log(b.div(b.affine(x!, 1, 1), b.oneMinus(x!))), 0.5)],
-  Cosh: (b, [x]) => [hyperbolic(b, x!, 1)],
-  Erf: (b, [x]) => [erf(b, x!)],
-  Sinh: (b, [x]) => [hyperbolic(b, x!, -1)],
+export const float64Lowerings = {
+  Acos: (b, [x]) => [b.affine(asin(b, x), -1, Math.PI / 2)],
+  Acosh: (b, [x]) => [b.log(b.add(x, b.sqrt(b.affine(b.mul(x, x), 1, -1))))],
+  Asin: (b, [x]) => [asin(b, x)],
+  Asinh: (b, [x]) => [b.mul(b.sign(x), b.log(b.add(b.abs(x), b.sqrt(b.affine(b.mul(x, x), 1, 1)))))],
+  Atan: (b, [x]) => [atan(b, x)],
+  Atanh: (b, [x]) => [b.affine(b.log(b.div(b.affine(x, 1, 1), b.oneMinus(x))), 0.5)],
+  Cosh: (b, [x]) => [hyperbolic(b, x, 1)],
+  Erf: (b, [x]) => [erf(b, x)],
+  Sinh: (b, [x]) => [hyperbolic(b, x, -1)],
   // log(1 + eˣ) = max(x, 0) + log(1 + e^{−|x|})
-  Softplus: (b, [x]) => [b.add(b.relu(x!), b.log(b.affine(b.exp(b.neg(b.abs(x!))), 1, 1)))],
-  StopGradient: (_b, [x]) => [x!],
+  Softplus: (b, [x]) => [b.add(b.relu(x), b.log(b.affine(b.exp(b.neg(b.abs(x))), 1, 1)))],
+  StopGradient: (_b, [x]) => [x],
   PRelu: prelu,
-  Tan: (b, [x]) => [b.div(b.unary('Sin', x!), b.unary('Cos', x!))],
+  Tan: (b, [x]) => [b.div(b.unary('Sin', x), b.unary('Cos', x))],
 
   // ----- convolution and pooling -----
-  Conv: (b, [x, w, bias], { attributes, outputs: [y] }) => [
-    convAsProduct(b, x!, w!, bias, attributes, y.shape.slice(2)),
-  ],
+  Conv: (b, [x, w, bias], { attributes, outputs: [y] }) => [convAsProduct(b, x, w, bias, attributes, y.shape.slice(2))],
   ConvTranspose: (b, [x, w], { attributes, outputs: [y] }) => {
-    const conv = asConvolution(b, x!, w!, attributes);
+    const conv = asConvolution(b, x, w, attributes);
     return [convAsProduct(b, conv.x, conv.w, undefined, conv.attributes, y.shape.slice(2))];
   },
-  ConvWeightGradient: (b, [x, dy], { attributes }) => [weightGradient(b, x!, dy!, attributes)],
-  AveragePool: (b, [x], { attributes, outputs: [y] }) => [averagePoolAsSum(b, x!, attributes, y.shape.slice(2))],
+  ConvWeightGradient: (b, [x, dy], { attributes }) => [weightGradient(b, x, dy, attributes)],
+  AveragePool: (b, [x], { attributes, outputs: [y] }) => [averagePoolAsSum(b, x, attributes, y.shape.slice(2))],
   AveragePoolGradient: (b, [dy], { attributes }) => [
     averagePoolGradient(
       b,
-      dy!,
+      dy,
       attributes,
-      (x, pool) => averagePoolAsSum(b, x, pool, attributes.spatial as readonly number[]),
+      (x, pool) => averagePoolAsSum(b, x, pool, attributes.spatial),
       repeatByExpand,
     ),
   ],
-  MaxPoolMask: (b, [x, y], { attributes }) => [
-    maxPoolMask(b, x!, y!, attributes.kernel_shape as readonly number[], repeatByExpand),
-  ],
+  MaxPoolMask: (b, [x, y], { attributes }) => [maxPoolMask(b, x, y, attributes.kernel_shape, repeatByExpand)],
   MaxUnpool: (b, [x, indices], { outputs: [y] }) => {
-    const size = elementCount(x!.shape);
-    const flat = b.full(x!.type, [elementCount(y.shape)], 0);
-    return [b.reshape(b.scatterElementsAdd(flat, b.reshape(indices!, [size]), b.reshape(x!, [size]), 0), y.shape)];
+    const size = elementCount(x.shape);
+    const flat = b.full(x.type, [elementCount(y.shape)], 0);
+    return [b.reshape(b.scatterElementsAdd(flat, b.reshape(indices, [size]), b.reshape(x, [size]), 0), y.shape)];
   },
-};
+} satisfies Replacements;

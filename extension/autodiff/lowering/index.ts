@@ -1,6 +1,6 @@
 import type { Graph, Node } from '../../onnx/graph.ts';
 import { virtualOps } from '../../onnx/ops.ts';
-import { type Replacement, rewriteGraph } from '../../onnx/rewrite.ts';
+import { type Replacement, replacementIn, rewriteGraph } from '../../onnx/rewrite.ts';
 import { cudaLowerings } from './cuda.ts';
 import { float32Lowerings } from './float32.ts';
 import { float64Lowerings } from './float64.ts';
@@ -18,12 +18,14 @@ export function lower(graph: Graph, device: 'cpu' | 'cuda' | 'webgpu' = 'cpu'): 
 
 /** What a device needs apart from what all do; the double precision of CUDA is that of the CPU. */
 function ofDevice(node: Node, device: 'cpu' | 'cuda' | 'webgpu'): Replacement | undefined {
-  if (device === 'webgpu') return webgpuLowerings[node.opType];
-  return device === 'cuda' && node.outputs[0].type === 'float32' ? cudaLowerings[node.opType] : undefined;
+  if (device === 'webgpu') return replacementIn(webgpuLowerings, node.opType);
+  return device === 'cuda' && node.outputs[0].type === 'float32'
+    ? replacementIn(cudaLowerings, node.opType)
+    : undefined;
 }
 
 function lowerings(node: Node): Replacement | undefined {
-  const found = (node.outputs[0].type === 'float64' ? float64Lowerings : float32Lowerings)[node.opType];
+  const found = replacementIn(node.outputs[0].type === 'float64' ? float64Lowerings : float32Lowerings, node.opType);
   if (!found && virtual.has(node.opType)) throw new Error(`${node.opType} has no lowering for ${node.outputs[0].type}`);
   return found;
 }

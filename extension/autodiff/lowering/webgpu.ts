@@ -1,7 +1,6 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
-import type { OpType } from '../../onnx/ops.ts';
-import type { Replacement } from '../../onnx/rewrite.ts';
+import type { Replacements } from '../../onnx/rewrite.ts';
 import { constantInts } from '../../onnx/shapes.ts';
 import { float64Lowerings } from './float64.ts';
 
@@ -13,33 +12,33 @@ const either = (b: GraphBuilder, x: Value, y: Value): Value => b.not(b.and(b.not
 const mostOutputs = 8;
 
 /** Operators that ONNX Runtime's WebGPU provider has no kernel for, or refuses in some forms. */
-export const webgpuLowerings: Partial<Record<OpType, Replacement>> = {
+export const webgpuLowerings = {
   // Where one is no number, that is what comes out; 64-bit numbers have no kernels at all.
-  Max: (b, [x, y]) => (isWide(x!) ? b.emit('Max', [x, y]) : [b.where(b.less(x!, y!), y!, x!)]),
-  Min: (b, [x, y]) => (isWide(x!) ? b.emit('Min', [x, y]) : [b.where(b.greater(x!, y!), y!, x!)]),
+  Max: (b, [x, y]) => (isWide(x) ? b.emit('Max', [x, y]) : [b.where(b.less(x, y), y, x)]),
+  Min: (b, [x, y]) => (isWide(x) ? b.emit('Min', [x, y]) : [b.where(b.greater(x, y), y, x)]),
   Sign: (b, [x]) => {
-    if (isWide(x!)) return [b.sign(x!)];
-    const zero = b.number(0, x!);
-    return [b.sub(b.indicator(b.greater(x!, zero), x!), b.indicator(b.less(x!, zero), x!))];
+    if (isWide(x)) return [b.sign(x)];
+    const zero = b.number(0, x);
+    return [b.sub(b.indicator(b.greater(x, zero), x), b.indicator(b.less(x, zero), x))];
   },
-  Or: (b, [x, y]) => [either(b, x!, y!)],
-  Xor: (b, [x, y]) => [b.and(either(b, x!, y!), b.not(b.and(x!, y!)))],
+  Or: (b, [x, y]) => [either(b, x, y)],
+  Xor: (b, [x, y]) => [b.and(either(b, x, y), b.not(b.and(x, y)))],
   // x − m − log Σ exp(x − m), m the largest element
   LogSoftmax: (b, [x], { attributes }) => {
-    const axes = [attributes.axis as number];
-    const below = b.sub(x!, b.reduceMax(x!, axes, true));
+    const axes = [attributes.axis];
+    const below = b.sub(x, b.reduceMax(x, axes, true));
     return [b.sub(below, b.log(b.reduceSum(b.exp(below), axes, true)))];
   },
   MaxUnpool: float64Lowerings.MaxUnpool,
   Split: (b, [x, sizes], node) => {
-    const axis = node.attributes.axis as number;
+    const axis = node.attributes.axis;
     const lengths = constantInts(sizes, 'the sizes');
-    if (lengths.length <= mostOutputs) return b.split(x!, lengths, axis);
+    if (lengths.length <= mostOutputs) return b.split(x, lengths, axis);
     let start = 0;
     return lengths.map((length) => {
-      const part = b.slice(x!, { starts: [start], ends: [start + length], axes: [axis] });
+      const part = b.slice(x, { starts: [start], ends: [start + length], axes: [axis] });
       start += length;
       return part;
     });
   },
-};
+} satisfies Replacements;

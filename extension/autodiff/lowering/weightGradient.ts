@@ -1,10 +1,11 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
-import type { Attributes, Value } from '../../onnx/graph.ts';
+import { first, last, nth, zip } from '../../onnx/checked.ts';
+import type { Value } from '../../onnx/graph.ts';
+import type { AttributesOf } from '../../onnx/nodeTypes.ts';
 import { leading } from '../../onnx/shapes.ts';
 import { elementCount, type FloatType, tensorOf } from '../../onnx/tensor.ts';
+import { windowAxes } from '../../onnx/window.ts';
 import { fewRows, taps } from './convolution.ts';
-
-const ints = (attributes: Attributes, name: string): readonly number[] => attributes[name] as readonly number[];
 
 /** One factor of the product: which elements it has for each position of the kernel along its axes. */
 interface Side {
@@ -27,14 +28,18 @@ interface Side {
  * K shifted copies of dy and K of x in place of K² of x. Their matrices are larger in turn, which suits the product. An
  * axis with strides has its taps on x. The copies are spread so that as little as possible is copied.
  */
-export function weightGradient(b: GraphBuilder, x: Value, dy: Value, attributes: Attributes): Value {
-  const kernel = ints(attributes, 'kernel_shape');
-  const group = attributes.group as number;
+export function weightGradient(
+  b: GraphBuilder,
+  x: Value,
+  dy: Value,
+  attributes: AttributesOf<'ConvWeightGradient'>,
+): Value {
+  const { kernel_shape: kernel, group, strides } = attributes;
   const [, c, ...size] = leading(x.shape, 2);
   const [, m, ...out] = leading(dy.shape, 2);
-  const [strides, dilations, pads] = ['strides', 'dilations', 'pads'].map((name) => ints(attributes, name));
-  const onX = axesOfX(kernel, strides!, c, m);
-  const grid = kernel.map((_, i) => (onX[i] ? out[i]! : size[i]!));
+  const onX = axesOfX(kernel, strides, c, m);
+  const grid = zip(onX, out, size).map(([moved, outer, inner]) => (moved ? outer : inner));
+  const axes = zip(windowAxes(attributes, kernel, size), onX);
   const axesWhere = (wanted: boolean) => kernel.flatMap((_, i) => (onX[i] === wanted ? [i] : []));
   // Long rows are summed image by image; short ones, and those of many small groups, are joined over the batch.
   const joined = group > 1 || elementCount(grid) <= longRow;
@@ -43,15 +48,15 @@ export function weightGradient(b: GraphBuilder, x: Value, dy: Value, attributes:
     data: swap(dy),
     channels: m / group,
     axes: axesWhere(false),
-    first: (tap) => kernel.map((_, i) => (onX[i] ? 0 : pads![i]! - dilations![i]! * tap[i]!)),
+    first: (tap) => zip(axes, tap).map(([[{ begin, dilation }, moved], k]) => (moved ? 0 : begin - dilation * k)),
     steps: kernel.map(() => 1),
   };
   const right: Side = {
     data: swap(x),
     channels: c / group,
     axes: axesWhere(true),
-    first: (tap) => kernel.map((_, i) => (onX[i] ? dilations![i]! * tap[i]! - pads![i]! : 0)),
-    steps: kernel.map((_, i) => (onX[i]! ? strides![i]! : 1)),
+    first: (tap) => zip(axes, tap).map(([[{ begin, dilation }, moved], k]) => (moved ? dilation * k - begin : 0)),
+    steps: axes.map(([{ stride }, moved]) => (moved ? stride : 1)),
   };
   const rows = shiftedCopies(b, left, kernel, grid);
   const columns = shiftedCopies(b, right, kernel, grid);
@@ -62,13 +67,13 @@ export function weightGradient(b: GraphBuilder, x: Value, dy: Value, attributes:
 /** Which axes have their taps on x: those with strides, and the choice for the others that copies least. */
 function axesOfX(kernel: readonly number[], strides: readonly number[], c: number, m: number): boolean[] {
   const copies = (onX: readonly boolean[]) => {
-    const [onRight, onLeft] = [true, false].map((side) =>
-      kernel.reduce((product, size, i) => (onX[i] === side ? product * size : product), 1),
-    );
-    return (onRight! > 1 ? onRight! * c : 0) + (onLeft! > 1 ? onLeft! * m : 0);
+    const shifts = (side: boolean) =>
+      kernel.reduce((product, size, i) => (onX[i] === side ? product * size : product), 1);
+    const [onRight, onLeft] = [shifts(true), shifts(false)];
+    return (onRight > 1 ? onRight * c : 0) + (onLeft > 1 ? onLeft * m : 0);
   };
   return taps(kernel.map(() => 2))
-    .map((choice) => choice.map((side, i) => side === 1 || strides[i]! > 1 || kernel[i] === 1))
+    .map((choice) => zip(choice, strides, kernel).map(([side, stride, size]) => side === 1 || stride > 1 || size === 1))
     .reduce((best, onX) => (copies(onX) < copies(best) ? onX : best));
 }
 
@@ -78,39 +83,40 @@ function shiftedCopies(b: GraphBuilder, side: Side, kernel: readonly number[], g
   const size = data.shape.slice(2);
   const own = taps(kernel.map((count, i) => (side.axes.includes(i) ? count : 1)));
   const axes = size.map((_, i) => i + 2);
-  const reach = grid.map((count, i) => steps[i]! * (count - 1) + 1);
+  const reach = zip(grid, steps).map(([count, step]) => step * (count - 1) + 1);
+  const ends = (starts: readonly number[]) => zip(starts, reach).map(([start, length]) => start + length);
   if (steps.every((step) => step === 1)) {
     return own.map((tap) => {
-      const first = side.first(tap);
-      return shifted(
-        b,
-        data,
-        first,
-        first.map((at, i) => at + reach[i]! - size[i]!),
-      );
+      const starts = side.first(tap);
+      return shifted(b, data, starts, minus(ends(starts), size));
     });
   }
-  const lowest = size.map((_, i) => Math.min(0, side.first(own[0]!)[i]!));
-  const highest = size.map((length, i) => Math.max(length, side.first(own[own.length - 1]!)[i]! + reach[i]!));
-  const padded = b.pad(data, [0, 0, ...lowest.map((at) => -at)], [0, 0, ...highest.map((at, i) => at - size[i]!)]);
+  const lowest = side.first(first(own)).map((at) => Math.min(0, at));
+  const highest = zip(size, ends(side.first(last(own)))).map(([length, end]) => Math.max(length, end));
+  const padded = b.pad(data, [0, 0, ...lowest.map((at) => -at)], [0, 0, ...minus(highest, size)]);
   return own.map((tap) => {
-    const starts = side.first(tap).map((at, i) => at - lowest[i]!);
-    return b.slice(padded, { starts, ends: starts.map((at, i) => at + reach[i]!), axes, steps });
+    const starts = minus(side.first(tap), lowest);
+    return b.slice(padded, { starts, ends: ends(starts), axes, steps });
   });
 }
+
+const minus = (x: readonly number[], y: readonly number[]): number[] => zip(x, y).map(([left, right]) => left - right);
 
 /** Data cut at its begins and filled up with zeros at its ends, or the other way round. */
 function shifted(b: GraphBuilder, data: Value, cut: readonly number[], filled: readonly number[]): Value {
   const [n, c, ...size] = leading(data.shape, 2);
-  const moved = cut.flatMap((amount, i) => (amount === 0 && filled[i] === 0 ? [] : [i]));
+  const [moved, ...others] = zip(cut, filled).flatMap(([amount, zeros], axis) =>
+    amount === 0 && zeros === 0 ? [] : [{ axis, amount, zeros }],
+  );
   // A shift along one axis alone is one along all axes behind it joined, which copies longer rows.
-  if (moved.length === 1) {
-    const [axis] = moved;
-    const inner = elementCount(size.slice(axis! + 1));
-    const flat = b.reshape(data, [n, c, ...size.slice(0, axis), size[axis!]! * inner]);
-    const zeros = [0, 0, ...size.slice(0, axis).fill(0)];
-    const result = b.pad(flat, [...zeros, -cut[axis!]! * inner], [...zeros, filled[axis!]! * inner]);
-    return b.reshape(result, [n, c, ...size.with(axis!, size[axis!]! - cut[axis!]! + filled[axis!]!)]);
+  if (moved && others.length === 0) {
+    const { axis, amount, zeros } = moved;
+    const length = nth(size, axis);
+    const inner = elementCount(size.slice(axis + 1));
+    const flat = b.reshape(data, [n, c, ...size.slice(0, axis), length * inner]);
+    const none = [0, 0, ...size.slice(0, axis).fill(0)];
+    const result = b.pad(flat, [...none, -amount * inner], [...none, zeros * inner]);
+    return b.reshape(result, [n, c, ...size.with(axis, length - amount + zeros)]);
   }
   return b.pad(data, [0, 0, ...cut.map((amount) => -amount)], [0, 0, ...filled]);
 }
@@ -133,24 +139,25 @@ function sumOfProducts(
   { group, joined }: { group: number; joined: boolean },
 ): Value {
   const batchAxis = joined ? 1 : 0;
-  const channels = (copies: readonly Value[]) => copies[0]!.shape[1 - batchAxis]! / group;
+  const channels = (copies: readonly Value[]) => nth(first(copies).shape, 1 - batchAxis) / group;
   const leftFirst = channels(left) <= channels(right);
-  const [first, second] = leftFirst ? [left, right] : [right, left];
+  const [thinner, thicker] = leftFirst ? [left, right] : [right, left];
   const matrices = (copies: readonly Value[], stack: boolean): Value[] => {
     const own = channels(copies);
-    const [n, positions] = [copies[0]!.shape[batchAxis]!, elementCount(copies[0]!.shape.slice(2))];
+    const { shape: whole } = first(copies);
+    const [n, positions] = [nth(whole, batchAxis), elementCount(whole.slice(2))];
     const shape = joined ? [group, own, n * positions] : [n, group, own, positions];
     const split = copies.map((copy) => b.reshape(copy, shape));
     return stack ? [b.concat(split, shape.length - 2)] : split;
   };
-  const rows = matrices(first, channels(first) < thin);
-  const columns = matrices(second, channels(second) < thinnest);
-  const [f, s] = [first.length / rows.length, second.length / columns.length];
+  const rows = matrices(thinner, channels(thinner) < thin);
+  const columns = matrices(thicker, channels(thicker) < thinnest);
+  const [f, s] = [thinner.length / rows.length, thicker.length / columns.length];
   const products = rows.map((row) =>
     columns.map((column) => {
       const product = b.matMul(row, b.swapLast(column));
       const sum = joined ? product : b.reduceSum(product, [0]);
-      return b.transpose(b.reshape(sum, [group, f, channels(first), s, channels(second)]), [1, 3, 0, 2, 4]);
+      return b.transpose(b.reshape(sum, [group, f, channels(thinner), s, channels(thicker)]), [1, 3, 0, 2, 4]);
     }),
   );
   const all = b.concat(
@@ -168,7 +175,7 @@ function arrange(
 ): Value {
   const order = [...left.axes, ...right.axes];
   const weights = group * left.channels * right.channels;
-  const split = b.reshape(product, [...order.map((axis) => kernel[axis]!), weights!]);
+  const split = b.reshape(product, [...order.map((axis) => nth(kernel, axis)), weights]);
   const inOrder = b.transpose(split, [...kernel.map((_, i) => order.indexOf(i)), kernel.length]);
   const matrix = tapsLast(b, b.reshape(inOrder, [elementCount(kernel), weights]));
   return b.reshape(matrix, [group * left.channels, right.channels, ...kernel]);
