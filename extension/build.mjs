@@ -10,6 +10,7 @@ const entryPoints = [
   'extension/engineProcess.ts',
   'extension/modelProcess.ts',
   'extension/laneWorker.ts',
+  'extension/compareWorker.ts',
   'extension/parquetWorker.ts',
   'extension/watchWorker.ts',
   'extension/analysisWorker.ts',

@@ -10,9 +10,9 @@ import { registerQuickFixes } from './features/code/quickFixes.ts';
 import { StrengthDecorations } from './features/code/strengthDecorations.ts';
 import { Configurations } from './features/configurations.ts';
 import { registerDocumentation } from './features/documentation/documentation.ts';
+import { registerComparisons } from './features/experiments/comparisons.ts';
 import { registerExperiments } from './features/experiments/experiments.ts';
 import { ResultPages } from './features/experiments/pages.ts';
-import { registerSweep } from './features/experiments/sweep.ts';
 import { registerExport } from './features/export/exportFromScript.ts';
 import { registerSetUpGpu } from './features/gpu/setUpGpu.ts';
 import { registerInspect } from './features/inspect/inspect.ts';
@@ -49,7 +49,7 @@ export function activate(context: vscode.ExtensionContext): void {
     registerLanguageStatus(configurations),
     registerInspect(configurations, inspections, panel, pages, log, context.workspaceState),
     registerExperiments(extensionUri, pages, log),
-    registerSweep(configurations, extensionUri, pages, log),
+    registerComparisons(configurations, extensionUri, pages, log),
     new StrengthDecorations(panel, configurations, settings),
     registerRunsView(panel, pages, inspections),
     registerModelEditor(extensionUri, log),

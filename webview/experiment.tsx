@@ -2,11 +2,12 @@ import { render } from 'preact';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import { inEditor } from '../extension/shared/editorWords.ts';
 import type { ExperimentAction, FromExperimentPage, ToExperimentPage } from '../extension/shared/experimentPanel.ts';
-import type { Chart, ExperimentHeader, ParameterValue } from '../extension/shared/experiments.ts';
+import type { Chart, ExperimentHeader, ExperimentResult, ParameterValue } from '../extension/shared/experiments.ts';
 import { badgeOf } from '../extension/shared/experimentVerdict.ts';
 import { baseName, setting } from '../extension/shared/format.ts';
 import { Figure } from './charts/figure.tsx';
 import { onThemeChange } from './charts/theme.ts';
+import { DifferenceTable } from './differences.tsx';
 import { type DrawnChart, experimentPng } from './experimentPicture.ts';
 import { acquireHost } from './host.ts';
 import { ResultTables } from './resultTables.tsx';
@@ -73,7 +74,7 @@ function Page({ shown }: { readonly shown: Show }) {
           <Figure key={chart.id} chart={chart} together={false} legend choice />
         ))}
       </div>
-      {result && <ResultTables tables={result.tables} />}
+      {result && <Tables result={result} />}
       {result && result.notes.length > 0 && (
         <ul class="notes">
           {result.notes.map((note) => (
@@ -87,6 +88,18 @@ function Page({ shown }: { readonly shown: Show }) {
         {work === 'here' ? 'Running' : findingText(shown)}
       </div>
     </main>
+  );
+}
+
+/** Of a comparison, intervals are drawn in place of the tables that say the same. */
+function Tables({ result: { tables, differences } }: { readonly result: ExperimentResult }) {
+  if (!differences) return <ResultTables tables={tables} />;
+  const [intervals, runs] = tables;
+  return (
+    <>
+      <DifferenceTable title={intervals.title} differences={differences} />
+      <ResultTables tables={[runs]} />
+    </>
   );
 }
 
@@ -171,15 +184,16 @@ function Finding({ shown }: { readonly shown: Show }) {
   const { result, status } = shown.header;
   const isWhole = result !== undefined && status === 'finished';
   const label = isWhole ? 'Finding' : result ? 'So far' : undefined;
+  const badge = isWhole ? badgeOf(result) : undefined;
   return (
     <section class="finding" aria-label={label}>
       <h1>{headline(shown)}</h1>
-      {isWhole && (
-        <p class={`verdict ${result.agreement}`}>
+      {badge && (
+        <p class={`verdict ${result?.agreement}`}>
           <span class="mark" aria-hidden="true">
-            {badgeOf(result).mark}
+            {badge.mark}
           </span>{' '}
-          {badgeOf(result).text}.
+          {badge.text}.
         </p>
       )}
     </section>
@@ -194,14 +208,16 @@ function headline({ header, work }: Show): string {
 
 function findingText(shown: Show): string {
   const { result, status } = shown.header;
-  const verdict = result && status === 'finished' ? ` ${badgeOf(result).text}.` : '';
-  return headline(shown) + verdict;
+  const badge = result && status === 'finished' ? badgeOf(result) : undefined;
+  return headline(shown) + (badge ? ` ${badge.text}.` : '');
 }
 
 const missingText = ({ name }: ExperimentHeader): string =>
   name === 'sweep'
     ? 'Some points of this sweep have not been run yet.'
-    : 'It was stopped before it was finished. What it finished is not repeated.';
+    : name === 'compare'
+      ? 'Some runs of this comparison have not been taken yet.'
+      : 'It was stopped before it was finished. What it finished is not repeated.';
 
 function stateText({ status }: ExperimentHeader): string {
   if (status === 'failed') return 'The experiment failed.';
@@ -233,8 +249,9 @@ function picture({ title, result }: ExperimentHeader, charts: readonly Chart[]):
     const canvas = canvases.find((each) => each.getAttribute('data-chart') === chart.id);
     return canvas ? [{ chart, canvas }] : [];
   });
-  const { mark, text } = badgeOf(result);
-  host.postMessage({ type: 'picture', content: experimentPng(title, result.sentence, `${mark} ${text}.`, drawn) });
+  const badge = badgeOf(result);
+  const verdict = badge ? `${badge.mark} ${badge.text}.` : '';
+  host.postMessage({ type: 'picture', content: experimentPng(title, result.sentence, verdict, drawn) });
 }
 
 window.addEventListener('message', ({ data }: MessageEvent<ToExperimentPage>) => receive(data));

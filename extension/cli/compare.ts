@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { readCompare } from '../jobs/compare.ts';
 import { readExperiment } from '../jobs/store.ts';
 import { optimizerNamed } from '../optimizers/registry.ts';
+import { openLines } from '../shared/differences.ts';
 import { quoteName } from '../shared/errors.ts';
 import type { CompareRequest } from '../shared/experiments.ts';
 import { onCommandLine } from '../shared/words.ts';
@@ -84,14 +85,15 @@ export const compareCommand: Command = {
 
 function rendered(
   folder: string,
-  { sentence, tables, notes }: NonNullable<ReturnType<typeof readExperiment>['result']>,
+  { sentence, tables, differences, notes }: NonNullable<ReturnType<typeof readExperiment>['result']>,
 ): string {
   const style = styles(process.stdout);
   const lines = [style.bold(sentence)];
-  for (const { title, columns, rows } of tables) {
+  tables.forEach(({ title, columns, rows }, i) => {
     const cells = rows.map((row) => row.map((cell) => (typeof cell === 'string' ? cell : number(cell))));
     lines.push('', title, table(columns, cells));
-  }
+    if (i === 0 && differences) lines.push(...openLines(differences).map((line) => `  ${line}`));
+  });
   lines.push('', ...notes.map(onCommandLine), '', `Wrote ${folder} (compare.json, experiment.json).`);
   return `${lines.join('\n')}\n`;
 }

@@ -138,11 +138,11 @@ async function run(request: ExperimentRequest, { values }: Given): Promise<numbe
 export function renderExperiment(folder: string, { result, status }: ExperimentHeader): string {
   if (!result) return `No result in ${folder}.\n`;
   const style = styles(process.stdout);
-  const { mark, text } = badgeOf(result);
+  const badge = badgeOf(result);
   const files = ['experiment.json', 'series.csv', ...result.charts.map(({ id }) => `${id}.svg`)];
   return [
     ...(status === 'finished'
-      ? [style.bold(result.sentence), `${mark} ${text}.`]
+      ? [style.bold(result.sentence), ...(badge ? [`${badge.mark} ${badge.text}.`] : [])]
       : [style.bold(`So far: ${result.sentence}`)]),
     ...result.tables.flatMap((each) => ['', `${each.title}:`, resultTable(each)]),
     ...(result.notes.length > 0 ? [''] : []),

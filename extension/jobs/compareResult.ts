@@ -1,7 +1,8 @@
-import type { CompareRequest, ExperimentResult, ResultTable } from '../shared/experiments.ts';
-import type { Agreement } from '../shared/experimentVerdict.ts';
+import { boundsText, intervalText, isSettled, quantityTitle } from '../shared/differences.ts';
+import type { CompareRequest, Differences, ExperimentResult, Interval, ResultTable } from '../shared/experiments.ts';
+import { measured } from '../shared/experimentVerdict.ts';
 import { finePercent, setting } from '../shared/format.ts';
-import { type Interval, isSettled, pairedInterval } from './paired.ts';
+import { pairedInterval } from './paired.ts';
 
 /** What is compared, of one run. */
 export interface CompareNumbers {
@@ -9,6 +10,8 @@ export interface CompareNumbers {
   readonly effect: number | null;
   /** One-norm of the gradient at the common loss. */
   readonly norm: number | null;
+  /** Steps until the loss is first reached. */
+  readonly steps: number | null;
   /** Over all samples, after the last step. */
   readonly trainLoss: number | null;
   /** Where the training loss first reaches the common one. */
@@ -21,26 +24,24 @@ export type Compared = keyof CompareNumbers;
 interface Quantity {
   readonly name: Compared;
   readonly title: string;
-  /** The difference of a setting from the user's own. */
-  difference(value: number, own: number): number;
+  /** A share itself: differences are in percentage points; the others are relative. */
+  readonly points: boolean;
 }
 
-const relative = (value: number, own: number): number => value / own - 1;
-const absolute = (value: number, own: number): number => value - own;
-
-/** Everything that is compared; shares and effects by their difference, in percentage points, the rest relative. */
+/** Everything that is compared. */
 const quantities: readonly Quantity[] = [
-  { name: 'effect', title: 'effect', difference: absolute },
-  { name: 'norm', title: 'gradient norm', difference: relative },
-  { name: 'trainLoss', title: 'training loss at the end', difference: relative },
-  { name: 'testLoss', title: 'test loss', difference: relative },
-  { name: 'accuracy', title: 'test accuracy', difference: absolute },
+  { name: 'norm', title: 'gradient norm', points: false },
+  { name: 'effect', title: 'measured effect', points: true },
+  { name: 'steps', title: 'steps to this loss', points: false },
+  { name: 'trainLoss', title: 'training loss after all steps', points: false },
+  { name: 'testLoss', title: 'test loss', points: false },
+  { name: 'accuracy', title: 'test accuracy', points: true },
 ];
 
 export const labelOf = (changed: Readonly<Record<string, unknown>>): string =>
   Object.entries(changed)
     .map(([name, value]) => `${name} ${setting(value)}`)
-    .join(', ') || 'your setting';
+    .join(', ');
 
 /** The differences of each setting from the user's own, which is the first. */
 export function differencesOf(
@@ -48,10 +49,12 @@ export function differencesOf(
 ): Readonly<Record<Compared, Interval | undefined>>[] {
   const [own, ...others] = numbers;
   return others.map((runs) => {
-    const of = ({ name, difference }: Quantity): [Compared, Interval | undefined] => {
+    const of = ({ name, points }: Quantity): [Compared, Interval | undefined] => {
       const pairs = runs.flatMap((run, k) => {
         const [value, base] = [run?.[name], own[k]?.[name]];
-        return typeof value === 'number' && typeof base === 'number' ? [difference(value, base)] : [];
+        if (typeof value !== 'number' || typeof base !== 'number') return [];
+        const difference = points ? value - base : value / base - 1;
+        return Number.isFinite(difference) ? [difference] : [];
       });
       return [name, pairedInterval(pairs)];
     };
@@ -59,59 +62,50 @@ export function differencesOf(
   });
 }
 
-const intervalText = (interval: Interval | undefined): string => {
-  if (!interval) return '–';
-  const { mean, low, high } = interval;
-  return `${finePercent(mean, true)} (${finePercent(low, true)} … ${finePercent(high, true)})`;
-};
+/** What the orders, or the initial weights, of a comparison are called. */
+const pairsOf = ({ base }: CompareRequest): Differences['pairs'] =>
+  base.batchSize === undefined && base.order === undefined ? 'initial weights' : 'orders';
 
-/** What one interval says in words. */
-function verdictOf(interval: Interval | undefined, noun: string): string {
-  if (!interval) return 'too few runs';
-  if (isSettled(interval)) return interval.mean > 0 ? 'larger' : 'smaller';
-  const { more } = interval;
-  if (more === null || more > 1000) return 'none found';
-  return `none found; about ${more} more ${noun} would tell`;
-}
-
-/** Everything that the finished runs say together. */
+/**
+ * Everything that the finished runs say together.
+ *
+ * @param own the user's own values of what the settings change
+ */
 export function compareResult(
   request: CompareRequest,
   numbers: readonly (readonly (CompareNumbers | undefined)[])[],
-  about: { readonly loss: number | null; readonly strengths: readonly (number | null)[] },
+  { loss, own }: { readonly loss: number | null; readonly own: Readonly<Record<string, unknown>> },
 ): ExperimentResult {
+  const { seeds, unpaired } = request;
   const labels = request.settings.map(labelOf);
-  const differences = differencesOf(numbers);
-  const noun = request.base.batchSize === undefined && request.base.order === undefined ? 'initial weights' : 'orders';
+  const found = differencesOf(numbers);
+  const pairs = pairsOf(request);
   const shown = quantities.filter(({ name }) =>
     numbers.some((runs) => runs.some((run) => typeof run?.[name] === 'number')),
   );
-  const level = about.loss === null ? 'equal loss' : `equal loss (about ${Number(about.loss.toPrecision(2))})`;
-  const sentences = differences.map(({ effect, norm }, i) => {
-    const interval = norm ?? effect;
-    if (!interval) return `${labels[i]}: too few runs to tell`;
-    return isSettled(interval)
-      ? `${labels[i]} holds the gradient's one-norm ${finePercent(Math.abs(interval.mean))} ${interval.mean > 0 ? 'larger' : 'smaller'} (${finePercent(interval.low, true)} … ${finePercent(interval.high, true)})`
-      : `${labels[i]}: no difference found (${finePercent(interval.low, true)} … ${finePercent(interval.high, true)})`;
-  });
-  const { seeds } = request;
+  const level = loss === null ? 'equal loss' : `equal loss (about ${Number(loss.toPrecision(2))})`;
+  const yours = `your setting (${labelOf(own)})`;
+  const differences: Differences = {
+    quantities: shown,
+    rows: found.map((row, i) => ({ label: labels[i], intervals: shown.map(({ name }) => row[name] ?? null) })),
+    pairs,
+  };
+  const done = numbers[0].filter((run) => run !== undefined).length;
   const tables: ResultTable[] = [
     {
-      title: `Difference from your setting, mean and 95 % interval of ${seeds.length} ${request.unpaired ? '' : 'paired '}runs each; norm, effect and test at ${level}`,
-      columns: ['setting', ...shown.map(({ title }) => title)],
-      rows: differences.map((row, i) => [labels[i], ...shown.map(({ name }) => intervalText(row[name]))]),
-    },
-    {
-      title: 'Is there a difference?',
-      columns: ['setting', ...shown.map(({ title }) => title)],
-      rows: differences.map((row, i) => [labels[i], ...shown.map(({ name }) => verdictOf(row[name], noun))]),
+      title: `Difference from ${yours}: mean and 95 % interval of ${done} ${unpaired ? '' : 'paired '}runs each; all but the training loss at ${level}`,
+      columns: ['setting', ...shown.map(quantityTitle)],
+      rows: differences.rows.map(({ label, intervals }) => [
+        label,
+        ...intervals.map((interval, q) => intervalText(interval, shown[q])),
+      ]),
     },
     {
       title: `Each run, at ${level}`,
       columns: ['setting', 'seed', ...shown.map(({ title }) => title)],
       rows: numbers.flatMap((runs, i) =>
         runs.map((run, k) => [
-          i === 0 ? 'your setting' : labels[i - 1],
+          i === 0 ? yours : labels[i - 1],
           String(seeds[k]),
           ...shown.map(({ name }) => run?.[name] ?? null),
         ]),
@@ -119,11 +113,9 @@ export function compareResult(
     },
   ];
   return {
-    sentence: `At ${level}, against your setting: ${sentences.join('; ')}.`,
-    agreement: agreementOf(differences, about.strengths),
-    claim: 'the theory',
+    ...measured(`At ${level}, against ${yours}: ${sentencesOf(labels, found).join('; ')}.`),
     numbers: Object.fromEntries(
-      differences.flatMap((row, i) =>
+      found.flatMap((row, i) =>
         shown.flatMap(({ name }) => {
           const interval = row[name];
           return (['mean', 'low', 'high', 'more'] as const).map((key): [string, number | null] => [
@@ -134,23 +126,40 @@ export function compareResult(
       ),
     ),
     tables,
+    differences,
     charts: [],
     notes: [
-      `All settings begin at the same point and see the same ${noun === 'orders' ? 'batches' : 'data'}${request.unpaired ? ', in orders of their own' : ', run by run'}. The effect of each is against its own reference.`,
+      `All settings begin at the same point and see the same ${pairs === 'orders' ? 'batches' : 'data'}${unpaired ? ', in orders of their own' : ', run by run'}. The effect of each is against its own reference.`,
+      ...(pairs === 'initial weights'
+        ? ['Every step sees all samples: with a batch size, settings are compared at that batch size, which can reverse what full batches show.'] // biome-ignore format: one sentence
+        : []),
     ],
   };
 }
 
-/** Whether the norms differ the way of the strengths: more anti-regularizing means larger at equal loss. */
-function agreementOf(
-  differences: readonly Readonly<Record<Compared, Interval | undefined>>[],
-  [own, ...others]: readonly (number | null)[],
-): Agreement {
-  const signs = differences.flatMap(({ norm }, i) => {
-    const strength = others[i];
-    if (!norm || !isSettled(norm) || own === null || own === undefined || strength === null || strength === own)
-      return [];
-    return [Math.sign(norm.mean) === Math.sign(own - strength)];
+/** What is said of the settings: of each that differs, how the norm does; the others together. */
+function sentencesOf(
+  labels: readonly string[],
+  found: readonly Readonly<Record<Compared, Interval | undefined>>[],
+): string[] {
+  const told: string[] = [];
+  const equal: string[] = [];
+  const unknown: string[] = [];
+  found.forEach(({ norm }, i) => {
+    if (!norm) unknown.push(labels[i]);
+    else if (!isSettled(norm)) equal.push(labels[i]);
+    else
+      told.push(
+        `${labels[i]} holds the gradient's one-norm ${finePercent(Math.abs(norm.mean))} ${norm.mean > 0 ? 'larger' : 'smaller'} (${boundsText(norm, quantities[0])})`,
+      );
   });
-  return signs.length === 0 ? 'undecided' : signs.every((same) => same) ? 'agrees' : 'disagrees';
+  return [
+    ...told,
+    ...(equal.length > 0 ? [`no difference of the norm found for ${listOf(equal)}`] : []),
+    ...(unknown.length > 0 ? [`too few runs to tell of ${listOf(unknown)}`] : []),
+  ];
 }
+
+/** `a`, `a and b`, `a, b and c`. */
+const listOf = (items: readonly string[]): string =>
+  items.length < 2 ? items.join() : `${items.slice(0, -1).join(', ')} and ${items.at(-1)}`;

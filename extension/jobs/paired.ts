@@ -1,12 +1,4 @@
-/** A mean of differences with its 95 % interval. */
-export interface Interval {
-  readonly mean: number;
-  readonly low: number;
-  readonly high: number;
-  readonly pairs: number;
-  /** Further pairs that would settle the sign, if they scatter as those so far; 0 where it is settled, null where no number would. */
-  readonly more: number | null;
-}
+import type { Interval } from '../shared/experiments.ts';
 
 /** 0.975 quantiles of Student's t for 1 … 30 degrees of freedom. */
 const quantiles = [
@@ -37,6 +29,3 @@ export function pairedInterval(differences: readonly number[]): Interval | undef
     more: settled ? 0 : needed > mostPairs || mean === 0 ? null : needed - pairs,
   };
 }
-
-/** True where the interval does not hold zero. */
-export const isSettled = ({ more }: Interval): boolean => more === 0;

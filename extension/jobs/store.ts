@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import { readJsonFile } from '../files/regular.ts';
 import { WritingError, writeWhole } from '../files/writing.ts';
 import { failureOf, InspectorError } from '../shared/errors.ts';
-import type { Chart, ExperimentHeader } from '../shared/experiments.ts';
+import type { Chart, ExperimentHeader, ResultTable } from '../shared/experiments.ts';
 import type { Words } from '../shared/words.ts';
 import { renderSvg } from './svg.ts';
 
 /**
  * Results on disk: `experiment.json` (parameters, sentence, numbers, tables and the frames of the pictures), `series.csv`
- * (every point that is drawn), `series.json` and one `ID.svg` for each picture.
+ * (every point that is drawn; of a comparison every run), `series.json` and one `ID.svg` for each picture.
  */
 export function writeExperiment(folder: string, header: ExperimentHeader): void {
   try {
@@ -17,7 +17,8 @@ export function writeExperiment(folder: string, header: ExperimentHeader): void 
     const charts = header.result?.charts ?? [];
     if (header.result) {
       for (const chart of charts) writeWhole(join(folder, `${chart.id}.svg`), renderSvg(chart));
-      writeWhole(join(folder, 'series.csv'), seriesCsv(charts));
+      const { differences, tables } = header.result;
+      writeWhole(join(folder, 'series.csv'), differences ? tableCsv(tables.at(-1)!) : seriesCsv(charts));
       writeWhole(join(folder, 'series.json'), `${JSON.stringify(charts)}\n`);
     }
     const frames = charts.map((chart) => ({ ...chart, series: [] }));
@@ -68,13 +69,18 @@ export function isExperimentHeader(value: unknown): value is ExperimentHeader {
   if (format !== 1 || !texts || typeof parameters !== 'object' || parameters === null) return false;
   if (result === undefined) return true;
   const { sentence, agreement, claim, tables, notes } = (result ?? {}) as Record<string, unknown>;
-  const verdict = [sentence, agreement, claim].every((each) => typeof each === 'string');
+  const claimed = agreement === 'measured' ? [] : [claim];
+  const verdict = [sentence, agreement, ...claimed].every((each) => typeof each === 'string');
   return verdict && Array.isArray(tables) && Array.isArray(notes);
 }
 
+const cell = (text: string) => (/[",\n\r]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text);
+
+const tableCsv = ({ columns, rows }: ResultTable): string =>
+  [columns, ...rows].map((row) => `${row.map((each) => cell(String(each ?? ''))).join(',')}\n`).join('');
+
 /** One line for each point: picture, series, x, y. */
 function seriesCsv(charts: readonly Chart[]): string {
-  const cell = (text: string) => (/[",\n\r]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text);
   const lines = charts.flatMap(({ id, series }) =>
     series.flatMap(({ label, x, y }) => x.map((value, i) => `${cell(id)},${cell(label)},${value},${y[i] ?? ''}`)),
   );

@@ -1,5 +1,5 @@
-/** Whether the numbers came out as claimed; `undecided` where they cannot tell. */
-export type Agreement = 'agrees' | 'disagrees' | 'undecided';
+/** Whether the numbers came out as claimed; `undecided` where they cannot tell, `measured` where nothing is claimed of them. */
+export type Agreement = 'agrees' | 'disagrees' | 'undecided' | 'measured';
 
 /** What numbers are compared with: what a theorem says, or what a paper's own experiments showed. */
 export type Claim = 'the theory' | 'what the paper saw';
@@ -9,7 +9,8 @@ export interface Verdict {
   readonly agreement: Agreement;
   /** What was seen and whether it agrees, in one sentence that is computed from the numbers. */
   readonly sentence: string;
-  readonly claim: Claim;
+  /** Absent where nothing is claimed. */
+  readonly claim?: Claim;
   /** Why the numbers cannot tell, where they cannot: a clause of the sentence. */
   readonly reason?: string;
 }
@@ -36,8 +37,15 @@ export const undecided = (seen: string | undefined, reason: string, claim: Claim
   reason,
 });
 
-/** The badge: a mark that is not a colour, and one of three verdicts in words; why nothing can be told, the sentence says. */
-export function badgeOf({ agreement, claim }: Verdict): { readonly mark: string; readonly text: string } {
+/** The numbers stand for themselves. */
+export const measured = (sentence: string): Verdict => ({ agreement: 'measured', sentence });
+
+/**
+ * The badge: a mark that is not a colour, and one of three verdicts in words; why nothing can be told, the sentence says.
+ * Undefined where nothing is claimed.
+ */
+export function badgeOf({ agreement, claim }: Verdict): { readonly mark: string; readonly text: string } | undefined {
+  if (agreement === 'measured') return undefined;
   if (agreement === 'agrees') return { mark: '✓', text: `Agrees with ${claim}` };
   if (agreement === 'disagrees') return { mark: '✗', text: `Does not agree with ${claim}` };
   return { mark: '?', text: `Cannot tell whether this agrees with ${claim}` };

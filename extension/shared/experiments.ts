@@ -60,10 +60,35 @@ export interface ResultTable {
   readonly rows: readonly (readonly (string | number | null)[])[];
 }
 
+/** A mean of paired differences with its 95 % interval. */
+export interface Interval {
+  readonly mean: number;
+  readonly low: number;
+  readonly high: number;
+  readonly pairs: number;
+  /** Further pairs that would settle the sign, if they scatter as those so far; 0 where it is settled, null where no number would. */
+  readonly more: number | null;
+}
+
+/** How settings differ from the user's own: 0.1 for 10 %, or for ten percentage points of what is a share itself. */
+export interface Differences {
+  /** What is compared: in words, and whether it is counted in percentage points. */
+  readonly quantities: readonly { readonly title: string; readonly points: boolean }[];
+  readonly rows: readonly {
+    readonly label: string;
+    /** One for each quantity; null where there are too few runs. */
+    readonly intervals: readonly (Interval | null)[];
+  }[];
+  /** What further pairs are. */
+  readonly pairs: 'orders' | 'initial weights';
+}
+
 export interface ExperimentResult extends Verdict {
   /** The numbers behind it, by name. */
   readonly numbers: Readonly<Record<string, number | null>>;
   readonly tables: readonly ResultTable[];
+  /** Of a comparison. */
+  readonly differences?: Differences;
   readonly charts: readonly Chart[];
   readonly notes: readonly Words[];
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -14,7 +14,7 @@ const themes = [
   ['Default Dark Modern', 'vscode-dark'],
 ] as const;
 
-describe('experiments and sweeps in the editor', { timeout: 900_000 }, () => {
+describe('experiments and comparisons in the editor', { timeout: 900_000 }, () => {
   let server: Server;
   let browser: Browser;
   let workbench: Workbench;
@@ -107,85 +107,105 @@ describe('experiments and sweeps in the editor', { timeout: 900_000 }, () => {
     await lens();
     await row('Compare β₂ on digits.onnx').waitFor();
     await row('β₂: 0.9, 0.95, 0.99, 0.999').waitFor();
-    await row('Steps: 200').click();
-    await quickPick().locator('input').fill('400');
+    await row('held against your 0.999').waitFor();
+    await row('Initial weights: 0, 1, 2, 3').click();
+    await quickPick().locator('input').fill('0, 1, 2, 3, 4, 5');
     await page.keyboard.press('Enter');
-    await row('400 steps · 4 points').click();
+    await row('200 steps · 4 settings × 6 initial weights = 24 runs').click();
     const toast = page.locator('.notification-toast', { hasText: 'Compare β₂ on digits.onnx' });
-    await toast.filter({ hasText: /point 2 of 4/ }).waitFor({ timeout: 120_000 });
-    await picture(page, 'sweep-running');
+    await toast.filter({ hasText: /\d+ of 24 runs · \d+ s left/ }).waitFor({ timeout: 120_000 });
+    const [folder] = folders('-compare');
+    const parts = () => (existsSync(join(folder, 'parts')) ? readdirSync(join(folder, 'parts')) : []);
+    await eventually(
+      async () => parts().length,
+      (count) => count >= 1,
+      120_000,
+    );
+    await picture(page, 'compare-running');
     await toast.locator('.monaco-button', { hasText: 'Cancel' }).click();
     const frame = webview();
-    await frame.locator('.notice', { hasText: 'Some points of this sweep have not been run yet' }).waitFor();
-    const [folder] = folders('sweep-beta2');
-    const done = () =>
-      read(folder, 'sweep.json').points.filter(({ status }: { status: string }) => status === 'finished').length;
-    const finished = done();
-    assert.ok(finished >= 1 && finished < 4, `${finished} points are done`);
-    const first = read(folder, 'sweep.json').points[0].folder;
-    const { started } = read(join(folder, first), 'run.json');
+    await frame.locator('.notice', { hasText: 'Some runs of this comparison have not been taken yet' }).waitFor();
+    const kept = parts().map((name) => [name, statSync(join(folder, 'parts', name)).mtimeMs] as const);
+    assert.ok(kept.length >= 1 && kept.length < 6, `${kept.length} seeds are done`);
     // What is half-finished is offered again, beside a new one.
     await lens();
-    await row('New sweep').waitFor();
-    await picture(page, 'sweep-resume');
+    await row('New comparison').waitFor();
+    await picture(page, 'compare-resume');
     await row('Resume').click();
     await eventually(
-      async () => done(),
-      (count) => count === 4,
+      async () => read(folder, 'experiment.json').status,
+      (status) => status === 'finished',
       300_000,
     );
     await frame.locator('.notice').waitFor({ state: 'detached' });
-    assert.equal(read(join(folder, first), 'run.json').started, started, 'finished points are not run again');
-    assert.equal(await frame.locator('h1').innerText(), read(folder, 'experiment.json').result.sentence);
-    assert.equal(await frame.locator('table.grid tbody tr').count(), 4);
-    assert.match(await frame.locator('table.grid thead').innerText(), /peak norm.*κ_eff.*valid/);
-    for (const title of ['Training loss', 'Perturbed one-norm'])
-      await frame.locator('figure', { hasText: title }).locator('canvas').waitFor();
-    assert.equal(folders('sweep-beta2').length, 1);
-    // How far a sweep goes is not remembered for inspections.
+    for (const [name, time] of kept)
+      assert.equal(statSync(join(folder, 'parts', name)).mtimeMs, time, 'what is finished is not run again');
+    const { result } = read(folder, 'experiment.json');
+    assert.equal(await frame.locator('h1').innerText(), result.sentence);
+    assert.match(result.sentence, /^At equal loss .* against your setting \(beta2 0\.999\): /);
+    assert.equal(await frame.locator('.differences tbody tr').count(), 3);
+    assert.equal(await frame.locator('.differences .interval').count(), 3 * result.differences.quantities.length);
+    assert.equal(await frame.locator('.verdict').count(), 0, 'what was measured is judged by no theory');
+    assert.doesNotMatch(await frame.locator('main').innerText(), /theory/i);
+    assert.equal(folders('-compare').length, 1);
+    assert.equal(folders('sweep').length, 0);
+    // How far a comparison goes is not remembered for inspections.
     assert.deepEqual(read(server.workspace, '.optimizer-bias.json').inspections, [
       { model: 'digits.onnx', data: 'digits.npz', source: 'train.py' },
     ]);
     for (const [theme, kind] of themes) {
       await workbench.configure({ 'workbench.colorTheme': theme });
       await frame.locator(`body[data-vscode-theme-kind="${kind}"]`).waitFor();
-      await picture(page, `sweep-${kind}`);
+      await picture(page, `compare-${kind}`);
     }
     await closeEditors();
   });
 
-  test('Sweep… from the palette: any hyper-parameters; it starts only where something is swept', async () => {
+  test('Sweep… from the palette: any settings, on mini-batches of the script, with a test set; it starts only where something differs', async () => {
     const { page } = workbench;
-    await workbench.openFile('train.py');
+    const script = readFileSync(join(server.workspace, 'train.py'), 'utf8');
+    writeFileSync(join(server.workspace, 'batches.py'), `${script}\nloader = DataLoader(data, batch_size=64)\n`);
+    await workbench.openFile('batches.py');
     await workbench.command('Sweep…');
-    await row('Give a hyper-parameter several values').waitFor();
+    await row('Give a hyper-parameter another value than your own').waitFor();
     for (const [name, text] of [
-      ['lr:', '1e-4, 1e-3'],
+      ['lr:', '1e-3'],
       ['β₁:', '0.5, 0.9'],
     ]) {
       await row(name).click();
       await quickPick().locator('input').fill(text);
       await page.keyboard.press('Enter');
     }
-    await row('Steps:').click();
-    await quickPick().locator('input').fill('10');
+    await row('One change at a time').click();
+    await row('All combinations').waitFor();
+    await row('Test set: –').click();
+    await row('test/held-out.npz').click();
+    await row('Test set: test/held-out.npz').waitFor();
+    await row('Orders: 0, 1, 2, 3').click();
+    await quickPick().locator('input').fill('0, 1');
     await page.keyboard.press('Enter');
-    await row('10 steps · 4 points').waitFor();
-    await picture(page, 'sweep-form');
-    await row('10 steps · 4 points').click();
-    await webview().locator('table.grid tbody tr').nth(3).waitFor({ timeout: 60_000 });
-    const [folder] = folders('sweep-lr-beta1');
-    assert.deepEqual(
-      read(folder, 'sweep.json').points.map(({ label }: { label: string }) => label),
-      ['lr=0.0001 beta1=0.5', 'lr=0.0001 beta1=0.9', 'lr=0.001 beta1=0.5', 'lr=0.001 beta1=0.9'],
-    );
-    await webview().locator('vscode-button', { hasText: 'Compare Runs' }).click();
-    await page.locator('.tab', { hasText: 'Optimizer Bias' }).waitFor();
-    await webview().locator('vscode-panel-tab', { hasText: 'Compare' }).click();
+    await row('Steps:').click();
+    await quickPick().locator('input').fill('60');
+    await page.keyboard.press('Enter');
+    await row('Batch size: 64').waitFor();
+    await row('60 steps · 4 settings × 2 orders = 8 runs').waitFor();
+    await picture(page, 'compare-form');
+    await row('60 steps · 4 settings × 2 orders = 8 runs').click();
+    const frame = webview();
+    await frame.locator('.differences tbody tr').nth(2).waitFor({ timeout: 60_000 });
+    const folder = folders('-compare').at(-1)!;
     await eventually(
-      () => webview().locator('vscode-panel-view:not([hidden]) .grid tbody tr').count(),
-      (count) => count === 4,
+      async () => read(folder, 'experiment.json').status,
+      (status) => status === 'finished',
+      60_000,
     );
+    const { request } = read(folder, 'compare.json');
+    assert.deepEqual(request.settings, [{ beta1: 0.5 }, { lr: 0.001 }, { lr: 0.001, beta1: 0.5 }]);
+    assert.equal(request.base.batchSize, 64);
+    assert.deepEqual(request.test, { data: 'test/held-out.npz' });
+    assert.match(await frame.locator('.differences thead').innerText(), /gradient norm.*test loss.*test accuracy/);
+    const csv = await saved('Export CSV…', 'runs.csv');
+    assert.equal(csv.toString().trim().split('\n').length, 1 + 8, 'a line for each run');
     await closeEditors();
   });
 
@@ -265,35 +285,6 @@ describe('experiments and sweeps in the editor', { timeout: 900_000 }, () => {
     await closeEditors();
   });
 
-  test('a sweep with a test set, chosen in the dialog', async () => {
-    const { page } = workbench;
-    await workbench.openFile('train.py');
-    await workbench.command('Sweep…');
-    const resume = row('New sweep');
-    await resume.or(row('Test set: –')).first().waitFor();
-    if (await resume.isVisible()) await resume.click();
-    await row('Test set: –').click();
-    await row('test/held-out.npz').click();
-    await row('Test set: test/held-out.npz').waitFor();
-    await row('β₂:').click();
-    await quickPick().locator('input').fill('0.9, 0.99');
-    await page.keyboard.press('Enter');
-    await row('Steps:').click();
-    await quickPick().locator('input').fill('20');
-    await page.keyboard.press('Enter');
-    await picture(page, 'sweep-test-set');
-    await row('20 steps · 2 points').click();
-    const frame = webview();
-    await frame.locator('.verdict').waitFor({ timeout: 60_000 });
-    const folder = folders('sweep-beta2').at(-1)!;
-    assert.deepEqual(read(folder, 'sweep.json').request.test, { data: 'test/held-out.npz' });
-    assert.match(await frame.locator('table.grid thead').innerText(), /test accuracy/);
-    for (const { finalAccuracy } of read(folder, 'sweep.json').points)
-      assert.ok(finalAccuracy > 0 && finalAccuracy < 1);
-    await frame.locator('figure', { hasText: 'Test accuracy by beta2' }).locator('canvas').waitFor();
-    await closeEditors();
-  });
-
   test('an experiment is stopped on its page, resumed there, and repeats nothing', async () => {
     const { page } = workbench;
     await workbench.command('Run Experiment…');
@@ -329,7 +320,7 @@ describe('experiments and sweeps in the editor', { timeout: 900_000 }, () => {
 
   test('an earlier result is opened again', async () => {
     await workbench.command('Open Experiment Result…');
-    await row('Sweep over beta2').waitFor();
+    await row('Comparison of settings').waitFor();
     await picture(workbench.page, 'experiment-results');
     await row('Which minimum Adam reaches').click();
     await webview().locator('.verdict.agrees').waitFor();

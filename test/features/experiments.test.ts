@@ -6,7 +6,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { choice, count, decay, file, numbers, switched } from '../../extension/experiments/experiment.ts';
 import { experiments } from '../../extension/experiments/registry.ts';
-import { resultIn, unfinishedSweep, unfinishedSweeps } from '../../extension/features/experiments/folders.ts';
+import { resultIn, unfinishedComparisons, unfinishedSweep } from '../../extension/features/experiments/folders.ts';
 import {
   changedValues,
   formLines,
@@ -15,6 +15,7 @@ import {
   readSeeds,
   valueText,
 } from '../../extension/features/experiments/form.ts';
+import { settingsToTry } from '../../extension/features/experiments/settingsToTry.ts';
 import { specs } from '../../extension/optimizers/hyperparameters.ts';
 import { isFromExperimentPage } from '../../extension/shared/experimentPanel.ts';
 import { mention, words } from '../../extension/shared/words.ts';
@@ -139,23 +140,64 @@ test('half-finished sweeps are found; finished ones and ones that are being work
     const older = write('older', '2026-01-01', ['finished', 'waiting']);
     const newer = write('newer', '2026-01-02', ['failed', 'running', 'waiting'], 2 ** 30);
     const done = write('done', '2026-01-03', ['finished', 'failed']);
-    write('working', '2026-01-04', ['finished', 'running'], process.pid);
+    const working = write('working', '2026-01-04', ['finished', 'running'], process.pid);
     mkdirSync(join(directory, 'runs', 'other'));
     assert.deepEqual(
-      unfinishedSweeps(directory).map(({ folder, done: points }) => [folder, points]),
-      [
-        [newer, 1],
-        [older, 1],
-      ],
+      [older, newer, done, working].map((folder) => unfinishedSweep(folder)?.done),
+      [1, 1, undefined, undefined],
     );
-    assert.equal(unfinishedSweep(done), undefined);
     const { title, status, result } = resultIn(newer);
     assert.deepEqual([title, status, result], ['Sweep over lr', 'cancelled', undefined]);
     assert.throws(() => resultIn(join(directory, 'runs', 'other')), /holds no readable experiment/);
-    assert.deepEqual(unfinishedSweeps(join(directory, 'nowhere')), []);
   } finally {
     rmSync(directory, { recursive: true });
   }
+});
+
+test('half-finished comparisons are found, the latest first; finished ones and ones that are being worked on are not', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'optimizer-bias-'));
+  try {
+    const write = (name: string, started: string, status: string, process: number, kind = 'compare') => {
+      const folder = join(directory, 'runs', name);
+      mkdirSync(folder, { recursive: true });
+      const header = { format: 1, status, started, process, name: kind, title: 'T', figure: 'F', parameters: {} };
+      writeFileSync(join(folder, 'experiment.json'), JSON.stringify(header));
+      const request = { base: { model: 'm.onnx' }, settings: [{ beta2: 0.9 }], seeds: [0, 1] };
+      writeFileSync(join(folder, 'compare.json'), JSON.stringify({ request, digests: {} }));
+      return folder;
+    };
+    const stopped = write('stopped', '2026-01-01', 'cancelled', 1);
+    const gone = write('gone', '2026-01-02', 'running', 2 ** 30);
+    write('done', '2026-01-03', 'finished', 1);
+    write('working', '2026-01-04', 'running', process.pid);
+    write('other', '2026-01-05', 'cancelled', 1, 'separable');
+    const found = unfinishedComparisons(directory);
+    assert.deepEqual(
+      found.map(({ folder }) => folder),
+      [gone, stopped],
+    );
+    assert.deepEqual(found[0].request.settings, [{ beta2: 0.9 }]);
+    assert.deepEqual(unfinishedComparisons(join(directory, 'nowhere')), []);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
+
+test('settings to try: one change at a time or all combinations, never the user’s own', () => {
+  const lists = new Map([
+    ['beta1', [0.9, 0.5]],
+    ['beta2', [0.99, 0.95]],
+  ]);
+  const own = { lr: 1e-3, beta1: 0.9, beta2: 0.999 };
+  assert.deepEqual(settingsToTry(lists, own, false), [{ beta1: 0.5 }, { beta2: 0.99 }, { beta2: 0.95 }]);
+  assert.deepEqual(settingsToTry(lists, own, true), [
+    { beta2: 0.99 },
+    { beta2: 0.95 },
+    { beta1: 0.5 },
+    { beta1: 0.5, beta2: 0.99 },
+    { beta1: 0.5, beta2: 0.95 },
+  ]);
+  assert.deepEqual(settingsToTry(new Map([['beta2', [0.999]]]), own, true), []);
 });
 
 test('only its own messages are taken from the page', () => {

@@ -9,6 +9,8 @@ import type { EngineRequest, Progress } from '../../shared/protocol.ts';
 import { onCommandLine } from '../../shared/words.ts';
 import type { ResultPages } from './pages.ts';
 
+type Kind = 'experiment' | 'sweep' | 'compare';
+
 const clientFor = (extension: vscode.Uri) => new EngineClient(join(extension.fsPath, 'dist', 'engineProcess.js'));
 
 /** The experiments that there are, from the process that has them: the editor's own does not load native code. */
@@ -32,7 +34,7 @@ export async function runWithProgress(
   extension: vscode.Uri,
   log: vscode.LogOutputChannel,
   title: string,
-  request: Extract<EngineRequest, { type: 'experiment' | 'sweep' | 'compare' }>,
+  request: Extract<EngineRequest, { type: Kind }>,
   pages: ResultPages,
 ): Promise<boolean> {
   log.info(`${title}: ${JSON.stringify(request)}`);
@@ -56,7 +58,7 @@ export async function runWithProgress(
         if (event.type === 'updated') pages.refresh(event.folder);
         if (event.type !== 'progress' || cancelled) return;
         const done = (100 * event.progress.step) / Math.max(1, event.progress.steps);
-        const message = progressText(request.type === 'experiment' ? 'experiment' : 'sweep', event.progress);
+        const message = progressText(request.type, event.progress);
         report.report({ message, increment: Math.max(0, done - shown) });
         shown = Math.max(shown, done);
         if (folder !== undefined) pages.progress(folder, done / 100, message);
@@ -89,9 +91,10 @@ export async function runWithProgress(
   return true;
 }
 
-function progressText(type: 'experiment' | 'sweep', { phase, step, steps, secondsLeft }: Progress): string {
+function progressText(type: Kind, { phase, step, steps, secondsLeft }: Progress): string {
   if (phase !== 'running') return 'reading model and data';
   const left = secondsLeft === undefined ? '' : ` · ${duration(secondsLeft)} left`;
+  if (type === 'compare') return `${step} of ${steps} runs${left}`;
   return type === 'sweep' ? `point ${Math.min(steps, Math.floor(step) + 1)} of ${steps}${left}` : `${step} %${left}`;
 }
 

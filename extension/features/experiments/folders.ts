@@ -70,14 +70,19 @@ export const isWorkedOn = ({ status, process }: ExperimentHeader): boolean =>
 export const isUnfinished = (folder: string, { status, name }: ExperimentHeader): boolean =>
   name === 'sweep' ? unfinishedSweep(folder) !== undefined : ['cancelled', 'interrupted', 'running'].includes(status);
 
-/** The half-finished sweeps below `runs/` of a directory, the latest first. */
-export function unfinishedSweeps(directory: string): Unfinished[] {
-  const runs = join(directory, 'runs');
-  if (!existsSync(runs)) return [];
-  return readdirSync(runs)
-    .flatMap((name) => unfinishedSweep(join(runs, name)) ?? [])
-    .sort((a, b) => b.header.started.localeCompare(a.header.started));
+/** A comparison that was stopped, or whose process ended, before all runs were taken. */
+export interface UnfinishedComparison {
+  readonly folder: string;
+  readonly request: CompareRequest;
 }
+
+/** The half-finished comparisons below `runs/` of a directory, the latest first. */
+export const unfinishedComparisons = (directory: string): UnfinishedComparison[] =>
+  results(directory).flatMap(({ folder, header }) => {
+    if (header.name !== 'compare' || !isUnfinished(folder, header) || isWorkedOn(header)) return [];
+    const request = comparisonIn(folder);
+    return request ? [{ folder, request }] : [];
+  });
 
 /**
  * What an experiment or a sweep came to; of a sweep whose process ended before it could say so, what it was. Throws an

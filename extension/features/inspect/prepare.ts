@@ -50,6 +50,7 @@ export async function prepare(
     targets,
     training,
     target: {
+      ...(purpose && trained(training)),
       ...own,
       model: chosen.model ?? own?.model,
       source: source?.path,
@@ -68,8 +69,9 @@ export async function prepare(
     remember: () => {
       if (!inWorkspace) return;
       try {
-        // How far other runs go is not how far an inspection goes.
-        const worked = purpose ? { ...target, steps: known?.steps } : target;
+        // How far other runs go, and on which batches, is not what an inspection does.
+        const { steps, batchSize, clipNorm } = known ?? {};
+        const worked = purpose ? { ...target, steps, batchSize, clipNorm } : target;
         writeTargets(folder, remembered(readTargets(folder), worked));
       } catch (error) {
         log.warn(`The project file was not written: ${(error as Error).message}`);
@@ -77,6 +79,12 @@ export async function prepare(
     },
   };
 }
+
+/** What the script does beside its optimizer, as far as a run takes it over. */
+const trained = ({ batchSize, clipNorm }: TrainingFacts): Partial<Target> => ({
+  ...(batchSize !== undefined && { batchSize }),
+  ...(typeof clipNorm === 'number' && { clipNorm }),
+});
 
 /** The project file is written by hand, too. */
 async function tellDamaged(folder: string, message: string): Promise<void> {

@@ -37,7 +37,7 @@ export interface Sheet {
   readonly purpose?: Purpose;
 }
 
-/** Something else that is done with a model and data, and its own lines of the sheet. */
+/** Something else that is done with a model and data, at the batch size and clipping of the script, and its own lines of the sheet. */
 export interface Purpose {
   readonly title: string;
   /** Steps where none are remembered. */
@@ -45,11 +45,13 @@ export interface Purpose {
   /** What the first line says. */
   action(model: string): string;
   /** What is added to the description of the first line. */
-  summary(): string;
+  summary(target: Partial<Target>): string;
   /** Why it cannot start yet. */
   problem(): string | undefined;
-  lines(): readonly { readonly id: string; readonly label: string; readonly description?: string }[];
-  change(id: string): Promise<void>;
+  lines(
+    target: Partial<Target>,
+  ): readonly { readonly id: string; readonly label: string; readonly description?: string }[];
+  change(id: string, target: Partial<Target>): Promise<void>;
 }
 
 type Chosen = { readonly row: Row } | { readonly line: string } | { readonly open: OpenValue } | 'run' | 'file' | 'export' | 'none'; // biome-ignore format: one line
@@ -139,7 +141,7 @@ export async function confirm(sheet: Sheet): Promise<Confirmed | undefined> {
       continue;
     }
     if (typeof chosen === 'object' && 'line' in chosen) {
-      await purpose?.change(chosen.line);
+      await purpose?.change(chosen.line, target);
       continue;
     }
     const row: Row = typeof chosen === 'object' ? chosen.row : rows.model;
@@ -193,7 +195,9 @@ async function choose(
       chosen: 'run',
       label: ready ? (problem ? `$(warning) ${problem}` : `$(play) ${start}`) : `$(add) Choose a model (.onnx)…`,
       description: ready
-        ? [dataText(target) ?? 'without data', loss, `${steps} steps`, purpose?.summary()].filter(Boolean).join(' · ')
+        ? [dataText(target) ?? 'without data', loss, `${steps} steps`, purpose?.summary(target)]
+            .filter(Boolean)
+            .join(' · ')
         : '',
       detail: `${describeOptimizer(hyperOf(optimizer, target))}${from}${unknown}`,
     },
@@ -210,7 +214,7 @@ async function choose(
         ]
       : []),
     { chosen: 'run', label: 'Change', kind: vscode.QuickPickItemKind.Separator },
-    ...(purpose?.lines() ?? []).map(({ id, label, description = '' }) => ({
+    ...(purpose?.lines(target) ?? []).map(({ id, label, description = '' }) => ({
       chosen: { line: id },
       label: `$(list-ordered) ${label}`,
       description,

@@ -63,8 +63,7 @@ export function describe(entry: Entry): string {
       return 'cannot be read';
     case 'experiment': {
       const { title, result } = entry.experiment;
-      const agreement =
-        result && { agrees: 'agrees', disagrees: 'disagrees', undecided: 'undecided' }[result.agreement];
+      const agreement = result?.agreement === 'measured' ? undefined : result?.agreement;
       return [title, agreement].filter(Boolean).join(' · ');
     }
   }

@@ -49,6 +49,7 @@ const SHIPPED = [
   'dist/engineProcess.js',
   'dist/modelProcess.js',
   'dist/laneWorker.js',
+  'dist/compareWorker.js',
   'dist/analysisWorker.js',
   'dist/watchWorker.js',
   'dist/webview',
