@@ -22,6 +22,7 @@ const symbolOf = (name: string) => symbols[name] ?? name.replaceAll('_', ' ');
 export class CompareForm implements Purpose {
   readonly steps = compareSteps;
   private readonly lists: Lists;
+  /** As far as the configuration says, before the sheet has asked. */
   private readonly own: Hyperparameters;
   private seeds: readonly number[] = [0, 1, 2, 3];
   private combined = false;
@@ -36,8 +37,7 @@ export class CompareForm implements Purpose {
     private readonly only?: readonly string[],
   ) {
     this.lists = new Map(Object.entries(initial));
-    const { framework, hyper } = optimizer;
-    this.own = completeHyperparameters(optimizerNamed(optimizer.optimizer), framework as Framework, hyper);
+    this.own = ownOf(optimizer);
   }
 
   action(model: string): string {
@@ -92,14 +92,14 @@ export class CompareForm implements Purpose {
     const { seed: _seed, state: _state, saveState: _saved, ...rest } = base;
     return {
       base: { ...rest, stage: 'step', arrays: false },
-      settings: this.settings(),
+      settings: this.settings(ownOf(base)),
       seeds: this.seeds,
       ...(this.test && { test: this.test }),
     };
   }
 
-  private settings(): CompareRequest['settings'] {
-    return settingsToTry(this.lists, this.own, this.combined);
+  private settings(own = this.own): CompareRequest['settings'] {
+    return settingsToTry(this.lists, own, this.combined);
   }
 
   private specs() {
@@ -157,6 +157,9 @@ export class CompareForm implements Purpose {
     this.test = await pickData('Test set with samples and labels', data, this.folder);
   }
 }
+
+const ownOf = ({ optimizer, framework, hyper }: Pick<ConfiguredOptimizer, 'optimizer' | 'framework' | 'hyper'>) =>
+  completeHyperparameters(optimizerNamed(optimizer), framework as Framework, hyper);
 
 /** What the settings are compared on, pair by pair. */
 const pairsOf = ({ batchSize, order }: Partial<Target>): 'orders' | 'initial weights' =>
