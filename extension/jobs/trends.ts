@@ -1,6 +1,7 @@
-import type { SweepPoint } from '../shared/experiments.ts';
+import { isSettled } from '../shared/differences.ts';
+import type { Interval, SweepPoint } from '../shared/experiments.ts';
 import { shown } from './format.ts';
-import { type Interval, isSettled, pairedInterval } from './paired.ts';
+import { pairedInterval } from './paired.ts';
 
 export type Measure = (point: SweepPoint) => number | null | undefined;
 
