@@ -2,6 +2,7 @@ import { optimizerOf } from '../optimizers/registry.ts';
 import type { Run } from '../runStore/store.ts';
 import { effectSentence, lastEffect } from '../shared/effectWords.ts';
 import { finePercent } from '../shared/format.ts';
+import { groupLines, groupOf } from '../shared/groupLabel.ts';
 import type { RunHeader, StepLine, TensorLine } from '../shared/protocol.ts';
 import { doubt, hedged, isBelievable, sentence, strength } from '../shared/verdict.ts';
 import { onCommandLine } from '../shared/words.ts';
@@ -37,6 +38,7 @@ export function renderRun(run: Run): string {
     lines.push(
       `loss ${number(first.loss)} → ${number(last.loss)} in ${last.step - first.step} steps; ‖∇E‖₁ ${number(first.gradientNorm1)} → ${number(last.gradientNorm1)}`,
     );
+  lines.push(...groupLines(header));
   const shown = run.steps.findLast((line) => typeof line.effect === 'number') ?? corrected;
   if (shown) lines.push('', tensorTable(run, shown));
   if (corrected) lines.push('', sentence(header, corrected));
@@ -117,13 +119,21 @@ function nextStep(name: string, hyper: RunHeader['optimizer']['hyper']): string 
 function tensorTable(run: Run, line: StepLine): string {
   const columns = ['strength h·κ', '|corr|/|g|', 'cos', 'net', 'valid', 'self-check', '|g| < |g|*'];
   const measured = run.header.reference !== undefined && run.header.reference.kind !== 'none';
-  const header = ['tensor', 'size', ...(measured ? ['effect', 'predicted'] : []), ...columns];
+  const grouped = run.header.groups !== undefined;
+  const header = [
+    'tensor',
+    'size',
+    ...(grouped ? ['group', 'lr', 'decay'] : []),
+    ...(measured ? ['effect', 'predicted'] : []),
+    ...columns,
+  ];
   const base = Math.abs(line.normRateBase ?? 0);
-  const row = (label: string, size: number, fields: TensorLine): string[] => {
+  const row = (label: string, size: number, fields: TensorLine, own?: ReturnType<typeof groupOf>): string[] => {
     const shown = (text: string) => hedged(text, isBelievable(fields));
     return [
       tensorLabel(label),
       thousands(size),
+      ...(grouped ? [own?.group || '–', own?.lr ?? '–', own?.weightDecay ?? '–'].map(setting) : []),
       ...(measured
         ? [
             finePercent(fields.effect, true),
@@ -144,7 +154,7 @@ function tensorTable(run: Run, line: StepLine): string {
   const sizes = run.header.tensors.map(({ shape }) => shape.reduce((product, dim) => product * dim, 1));
   const rows = run.header.tensors
     .slice(0, mostRows)
-    .map((tensor, i) => row(labelOf(tensor), sizes[i], line.tensors[tensor.name]));
+    .map((tensor, i) => row(labelOf(tensor), sizes[i], line.tensors[tensor.name], groupOf(run.header, tensor.name)));
   rows.push(row('all', run.header.model.parameters, line));
   const text = [table(header, rows)];
   if (run.header.tensors.length > mostRows)

@@ -72,6 +72,8 @@ export interface ParameterGroup {
   /** Absent where the text does not tell. */
   readonly selection?: GroupSelection;
   readonly range: SourceRange;
+  /** Where it is written, as people name it: `line 12`; see `places.ts`. */
+  readonly place?: string;
   readonly hyperparameters: ReadonlyMap<string, HyperparameterValue>;
 }
 

@@ -50,5 +50,6 @@ export function withPlaces(configs: readonly OptimizerConfig[], texts: Texts): O
     ...config,
     hyperparameters: placed(config.hyperparameters),
     others: placed(config.others),
+    ...(config.groups && { groups: config.groups.map((group) => ({ ...group, place: placeOf(group.range) })) }),
   }));
 }

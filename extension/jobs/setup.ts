@@ -18,8 +18,10 @@ import { limitingKappa } from '../optimizers/limit.ts';
 import type { Framework, Hyperparameters, Optimizer, StepSizes } from '../optimizers/optimizer.ts';
 import { optimizerNamed } from '../optimizers/registry.ts';
 import { type Schedule, stepSizesOf } from '../optimizers/schedules.ts';
+import { groupLabel } from '../shared/groupLabel.ts';
 import type { LossName } from '../shared/losses.ts';
 import type { InspectRequest, RunHeader, ScheduleRequest } from '../shared/protocol.ts';
+import type { GroupRequest } from '../shared/request.ts';
 import { toolVersion } from '../shared/version.ts';
 import type { Words } from '../shared/words.ts';
 
@@ -79,6 +81,10 @@ export interface Settings {
   readonly stepSizes: StepSizes | undefined;
   /** Parameters with numbers of their own. */
   readonly groups: Groups | undefined;
+  /** What was asked for of each of them. */
+  readonly groupRequests: readonly GroupRequest[];
+  /** What is to be told of the settings. */
+  readonly notes: readonly string[];
   /** Largest two-norm of the gradient that the optimizer sees. */
   readonly clipNorm: number | undefined;
   /** Why no correction exists, if so. */
@@ -105,7 +111,9 @@ export function settingsOf(
   const { hyper, stepSizes } = complete({});
   const found = requested.length > 0 ? groupsFor(requested, subject, optimizer, complete) : undefined;
   const notApplicable = optimizer.notApplicable(hyper) ?? found?.notApplicable;
-  return { optimizer, hyper, stepSizes, groups: found?.groups, clipNorm, notApplicable };
+  const of = { groupRequests: found?.requests ?? [], notes: found?.notes ?? [] };
+  const groups = found && found.requests.length > 0 ? found.groups : undefined;
+  return { optimizer, hyper, stepSizes, groups, clipNorm, notApplicable, ...of };
 }
 
 /** The chunks in which a request's data is evaluated, and its mini-batches, if there are any. */
@@ -124,7 +132,7 @@ export function chunksFor(
 export async function runHeader(
   request: InspectRequest,
   { model, problem, dataset, digests, notes }: Subject,
-  { optimizer, hyper, groups, notApplicable }: Settings,
+  { optimizer, hyper, groups, groupRequests, notApplicable, notes: told }: Settings,
   chunks: Plan,
   device: Device,
   batches?: OrderedBatches,
@@ -155,7 +163,7 @@ export async function runHeader(
       condition: optimizer.stateDependent(hyper),
     },
     groups: groups?.numbers.map(({ hyper: own }, k) => ({
-      ...{ glob: request.groups![k].glob, hyper: own },
+      ...{ glob: groupLabel(groupRequests[k]), place: groupRequests[k].place, hyper: own },
       tensors: problem.layout.segments.filter((_, i) => groups.of[i] === k + 1).map(({ name }) => name),
       ...limitsOf(optimizer, own),
     })),
@@ -178,7 +186,7 @@ export async function runHeader(
     notTrained: problem.choices
       .filter(({ trained }) => !trained)
       .map(({ name, reason }) => ({ name: sources.get(name) ?? name, reason })),
-    notes,
+    notes: [...notes, ...told],
     warnings: [...problem.warnings, ...exportWarnings(model, problem.loss, request.batchStatistics)],
   };
 }

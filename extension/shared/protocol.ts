@@ -151,7 +151,10 @@ export interface RunHeader {
   };
   /** Parameters with hyper-parameters of their own, and the limits of κ that follow from these. */
   readonly groups?: readonly {
+    /** Which parameters it takes, in words: the glob, where it is one. */
     readonly glob: string;
+    /** The place in the user's code that it was found at. */
+    readonly place?: string;
     readonly hyper: Readonly<Record<string, number | boolean | string>>;
     /** Names of the tensors in the file. */
     readonly tensors: readonly string[];

@@ -23,8 +23,17 @@ export interface ScheduleRequest {
 
 /** Parameters with hyper-parameters of their own, as PyTorch's `param_groups`. */
 export interface GroupRequest {
-  /** Of the parameters' names, in the file or in the original module; a parameter belongs to the last group that matches. */
+  /**
+   * Of the parameters' names, in the file or in the original module; several stand side by side, `*.bias|*norm*`. A parameter
+   * belongs to the last group that matches.
+   */
   readonly glob: string;
+  /** Takes the parameters that the glob does not match. */
+  readonly except?: boolean;
+  /** Least and largest number of dimensions of the parameters; both 1 for biases. */
+  readonly dimensions?: readonly number[];
+  /** The place in the user's code that it was found at; where it matches nothing, that is told and not refused. */
+  readonly place?: string;
   /** What differs from the other parameters, by canonical name; a schedule multiplies `lr` as it does that of the others. */
   readonly hyper: Readonly<Record<string, number | boolean | string>>;
 }
@@ -164,7 +173,10 @@ const scheduleSettings = {
 } satisfies { readonly [K in keyof Required<ScheduleRequest>]: InspectSetting };
 
 const groupSettings = {
-  glob: { kind: 'text', help: 'names of the parameters; * matches anything' },
+  glob: { kind: 'text', help: 'names of the parameters; * matches anything, | stands between several' },
+  except: { kind: 'switch', help: 'takes the parameters that the glob does not match' },
+  dimensions: { kind: 'numbers', min: 0, whole: true, help: 'least and largest number of dimensions' },
+  place: { kind: 'text', help: 'the place in the code that it was found at' },
   hyper: { kind: 'named', help: 'what differs from the other parameters, by canonical name' },
 } satisfies { readonly [K in keyof Required<GroupRequest>]: InspectSetting };
 
@@ -230,8 +242,9 @@ export const inspectSettings = {
     kind: 'list',
     fields: groupSettings,
     option: 'group',
+    line: 'Groups',
     placeholder: "'GLOB: NAME=VALUE,…'",
-    help: 'hyper-parameters of the parameters whose names match; the last group that matches counts',
+    help: 'hyper-parameters of the parameters whose names match GLOB or GLOB|GLOB; the last group that matches counts',
   },
   batchSize: {
     kind: 'count',

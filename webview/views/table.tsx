@@ -1,6 +1,7 @@
 import { useRef } from 'preact/hooks';
-import { labelOf, tensorLabel, thousands } from '../../extension/shared/format.ts';
-import type { StepLine } from '../../extension/shared/protocol.ts';
+import { labelOf, setting, tensorLabel, thousands } from '../../extension/shared/format.ts';
+import { groupLines, groupOf } from '../../extension/shared/groupLabel.ts';
+import type { RunHeader, StepLine } from '../../extension/shared/protocol.ts';
 import { hedged, isBelievable } from '../../extension/shared/verdict.ts';
 import { Sparkline } from '../charts/sparkline.tsx';
 import { Kept } from '../kept.ts';
@@ -55,6 +56,7 @@ export function TableView({ shown, actions }: ViewProps) {
               <tr>
                 <th scope="row">all</th>
                 <td class="numeric">{thousands(run.header.model.parameters)}</td>
+                {run.header.groups && <td colSpan={groupColumns.length} />}
                 <Cells shown={shown} />
                 <td>
                   <Sparkline points={series(lines, barMeasure(run, view))} />
@@ -64,6 +66,11 @@ export function TableView({ shown, actions }: ViewProps) {
           </tfoot>
         </table>
       </div>
+      {groupLines(run.header).map((text) => (
+        <p key={text} class="dim">
+          {text}
+        </p>
+      ))}
       <p class="dim">
         {line
           ? `Step ${line.step}. Dim and in parentheses: the first-order theory does not hold there.`
@@ -103,6 +110,12 @@ function Heads({ shown, actions }: ViewProps) {
     <tr>
       <Column id="name" title="Tensor" about="Name of the initializer in the model" view={view} actions={actions} />
       <Column id="size" title="Size" about="Number of parameters" numeric view={view} actions={actions} />
+      {run.header.groups &&
+        groupColumns.map((title) => (
+          <th key={title} scope="col" class="numeric">
+            {title}
+          </th>
+        ))}
       {measuresOf(run).map(({ id, title, about }) => (
         <Column key={id} id={id} title={title} about={about} numeric view={view} actions={actions} />
       ))}
@@ -168,11 +181,29 @@ function TensorRow({ name, label, shape, look, shown, lines, actions }: TensorRo
         </button>
       </th>
       <td class="numeric">{thousands(sizeOf(shape))}</td>
+      <GroupCells header={shown.run.header} name={name} />
       <Cells shown={shown} name={name} />
       <td>
         <Sparkline points={series(lines, barMeasure(shown.run, shown.view), name)} />
       </td>
     </tr>
+  );
+}
+
+const groupColumns = ['Group', 'lr', 'Weight decay'];
+
+/** Where parameters have groups: that of a tensor, counted from 1, and its learning rate and weight decay. */
+function GroupCells({ header, name }: { readonly header: RunHeader; readonly name: string }) {
+  if (!header.groups) return null;
+  const { group, lr, weightDecay } = groupOf(header, name);
+  return (
+    <>
+      {[group || '–', lr ?? '–', weightDecay ?? '–'].map((value, i) => (
+        <td key={groupColumns[i]} class="numeric">
+          {setting(value)}
+        </td>
+      ))}
+    </>
   );
 }
 

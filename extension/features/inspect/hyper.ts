@@ -3,9 +3,11 @@ import { defaultsOf } from '../../optimizers/hyperparameters.ts';
 import type { Framework, HyperparameterSpec } from '../../optimizers/optimizer.ts';
 import { optimizers } from '../../optimizers/registry.ts';
 import { setting } from '../../shared/format.ts';
+import { groupText } from '../../shared/groupLabel.ts';
 import type { InspectRequest } from '../../shared/protocol.ts';
-import { inspectSettings, origins } from '../../shared/request.ts';
+import { type GroupRequest, inspectSettings, origins } from '../../shared/request.ts';
 import { projectFile } from '../../shared/target.ts';
+import { configuredGroups, fits, inAllGroups } from './groups.ts';
 
 type Values = InspectRequest['hyper'];
 
@@ -18,6 +20,9 @@ export interface ConfiguredOptimizer {
   readonly origins: Readonly<Record<string, string>>;
   /** Hyper-parameters that the text sets to something that is not known from it, by canonical name. */
   readonly unknown: readonly string[];
+  /** Parameter groups that the text tells, and what is not known of the others. */
+  readonly groups?: readonly GroupRequest[];
+  readonly openGroups?: readonly string[];
 }
 
 /** Frameworks whose conventions the engine knows; others follow PyTorch. */
@@ -33,7 +38,9 @@ export function configuredOptimizer(config: OptimizerConfig): ConfiguredOptimize
   for (const spec of found.hyperparameters) {
     const entry = config.hyperparameters.get(spec.name);
     if (entry === undefined) continue;
-    if (entry.from === 'unknown') unknown.push(spec.name);
+    const shared = entry.from === 'unknown' ? inAllGroups(config, spec.name) : undefined;
+    if (shared !== undefined && fits(spec, shared)) hyper[spec.name] = shared;
+    else if (entry.from === 'unknown') unknown.push(spec.name);
     else if (fits(spec, entry.value)) {
       hyper[spec.name] = entry.value as number | boolean | string;
       if (entry.from === 'default') whence[spec.name] = origins.default;
@@ -41,12 +48,12 @@ export function configuredOptimizer(config: OptimizerConfig): ConfiguredOptimize
     }
   }
   const framework = frameworks[config.framework] ?? 'pytorch';
-  return { optimizer: found.name, framework, hyper, origins: whence, unknown };
-}
-
-function fits({ kind, choices }: HyperparameterSpec, value: unknown): boolean {
-  if (kind === 'choice') return typeof value === 'string' && choices?.includes(value) === true;
-  return kind === 'boolean' ? typeof value === 'boolean' : typeof value === 'number' && Number.isFinite(value);
+  const { groups, open } = configuredGroups(config, found, hyper);
+  return {
+    ...{ optimizer: found.name, framework, hyper, origins: whence, unknown },
+    ...(groups.length > 0 && { groups }),
+    ...(open.length > 0 && { openGroups: open }),
+  };
 }
 
 /** Adam with the defaults of PyTorch, for a model without a configuration. */
@@ -96,21 +103,29 @@ const titles: Readonly<Record<string, string>> = { beta1: 'β₁', beta2: 'β₂
 
 /** `lr is now 3e-4`: what a configuration says other than a run that was made from it. */
 export function hyperChanges(
-  request: Pick<InspectRequest, 'optimizer' | 'hyper' | 'origins'>,
+  request: Pick<InspectRequest, 'optimizer' | 'hyper' | 'origins' | 'groups'>,
   now: ConfiguredOptimizer | undefined,
 ): string[] {
   if (!now) return ['its optimizer configuration is gone'];
   if (now.optimizer !== request.optimizer) return [`the optimizer is now ${now.optimizer}`];
   const names = new Set([...Object.keys(request.hyper), ...Object.keys(now.hyper)]);
-  return (
-    [...names]
+  return [
+    ...[...names]
       .filter((name) => request.hyper[name] !== now.hyper[name])
       // What was answered where the text leaves it open still holds.
       .filter((name) => now.hyper[name] !== undefined || !isAnswered(request.origins?.[name]))
       .map((name) =>
         now.hyper[name] === undefined ? `${name} is no longer known` : `${name} is now ${setting(now.hyper[name])}`,
-      )
-  );
+      ),
+    ...(sameGroups(request.groups, now.groups) ? [] : ['its parameter groups have changed']),
+  ];
+}
+
+/** Whether groups that come from the code are as it has them now, wherever they stand in it; others are no matter of the code. */
+function sameGroups(before: readonly GroupRequest[] | undefined, now: readonly GroupRequest[] = []): boolean {
+  if (before && (before.length === 0 || before.some(({ place }) => place === undefined))) return true;
+  const text = (groups: readonly GroupRequest[]) => groups.map(groupText).join('\n');
+  return text(before ?? []) === text(now);
 }
 
 const isAnswered = (origin: string | undefined): boolean => origin === origins.asked || origin === origins.remembered;

@@ -214,6 +214,8 @@ export async function chooseConfiguration(
     optimizer,
     training: {
       ...(document && trainingFacts(document.getText())),
+      ...(optimizer.groups && { groups: optimizer.groups }),
+      ...(optimizer.openGroups && { openGroups: optimizer.openGroups }),
       ...(config?.schedule && { schedule: config.schedule.name }),
     },
   };
@@ -259,6 +261,12 @@ function openIn(request: InspectRequest, { unknown }: ConfiguredOptimizer): Part
   return { optimizer: request.optimizer, hyper, origins: request.origins };
 }
 
+/** The groups of the code as it is now, where those of the run came from it. */
+function groupsNow({ groups }: InspectRequest, { groups: now }: ConfiguredOptimizer): Partial<InspectRequest> {
+  const isOfCode = groups === undefined || (groups.length > 0 && groups.every(({ place }) => place !== undefined));
+  return isOfCode ? { groups: now } : {};
+}
+
 /** The inspection that a run was made by, with its configuration as it is now. */
 async function inspectionOf(
   folder: string,
@@ -273,7 +281,9 @@ async function inspectionOf(
     const source = readSource(folder);
     const optimizer = source && (await currentOptimizer(request.directory, source, configurations));
     return {
-      request: optimizer ? { ...request, ...hyperOf(optimizer, openIn(request, optimizer)) } : request,
+      request: optimizer
+        ? { ...request, ...hyperOf(optimizer, openIn(request, optimizer)), ...groupsNow(request, optimizer) }
+        : request,
       source,
     };
   } catch (error) {

@@ -4,7 +4,7 @@ import { describeError } from '../../shared/errors.ts';
 import { projectFile, type Target } from '../../shared/target.ts';
 import type { ConfiguredOptimizer } from './hyper.ts';
 import type { Inspection } from './inspections.ts';
-import { trainingDifferences } from './proposal.ts';
+import { type Training, trainingDifferences } from './proposal.ts';
 import { confirm, type Purpose } from './sheet.ts';
 import { readTargets, remembered, requestOf, targetFor, writeTargets } from './targets.ts';
 
@@ -16,7 +16,7 @@ export interface Chosen {
   readonly model?: string;
   readonly source?: { readonly path: string; readonly index: number; readonly line: number };
   readonly optimizer: ConfiguredOptimizer;
-  readonly training: TrainingFacts & { readonly schedule?: string };
+  readonly training: Training;
 }
 
 export interface Prepared {

@@ -1,7 +1,16 @@
 import type { TrainingFacts } from '../../configs/training.ts';
 import { setting } from '../../shared/format.ts';
+import type { GroupRequest } from '../../shared/request.ts';
 import type { Target } from '../../shared/target.ts';
 import { commonFolders, guess, isNamedLike, targetFor } from './targets.ts';
+
+/** What a script does beside its optimizer's hyper-parameters. */
+export interface Training extends TrainingFacts {
+  readonly schedule?: string;
+  /** Parameter groups that its text tells, and what is not known of the others. */
+  readonly groups?: readonly GroupRequest[];
+  readonly openGroups?: readonly string[];
+}
 
 /** Where a value comes from that the user has not confirmed. */
 export type Mark = 'guessed' | 'used last';
@@ -52,10 +61,7 @@ function withData(target: Partial<Target>, model: string, { data: files }: Known
 }
 
 /** How the run that is prepared differs from the training of the script: `full batch instead of 32 · no clipping`. */
-export function trainingDifferences(
-  target: Partial<Target>,
-  facts: TrainingFacts & { readonly schedule?: string },
-): string[] {
+export function trainingDifferences(target: Partial<Target>, facts: Training): string[] {
   const { batchSize, clipNorm, schedule, limit, differs = [] } = target;
   const isSaid = (word: string) => differs.some((each) => each.includes(word));
   const batch = batchSize === undefined ? 'full batch' : `batches of ${batchSize}`;
@@ -64,6 +70,8 @@ export function trainingDifferences(
     facts.schedule !== undefined && schedule === undefined && `constant learning rate instead of ${facts.schedule}`,
     facts.clipNorm !== undefined && clipNorm === undefined && 'no clipping',
     typeof facts.clipNorm === 'number' && clipNorm !== undefined && clipNorm !== facts.clipNorm && `clipped to ${setting(clipNorm)} instead of ${setting(facts.clipNorm)}`, // biome-ignore format: one line
+    target.groups?.length === 0 && facts.groups !== undefined && 'all parameters alike instead of groups',
+    ...(target.groups === undefined ? (facts.openGroups ?? []).map((each) => `not taken over: ${each}`) : []),
     limit !== undefined && `the first ${limit} samples only`,
     ...differs,
     facts.dropout && !isSaid('dropout') && 'dropout off, if the model was exported in eval mode',

@@ -1,6 +1,5 @@
 import { resolve } from 'node:path';
 import * as vscode from 'vscode';
-import type { TrainingFacts } from '../../configs/training.ts';
 import { outputsOf } from '../../onnx/outputs.ts';
 import { describeError } from '../../shared/errors.ts';
 import { setting } from '../../shared/format.ts';
@@ -17,7 +16,7 @@ import {
   optimizerWithoutText,
 } from './hyper.ts';
 import { findFiles } from './pickFile.ts';
-import { type Proposal, propose, trainingDifferences, withModel } from './proposal.ts';
+import { type Proposal, propose, type Training, trainingDifferences, withModel } from './proposal.ts';
 import { dataText, type Row, rows } from './sheetRows.ts';
 import { defaultSteps, requestOf } from './targets.ts';
 import { type Timing, timeStep, timingText } from './timing.ts';
@@ -32,7 +31,7 @@ export interface Sheet {
   /** What is known of the target already. */
   readonly target: Partial<Target>;
   /** What the script's own training is like. */
-  readonly training: TrainingFacts & { readonly schedule?: string };
+  readonly training: Training;
   /** What the target is for, where it is not an inspection. */
   readonly purpose?: Purpose;
 }
@@ -228,7 +227,7 @@ async function choose(
       .filter((row) => (!purpose || !row.ofInspections) && (row !== rows.output || outputs.length > 1))
       .map((row) => ({
         chosen: { row },
-        label: `$(${row.icon}) ${row.label}: ${row.text(target)}`,
+        label: `$(${row.icon}) ${row.label}: ${row.text(target, training)}`,
         description:
           (row === rows.samples && timing && timingText(timing)) ||
           markText(marks[row.id as 'data']) ||

@@ -1,17 +1,24 @@
 import * as vscode from 'vscode';
-import type { TrainingFacts } from '../../configs/training.ts';
 import { setting } from '../../shared/format.ts';
-import { type DeviceChoice, type InspectSetting, inspectSettings, type ScheduleRequest } from '../../shared/request.ts';
+import { groupText } from '../../shared/groupLabel.ts';
+import {
+  type DeviceChoice,
+  type GroupRequest,
+  type InspectSetting,
+  inspectSettings,
+  type ScheduleRequest,
+} from '../../shared/request.ts';
 import { problemsOf } from '../../shared/setting.ts';
 import type { Target } from '../../shared/target.ts';
 import { type Files, pickData, pickFile } from './pickFile.ts';
+import type { Training } from './proposal.ts';
 import { defaultSteps } from './targets.ts';
 import type { Timing } from './timing.ts';
 
 interface Context {
   readonly folder: string;
   readonly files: Files;
-  readonly training: TrainingFacts & { readonly schedule?: string };
+  readonly training: Training;
   /** Names of the model's outputs. */
   readonly outputs: readonly string[];
   /** Takes a step to see how long it is; undefined where that failed or was left. */
@@ -25,7 +32,7 @@ export interface Row {
   readonly label: string;
   /** It makes no sense for what else is done with a model and data. */
   readonly ofInspections?: true;
-  text(target: Partial<Target>): string;
+  text(target: Partial<Target>, training: Training): string;
   /** What the script has, where the run would have something else. */
   hint?(target: Partial<Target>, training: Context['training']): string | undefined;
   /** The change; undefined where the user leaves. */
@@ -94,6 +101,9 @@ async function askSchedule(): Promise<Partial<Target> | undefined> {
   if (kind === 'constant' && warmup === 0) return { schedule: undefined };
   return { schedule: { kind, ...(every > 0 && { every }), ...(warmup > 0 && { warmup }) } };
 }
+
+const groupsText = (groups: readonly GroupRequest[]): string =>
+  groups.length === 0 ? 'all parameters alike' : groups.map(groupText).join(' · ');
 
 /** Every line of the sheet, in its order. */
 export const rows = {
@@ -219,6 +229,27 @@ export const rows = {
     hint: ({ schedule }, training) =>
       training.schedule === undefined || schedule ? undefined : `your script has ${training.schedule}`,
     ask: askSchedule,
+  },
+  groups: {
+    id: 'groups',
+    icon: 'group-by-ref-type',
+    label: inspectSettings.groups.line,
+    text: ({ groups }, training) => groupsText(groups ?? training.groups ?? []),
+    hint: ({ groups }, { groups: own = [], openGroups = [] }) =>
+      groups === undefined
+        ? [...own.flatMap(({ place }) => place ?? []), ...openGroups.map((each) => `not known: ${each}`)].join(' · ')
+        : `your script has ${groupsText(own)}`,
+    ask: async ({ groups }, { training }) => {
+      const own = training.groups ?? [];
+      const items = [
+        { label: 'As in the script', description: groupsText(own), groups: undefined },
+        { label: 'All parameters alike', description: '', groups: [] },
+        ...(groups && groups.length > 0 ? [{ label: 'As remembered', description: groupsText(groups), groups }] : []),
+      ];
+      const placeHolder = 'Others are written in .optimizer-bias.json, under "groups"';
+      const chosen = await vscode.window.showQuickPick(items, { title: 'Parameter Groups', placeHolder });
+      return chosen && { groups: chosen.groups };
+    },
   },
   clipping: {
     id: 'clipNorm',

@@ -80,7 +80,10 @@ const defaults = {
   arrays: inspectSettings.arrays.default,
 } as const;
 
-/** The request of a target with the optimizer of a configuration; `asked` are hyper-parameters that were just answered. */
+/**
+ * The request of a target with the optimizer of a configuration, and its parameter groups where the target says nothing of them;
+ * `asked` are hyper-parameters that were just answered.
+ */
 export function requestOf(
   directory: string,
   { source: _, ...target }: Target,
@@ -88,7 +91,11 @@ export function requestOf(
   asked: readonly string[] = [],
 ): InspectRequest {
   const marks = Object.fromEntries(asked.map((name) => [name, origins.asked]));
-  return { ...defaults, ...target, directory, ...hyperOf(optimizer, { ...target, origins: marks }) };
+  const groups = target.groups ?? optimizer.groups;
+  return {
+    ...{ ...defaults, ...target, directory, ...hyperOf(optimizer, { ...target, origins: marks }) },
+    ...(groups && { groups }),
+  };
 }
 
 /** The candidate that is most likely meant with `near`: of the same name, else in the same folder, else the only one. */
