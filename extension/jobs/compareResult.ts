@@ -93,7 +93,7 @@ export function compareResult(
   const done = numbers[0].filter((run) => run !== undefined).length;
   const tables: ResultTable[] = [
     {
-      title: `Difference from ${yours}: mean and 95 % interval of ${done} ${unpaired ? '' : 'paired '}runs each; all but the training loss at ${level}`,
+      title: `Difference from ${yours}: mean and 95 % interval of ${done} ${unpaired ? '' : 'paired '}run${done === 1 ? '' : 's'} each; all but the training loss at ${level}`,
       columns: ['setting', ...shown.map(quantityTitle)],
       rows: differences.rows.map(({ label, intervals }) => [
         label,
@@ -113,7 +113,7 @@ export function compareResult(
     },
   ];
   return {
-    ...measured(`At ${level}, against ${yours}: ${sentencesOf(labels, found).join('; ')}.`),
+    ...measured(sentenceOf(labels, found, { level, yours })),
     numbers: Object.fromEntries(
       found.flatMap((row, i) =>
         shown.flatMap(({ name }) => {
@@ -138,26 +138,31 @@ export function compareResult(
 }
 
 /** What is said of the settings: of each that differs, how the norm does; the others together. */
-function sentencesOf(
+function sentenceOf(
   labels: readonly string[],
   found: readonly Readonly<Record<Compared, Interval | undefined>>[],
-): string[] {
+  { level, yours }: { readonly level: string; readonly yours: string },
+): string {
   const told: string[] = [];
   const equal: string[] = [];
   const unknown: string[] = [];
   found.forEach(({ norm }, i) => {
     if (!norm) unknown.push(labels[i]);
     else if (!isSettled(norm)) equal.push(labels[i]);
-    else
+    else {
+      const size = `${finePercent(Math.abs(norm.mean))} ${norm.mean > 0 ? 'larger' : 'smaller'}`;
       told.push(
-        `${labels[i]} holds the gradient's one-norm ${finePercent(Math.abs(norm.mean))} ${norm.mean > 0 ? 'larger' : 'smaller'} (${boundsText(norm, quantities[0])})`,
+        `${size} with ${labels[i]}${told.length === 0 ? ` than with ${yours}` : ''} (95 %: ${boundsText(norm, quantities[0])})`,
       );
+    }
   });
-  return [
-    ...told,
-    ...(equal.length > 0 ? [`no difference of the norm found for ${listOf(equal)}`] : []),
+  const than = told.length > 0 ? '' : ` and ${yours}`;
+  const rest = [
+    ...(equal.length > 0 ? [`no difference found between ${listOf(equal)}${than || ' and yours'}`] : []),
     ...(unknown.length > 0 ? [`too few runs to tell of ${listOf(unknown)}`] : []),
   ];
+  if (told.length === 0) return `At ${level}, of the gradient's one-norm: ${rest.join('; ')}.`;
+  return `At ${level} the gradient's one-norm is ${told.join(', ')}${rest.map((each) => `; ${each}`).join('')}.`;
 }
 
 /** `a`, `a and b`, `a, b and c`. */

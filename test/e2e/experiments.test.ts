@@ -142,7 +142,7 @@ describe('experiments and comparisons in the editor', { timeout: 900_000 }, () =
       assert.equal(statSync(join(folder, 'parts', name)).mtimeMs, time, 'what is finished is not run again');
     const { result } = read(folder, 'experiment.json');
     assert.equal(await frame.locator('h1').innerText(), result.sentence);
-    assert.match(result.sentence, /^At equal loss .* against your setting \(beta2 0\.999\): /);
+    assert.match(result.sentence, /^At equal loss .* the gradient's one-norm .* your setting \(beta2 0\.999\)/);
     assert.equal(await frame.locator('.differences tbody tr').count(), 3);
     assert.equal(await frame.locator('.differences .interval').count(), 3 * result.differences.quantities.length);
     assert.equal(await frame.locator('.verdict').count(), 0, 'what was measured is judged by no theory');
@@ -187,7 +187,6 @@ describe('experiments and comparisons in the editor', { timeout: 900_000 }, () =
     await row('Steps:').click();
     await quickPick().locator('input').fill('60');
     await page.keyboard.press('Enter');
-    await row('Batch size: 64').waitFor();
     await row('60 steps · 4 settings × 2 orders = 8 runs').waitFor();
     await picture(page, 'compare-form');
     await row('60 steps · 4 settings × 2 orders = 8 runs').click();

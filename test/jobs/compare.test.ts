@@ -52,7 +52,10 @@ it('the same setting on the same orders differs by nothing', async () => {
   const { result, status } = readExperiment(join(folder, 'same'));
   assert.equal(status, 'finished');
   assert.equal(result!.numbers['beta2 0.999 norm mean'], 0);
-  assert.match(result!.sentence, /no difference of the norm found for beta2 0\.999/);
+  assert.match(
+    result!.sentence,
+    /^At equal loss .*: no difference found between beta2 0\.999 and your setting \(beta2 0\.999\)\.$/,
+  );
 });
 
 it('on orders of its own, the interval covers zero in about 95 % of 40 repetitions', async () => {

@@ -1,97 +1,12 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
-import type { Browser, Page } from 'playwright-core';
-import type { FromExperimentPage, ToExperimentPage } from '../../extension/shared/experimentPanel.ts';
-import type { Chart, ExperimentHeader, ExperimentResult } from '../../extension/shared/experiments.ts';
-import { agreeing, disagreeing, measured, undecided } from '../../extension/shared/experimentVerdict.ts';
+import type { Browser } from 'playwright-core';
+import type { ToExperimentPage } from '../../extension/shared/experimentPanel.ts';
+import type { Chart } from '../../extension/shared/experiments.ts';
+import { agreeing, disagreeing, undecided } from '../../extension/shared/experimentVerdict.ts';
 import { mention, words } from '../../extension/shared/words.ts';
 import { launchBrowser } from '../e2e/rig/workbench.ts';
-
-const ORIGIN = 'http://panel.test';
-const hostile = '<img src=x onerror="document.title=1">\u202egpj.exe';
-
-const result = (more: Partial<ExperimentResult> = {}): ExperimentResult => ({
-  ...agreeing('The norm rises from 1 to 2', ''),
-  numbers: {},
-  tables: [
-    {
-      title: 'Points',
-      columns: ['', 'loss', 'valid'],
-      rows: [
-        ['beta2=0.9', 0.25, '90.0 %'],
-        ['beta2=0.99', null, '–'],
-      ],
-    },
-  ],
-  charts: [
-    {
-      id: 'loss',
-      title: 'Loss',
-      x: { label: 'step' },
-      y: { label: 'loss', scale: 'log' },
-      series: [
-        { label: 'beta2=0.9', x: [0, 1, 2], y: [1, 0.5, 0] },
-        { label: 'beta2=0.99', x: [0, 1, 2], y: [1, null, 0.1] },
-        { label: '', style: 'reference', x: [0, 2], y: [1, 1] },
-      ],
-    },
-  ],
-  notes: ['Full batch.'],
-  ...more,
-});
-
-const header = (more: Partial<ExperimentHeader> = {}): ExperimentHeader => ({
-  format: 1,
-  status: 'finished',
-  started: '2026-01-02T03:04:05Z',
-  process: 1,
-  tool: 'tool 1',
-  name: 'sweep',
-  title: 'Sweep over beta2',
-  figure: 'Figure 6',
-  parameters: { beta2: '0.9,0.99', start: [1, 2] },
-  result: result(),
-  ...more,
-});
-
-type Shown = Extract<ToExperimentPage, { type: 'show' }>;
-const message = (more: Partial<ExperimentHeader> = {}, resumable = false, work: Shown['work'] = 'ended'): Shown => ({
-  type: 'show',
-  folder: '/runs/a',
-  header: header(more),
-  work,
-  resumable,
-  runs: 2,
-});
-
-/** The page under the policy that the editor gives it. */
-async function open(browser: Browser, saved: unknown = null): Promise<{ page: Page; problems: string[] }> {
-  const page = await browser.newPage({ viewport: { width: 1000, height: 900 } });
-  const problems: string[] = [];
-  page.on('console', (line) => {
-    if (line.type() === 'error' || line.type() === 'warning') problems.push(line.text());
-  });
-  page.on('pageerror', (error) => problems.push(error.message));
-  const body = `<!DOCTYPE html><html lang="en"><head><meta charset="UTF-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'nonce-n'; style-src ${ORIGIN} 'nonce-n'">
-<meta property="csp-nonce" content="n"><link rel="stylesheet" href="experiment.css"><title>0</title></head><body>
-<script nonce="n">globalThis.told = []; globalThis.acquireVsCodeApi = () => ({ postMessage: (message) => told.push(message), getState: () => (${JSON.stringify(saved)}), setState: (state) => { globalThis.saved = state; } });</script>
-<script nonce="n" src="experiment.js"></script></body></html>`;
-  await page.route(`${ORIGIN}/**`, (route) => {
-    const { pathname } = new URL(route.request().url());
-    if (pathname === '/') return route.fulfill({ contentType: 'text/html', body });
-    const type = pathname.endsWith('.css') ? 'text/css' : 'text/javascript';
-    return route.fulfill({ contentType: type, body: readFileSync(`dist/webview${pathname}`, 'utf8') });
-  });
-  await page.goto(`${ORIGIN}/`);
-  return { page, problems };
-}
-
-const post = (page: Page, data: ToExperimentPage) =>
-  page.evaluate((value) => (globalThis as unknown as { postMessage(m: unknown): void }).postMessage(value), data);
-const told = (page: Page) =>
-  page.evaluate(() => (globalThis as unknown as { told: unknown[] }).told) as Promise<FromExperimentPage[]>;
+import { hostile, message, open, post, result, told } from './experimentPages.ts';
 
 describe('the page of a result in a browser, under its policy', { timeout: 120_000 }, () => {
   let browser: Browser;
@@ -116,66 +31,6 @@ describe('the page of a result in a browser, under its policy', { timeout: 120_0
       return firstElementChild.textContent;
     });
     assert.match(first, /^The norm rises from 1 to 2\./);
-    assert.deepEqual(problems, []);
-    await page.close();
-  });
-
-  test('a comparison has no verdict: its intervals are drawn, and in words where they hold zero', async () => {
-    const { page, problems } = await open(browser);
-    const interval = (mean: number, half: number, more: number | null) => ({
-      ...{ mean, low: mean - half, high: mean + half, pairs: 4, more },
-    });
-    const comparison: ExperimentResult = {
-      ...measured('At equal loss, β₂ 0.95 holds the norm 8 % smaller.'),
-      numbers: {},
-      tables: [
-        { title: 'Difference from yours', columns: ['setting'], rows: [['beta2 0.95']] },
-        { title: 'Each run', columns: ['setting', 'seed'], rows: [['beta2 0.95', '0']] },
-      ],
-      differences: {
-        quantities: [
-          { title: 'gradient norm', points: false },
-          { title: 'test accuracy', points: true },
-        ],
-        rows: [
-          { label: 'beta2 0.95', intervals: [interval(-0.08, 0.01, 0), interval(0.004, 0.006, 5)] },
-          { label: 'beta2 0.9', intervals: [interval(0.04, 0.05, 1), null] },
-        ],
-        pairs: 'orders',
-      },
-      charts: [],
-      notes: [],
-    };
-    await post(page, message({ name: 'compare', result: comparison }));
-    await page.locator('h1', { hasText: 'At equal loss, β₂ 0.95' }).waitFor();
-    assert.equal(await page.locator('.verdict').count(), 0);
-    assert.doesNotMatch(await page.locator('main').innerText(), /theory/);
-    const cells = await page.locator('.differences td').allInnerTexts();
-    assert.deepEqual(
-      cells.map((text) => text.replace(/\s+/g, ' ').trim()),
-      [
-        '−8 % −9 % … −7 %',
-        '+0.4 −0.2 … +1 no difference found; about 5 more orders would tell',
-        '+4 % −1 % … +9 % no difference found; about 1 more order would tell',
-        'too few runs',
-      ],
-    );
-    const ends = (row: number, column: number) =>
-      page
-        .locator('.differences tbody tr')
-        .nth(row)
-        .locator('td')
-        .nth(column)
-        .locator('.whisker')
-        .evaluate((line) => {
-          const at = (name: string) => Number((line as unknown as { getAttribute(name: string): string }).getAttribute(name)); // biome-ignore format: one line
-          return [at('x1'), at('x2')];
-        });
-    // Of one column the same scale: ±9 % reach to 55 on both sides of the middle, 60.
-    assert.deepEqual((await ends(0, 0)).map(Math.round), [5, 17]);
-    assert.deepEqual((await ends(1, 0)).map(Math.round), [54, 115]);
-    assert.equal(await page.locator('.interval.open').count(), 2);
-    assert.equal(await page.locator('table', { hasText: 'Each run' }).count(), 1);
     assert.deepEqual(problems, []);
     await page.close();
   });

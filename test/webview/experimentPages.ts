@@ -1,0 +1,94 @@
+import { readFileSync } from 'node:fs';
+import type { Browser, Page } from 'playwright-core';
+import type { FromExperimentPage, ToExperimentPage } from '../../extension/shared/experimentPanel.ts';
+import type { ExperimentHeader, ExperimentResult } from '../../extension/shared/experiments.ts';
+import { agreeing } from '../../extension/shared/experimentVerdict.ts';
+
+export const ORIGIN = 'http://panel.test';
+export const hostile = '<img src=x onerror="document.title=1">\u202egpj.exe';
+
+export const result = (more: Partial<ExperimentResult> = {}): ExperimentResult => ({
+  ...agreeing('The norm rises from 1 to 2', ''),
+  numbers: {},
+  tables: [
+    {
+      title: 'Points',
+      columns: ['', 'loss', 'valid'],
+      rows: [
+        ['beta2=0.9', 0.25, '90.0 %'],
+        ['beta2=0.99', null, '–'],
+      ],
+    },
+  ],
+  charts: [
+    {
+      id: 'loss',
+      title: 'Loss',
+      x: { label: 'step' },
+      y: { label: 'loss', scale: 'log' },
+      series: [
+        { label: 'beta2=0.9', x: [0, 1, 2], y: [1, 0.5, 0] },
+        { label: 'beta2=0.99', x: [0, 1, 2], y: [1, null, 0.1] },
+        { label: '', style: 'reference', x: [0, 2], y: [1, 1] },
+      ],
+    },
+  ],
+  notes: ['Full batch.'],
+  ...more,
+});
+
+export const header = (more: Partial<ExperimentHeader> = {}): ExperimentHeader => ({
+  format: 1,
+  status: 'finished',
+  started: '2026-01-02T03:04:05Z',
+  process: 1,
+  tool: 'tool 1',
+  name: 'sweep',
+  title: 'Sweep over beta2',
+  figure: 'Figure 6',
+  parameters: { beta2: '0.9,0.99', start: [1, 2] },
+  result: result(),
+  ...more,
+});
+
+type Shown = Extract<ToExperimentPage, { type: 'show' }>;
+export const message = (
+  more: Partial<ExperimentHeader> = {},
+  resumable = false,
+  work: Shown['work'] = 'ended',
+): Shown => ({
+  type: 'show',
+  folder: '/runs/a',
+  header: header(more),
+  work,
+  resumable,
+  runs: 2,
+});
+
+/** The page under the policy that the editor gives it. */
+export async function open(browser: Browser, saved: unknown = null): Promise<{ page: Page; problems: string[] }> {
+  const page = await browser.newPage({ viewport: { width: 1000, height: 900 } });
+  const problems: string[] = [];
+  page.on('console', (line) => {
+    if (line.type() === 'error' || line.type() === 'warning') problems.push(line.text());
+  });
+  page.on('pageerror', (error) => problems.push(error.message));
+  const body = `<!DOCTYPE html><html lang="en"><head><meta charset="UTF-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'nonce-n'; style-src ${ORIGIN} 'nonce-n'">
+<meta property="csp-nonce" content="n"><link rel="stylesheet" href="experiment.css"><title>0</title></head><body>
+<script nonce="n">globalThis.told = []; globalThis.acquireVsCodeApi = () => ({ postMessage: (message) => told.push(message), getState: () => (${JSON.stringify(saved)}), setState: (state) => { globalThis.saved = state; } });</script>
+<script nonce="n" src="experiment.js"></script></body></html>`;
+  await page.route(`${ORIGIN}/**`, (route) => {
+    const { pathname } = new URL(route.request().url());
+    if (pathname === '/') return route.fulfill({ contentType: 'text/html', body });
+    const type = pathname.endsWith('.css') ? 'text/css' : 'text/javascript';
+    return route.fulfill({ contentType: type, body: readFileSync(`dist/webview${pathname}`, 'utf8') });
+  });
+  await page.goto(`${ORIGIN}/`);
+  return { page, problems };
+}
+
+export const post = (page: Page, data: ToExperimentPage) =>
+  page.evaluate((value) => (globalThis as unknown as { postMessage(m: unknown): void }).postMessage(value), data);
+export const told = (page: Page) =>
+  page.evaluate(() => (globalThis as unknown as { told: unknown[] }).told) as Promise<FromExperimentPage[]>;
