@@ -62,7 +62,7 @@ export const manifestTexts: Readonly<Record<string, string>> = {
     'Change β₂ or the learning rate, run again, and lay the runs over each other.\n[Compare Runs](command:optimizerBias.compareRuns)',
   'walkthrough.export.title': 'Export your own model',
   'walkthrough.export.description':
-    'In PyTorch, torch.onnx.export(model, args, "model.onnx", dynamo=True, optimize=False, external_data=False) keeps the names of the parameters, so that each is shown at the line that creates it. Save samples and labels with numpy.savez("data.npz", x=x, y=y).\n[Open Documentation](command:optimizerBias.openDocumentation)',
+    '"Export from This Script…" above an optimizer runs your script until enough samples were seen, and opens the sheet filled in. By hand: torch.onnx.export(model.eval(), args, "model.onnx", dynamo=True, optimize=False, external_data=False) keeps the names of the parameters, so that each is shown at the line that creates it. Save samples and labels with numpy.savez("data.npz", x=x, y=y).\n[Open Documentation](command:optimizerBias.openDocumentation)',
   'walkthrough.hover.picture': 'A hover on Adam with its strength',
   'walkthrough.sample.picture': 'The files of the sample',
   'walkthrough.inspect.picture': 'The panel with three tiles and a bar for each parameter',

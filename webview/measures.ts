@@ -91,7 +91,7 @@ export const strengthMeasure: Measure = {
   title: 'Strength',
   about:
     'The weight with which finite steps favour (anti-regularizing) or penalise (regularizing) the norm of the loss gradient: −h·κ averaged over the coordinates, each weighted as it enters the rate of the norm.',
-  formula: 'h κ_eff = h (Σ_j κ_j w_j) / (Σ_j w_j) , w_j = q_j^2 / D_j',
+  formula: '− h κ_eff = − h (Σ_j κ_j w_j) / (Σ_j w_j) , w_j = q_j^2 / D_j',
   source: P1,
   value: ({ hKappa }) => (hKappa === null || hKappa === undefined ? hKappa : -hKappa || 0),
   text: number,

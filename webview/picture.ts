@@ -1,5 +1,5 @@
 import { effectHeadline, effectLineOf, effectSentence, lastEffect } from '../extension/shared/effectWords.ts';
-import { baseName, percent, shorten, tensorLabel } from '../extension/shared/format.ts';
+import { baseName, percent, shorten, tensorLabels } from '../extension/shared/format.ts';
 import type { PanelRun } from '../extension/shared/panel.ts';
 import { capitalised, hedged, sentence, strength } from '../extension/shared/verdict.ts';
 import { Drawing } from './drawing.ts';
@@ -39,6 +39,10 @@ export function toPng(run: PanelRun, view: View, charts: readonly HTMLCanvasElem
     drawing.write(text, margin, margin + 56 + i * 18, 13, colours.text);
   });
   const values = bars.map(({ value }) => value ?? 0);
+  const label = tensorLabels(
+    bars.map((row) => row.label),
+    40,
+  );
   const [low, high] = [Math.min(0, ...values), Math.max(0, ...values)];
   const [left, right] = [300, 780];
   const at = (value: number) => left + ((right - left) * (value - low)) / (high - low || 1);
@@ -46,7 +50,7 @@ export function toPng(run: PanelRun, view: View, charts: readonly HTMLCanvasElem
   bars.forEach((row, i) => {
     const y = top + i * rowHeight + 4;
     const value = row.value ?? 0;
-    drawing.write(tensorLabel(row.label, 40), margin, y, 12, colours.text, '', left - margin - 8);
+    drawing.write(label(row.label), margin, y, 12, colours.text, '', left - margin - 8);
     const [from, to] = [Math.min(at(0), at(value)), Math.max(at(0), at(value))];
     drawing.fill(from, y, to - from, rowHeight - 8, fills[sideOf(measure, value)], row.believable ? 1 : 0.35);
     const text = `${hedged(measure.text(row.value), row.believable)} · valid ${percent(row.valid)}`;

@@ -6,7 +6,18 @@ import { groupLines, groupOf } from '../shared/groupLabel.ts';
 import type { RunHeader, StepLine, TensorLine } from '../shared/protocol.ts';
 import { doubt, hedged, isBelievable, sentence, strength } from '../shared/verdict.ts';
 import { onCommandLine } from '../shared/words.ts';
-import { labelOf, number, percent, setting, shorten, styles, table, tensorLabel, thousands } from './text.ts';
+import {
+  labelOf,
+  number,
+  percent,
+  setting,
+  shorten,
+  styles,
+  table,
+  tensorLabel,
+  tensorLabels,
+  thousands,
+} from './text.ts';
 
 /** Most rows of the table; the rest is summed up in a line. */
 const mostRows = 60;
@@ -128,10 +139,11 @@ function tensorTable(run: Run, line: StepLine): string {
     ...columns,
   ];
   const base = Math.abs(line.normRateBase ?? 0);
+  const name = tensorLabels(run.header.tensors.map(labelOf));
   const row = (label: string, size: number, fields: TensorLine, own?: ReturnType<typeof groupOf>): string[] => {
     const shown = (text: string) => hedged(text, isBelievable(fields));
     return [
-      tensorLabel(label),
+      name(label),
       thousands(size),
       ...(grouped ? [own?.group || '–', own?.lr ?? '–', own?.weightDecay ?? '–'].map(setting) : []),
       ...(measured

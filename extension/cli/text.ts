@@ -1,4 +1,14 @@
-export { duration, labelOf, number, percent, setting, shorten, tensorLabel, thousands } from '../shared/format.ts';
+export {
+  duration,
+  labelOf,
+  number,
+  percent,
+  setting,
+  shorten,
+  tensorLabel,
+  tensorLabels,
+  thousands,
+} from '../shared/format.ts';
 
 /** Columns of text: the first left-aligned, the others right-aligned. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[], indent = '  '): string {

@@ -71,12 +71,21 @@ export function shorten(name: string, limit = 40): string {
  * `e.l.0.s.in_proj.weight` for `encoder.layers.0.self_attn.in_proj.weight`, where the name has more than `limit` characters:
  * words shrink to their first letters, but for the last two, or the last one. Numbers stay: they tell tensors apart.
  */
-export function abbreviate(name: string, limit: number): string {
+export const abbreviate = (name: string, limit: number): string => abbreviator([name], limit)(name);
+
+/** The same for names that stand beside each other: all of them are abbreviated alike, as far as the longest one needs. */
+export function abbreviator(names: readonly string[], limit: number): (name: string) => string {
+  const kept = [Number.POSITIVE_INFINITY, 2].find((last) => names.every((name) => keeping(name, last).length <= limit));
+  return (name) => keeping(name, kept ?? 1);
+}
+
+/** A name whose words are first letters, but for the last ones and for numbers. */
+function keeping(name: string, last: number): string {
   const parts = name.split(/([./])/);
   const words = (parts.length + 1) / 2;
-  const keeping = (last: number) =>
-    parts.map((part, i) => (i % 2 === 1 || i / 2 >= words - last || /^\d/.test(part) ? part : initial(part))).join('');
-  return [name, keeping(2)].find((each) => each.length <= limit) ?? keeping(1);
+  return parts
+    .map((part, i) => (i % 2 === 1 || i / 2 >= words - last || /^\d/.test(part) ? part : initial(part)))
+    .join('');
 }
 
 /** First letter and number of a word: `l1` for `layer1`. */
@@ -84,6 +93,12 @@ const initial = (word: string): string => word.slice(0, 1) + (/\d*$/.exec(word.s
 
 /** A tensor's name in at most `limit` characters: abbreviated, and only then without its middle. */
 export const tensorLabel = (name: string, limit = 40): string => shorten(abbreviate(name, limit), limit);
+
+/** The labels of tensors that stand beside each other, in at most `limit` characters each. */
+export function tensorLabels(names: readonly string[], limit = 40): (name: string) => string {
+  const short = abbreviator(names, limit);
+  return (name) => shorten(short(name), limit);
+}
 
 /** What a tensor is called: as in the original module, where the exporter renamed it. */
 export const labelOf = ({ name, source }: { readonly name: string; readonly source?: string }): string =>

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { abbreviate, tensorLabel } from '../../extension/shared/format.ts';
+import { abbreviate, tensorLabel, tensorLabels } from '../../extension/shared/format.ts';
 
 test('long names shrink from the front; numbers and the last part stay', () => {
   assert.equal(abbreviate('0.weight', 24), '0.weight');
@@ -18,4 +18,10 @@ test('tensors of one model are told apart by their labels', () => {
     (_, i) => `encoder_blocks_with_a_long_name.${i}.self_attention_output_projection.weight`,
   );
   for (const limit of [40, 48, 60]) assert.equal(new Set(names.map((name) => tensorLabel(name, limit))).size, 200);
+});
+
+test('names that stand beside each other are abbreviated alike', () => {
+  const names = ['blocks.0.attn.proj.weight', 'blocks.0.attn.proj.bias', 'blocks.0.ln1.bias', 'head.weight'];
+  assert.deepEqual(names.map(tensorLabels(names, 24)), ['b.0.a.proj.weight', 'b.0.a.proj.bias', 'b.0.ln1.bias', 'head.weight']); // biome-ignore format: one line
+  assert.deepEqual(names.map(tensorLabels(names, 25)), names);
 });

@@ -8,7 +8,7 @@ import { Kept } from '../kept.ts';
 import { lineOf, type Measure, measuresOf, predictedMeasure, sideOf, validMeasure } from '../measures.ts';
 import { useOnScreen } from '../onScreen.ts';
 import { barMeasure, type Row, rows, type SortKey, sampled, series } from '../state.ts';
-import { inFile, nameWidths, TensorName } from '../tensorName.tsx';
+import { inFile, type Names, namesAmong, TensorName } from '../tensorName.tsx';
 import { Dropdown, FilterField } from '../toolkit.tsx';
 import { type Actions, isRunning, tabClass, type ViewProps } from './view.ts';
 
@@ -73,7 +73,7 @@ function Bars({ shown, measure, line, actions }: ViewProps & { readonly measure:
   for (const { value } of visible) [low, high] = [Math.min(low, value ?? 0), Math.max(high, value ?? 0)];
   const lines = sampled(run, mostPoints);
   const labels = visible.map(({ label }) => label);
-  const widths = useMemo(() => nameWidths(labels), [labels.join('\n')]);
+  const column = useMemo(() => namesAmong(labels), [labels.join('\n')]);
   /** Ahead of what is drawn, since keys may be faster. */
   const selected = useRef(view.selected);
   selected.current = view.selected;
@@ -92,7 +92,7 @@ function Bars({ shown, measure, line, actions }: ViewProps & { readonly measure:
   };
   const chosen = view.selected === null ? -1 : names.indexOf(view.selected);
   return (
-    <div style={widths}>
+    <div style={column.widths}>
       <Axis measure={measure} low={low} high={high} />
       <div
         ref={list}
@@ -104,12 +104,13 @@ function Bars({ shown, measure, line, actions }: ViewProps & { readonly measure:
         aria-activedescendant={chosen >= 0 ? `bar-${chosen}` : undefined}
       >
         {visible.map((row, i) => {
-          const placed = `${run.folder} ${measure.id} ${i} ${row.name === view.selected} ${highlighted.includes(row.name)}`;
+          const placed = `${run.folder} ${column.brief(row.label)} ${column.whole(row.label)} ${measure.id} ${i} ${row.name === view.selected} ${highlighted.includes(row.name)}`;
           return (
             <Kept key={row.name} placed={placed} fresh={!isRunning(shown) || isOnScreen(row.name)}>
               {() => (
                 <BarRow
                   row={row}
+                  names={column}
                   index={i}
                   isSelected={row.name === view.selected}
                   isAtCursor={highlighted.includes(row.name)}
@@ -161,6 +162,7 @@ function Axis({ measure, low, high }: { readonly measure: Measure; readonly low:
 
 interface BarRowProps {
   readonly row: Row;
+  readonly names: Names;
   readonly index: number;
   readonly isSelected: boolean;
   readonly isAtCursor: boolean;
@@ -171,7 +173,7 @@ interface BarRowProps {
   readonly actions: Actions;
 }
 
-function BarRow({ row, index, isSelected, isAtCursor, measure, lines, low, span, actions }: BarRowProps) {
+function BarRow({ row, names, index, isSelected, isAtCursor, measure, lines, low, span, actions }: BarRowProps) {
   const value = row.value ?? 0;
   const at = (position: number) => (100 * (position - low)) / span;
   const end = measure.ends?.[value < 0 ? 0 : 1] ?? '';
@@ -194,7 +196,7 @@ function BarRow({ row, index, isSelected, isAtCursor, measure, lines, low, span,
       onDblClick={() => actions.select(row.name, true)}
     >
       <span class="name">
-        <TensorName name={row.label} />
+        <TensorName name={row.label} names={names} />
       </span>
       <span class="bar-box">
         <span

@@ -8,7 +8,7 @@ import { measureNamed } from '../measures.ts';
 import { useOnScreen } from '../onScreen.ts';
 import { useRovingFocus } from '../rovingFocus.ts';
 import { isFound } from '../state.ts';
-import { inFile, nameWidths, TensorName } from '../tensorName.tsx';
+import { inFile, type Names, namesAmong, TensorName } from '../tensorName.tsx';
 import { chartOf, nothingYet } from './curves.tsx';
 import { type Actions, isRunning, tabClass, type ViewProps } from './view.ts';
 
@@ -61,14 +61,14 @@ function Regimes({ shown, actions }: ViewProps) {
   useRovingFocus(list, '.name button');
   const found = run.header.tensors.filter((tensor) => isFound(tensor, view.filter)).slice(0, mostRows);
   const labels = ['all parameters', ...found.map(labelOf)];
-  const widths = useMemo(() => nameWidths(labels), [labels.join('\n')]);
+  const column = useMemo(() => namesAmong(labels), [labels.join('\n')]);
   return (
     // biome-ignore lint/a11y/useSemanticElements: a table of bars
-    <div ref={list} class="regimes" role="table" aria-label="Regimes by tensor" style={widths}>
+    <div ref={list} class="regimes" role="table" aria-label="Regimes by tensor" style={column.widths}>
       {line && (
         <>
           <Head />
-          <Regime label="all parameters" fields={line} select={() => actions.select(null, false)} />
+          <Regime label="all parameters" names={column} fields={line} select={() => actions.select(null, false)} />
           {found.map((tensor) => {
             const { name } = tensor;
             const fields = line.tensors[name];
@@ -81,7 +81,14 @@ function Regimes({ shown, actions }: ViewProps) {
                   fresh={!isRunning(shown) || isOnScreen(name)}
                 >
                   {() => (
-                    <TensorRegime name={name} label={labelOf(tensor)} fields={fields} actions={actions} {...marks} />
+                    <TensorRegime
+                      name={name}
+                      label={labelOf(tensor)}
+                      names={column}
+                      fields={fields}
+                      actions={actions}
+                      {...marks}
+                    />
                   )}
                 </Kept>
               )
@@ -96,16 +103,18 @@ function Regimes({ shown, actions }: ViewProps) {
 interface TensorRegimeProps {
   readonly name: string;
   readonly label: string;
+  readonly names: Names;
   readonly fields: MeasureFields;
   readonly actions: Actions;
   readonly isSelected: boolean;
   readonly isAtCursor: boolean;
 }
 
-const TensorRegime = ({ name, label, fields, actions, isSelected, isAtCursor }: TensorRegimeProps) => (
+const TensorRegime = ({ name, label, names, fields, actions, isSelected, isAtCursor }: TensorRegimeProps) => (
   <Regime
     name={name}
     label={label}
+    names={names}
     fields={fields}
     look={`${isSelected ? ' selected' : ''}${isAtCursor ? ' at-cursor' : ''}`}
     select={() => actions.select(name, false)}
@@ -117,13 +126,14 @@ interface RegimeProps {
   /** Of the tensor; absent for all parameters. */
   readonly name?: string;
   readonly label: string;
+  readonly names: Names;
   readonly fields: MeasureFields;
   readonly look?: string;
   readonly select: () => void;
   readonly reveal?: () => void;
 }
 
-function Regime({ name, label, fields, look = '', select, reveal }: RegimeProps) {
+function Regime({ name, label, names, fields, look = '', select, reveal }: RegimeProps) {
   const { negativeShare, belowSwitchShare, kappaMin, kappaMax } = fields;
   const [anti, regularized] = [negativeShare ?? 0, belowSwitchShare ?? 0];
   return (
@@ -136,7 +146,7 @@ function Regime({ name, label, fields, look = '', select, reveal }: RegimeProps)
       <span class="name" role="rowheader" title={inFile({ name: name ?? label, label })}>
         {reveal ? (
           <button type="button" class="sort" title="Show the line that creates it" onClick={reveal}>
-            <TensorName name={label} />
+            <TensorName name={label} names={names} />
           </button>
         ) : (
           label

@@ -1,5 +1,5 @@
 import { useRef } from 'preact/hooks';
-import { labelOf, setting, tensorLabel, thousands } from '../../extension/shared/format.ts';
+import { labelOf, setting, tensorLabels, thousands } from '../../extension/shared/format.ts';
 import { groupLines, groupOf } from '../../extension/shared/groupLabel.ts';
 import type { RunHeader, StepLine } from '../../extension/shared/protocol.ts';
 import { hedged, isBelievable } from '../../extension/shared/verdict.ts';
@@ -27,6 +27,7 @@ export function TableView({ shown, actions }: ViewProps) {
   const isOnScreen = useOnScreen(body);
   useRovingFocus(body, 'th button');
   const lines = sampled(run, mostPoints);
+  const text = tensorLabels(run.header.tensors.map(labelOf), 48);
   return (
     <div class={tabClass(shown)}>
       <div class="toolbar">
@@ -46,7 +47,16 @@ export function TableView({ shown, actions }: ViewProps) {
                     placed={`${run.folder} ${view.measure} ${look}`}
                     fresh={!isRunning(shown) || isOnScreen(entry.name)}
                   >
-                    {() => <TensorRow {...entry} look={look} shown={shown} lines={lines} actions={actions} />}
+                    {() => (
+                      <TensorRow
+                        {...entry}
+                        text={text(entry.label)}
+                        look={look}
+                        shown={shown}
+                        lines={lines}
+                        actions={actions}
+                      />
+                    )}
                   </Kept>
                 );
               })}
@@ -156,13 +166,15 @@ function Column({ id, title, about, numeric = false, view, actions }: ColumnProp
 }
 
 interface TensorRowProps extends Entry {
+  /** The label as it fits beside its neighbours. */
+  readonly text: string;
   readonly look: string;
   readonly shown: Shown;
   readonly lines: readonly StepLine[];
   readonly actions: Actions;
 }
 
-function TensorRow({ name, label, shape, look, shown, lines, actions }: TensorRowProps) {
+function TensorRow({ name, label, text, shape, look, shown, lines, actions }: TensorRowProps) {
   return (
     <tr
       class={look}
@@ -177,7 +189,7 @@ function TensorRow({ name, label, shape, look, shown, lines, actions }: TensorRo
           title="Show the line that creates it"
           onClick={() => actions.select(name, true)}
         >
-          {tensorLabel(label, 48)}
+          {text}
         </button>
       </th>
       <td class="numeric">{thousands(sizeOf(shape))}</td>
