@@ -4,16 +4,17 @@
 export function number(value: number | null | undefined, sign = false): string {
   if (value === null || value === undefined || Number.isNaN(value)) return '–';
   if (!Number.isFinite(value)) return value > 0 ? '∞' : '−∞';
-  // What rounds to 0.001 is written as that.
-  const size = Number(Math.abs(value).toPrecision(4));
+  const exact = Math.abs(value);
+  // What rounds to 0.001 is written as that; digits are rounded once.
+  const size = Number(exact.toPrecision(4));
   const text =
     size === 0
       ? '0'
       : size >= 1e5 || size < 1e-3
-        ? size.toExponential(2).replace('e+', 'e').replace('-', '−')
+        ? exact.toExponential(2).replace('e+', 'e').replace('-', '−')
         : size >= 1000
           ? thousands(Math.round(size))
-          : size.toPrecision(3);
+          : exact.toPrecision(3);
   return `${value < 0 ? '−' : sign ? '+' : ''}${text}`;
 }
 
@@ -76,7 +77,10 @@ export const abbreviate = (name: string, limit: number): string => abbreviator([
 /** The same for names that stand beside each other: all of them are abbreviated alike, as far as the longest one needs. */
 export function abbreviator(names: readonly string[], limit: number): (name: string) => string {
   const kept = [Number.POSITIVE_INFINITY, 2].find((last) => names.every((name) => keeping(name, last).length <= limit));
-  return (name) => keeping(name, kept ?? 1);
+  if (kept !== undefined) return (name) => keeping(name, kept);
+  // Tensors that would be called the same keep a word more, however long.
+  const last = new Set(names.map((name) => keeping(name, 1))).size < new Set(names).size ? 2 : 1;
+  return (name) => keeping(name, last);
 }
 
 /** A name whose words are first letters, but for the last ones and for numbers. */

@@ -9,7 +9,9 @@ Three ways, all of which leave the training as it is:
 
     optimizer_bias.capture(step, model, optimizer)           # and one inside the training loop: weights, state, step, order
 
-This one file needs PyTorch, NumPy, onnx and onnxscript. It writes `model.onnx`, `data.npz` and, where the optimizer has begun,
+    optimizer_bias.export_keras(model, (x, y))               # a compiled Keras 3 model, on any backend
+
+This one file needs NumPy, and PyTorch, onnx and onnxscript for models of PyTorch; Keras says what its own export needs. It writes `model.onnx`, `data.npz` and, where the optimizer has begun,
 `state.npz` into a folder, and an entry for them into `.optimizer-bias.json`, which the inspector reads. Nothing is sent anywhere.
 """
 
@@ -25,10 +27,17 @@ import sys
 from pathlib import Path
 
 import numpy
-import torch
-import torch.nn.functional as F
-from torch import nn
-from torch.overrides import TorchFunctionMode
+
+try:
+    import torch
+    import torch.nn.functional as F
+    from torch import nn
+    from torch.overrides import TorchFunctionMode
+
+    Module = nn.Module
+except ImportError:  # Keras runs without it, too
+    torch = F = nn = None
+    Module = TorchFunctionMode = object
 
 PROJECT_FILE = ".optimizer-bias.json"
 FOLDER = "optimizer-bias"
@@ -42,7 +51,7 @@ KNOWN_LOSSES = {
     "binary_cross_entropy_with_logits": "bce-with-logits",
     "binary_cross_entropy": "bce",
 }
-LOSS_FUNCTIONS = {
+LOSS_FUNCTIONS = {} if F is None else {
     name: getattr(F, name)
     for name in (*KNOWN_LOSSES, "l1_loss", "smooth_l1_loss", "huber_loss", "kl_div", "poisson_nll_loss", "soft_margin_loss")
 }
@@ -53,6 +62,8 @@ OPTIMIZERS = {
     "Adam": "adam", "AdamW": "adamw", "NAdam": "nadam", "RMSprop": "rmsprop", "Adagrad": "adagrad", "SGD": "sgd",
     "FusedAdam": "adamw", "AdamW8bit": "adamw", "Adam8bit": "adam", "Lion": "lion",
 }
+# Arguments of a model's call that are labels: Hugging Face's models take them and compute their loss of them.
+LABELS = ("labels", "label")
 # State vectors under the names that the inspector reads.
 STATE_NAMES = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer", "square_avg", "grad_avg", "sum")
 
@@ -208,14 +219,15 @@ def _call(model, args, kwargs):
     return arguments
 
 
-class _Model(nn.Module):
+class _Model(Module):
     """The user's model with tensors as its only arguments and one tensor as its result."""
 
     def __init__(self, model, arguments, inputs, loss=None):
         super().__init__()
         self.model = model
         self.inputs = inputs
-        self.fixed = {k: v for k, v in arguments.items() if k not in inputs and k not in ("labels", "label")}
+        # A count of labels would be that of the first batch.
+        self.fixed = {k: v for k, v in arguments.items() if k not in inputs and k not in (*LABELS, "num_items_in_batch")}
         self.loss = loss
 
     def forward(self, *tensors):
@@ -230,6 +242,11 @@ class _Model(nn.Module):
         return self.loss(output, target) if self.loss else _main_output(output)
 
 
+def _own_loss(output, _=None):
+    """The loss that a model computes itself of labels among its arguments, as part of what is exported."""
+    return output["loss"] if isinstance(output, dict) else output.loss
+
+
 # -- Losses ---------------------------------------------------------------------------------------------------------------
 
 
@@ -240,6 +257,12 @@ def _same(a, b):
 def _aligned(output, given, target):
     """The target in the shape that goes with the model's output; None where the loss was not taken of that output as it is."""
     output, given = output.detach(), given.detach()
+    if output.dim() == 3 and output[:, :-1].numel() == given.numel() and target.numel() == output.shape[0] * (output.shape[1] - 1):
+        # A language model's script that compares position t with label t + 1 itself.
+        if _same(output[:, :-1].reshape(given.shape), given):
+            padded = target.new_full(output.shape[:2], -100)
+            padded[:, :-1] = target.reshape(output.shape[0], -1)
+            return padded
     if output.numel() != given.numel():
         return None
     if _same(output, given):
@@ -258,6 +281,11 @@ def _shifted(output, labels, ignore=-100):
     shifted = torch.full_like(labels, ignore)
     shifted[:, :-1] = labels[:, 1:]
     return shifted
+
+
+def _classes_second(output):
+    """Logits [batch, …, classes] as the cross-entropy takes them: [batch, classes, …]."""
+    return _main_output(output).movedim(-1, 1)
 
 
 def _cross_entropy(logits, target, weight=None, ignore_index=-100, label_smoothing=0.0, **_):
@@ -329,6 +357,9 @@ def _onnx(wrapped, inputs, path):
                 else:
                     axes = {name: {0: "batch"} for name in [*names, "output"]} if dynamic else None
                     options = {"dynamo": False} if "dynamo" in inspect.signature(torch.onnx.export).parameters else {}
+                    # The older exporter keeps parameters apart that are equal by chance only for a model that trains; layers do not.
+                    options["training"] = torch.onnx.TrainingMode.PRESERVE
+                    wrapped.training = True
                     torch.onnx.export(wrapped, tensors, str(path), do_constant_folding=False, dynamic_axes=axes, **options, **keep)
                 break
             except Exception as error:  # noqa: BLE001 - each exporter has failures of its own; the last one tries it differently
@@ -402,9 +433,24 @@ def _batch_statistics(model):
     return any(isinstance(module, norms) and module.training and module.track_running_stats for module in model.modules())
 
 
-def _is_sampled(name, value):
-    """Arguments with a value for each sample; single numbers are settings of the call."""
-    return isinstance(value, torch.Tensor) and value.dim() > 0 and name not in ("labels", "label")
+def _differences(model):
+    """In what the exported model is not the one that trains, a few words each."""
+    drops = [m for m in model.modules() if isinstance(m, nn.modules.dropout._DropoutNd) and m.training and m.p > 0]
+    config = getattr(model, "config", None)
+    inner = [getattr(config, key, 0) for key in ("attention_dropout", "attention_probs_dropout_prob", "layerdrop")]
+    has_dropout = bool(drops) or (model.training and any(isinstance(p, float) and p > 0 for p in inner))
+    mixed = torch.is_autocast_enabled() or any(p.dtype in (torch.float16, torch.bfloat16) for p in model.parameters())
+    return [text for text, holds in (("dropout off", has_dropout), ("no mixed precision", mixed)) if holds]
+
+
+def _is_sampled(name, value, own):
+    """Arguments with a value for each sample; single numbers are settings of the call. Labels are, for a loss of the model's own."""
+    return isinstance(value, torch.Tensor) and value.dim() > 0 and (own or name not in LABELS)
+
+
+def _makes_inputs_of_labels(model):
+    """Encoder-decoders derive the decoder's inputs from the labels, so that they cannot be called without."""
+    return bool(getattr(getattr(model, "config", None), "is_encoder_decoder", False))
 
 
 class _Export:
@@ -412,7 +458,7 @@ class _Export:
 
     def __init__(self, model, arguments, labels, loss, optimizer, directory, scheduler=None, steps=200):
         self.model, self.optimizer, self.folder = model, optimizer, Path(directory).resolve()
-        inputs = {name: t for name, t in arguments.items() if _is_sampled(name, t)}
+        inputs = {name: t for name, t in arguments.items() if _is_sampled(name, t, loss is _own_loss)}
         if not inputs:
             raise Refusal("The model is called without a tensor.")
         if len(inputs) == 1 and "x" not in inputs:
@@ -422,11 +468,12 @@ class _Export:
         self.loss, self.inside = loss if isinstance(loss, str) else "output", None if isinstance(loss, str) else loss
         self.batch_statistics = _batch_statistics(model)
         self.batches, self.shapes, self.skipped = [], None, 0
+        self.differs = _differences(model)
         self.initial_state = _state_arrays(optimizer, model) if optimizer else {}
         self.frozen = _frozen(optimizer, model)
         self.factors = _factors(scheduler, steps)
         example = {name: t.detach().clone() for name, t in inputs.items()}
-        if self.inside is not None and labels is not None:
+        if self.inside is not None and self.inside is not _own_loss and labels is not None:
             example["y"] = labels.detach().clone()
         with _evaluating(model):
             wrapped = _Model(model, arguments, list(example), self.inside).eval()
@@ -448,7 +495,7 @@ class _Export:
     def samples(self):
         return sum(next(iter(batch.values())).shape[0] for batch in self.batches)
 
-    def write(self, source=None, batch_size=None, drop_last=False, clip_norm=None, order=None):
+    def write(self, source=None, batch_size=None, drop_last=False, clip_norm=None, order=None, total=None):
         names = self.batches[0].keys()
         data = {name: numpy.concatenate([batch[name] for batch in self.batches]) for name in names}
         numpy.savez(self.folder / "data.npz", **data)
@@ -483,6 +530,10 @@ class _Export:
             entry["freeze"] = _globs(self.frozen, {n for n, _ in self.model.named_parameters()} - set(self.frozen))
         if self.batch_statistics:
             entry["batchStatistics"] = True
+        if total and total > self.samples:
+            self.differs.append(f"{self.samples} of {total} samples")
+        if self.differs:
+            entry["differs"] = self.differs
         path = _write_entry(entry)
         if self.skipped:
             print(f"{self.skipped} batches of other shapes were left out.")
@@ -502,16 +553,26 @@ def _batches(data):
     return data
 
 
+def _length(loader):
+    """The samples of a loader's data set; None where it does not say."""
+    with contextlib.suppress(Exception):
+        return len(loader.dataset)
+
+
 def _split(model, batch):
     """Arguments of the model and labels, from a batch as loaders give it."""
     if isinstance(batch, dict) or hasattr(batch, "items"):
         batch = dict(batch)
         labels = next((batch[key] for key in ("labels", "label", "y", "target") if key in batch), None)
         accepted = inspect.signature(model.forward).parameters
-        inputs = {k: v for k, v in batch.items() if k in accepted and k not in ("labels", "label")}
-        return inputs, labels
+        return {k: v for k, v in batch.items() if k in accepted and k not in LABELS}, labels
     *inputs, labels = batch if isinstance(batch, (list, tuple)) else (batch, None)
     return _call(model, tuple(inputs), {}), labels
+
+
+def _with_labels(arguments, labels, loss):
+    """For a loss of the model's own, its labels are among the arguments, as they were in its call."""
+    return {**arguments, "labels": labels} if loss is _own_loss and labels is not None else arguments
 
 
 def _inner_loss(loss):
@@ -547,22 +608,23 @@ def export(model, loss, data, optimizer=None, directory=FOLDER, *, samples=SAMPL
                 else:
                     output = _main_output(model(**arguments))
                     value = loss(output, labels)
-            kind = _known(output, labels, value)
+            kind = None if loss is None and _makes_inputs_of_labels(model) else _known(output, labels, value)
             if kind is None and loss is None:
-                raise Refusal("The model's own loss is none that the inspector knows; give it as `loss`, a function of (output, labels).")
-            chosen = kind[0] if kind else _inner_loss(loss)
+                chosen = _own_loss
+            else:
+                chosen = kind[0] if kind else _inner_loss(loss)
             shift = kind is not None and kind[0] == "cross-entropy" and not torch.equal(kind[1], labels)
-            done = _Export(model, arguments, labels, chosen, optimizer, directory, scheduler)
+            done = _Export(model, _with_labels(arguments, labels, chosen), labels, chosen, optimizer, directory, scheduler)
         target = kind[1] if kind and done.samples == 0 else labels
         if kind and done.samples:
             target = _shifted(output, labels) if shift else labels.reshape((labels.shape[0], *kind[1].shape[1:])).to(kind[1].dtype)
-        done.add(arguments, target)
+        done.add(_with_labels(arguments, target, chosen), None if chosen is _own_loss else target)
         if done.samples >= samples:
             break
     if done is None:
         raise Refusal("The data holds no batch.")
     loader = data if isinstance(data, torch.utils.data.DataLoader) else None
-    return done.write(source=source, batch_size=loader.batch_size if loader else None,
+    return done.write(source=source, batch_size=loader.batch_size if loader else None, total=_length(loader),
                       drop_last=bool(loader and loader.drop_last), clip_norm=clip_norm)
 
 
@@ -581,6 +643,142 @@ def capture(step, model, optimizer, directory=FOLDER, *, indices=None):
         numpy.save(folder / "order.npy", numpy.asarray(indices, dtype=numpy.int64))
     print(f"Wrote {folder} (weights.npz, state.npz{', order.npy' if indices is not None else ''}).")
     return folder
+
+
+# -- For Keras ------------------------------------------------------------------------------------------------------------
+
+KERAS_OPTIMIZERS = {"Adam": "adam", "AdamW": "adamw", "Nadam": "nadam", "RMSprop": "rmsprop", "Adagrad": "adagrad", "SGD": "sgd",
+                    "Lion": "lion"}
+KERAS_LOSSES = {  # name of the class without its separators: the inspector's loss, of probabilities and of logits
+    "sparsecategoricalcrossentropy": ("cross-entropy-on-probabilities", "cross-entropy"),
+    "categoricalcrossentropy": ("cross-entropy-on-probabilities", "cross-entropy"),
+    "binarycrossentropy": ("bce", "bce-with-logits"),
+    "meansquarederror": ("mse", "mse"),
+    "mse": ("mse", "mse"),
+}
+
+
+def _keras_loss(loss):
+    """The inspector's name of a compiled Keras loss."""
+    name = (loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)).replace("_", "").lower()
+    config = loss.get_config() if hasattr(loss, "get_config") else {}
+    if name not in KERAS_LOSSES:
+        raise Refusal(f"The loss {name} is none that the inspector knows; compile the model with one of {', '.join(KERAS_LOSSES)}.")
+    if config.get("label_smoothing"):
+        raise Refusal("Label smoothing of a Keras loss cannot be exported; compile the model without it.")
+    return KERAS_LOSSES[name][bool(config.get("from_logits", False))], name
+
+
+def _single(value):
+    """A number that Keras keeps in single precision, as it was written: 0.002 for 0.0020000000949949026."""
+    return float(str(numpy.float32(value)))
+
+
+def _keras_settings(optimizer, steps):
+    """Name, hyper-parameters and the factors of the schedule of a Keras optimizer, None where it is constant."""
+    config = optimizer.get_config()
+    renamed = {"beta_1": "beta1", "beta_2": "beta2", "epsilon": "eps", "rho": "alpha", "momentum": "momentum",
+               "weight_decay": "weight_decay", "amsgrad": "amsgrad", "centered": "centered", "nesterov": "nesterov"}
+    hyper = {theirs: config[ours] for ours, theirs in renamed.items() if isinstance(config.get(ours), (int, float))}
+    schedule = getattr(optimizer, "_learning_rate", None)
+    if not callable(schedule):
+        return {**hyper, "lr": _single(config["learning_rate"])}, None
+    rates = [float(schedule(step)) for step in range(steps)]
+    first = next((rate for rate in rates if rate > 0), None)
+    if first is None:
+        raise Refusal("The learning rate is 0 throughout.")
+    # What the schedule multiplies: its largest value, as warm-up begins at 0.
+    peak = max(rates)
+    return {**hyper, "lr": _single(peak)}, [_single(rate / peak) for rate in rates]
+
+
+def _keras_batches(data):
+    """Pairs of inputs and labels: of (x, y) as arrays, or of a data set that is iterated."""
+    if isinstance(data, (tuple, list)) and len(data) == 2 and hasattr(data[0], "shape"):
+        return [data]
+    return data
+
+
+def _keras_array(value):
+    detached = value.detach().cpu() if hasattr(value, "detach") else value
+    return numpy.asarray(detached)
+
+
+def export_keras(model, data, directory=FOLDER, *, samples=SAMPLES, source=None, batch_size=None, steps=200):
+    """Exports a compiled Keras 3 model with samples for the inspector, by `model.export(format="onnx")`.
+
+    model      with one input and one output, compiled with its loss and optimizer
+    data       (x, y) as arrays, or batches of them: a tf.data.Dataset, a PyDataset, a DataLoader
+    batch_size as given to `fit`, where the data are arrays (Keras' default is 32)
+    What Keras' own export needs depends on the backend: tf2onnx with TensorFlow and JAX, onnx and onnxscript with PyTorch.
+    Raises Refusal with what to change. Returns the entry that was written into `.optimizer-bias.json`.
+    """
+    if getattr(model, "optimizer", None) is None or not getattr(model, "loss", None):
+        raise Refusal("The model is not compiled: call model.compile(optimizer=…, loss=…) first.")
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise Refusal("Keras models of one input and one output can be exported.")
+    loss, kind = _keras_loss(model.loss)
+    xs, ys, total, per_batch = [], [], 0, None
+    for batch in _keras_batches(data):
+        x, y = _keras_array(batch[0]), _keras_array(batch[1])
+        per_batch = per_batch or len(x)
+        left = samples - total
+        xs.append(x[:left])
+        ys.append(y[:left])
+        total += len(xs[-1])
+        if total >= samples:
+            break
+    if not xs:
+        raise Refusal("The data holds no batch.")
+    x, y = numpy.concatenate(xs), numpy.concatenate(ys)
+    if kind == "categoricalcrossentropy":
+        if not numpy.array_equal(numpy.sort(y, -1)[..., -1], numpy.ones(y.shape[:-1])):
+            raise Refusal("The labels are no single classes; use labels that name one class each.")
+        y = y.argmax(-1)
+    if kind == "sparsecategoricalcrossentropy":
+        y = y.reshape(y.shape[0], *[size for size in y.shape[1:] if size != 1]).astype(numpy.int64)
+    folder = Path(directory).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    # A model that was never called has nothing to be exported.
+    model.predict(x[:1], verbose=0)
+    try:
+        model.export(str(folder / "model.onnx"), format="onnx", verbose=False)
+    except ImportError as error:
+        raise Refusal(f"Keras' export to ONNX needs a package that is not there: {error}. Install it, with pip for example.") from error
+    except ValueError as error:
+        if "format" in str(error).lower():
+            raise Refusal("This version of Keras does not export ONNX files; 3.8 and newer do.") from error
+        raise
+    numpy.savez(folder / "data.npz", x=x, y=y)
+    hyper, factors = _keras_settings(model.optimizer, steps)
+    name = next((KERAS_OPTIMIZERS[b.__name__] for b in type(model.optimizer).__mro__ if b.__name__ in KERAS_OPTIMIZERS), None)
+    entry = {"model": _relative(folder / "model.onnx"), "data": _relative(folder / "data.npz"), "loss": loss}
+    if source:
+        entry["source"] = _relative(source)
+    if name:
+        entry.update(optimizer=name, framework="keras", hyper=hyper)
+    arrays = isinstance(data, (tuple, list))
+    size = batch_size or (32 if arrays else per_batch)
+    if size < len(x):
+        entry.update(batchSize=int(size), order="cyclic")
+    config = model.optimizer.get_config()
+    if config.get("global_clipnorm"):
+        entry["clipNorm"] = float(config["global_clipnorm"])
+    if factors and any(factor != 1 for factor in factors):
+        entry["schedule"] = {"kind": "table", "factors": factors}
+    count = len(data[0]) if arrays else None
+    layers = [type(layer).__name__ for layer in model._flatten_layers()]
+    differs = [
+        any("Dropout" in each for each in layers) and "dropout off",
+        any("BatchNormalization" in each for each in layers) and "running statistics of BatchNormalization, which the export folds",
+        bool(config.get("clipnorm")) and "no clipping of each weight by itself",
+        count and count > len(x) and f"{len(x)} of {count} samples",
+    ]
+    if any(differs):
+        entry["differs"] = [text for text in differs if text]
+    path = _write_entry(entry)
+    print(f"Wrote {folder / 'model.onnx'} and {folder / 'data.npz'} ({len(x)} samples), and {path}.")
+    return entry
 
 
 # -- For a script as it is ------------------------------------------------------------------------------------------------
@@ -616,12 +814,28 @@ class _Watcher:
         self.script, self.folder, self.samples = script, folder, samples
         self.losses = _Losses()
         self.depth, self.call, self.value = 0, None, None
-        self.export = self.clip = self.loader = self.scheduler = None
-        self.running = False
+        self.export = self.clip = self.loader = self.scheduler = self.smoother = None
+        self.running, self.restore_smoother = False, None
 
     # The outermost call of a module with parameters is that of the model.
     def before_call(self, module, args):
         self.depth += 1
+        if self.depth == 1:
+            self.watch_smoother()
+
+    def watch_smoother(self):
+        """The Trainer of transformers smooths labels outside of its models, in no function of PyTorch's."""
+        smoothers = sys.modules.get("transformers.trainer_pt_utils")
+        if smoothers is None or self.restore_smoother is not None:
+            return
+        kind, original = smoothers.LabelSmoother, smoothers.LabelSmoother.__call__
+
+        def smoothed(this, model_output, labels, shift_labels=False, **kwargs):
+            self.smoother = (this.epsilon, this.ignore_index, labels.detach(), shift_labels)
+            return original(this, model_output, labels, shift_labels=shift_labels, **kwargs)
+
+        kind.__call__ = smoothed
+        self.restore_smoother = lambda: setattr(kind, "__call__", original)
 
     def after_call(self, module, args, kwargs, output):
         self.depth -= 1
@@ -665,10 +879,13 @@ class _Watcher:
         """Labels in the shape of the model's output and the loss, as a name or as a part of the model."""
         labels = arguments.get("labels", arguments.get("label"))
         value = getattr(output, "loss", None)
-        if labels is not None and isinstance(value, torch.Tensor):
-            known = _known(tensor, labels, value)
-            if known:
-                return known[1], known[0]
+        if isinstance(value, torch.Tensor):
+            known = None if labels is None or _makes_inputs_of_labels(module) else _known(tensor, labels, value)
+            return (known[1], known[0]) if known else (None, _own_loss)
+        if self.smoother is not None and not _makes_inputs_of_labels(module):
+            epsilon, ignored, target, shift = self.smoother
+            target = _shifted(tensor, target, ignored) if shift else target
+            return target, lambda result, y: _cross_entropy(_classes_second(result), y, None, ignored, epsilon)
         if self.losses.last is None:
             raise Refusal("No loss of torch.nn.functional was found. Add a line: optimizer_bias.export(model, loss, data, optimizer).")
         name, bound, _ = self.losses.last
@@ -726,6 +943,8 @@ class _Watcher:
             nn.utils.clip_grad_norm_ = nn.utils.clip_grad.clip_grad_norm_ = clip
             torch.utils.data.DataLoader.__iter__ = loader
             base.__init__ = initialise
+            if self.restore_smoother:
+                self.restore_smoother()
             for hook in hooks:
                 hook.remove()
 
@@ -733,7 +952,7 @@ class _Watcher:
         if self.export is None or not self.export.batches:
             raise Refusal(f"{self.script} ended without a step of an optimizer.")
         size = getattr(self.loader, "batch_size", None) or next(iter(self.export.batches[0].values())).shape[0]
-        return self.export.write(source=self.script, batch_size=size, clip_norm=self.clip,
+        return self.export.write(source=self.script, batch_size=size, clip_norm=self.clip, total=_length(self.loader),
                                  drop_last=bool(getattr(self.loader, "drop_last", False)))
 
 

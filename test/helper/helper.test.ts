@@ -85,9 +85,32 @@ const scripts: readonly Program[] = [
     needs: ['transformers'],
   },
   {
+    name: 'shifted',
+    tolerance: 1e-6,
+    entry: { loss: 'cross-entropy', optimizer: 'adam' },
+  },
+  {
+    name: 'question_answering',
+    tolerance: 1e-5,
+    entry: { loss: 'output', optimizer: 'adamw', differs: ['dropout off'] },
+    needs: ['transformers'],
+  },
+  {
+    name: 'sequence_to_sequence',
+    tolerance: 1e-5,
+    entry: { loss: 'output', optimizer: 'adam' },
+    needs: ['transformers'],
+  },
+  {
+    name: 'smoothed',
+    tolerance: 1e-5,
+    entry: { loss: 'output', optimizer: 'adamw' },
+    needs: ['transformers', 'accelerate'],
+  },
+  {
     name: 'trainer',
     tolerance: 1e-5,
-    entry: { loss: 'cross-entropy', optimizer: 'adamw', batchSize: 4 },
+    entry: { loss: 'cross-entropy', optimizer: 'adamw', batchSize: 4, differs: ['dropout off'] },
     needs: ['transformers', 'accelerate'],
   },
   {
@@ -131,6 +154,21 @@ describe('the helper in Python', { skip }, () => {
     const at = join('optimizer-bias', 'step-3');
     compare(folder, entry, 1e-9, ['--weights', join(at, 'weights.npz')]);
     assert.ok(existsSync(join(folder, at, 'state.npz')) && existsSync(join(folder, at, 'order.npy')));
+  });
+
+  it('takes a compiled Keras model, with its schedule, clipping and loss', {
+    skip: !has('keras') && 'no keras',
+  }, () => {
+    const { folder, status, output } = run('keras', [join(programs, 'keras_model.py'), helper]);
+    assert.equal(status, 0, output);
+    const found = entryOf(folder);
+    const entry = { loss: 'cross-entropy', optimizer: 'adamw', framework: 'keras', batchSize: 8, clipNorm: 1 } as const;
+    assert.deepEqual({ ...found, ...entry, differs: ['dropout off', '32 of 40 samples'] }, found, output);
+    const { lr, ...hyper } = found.hyper!;
+    assert.ok(Math.abs((lr as number) / 2e-3 - 1) < 1e-6, `${lr}`);
+    assert.deepEqual({ ...hyper, beta1: 0.9, beta2: 0.99, weight_decay: 0.02, eps: 1e-7 }, hyper);
+    assert.deepEqual(found.schedule!.factors!.slice(0, 3).map((factor) => Number(factor.toFixed(3))), [0, 0.25, 0.5]); // biome-ignore format: one line
+    compare(folder, found, 1e-5);
   });
 
   it('leaves the errors of a script visible, and writes nothing', () => {
