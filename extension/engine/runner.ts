@@ -190,7 +190,7 @@ export class Runner {
     const block = device === 'cpu' && convolves(this.problem) ? await imageBlock() : undefined;
     const session = await this.session(block, (form) => {
       const { bytes, nodes } = encode(program.graph, device, form);
-      return Session.create(bytes, device, small ? 1 : threads, { optimise: nodes <= mostOptimised });
+      return Session.create(bytes, device, small ? 1 : threads, { optimise: nodes <= mostOptimised, plan: small });
     });
     return { program, session, milliseconds: undefined };
   }
