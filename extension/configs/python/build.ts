@@ -5,6 +5,7 @@ import { type Constructor, constructorOf } from '../frameworks.ts';
 import { otherOptimizer } from '../names.ts';
 import type { SourceRange } from '../source.ts';
 import type { Evaluator } from './evaluate.ts';
+import { groupAlternatives, hiddenAt, hiddenGroups, paramsNode } from './groupMakers.ts';
 import { groupsOf } from './groups.ts';
 import type { FunctionParameter, Scope } from './scope.ts';
 import {
@@ -192,8 +193,21 @@ export function build(
   for (const [key, { keyRange, value }] of keywords)
     bound.set(key, { finding: toFinding(value), ...(keyRange && { keyRange }) });
   const first = keywords.get('params')?.value ?? (positional[0]?.name === 'params' ? values[0] : undefined);
-  const groups = first ? groupsOf(evaluator, first, scope, bound) : [];
-  const all = [...notes, ...(note ? [{ text: note }] : [])];
+  const node = first ? paramsNode(evaluator, place.call) : undefined;
+  const lists = (node && groupAlternatives(evaluator, node, scope)) ?? first;
+  const groups = lists ? groupsOf(evaluator, lists, scope, bound) : [];
+  const hidden = node && groups.length === 0 ? hiddenGroups(evaluator, node, scope) : undefined;
+  // What is written at the call holds unless the groups surely set it; a default is none where they may.
+  for (const [key, value] of hidden?.keys ?? [])
+    if (value) bound.set(key, { finding: toFinding(resolvedAt(node!, value)) });
+    else if (!bound.has(key)) bound.set(key, { finding: hiddenAt(node!) });
+  const all = [
+    ...notes,
+    ...(note ? [{ text: note }] : []),
+    ...(hidden
+      ? [{ text: `The parameter groups are made by ${hidden.maker}: what they set is not all known here.` }]
+      : []),
+  ];
   return assemble(definition, {
     constructorName: evaluator.text(place.name),
     range: rangeOf(place.name),

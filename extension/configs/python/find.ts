@@ -5,11 +5,13 @@ import { fromChain, isChain } from './chains.ts';
 import { fromDictionaries } from './dictionaries.ts';
 import type { Evaluator } from './evaluate.ts';
 import { fromClassArgument, fromClassEntry, fromNameArgument } from './factories.ts';
+import { addedGroups } from './groupMakers.ts';
+import { groupsOf } from './groups.ts';
 import { fromCompile } from './keras.ts';
 import { auxiliaryAdam } from './muon.ts';
 import { type Scheduled, schedulers } from './schedules.ts';
 import type { Call, Scope } from './scope.ts';
-import { readArguments, toFinding } from './values.ts';
+import { literal, readArguments, toFinding } from './values.ts';
 
 /** The optimizer configurations of a parsed Python text, in the order of the text. */
 export function findInPython(evaluator: Evaluator): OptimizerConfig[] {
@@ -30,7 +32,7 @@ export function findInPython(evaluator: Evaluator): OptimizerConfig[] {
   }
   for (const [node, scope] of mappings(evaluator)) found.push(...fromClassEntry(evaluator, node, scope));
   found.push(...fromDictionaries(evaluator));
-  return scheduled(evaluator, unique(found));
+  return scheduled(evaluator, grouped(evaluator, unique(found)));
 }
 
 /** One configuration for each optimizer at a place; where the same is found in two ways, the first way counts. */
@@ -85,10 +87,42 @@ function mappings(evaluator: Evaluator): [SyntaxNode, Scope][] {
   return found;
 }
 
+/**
+ * Configurations with the groups that are added later. Where the first ones have no weight decay and a later one has, that
+ * counts: whom it spares, the groups tell.
+ */
+function grouped(evaluator: Evaluator, found: readonly OptimizerConfig[]): OptimizerConfig[] {
+  const added = found.length > 0 ? addedGroups(evaluator) : undefined;
+  if (!added || added.size === 0) return [...found];
+  return found.map((config) => {
+    const more = (added.get(config.callRange.from) ?? []).flatMap(({ node, scope }) =>
+      groupsOf(
+        evaluator,
+        literal(node, { kind: 'sequence', items: [evaluator.evaluate(node, scope)] }),
+        scope,
+        new Map(),
+      ),
+    );
+    if (more.length === 0) return config;
+    const first = config.groups ?? [{ range: config.range, hyperparameters: new Map() }];
+    const hyperparameters = new Map(config.hyperparameters);
+    const decaying = more
+      .flatMap((group) => group.hyperparameters.get('weight_decay') ?? [])
+      .filter(({ value }) => value !== 0);
+    const [decay] = decaying;
+    if (decay && hyperparameters.get('weight_decay')?.value === 0)
+      hyperparameters.set(
+        'weight_decay',
+        decaying.every(({ value }) => value === decay.value) ? decay : { ...decay, value: null, from: 'unknown' },
+      );
+    return { ...config, hyperparameters, groups: [...first, ...more] };
+  });
+}
+
 /** Configurations with the schedulers that act on them. */
 function scheduled(evaluator: Evaluator, found: readonly OptimizerConfig[]): OptimizerConfig[] {
   if (found.length === 0) return [];
-  const all = schedulers(evaluator, (_, expression, scope) => madeBy(evaluator, expression, scope, 0));
+  const all = schedulers(evaluator);
   if (all.size === 0) return [...found];
   return found.map((config) => {
     const own = all.get(config.callRange.from);
@@ -109,22 +143,4 @@ function withSchedule(config: OptimizerConfig, { schedule, peak }: Scheduled): O
     schedule,
     hyperparameters: new Map([...config.hyperparameters].map(([name, each]) => [name, name === 'lr' ? lr : each])),
   };
-}
-
-/** Where the call starts that made the optimizer which an expression stands for: a name, an attribute, or the call itself. */
-function madeBy(evaluator: Evaluator, expression: SyntaxNode, scope: Scope, depth: number): number | undefined {
-  if (depth > 4) return undefined;
-  if (expression.name === 'CallExpression') return expression.from;
-  if (expression.name === 'VariableName') {
-    const at = evaluator.bindings(evaluator.text(expression), scope);
-    const values = (at?.list ?? []).filter((binding) => binding.kind === 'value');
-    const before = values.filter((binding) => binding.at < expression.from).at(-1) ?? values[0];
-    return at && before?.kind === 'value' && before.item === undefined
-      ? madeBy(evaluator, before.node, at.scope, depth + 1)
-      : undefined;
-  }
-  if (expression.name !== 'MemberExpression' || expression.lastChild?.name !== 'PropertyName') return undefined;
-  const stores = evaluator.index.attributeStores.get(evaluator.text(expression.lastChild)) ?? [];
-  const [store] = stores;
-  return stores.length === 1 && store.node ? madeBy(evaluator, store.node, store.scope, depth + 1) : undefined;
 }

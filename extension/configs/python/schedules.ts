@@ -1,6 +1,6 @@
 import type { Schedule } from '../config.ts';
+import { optimizersOf, setByHand } from './actedOn.ts';
 import type { Evaluator } from './evaluate.ts';
-import type { Call, Scope } from './scope.ts';
 import { type Evaluated, literal, rangeOf, readArguments, scalarOf, unknownAt } from './values.ts';
 
 interface Reader {
@@ -117,40 +117,47 @@ export interface Scheduled {
   readonly peak?: Evaluated;
 }
 
-/**
- * The schedulers of a text by the offset of the optimizer's call on which they act. `callOf` leads from an expression to the
- * call that made the optimizer.
- */
-export function schedulers(
-  evaluator: Evaluator,
-  callOf: (evaluator: Evaluator, call: Call['node'], scope: Scope) => number | undefined,
-): ReadonlyMap<number, Scheduled> {
+/** The schedulers of a text by the offset of the optimizer's call on which they act. */
+export function schedulers(evaluator: Evaluator): ReadonlyMap<number, Scheduled> {
   const found = new Map<number, Scheduled>();
+  const own = new Map<number, Scheduled>();
   for (const { node, scope } of evaluator.index.calls) {
     const callee = node.firstChild;
     if (!callee || !/LR\b|[sS]chedul|Annealing|Warmup|Cycle/.test(evaluator.text(callee))) continue;
     const { value } = evaluator.evaluate(callee, scope);
-    const name = value.kind === 'reference' ? value.name : value.kind === 'class' ? value.scope.name : undefined;
-    if (name === undefined || !SCHEDULER.test(name)) continue;
+    const name =
+      value.kind === 'reference'
+        ? value.name
+        : value.kind === 'class' || value.kind === 'function'
+          ? value.scope.name
+          : '';
+    if (!SCHEDULER.test(name)) continue;
     const given = readArguments(node.getChild('ArgList'), evaluator.index.text);
-    const at =
-      given.keywords.get('optimizer')?.value ??
-      given.positional.find((each) => callOf(evaluator, each, scope) !== undefined);
-    const call = at && callOf(evaluator, at, scope);
-    if (call === undefined) continue;
+    const named = given.keywords.get('optimizer')?.value;
+    const calls = (named ? [named] : given.positional.slice(0, 3))
+      .map((each) => optimizersOf(evaluator, each, scope))
+      .find((each) => each.length > 0);
     const largest = given.keywords.get('max_lr')?.value ?? given.positional[name.endsWith('CyclicLR') ? 2 : 1];
     const peak = PEAKED.test(name) ? (largest ? evaluator.evaluate(largest, scope) : unknownAt(node)) : undefined;
-    const short = name.slice(name.lastIndexOf('.') + 1);
-    // Of several in a row the first is the main one, unless it only holds others.
-    const before = found.get(call);
-    if (before && !/^(?:SequentialLR|ChainedScheduler)$/.test(short)) {
-      found.set(call, {
-        ...before,
-        schedule: { ...before.schedule, name: `${before.schedule.name}, ${short}`.slice(0, 120) },
-      });
-      continue;
+    const chosen = given.keywords.get('name')?.value ?? given.positional[0];
+    const text =
+      /(?:^|\.)get_scheduler$/.test(name) && chosen ? scalarOf(evaluator.evaluate(chosen, scope)) : undefined;
+    const short = typeof text === 'string' ? text.slice(0, 80) : name.slice(name.lastIndexOf('.') + 1);
+    for (const call of calls ?? []) {
+      // Of several in a row the first is the main one, unless it only holds others, or is seen inside of a function.
+      const before = found.get(call);
+      if (value.kind === 'function') own.set(call, { schedule: { name: short, range: rangeOf(callee) } });
+      else if (!before) found.set(call, { schedule: { name: short, range: rangeOf(callee) }, ...(peak && { peak }) });
+      else if (!/^(?:SequentialLR|ChainedScheduler)$/.test(short))
+        found.set(call, {
+          ...before,
+          schedule: { ...before.schedule, name: `${before.schedule.name}, ${short}`.slice(0, 120) },
+        });
     }
-    if (!before) found.set(call, { schedule: { name: short, range: rangeOf(callee) }, ...(peak && { peak }) });
   }
+  for (const [call, scheduled] of own) if (!found.has(call)) found.set(call, scheduled);
+  for (const { node, optimizer, scope } of setByHand(evaluator))
+    for (const call of optimizersOf(evaluator, optimizer, scope))
+      if (!found.has(call)) found.set(call, { schedule: { name: 'hand-written', range: rangeOf(node) } });
   return found;
 }
