@@ -131,10 +131,13 @@ function further(
   return extras({ ...call, ...(schedule && { schedule }) }, others, notes);
 }
 
-/** Hugging Face's trainer lowers the learning rate linearly unless it is told otherwise. */
+/**
+ * Hugging Face's trainer lowers the learning rate linearly unless it is told otherwise. Axolotl, which writes `optimizer`, has
+ * a key and a default of its own.
+ */
 function trainerSchedule(call: FoundCall): Schedule | undefined {
-  const given = call.arguments.get('lr_scheduler_type')?.finding;
-  if (!given) return call.open ? undefined : { name: 'linear', range: call.range };
+  const given = (call.arguments.get('lr_scheduler_type') ?? call.arguments.get('lr_scheduler'))?.finding;
+  if (!given) return call.open || call.arguments.has('optimizer') ? undefined : { name: 'linear', range: call.range };
   return typeof given.value === 'string' ? { name: given.value.slice(0, 80), range: given.range } : undefined;
 }
 

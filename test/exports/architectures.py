@@ -24,6 +24,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
+from more_models import MORE
 from small_models import (
     AudioFrontEnd,
     Branched,
@@ -155,6 +156,7 @@ MODELS = {
     ),
     "bidirectional lstm": lambda: (Of(nn.LSTM(4, 5, 2, batch_first=True, bidirectional=True), lambda y: y[0]), torch.randn(3, 6, 4)),
 }
+MODELS.update(MORE)
 
 
 def quiet():
@@ -183,12 +185,15 @@ def numbers(model, x, y, loss):
     """E, ∇E and q in float64 by PyTorch."""
     model = model.double()
     x = x.double() if x.is_floating_point() else x
+    # PyTorch has no second derivative of its fused hardsigmoid: the same function from one that has.
+    fused, F.hardsigmoid = F.hardsigmoid, lambda z, inplace=False: F.relu6(z + 3) / 6
     with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
         value = loss(model(x), y)
         named = {name: p for name, p in model.named_parameters() if p.requires_grad}
         gradients = torch.autograd.grad(value, named.values(), create_graph=True, allow_unused=True)
         norm = sum(torch.sqrt(g * g + EPSILON).sum() for g in gradients if g is not None)
         products = torch.autograd.grad(norm, named.values(), allow_unused=True)
+    F.hardsigmoid = fused
     listed = lambda kind, values: {
         f"{kind}/{name}": v.detach().numpy() for name, v in zip(named, values) if v is not None
     }
@@ -264,12 +269,15 @@ def main():
     parser.add_argument("names", nargs="*")
     parser.add_argument("--out", default=tempfile.mkdtemp())
     parser.add_argument("--results", default=os.path.join(os.path.dirname(os.path.abspath(__file__)), "architectures.json"))
+    parser.add_argument("--missing", action="store_true", help="only models that have no result")
     given = parser.parse_args()
     results = {}
     if os.path.exists(given.results):
         with open(given.results) as file:
             results = json.load(file)
     for name in given.names or MODELS:
+        if given.missing and name in results:
+            continue
         try:
             results[name] = check(name, given.out)
         except Exception as error:

@@ -1,6 +1,10 @@
-"""Exports small models of JAX, Paddle and scikit-learn and compares gradient and q = ∇‖∇E‖₁,ε with the framework's own, in float64.
+"""Exports small models of JAX, Keras, TensorFlow, Paddle and scikit-learn and compares gradient and q = ∇‖∇E‖₁,ε with the framework's own, in float64.
 
     pip install jax jax2onnx onnx            && python test/exports/frameworks.py jax
+    pip install keras tensorflow tf2onnx onnx  && KERAS_BACKEND=tensorflow python test/exports/frameworks.py keras
+    pip install keras torch onnx onnxscript    && KERAS_BACKEND=torch python test/exports/frameworks.py keras
+    pip install tensorflow tf2onnx onnx      && python test/exports/frameworks.py tensorflow
+    pip install torch onnx onnxscript        && python test/exports/frameworks.py torch
     pip install paddlepaddle paddle2onnx packaging && python test/exports/frameworks.py paddle
     pip install scikit-learn skl2onnx torch  && python test/exports/frameworks.py sklearn
 
@@ -8,6 +12,7 @@ Weights are drawn on the spot. Exporters of these frameworks do not keep the nam
 values. For scikit-learn, which has no derivatives, PyTorch computes them from the fitted weights.
 """
 
+import itertools
 import json
 import os
 import subprocess
@@ -15,6 +20,7 @@ import sys
 import tempfile
 
 import numpy as np
+from frameworkTools import product
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 EPSILON = 1e-6
@@ -42,10 +48,11 @@ def compare(name, path, x, y, parameters, gradient, product, more=()):
     names = {}
     for key, value in parameters.items():
         for tensor, held in {**tensors, **constants}.items():
-            if held.size == value.size and held.size > 1 and tensor not in names.values():
-                for turned, laid in ((False, value), (True, value.T)):
-                    if np.allclose(held.reshape(-1), laid.reshape(-1), atol=1e-7):
-                        names.setdefault(key, (tensor, turned, held.shape))
+            if held.size != value.size or held.size == 1 or tensor in [name for name, _ in names.values()]:
+                continue
+            for axes in itertools.permutations(range(value.ndim)):
+                if key not in names and np.allclose(held.reshape(-1), value.transpose(axes).reshape(-1), atol=1e-7):
+                    names[key] = (tensor, axes)
     lost = [key for key in parameters if key not in names]
     if lost:
         return {"failed": f"not in the file: {', '.join(lost)}"}
@@ -55,7 +62,7 @@ def compare(name, path, x, y, parameters, gradient, product, more=()):
     command = ["node", os.path.join(ROOT, "dist", "cli.js"), "inspect", "--model", path, "--data", os.path.join(folder, "data.npz")]
     command += ["--dtype", "float64", "--eps", str(EPSILON), "--eps-placement", "inside", "--steps", "0", "--arrays"]
     command += ["--out", os.path.join(folder, "run"), *more]
-    for tensor, _, _ in names.values():
+    for tensor, _ in names.values():
         command += ["--trainable", tensor]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
@@ -64,9 +71,8 @@ def compare(name, path, x, y, parameters, gradient, product, more=()):
     result = {"parameters": int(sum(v.size for v in parameters.values()))}
     for kind, expected in (("gradient", gradient), ("normGradient", product)):
         error = size = 0.0
-        for key, (tensor, turned, _) in names.items():
-            theirs = np.asarray(expected[key], np.float64)
-            theirs = (theirs.T if turned else theirs).reshape(-1)
+        for key, (tensor, axes) in names.items():
+            theirs = np.asarray(expected[key], np.float64).transpose(axes).reshape(-1)
             ours = found[f"initial/{kind}/{tensor}"].reshape(-1)
             error += float(((ours - theirs) ** 2).sum())
             size += float((theirs**2).sum())
@@ -113,6 +119,162 @@ def jax_models():
         wide = {k: jnp.asarray(v, jnp.float64) for k, v in parameters.items()}
         norm = lambda p: sum(jnp.sqrt(g * g + EPSILON).sum() for g in jax.grad(loss)(p).values())
         yield name, compare(name, path, x, y, parameters, jax.grad(loss)(wide), jax.grad(norm)(wide))
+
+
+def keras_models():
+    import keras
+    from kerasModels import MODELS
+
+    backend = keras.backend.backend()
+    labels = random.integers(0, 3, 5)
+    for name, (build, shape) in MODELS.items():
+        named = f"keras {keras.__version__}, {backend}: {name}"
+        x = random.standard_normal((5, *shape)).astype(np.float32)
+        keras.config.set_floatx("float32")
+        model = build()
+        # Zeros and ones at the start would hide what depends on them, and could not be told from each other.
+        values = [v + 0.1 * draw(1, *v.shape)[0] for v in model.get_weights()]
+        model.set_weights([np.abs(v) + 0.1 if "variance" in w.path else v for v, w in zip(values, model.weights)])
+        path = os.path.join(tempfile.mkdtemp(), "model.onnx")
+        try:
+            model.export(path, format="onnx", verbose=False)
+        except Exception as error:
+            yield named, {"failed": f"Keras does not export it: {type(error).__name__}: {str(error)[:200]}"}
+            continue
+        keras.config.set_floatx("float64")
+        wide = build()
+        wide.set_weights(model.get_weights())
+        keys = [w.path for w in wide.trainable_weights]
+
+        def gradient(parameters):
+            for w in wide.trainable_weights:
+                w.assign(parameters[w.path])
+            if backend == "tensorflow":
+                import tensorflow as tf
+
+                with tf.GradientTape() as tape:
+                    z = wide(x.astype(np.float64), training=False)
+                    loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, z))
+                found = tape.gradient(loss, [w.value for w in wide.trainable_weights])
+                return {k: g.numpy() for k, g in zip(keys, found)}
+            import torch
+
+            variables = [w.value for w in wide.trainable_weights]
+            z = wide(torch.tensor(x, dtype=torch.float64), training=False)
+            found = torch.autograd.grad(torch.nn.functional.cross_entropy(z, torch.tensor(labels)), variables)
+            return {k: g.numpy() for k, g in zip(keys, found)}
+
+        start = {w.path: np.array(keras.ops.convert_to_numpy(w)) for w in wide.trainable_weights}
+        yield named, compare(named, path, x, labels, {k: v.astype(np.float32) for k, v in start.items()}, *product(gradient, start))
+
+
+def tensorflow_models():
+    import tensorflow as tf
+    import tf2onnx
+
+    x = random.standard_normal((6, 8, 8, 2)).astype(np.float32)
+    labels = random.integers(0, 3, 6)
+
+    def convolutions(p, x):
+        h = tf.nn.relu6(tf.nn.conv2d(x, p["a"], 2, "SAME") * 2.0 + p["b"])
+        h = tf.nn.depthwise_conv2d(h, p["c"], [1, 1, 1, 1], "SAME")
+        return tf.matmul(tf.reduce_mean(tf.nn.leaky_relu(h), [1, 2]), p["d"])
+
+    def attention(p, x):
+        h = tf.reshape(x, [-1, 16, 8])
+        q, k = tf.einsum("btc,cd->btd", h, p["q"]), tf.einsum("btc,cd->btd", h, p["k"])
+        h = tf.einsum("bts,bsc->btc", tf.nn.softmax(tf.einsum("btd,bsd->bts", q, k) / 2.0), h)
+        return tf.matmul(tf.reduce_max(tf.math.tanh(h), 1), p["o"])
+
+    def gathered(p, x):
+        h = tf.reshape(x, [-1, 128])
+        h = tf.concat([tf.gather(h, [0, 5, 5, 9], axis=1), h[:, ::16]], 1)
+        h = tf.nn.elu(tf.matmul(h, p["a"]))
+        mean, variance = tf.nn.moments(h, [1], keepdims=True)
+        return tf.matmul((h - mean) * tf.math.rsqrt(variance + 1e-3), p["o"])
+
+    models = {
+        "convolutions": (convolutions, {"a": draw(3, 3, 2, 5), "b": draw(5), "c": draw(3, 3, 5, 1), "d": draw(5, 3)}),
+        "attention": (attention, {"q": draw(8, 4), "k": draw(8, 4), "o": draw(8, 3)}),
+        "gathered": (gathered, {"a": draw(12, 7), "o": draw(7, 3)}),
+    }
+    for name, (f, parameters) in models.items():
+        named = f"tf2onnx {tf2onnx.__version__}: {name}"
+        path = os.path.join(tempfile.mkdtemp(), "model.onnx")
+        held = {k: tf.constant(v) for k, v in parameters.items()}
+        signature = [tf.TensorSpec([None, 8, 8, 2], tf.float32, "x")]
+        tf2onnx.convert.from_function(tf.function(lambda x: f(held, x)), signature, opset=17, output_path=path)
+
+        def gradient(values):
+            variables = {k: tf.Variable(v) for k, v in values.items()}
+            with tf.GradientTape() as tape:
+                z = f(variables, tf.constant(x, tf.float64))
+                loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, z))
+            return {k: g.numpy() for k, g in tape.gradient(loss, variables).items()}
+
+        wide = {k: v.astype(np.float64) for k, v in parameters.items()}
+        yield named, compare(named, path, x, labels, parameters, *product(gradient, wide))
+
+
+def torch_models():
+    """Exported programs with two free axes: the batch and the length of a sequence."""
+    import torch
+    import torch.nn as nn
+    import torch.nn.functional as F
+
+    class Causal(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.embed, self.qkv, self.out, self.norm, self.head = nn.Linear(4, 8), nn.Linear(8, 24), nn.Linear(8, 8), nn.LayerNorm(8), nn.Linear(8, 3)
+
+        def forward(self, x):
+            h = self.embed(x)
+            q, k, v = self.qkv(self.norm(h)).unflatten(-1, (3, 2, 4)).permute(2, 0, 3, 1, 4)
+            h = h + self.out(F.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2).flatten(2))
+            return self.head(h.mean(1))
+
+    class Gated(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.gate, self.head = nn.Conv1d(4, 6, 3, padding=1), nn.Conv1d(4, 6, 3, padding=1), nn.Linear(6, 3)
+
+        def forward(self, x):
+            x = x.transpose(1, 2)
+            y = self.conv(x) * torch.sigmoid(self.gate(x))
+            return self.head(y.cumsum(-1)[..., -1] / x.shape[-1] + y.amax(-1))
+
+    class Recurrent(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.rnn, self.head = nn.GRU(4, 6, batch_first=True), nn.Linear(6, 3)
+
+        def forward(self, x):
+            return self.head(self.rnn(x)[0].logsumexp(1))
+
+    for name, model in {"causal attention": Causal(), "gated convolution": Gated(), "recurrent": Recurrent()}.items():
+        named = f"torch {torch.__version__}, exported program: {name}"
+        x = random.standard_normal((5, 7, 4)).astype(np.float32)
+        labels = random.integers(0, 3, 5)
+        model.eval()
+        path = os.path.join(tempfile.mkdtemp(), "model.onnx")
+        try:
+            free = torch.export.Dim.DYNAMIC
+            # The recurrent layer is written out for one length.
+            shapes = {0: free} if name == "recurrent" else {0: free, 1: free}
+            program = torch.export.export(model, (torch.tensor(x),), dynamic_shapes=(shapes,), strict=False)
+            torch.onnx.export(program, (torch.tensor(x),), path, dynamo=True, external_data=False, input_names=["x"], verbose=False)
+        except Exception as error:
+            yield named, {"failed": f"PyTorch does not export it: {str(error)[:200]}"}
+            continue
+        parameters = {k: p.detach().numpy().copy() for k, p in model.named_parameters()}
+        model.double()
+        with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
+            loss = F.cross_entropy(model(torch.tensor(x, dtype=torch.float64)), torch.tensor(labels))
+            given = dict(model.named_parameters())
+            gradients = torch.autograd.grad(loss, list(given.values()), create_graph=True)
+            products = torch.autograd.grad(sum(torch.sqrt(g * g + EPSILON).sum() for g in gradients), list(given.values()))
+        listed = lambda values: {k: v.detach().numpy() for k, v in zip(given, values)}
+        yield named, compare(named, path, x, labels, parameters, listed(gradients), listed(products))
 
 
 def paddle_models():
@@ -186,7 +348,7 @@ def sklearn_models():
 
 
 def main():
-    found = {"jax": jax_models, "paddle": paddle_models, "sklearn": sklearn_models}[sys.argv[1]]
+    found = {"keras": keras_models, "tensorflow": tensorflow_models, "torch": torch_models, "jax": jax_models, "paddle": paddle_models, "sklearn": sklearn_models}[sys.argv[1]]
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "frameworks.json")
     results = {}
     if os.path.exists(path):
@@ -195,6 +357,7 @@ def main():
     for name, result in found():
         results[name] = result
         print(name, json.dumps(result), flush=True)
+    results = dict(sorted(results.items()))
     with open(path, "w") as file:
         json.dump(results, file, indent=1)
         file.write("\n")

@@ -8,7 +8,7 @@ import { type DataEntry, type DataNode, findingOf, type MapNode, NODE_LIMIT, tex
 
 /** Keys whose value is an optimizer, and keys that hold its arguments beside its name. */
 const OPTIMIZER_KEY = /^(optimizers?|optim|opt|optimi[sz]er_?(cfg|config)|(actor|critic|gen|disc|[gd])_optimizer)$/i;
-const NAME_KEY = /^(optimizer|optim|opt|optimizer_?(name|type)|optim_(name|type)|opt_name)$/i;
+const NAME_KEY = /^(optimizer|optim|opt|optimizer_?(name|type|class)|optim_(name|type)|opt_(name|type))$/i;
 const PARAMETERS_KEY = /^((optimizer|optim|opt)_)?(params|args|kwargs|parameters|hparams|config)$/i;
 /** Keys whose value is a schedule, or names one. */
 const SCHEDULE_KEY = /^(lr_?)?(sched|scheduler|schedule)(_type|_name)?$/i;
@@ -77,7 +77,16 @@ function fromType(
     const nested = [...map.entries].find(([k, e]) => PARAMETERS_KEY.test(k) && e.value.kind === 'map')?.[1].value;
     if (nameKey === 'type' && nested && map.entries.has('params')) {
       const deepSpeed = constructorOf(`deepspeed.json.${name}`);
-      if (deepSpeed) return withSchedule(make(deepSpeed, name, nameEntry, map, nested, root), parent, root);
+      if (deepSpeed) {
+        // GPT-NeoX has DeepSpeed's section and a weight decay of its own for the groups that it makes.
+        const decay =
+          nested.kind === 'map' && nested.entries.has('weight_decay') ? undefined : parent?.entries.get('weight_decay');
+        return withSchedule(
+          make(deepSpeed, name, nameEntry, map, nested, root, decay && { weight_decay: decay }),
+          parent,
+          root,
+        );
+      }
     }
     const keras = nameKey === 'class_name' && nested ? kerasClass(name) : undefined;
     const kerasConstructor = keras === undefined ? undefined : constructorOf(`keras.optimizers.${keras}`);
@@ -92,7 +101,7 @@ function fromType(
     }
     const values = nested?.kind === 'map' ? nested : map;
     const beside = nameKey === '_name' ? (parent === root ? sectionOf(parent, 'optimization') : parent) : undefined;
-    return evidence(values)
+    return evidence(values) || (beside && evidence(beside))
       ? withSchedule(generic(optimizer, name, nameEntry.value.range, map.range, values, root, beside), map, root)
       : undefined;
   }
@@ -145,7 +154,10 @@ function fromSolver(
     // What is absent may stand in the base file.
     open: root.kind === 'map' && root.entries.has('_BASE_'),
   });
-  return config && { config };
+  // Detectron2 always has a schedule; this is the one that it has unless another is named.
+  const timed = map.entries.get('LR_SCHEDULER_NAME') ?? map.entries.get('STEPS');
+  const schedule = timed && { name: textAt(map, 'LR_SCHEDULER_NAME') ?? 'WarmupMultiStepLR', range: timed.value.range };
+  return config && { config: { ...config, ...(schedule && { schedule }) } };
 }
 
 /** `optimizer: adam` beside `lr` and its like; Hugging Face's training arguments. */
@@ -215,6 +227,7 @@ function isQuantity(node: DataNode): boolean {
     node.value === undefined ||
     typeof value === 'number' ||
     typeof value === 'boolean' ||
+    Array.isArray(value) ||
     /\$\{/.test(String(node.value))
   );
 }
@@ -240,8 +253,11 @@ function make(
   map: MapNode,
   values: DataNode | undefined,
   root: DataNode,
+  more: Readonly<Record<string, DataEntry>> = {},
 ): OptimizerConfig | undefined {
   const bound = values?.kind === 'map' ? argumentsOf(values, root) : new Map<string, Argument>();
+  for (const [key, { keyRange, value }] of Object.entries(more))
+    bound.set(key, { finding: findingOf(value, root), keyRange });
   const range = name.value.range;
   return assemble(definition, { constructorName, range, callRange: map.range, arguments: bound, open: false });
 }

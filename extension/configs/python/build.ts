@@ -125,7 +125,10 @@ function derived(evaluator: Evaluator, scope: Scope, depth = 0): readonly Target
     // With a step of its own it is another optimizer.
     if (scope.bindings.has('step') || scope.bindings.has('update_step'))
       return [{ definition: generic(otherOptimizer(scope.name) ?? scope.name), bind: asGiven }];
-    return inner.map((target) => ({ ...target, bind: (given) => target.bind(passedOn(owner, scope, given)) }));
+    return inner.map((target) => ({
+      ...target,
+      bind: (given) => target.bind(withFields(owner, scope, target.definition, passedOn(owner, scope, given))),
+    }));
   }
   return [];
 }
@@ -169,6 +172,19 @@ function passedOn(evaluator: Evaluator, scope: Scope, given: Given): Given {
     keywords.set(key, { value: seen(value), ...(outer?.keyRange && { keyRange: outer.keyRange }) });
   }
   return { positional: inner.positional.map(seen), keywords, open: given.open || inner.open };
+}
+
+/** The fields of a dataclass that is derived from a trainer's arguments: what it sets where a call does not. */
+function withFields(evaluator: Evaluator, scope: Scope, definition: Constructor, given: Given): Given {
+  if (definition.namedBy === undefined || scope.bindings.has('__init__')) return given;
+  const keywords = new Map(given.keywords);
+  for (const { name, positional } of definition.parameters) {
+    const field = scope.bindings.get(name)?.at(-1);
+    if (positional || field?.kind !== 'value' || keywords.has(name)) continue;
+    const { range } = evaluator.evaluate(field.node, scope);
+    keywords.set(name, { value: resolvedAt(range, evaluator.evaluate(field.node, scope)) });
+  }
+  return { ...given, keywords };
 }
 
 const isStarredParameter = (method: Scope, name: string): boolean =>

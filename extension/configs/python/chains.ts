@@ -1,7 +1,7 @@
 import type { SyntaxNode } from '@lezer/common';
 import { type Argument, assemble, type Finding } from '../assemble.ts';
 import type { OptimizerConfig } from '../config.ts';
-import type { Constructor } from '../frameworks.ts';
+import { type Constructor, constructorOf } from '../frameworks.ts';
 import { parseSignature } from '../signature.ts';
 import type { Evaluator } from './evaluate.ts';
 import type { Call, Scope } from './scope.ts';
@@ -98,6 +98,22 @@ export function fromChain(evaluator: Evaluator, call: Call): OptimizerConfig | u
       ],
     }),
   });
+}
+
+/** The weight decay that a chain adds to a whole optimizer in it (`optax.sgd`), and on which side, by that optimizer's call. */
+export function decayBeside(
+  evaluator: Evaluator,
+  { node, scope }: Call,
+): { readonly call: number; readonly decay: Argument | undefined; readonly isBefore: boolean } | undefined {
+  const links = linksOf(evaluator, node, scope, 0);
+  const at = links.findIndex(({ name }) => name === 'add_decayed_weights');
+  const whole = links.findIndex(({ name }) => constructorOf(`optax.${name}`) !== undefined);
+  if (at < 0 || whole < 0 || links.some(({ name }) => Object.hasOwn(CORES, name))) return undefined;
+  return {
+    call: links[whole].node.from,
+    decay: argumentOf(evaluator, links[at], 'weight_decay', 0),
+    isBefore: at < whole,
+  };
 }
 
 /** Whether a call is a chain of transformations. */

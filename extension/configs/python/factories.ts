@@ -5,6 +5,7 @@ import { constructorOf } from '../frameworks.ts';
 import { optimizerNamed, torchClass } from '../names.ts';
 import { build, type Given, givenOf, targetsOf, textOf } from './build.ts';
 import type { Evaluator } from './evaluate.ts';
+import { timmSettings } from './libraryCalls.ts';
 import type { Call } from './scope.ts';
 import { type Evaluated, rangeOf, readArguments, toFinding } from './values.ts';
 
@@ -76,6 +77,7 @@ export function fromNameArgument(evaluator: Evaluator, { node, scope }: Call): O
   const made = callee.name === 'CallExpression' ? callee : node;
   const maker = made.firstChild && evaluator.evaluate(made.firstChild, scope).value;
   if (maker?.kind !== 'reference' || !BY_NAME.test(maker.name)) return undefined;
+  if (maker.name.startsWith('timm.')) return timmFactory(evaluator, { node, scope });
   const isLoader = /\.(?:load_optimizer|get)$/.test(maker.name);
   if (isLoader !== (made === callee)) return undefined;
   const naming = givenOf(evaluator, readArguments(made.getChild('ArgList'), evaluator.index.text), scope);
@@ -115,4 +117,22 @@ export function fromNameArgument(evaluator: Evaluator, { node, scope }: Call): O
     callRange: rangeOf(node),
     arguments: bound,
   });
+}
+
+/** timm's older `create_optimizer(args, model)`, which reads everything from the arguments of the script. */
+function timmFactory(evaluator: Evaluator, { node, scope }: Call): OptimizerConfig | undefined {
+  const [settings] = readArguments(node.getChild('ArgList'), evaluator.index.text).positional;
+  const definition = constructorOf('timm.optim.create_optimizer_v2');
+  if (!settings || !definition || !node.firstChild) return undefined;
+  const { value } = timmSettings(evaluator, evaluator.evaluate(settings, scope), settings);
+  if (value.kind !== 'dict') return undefined;
+  const keywords = new Map([...value.entries].map(([key, entry]) => [key, { value: entry.value }]));
+  const place = { name: node.firstChild, call: node };
+  return build(
+    evaluator,
+    { definition, bind: (each) => each },
+    place,
+    { positional: [], keywords, open: false },
+    scope,
+  );
 }

@@ -1,7 +1,8 @@
 import type { SyntaxNode } from '@lezer/common';
+import { part } from '../assemble.ts';
 import type { OptimizerConfig } from '../config.ts';
 import { build, givenOf, targetsOf } from './build.ts';
-import { fromChain, isChain } from './chains.ts';
+import { decayBeside, fromChain, isChain } from './chains.ts';
 import { fromDictionaries } from './dictionaries.ts';
 import type { Evaluator } from './evaluate.ts';
 import { fromClassArgument, fromClassEntry, fromNameArgument } from './factories.ts';
@@ -18,8 +19,11 @@ export function findInPython(evaluator: Evaluator): OptimizerConfig[] {
   const { index } = evaluator;
   const found: OptimizerConfig[] = [];
   const chained = new Set<number>();
+  const decays = new Map<number, NonNullable<ReturnType<typeof decayBeside>>>();
   for (const call of index.calls) {
     const chain = fromChain(evaluator, call);
+    const beside = chain || !isChain(evaluator, call.node, call.scope) ? undefined : decayBeside(evaluator, call);
+    if (beside) decays.set(beside.call, beside);
     if (!chain) continue;
     found.push(chain);
     chained.add(chain.range.from);
@@ -32,7 +36,35 @@ export function findInPython(evaluator: Evaluator): OptimizerConfig[] {
   }
   for (const [node, scope] of mappings(evaluator)) found.push(...fromClassEntry(evaluator, node, scope));
   found.push(...fromDictionaries(evaluator));
-  return scheduled(evaluator, grouped(evaluator, unique(found)));
+  const decaying = unique(found).map((config) => {
+    const beside = decays.get(config.callRange.from);
+    return beside ? withDecay(config, beside) : config;
+  });
+  return scheduled(evaluator, grouped(evaluator, decaying));
+}
+
+/** What a chain adds to the gradient is an ℓ₂ penalty; what it adds to the finished update is not scaled by the learning rate. */
+function withDecay(
+  config: OptimizerConfig,
+  { decay, isBefore }: NonNullable<ReturnType<typeof decayBeside>>,
+): OptimizerConfig {
+  if (!isBefore)
+    return {
+      ...config,
+      notes: [
+        ...(config.notes ?? []),
+        {
+          text: 'The chain adds the weights after the step, which no learning rate scales: of that nothing is predicted.',
+        },
+      ],
+    };
+  if (config.hyperparameters.has('weight_decay') || !decay) return config;
+  const value = part(decay, 'weight_decay', 0, 1);
+  return {
+    ...config,
+    hyperparameters: new Map([...config.hyperparameters, ['weight_decay', value]]),
+    weightDecayForm: 'l2',
+  };
 }
 
 /** One configuration for each optimizer at a place; where the same is found in two ways, the first way counts. */
@@ -122,7 +154,7 @@ function grouped(evaluator: Evaluator, found: readonly OptimizerConfig[]): Optim
 /** Configurations with the schedulers that act on them. */
 function scheduled(evaluator: Evaluator, found: readonly OptimizerConfig[]): OptimizerConfig[] {
   if (found.length === 0) return [];
-  const all = schedulers(evaluator);
+  const all = schedulers(evaluator, new Set(found.map(({ callRange }) => callRange.from)));
   if (all.size === 0) return [...found];
   return found.map((config) => {
     const own = all.get(config.callRange.from);

@@ -151,6 +151,10 @@ export function evaluateLibrary(
       ? resolvedAt(node, fallback)
       : value;
   }
+  if (/^timm\.optim(?:\.\w+)*\.optimizer_kwargs$/.test(name)) {
+    const settings = first ?? keyword('cfg');
+    return settings ? timmSettings(evaluator, settings, node) : unknownAt(node);
+  }
   if (name === 'wandb.init') {
     const config = keyword('config') ?? argument(3);
     return literal(node, { kind: 'tracker', config: config ?? unknownAt(node) });
@@ -176,6 +180,26 @@ export function evaluateLibrary(
     schedulePeak(node, name, { argument, keyword }) ??
     mathematics(node, name, first, argument(1), given.positional.length)
   );
+}
+
+/** The options that timm reads from a script's arguments; what is None there is left to the optimizer. */
+export function timmSettings(evaluator: Evaluator, settings: Evaluated, node: SyntaxNode): Evaluated {
+  const names = {
+    opt: 'opt',
+    lr: 'lr',
+    weight_decay: 'weight_decay',
+    momentum: 'momentum',
+    opt_eps: 'eps',
+    opt_betas: 'betas',
+  };
+  const entries = new Map<string, DictEntry>();
+  for (const [option, name] of Object.entries(names)) {
+    const value = evaluator.attributes.attribute(settings, option, node);
+    const isUnset = value.value.kind === 'unset' || scalarOf(value) === null;
+    if (name === 'lr' || !isUnset)
+      entries.set(name, { keyRange: rangeOf(node), value: isUnset ? unknownAt(node) : value });
+  }
+  return literal(node, { kind: 'dict', entries, open: false });
 }
 
 const joinable = (name: string, value: Evaluated | undefined): string[] => {

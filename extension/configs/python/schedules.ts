@@ -108,7 +108,7 @@ function schedule(
 
 /** Schedulers that hold the optimizer that they act on, and those that set its peak themselves. */
 const SCHEDULER =
-  /(?:^torch\.optim\.lr_scheduler\.|^torch\.optim\.swa_utils\.SWALR$|^transformers(?:\.\w+)*\.get_\w*schedule\w*$|^transformers(?:\.\w+)*\.get_scheduler$|^diffusers(?:\.\w+)*\.get_\w*schedul\w*$|^timm\.scheduler(?:\.\w+)*\.\w+LRScheduler$|^(?:ignite|monai|pytorch_optimizer|torch_optimizer|fvcore|detectron2|mmengine)\S*(?:LR|Scheduler|Annealing\w*)$|Scheduler$|LR$|(?:^|\.)get_\w*schedule\w*$)/;
+  /(?:^torch\.optim\.lr_scheduler\.|^torch\.optim\.swa_utils\.SWALR$|^transformers(?:\.\w+)*\.get_\w*schedule\w*$|^transformers(?:\.\w+)*\.get_scheduler$|^diffusers(?:\.\w+)*\.get_\w*schedul\w*$|^timm\.scheduler(?:\.\w+)*\.(?:\w+LRScheduler|create_scheduler(?:_v2)?)$|^(?:ignite|monai|pytorch_optimizer|torch_optimizer|fvcore|detectron2|mmengine)\S*(?:LR|Scheduler|Annealing\w*)$|Scheduler$|LR$|(?:^|\.)get_\w*schedule\w*$)/;
 const PEAKED = /\.(?:OneCycleLR|CyclicLR)$/;
 
 export interface Scheduled {
@@ -117,8 +117,8 @@ export interface Scheduled {
   readonly peak?: Evaluated;
 }
 
-/** The schedulers of a text by the offset of the optimizer's call on which they act. */
-export function schedulers(evaluator: Evaluator): ReadonlyMap<number, Scheduled> {
+/** The schedulers of a text by the offset of the optimizer's call on which they act; `known` are such offsets. */
+export function schedulers(evaluator: Evaluator, known: ReadonlySet<number>): ReadonlyMap<number, Scheduled> {
   const found = new Map<number, Scheduled>();
   const own = new Map<number, Scheduled>();
   for (const { node, scope } of evaluator.index.calls) {
@@ -135,13 +135,16 @@ export function schedulers(evaluator: Evaluator): ReadonlyMap<number, Scheduled>
     const given = readArguments(node.getChild('ArgList'), evaluator.index.text);
     const named = given.keywords.get('optimizer')?.value;
     const calls = (named ? [named] : given.positional.slice(0, 3))
-      .map((each) => optimizersOf(evaluator, each, scope))
+      .map((each) => optimizersOf(evaluator, each, scope).filter((call) => known.has(call)))
       .find((each) => each.length > 0);
     const largest = given.keywords.get('max_lr')?.value ?? given.positional[name.endsWith('CyclicLR') ? 2 : 1];
     const peak = PEAKED.test(name) ? (largest ? evaluator.evaluate(largest, scope) : unknownAt(node)) : undefined;
     const chosen = given.keywords.get('name')?.value ?? given.positional[0];
-    const text =
-      /(?:^|\.)get_scheduler$/.test(name) && chosen ? scalarOf(evaluator.evaluate(chosen, scope)) : undefined;
+    const chooser =
+      chosen && /(?:^|\.)(?:get|create)_scheduler$/.test(name) ? evaluator.evaluate(chosen, scope) : undefined;
+    // timm's is given all arguments of the script.
+    const isInside = name.startsWith('timm.');
+    const text = chooser && scalarOf(isInside ? evaluator.attributes.attribute(chooser, 'sched', node) : chooser);
     const short = typeof text === 'string' ? text.slice(0, 80) : name.slice(name.lastIndexOf('.') + 1);
     for (const call of calls ?? []) {
       // Of several in a row the first is the main one, unless it only holds others, or is seen inside of a function.
