@@ -14,6 +14,7 @@ const entryPoints = [
   'extension/parquetWorker.ts',
   'extension/watchWorker.ts',
   'extension/analysisWorker.ts',
+  'extension/mcpServer.ts',
   'extension/extension.ts',
 ]
   .map((path) => join(root, path))

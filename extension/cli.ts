@@ -3,6 +3,7 @@ import { compareCommand } from './cli/compare.ts';
 import { experimentCommand } from './cli/experiment.ts';
 import { graphCommand } from './cli/graph.ts';
 import { inspectCommand } from './cli/inspect.ts';
+import { mcpCommand } from './cli/mcp.ts';
 import { modelCommand } from './cli/model.ts';
 import { optimizersCommand } from './cli/optimizers.ts';
 import { type Command, parseCommand, UsageError } from './cli/options.ts';
@@ -21,6 +22,7 @@ const commands: readonly Command[] = [
   experimentCommand,
   optimizersCommand,
   scanCommand,
+  mcpCommand,
 ];
 
 const overview = (): string =>

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { dirname, isAbsolute, relative, resolve, sep } from 'node:path';
 import { parseArgs } from 'node:util';
 import { analyse } from '../configs/analyse.ts';
-import type { OptimizerConfig, SourceDocument } from '../configs/config.ts';
+import type { Language, OptimizerConfig, SourceDocument } from '../configs/config.ts';
 import { AnalysisPool } from '../configs/pool.ts';
 import type { Incomplete } from '../configs/protocol.ts';
 import type { Surroundings } from '../configs/python/analyse.ts';
@@ -104,9 +104,9 @@ function parse(argv: readonly string[]) {
 }
 
 /** All findings under the paths, in the order of the files and of their text. Unreadable files are reported and left out. */
-async function scanPaths(
+export async function scanPaths(
   paths: readonly string[],
-  io: ScanIo,
+  io: Pick<ScanIo, 'cwd' | 'error'>,
 ): Promise<{ findings: ScanFinding[]; fileCount: number }> {
   const waiting: Promise<ScanFinding[]>[] = [];
   const pool = new AnalysisPool(availableParallelism());
@@ -174,6 +174,20 @@ async function scanFile(
     place: { path, root, open: [] },
   });
   return { findings: findingsOf(configs, name, text), ...(incomplete && { incomplete }) };
+}
+
+/** The findings of a text that is in no file, in a thread that is stopped where it takes too long, and what was not looked at. */
+export async function scanLoose(
+  text: string,
+  language: Language,
+): Promise<{ readonly findings: ScanFinding[]; readonly incomplete?: string }> {
+  const pool = new AnalysisPool(1);
+  try {
+    const { configs, incomplete } = await pool.run({ kind: 'text', uri: 'text', language, text });
+    return { findings: findingsOf(configs, 'text', text), ...(incomplete && { incomplete: INCOMPLETE[incomplete] }) };
+  } finally {
+    pool.dispose();
+  }
 }
 
 /** So many at a time. */

@@ -18,6 +18,7 @@ const programs = [
   'parquetWorker',
   'watchWorker',
   'analysisWorker',
+  'mcpServer',
 ];
 const bundled = ['onnxruntime-node', 'onnxruntime-common'];
 
