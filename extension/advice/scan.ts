@@ -20,6 +20,8 @@ export interface ScanIo {
   write(text: string): void;
   /** Standard error. */
   error(text: string): void;
+  /** False for files that are not to be read; all are, where it is left out. */
+  accepts?(path: string): boolean;
 }
 
 const HELP = `optimizer-bias scan [PATH…] [--format text|json|sarif] [--fail-on SEVERITY]
@@ -106,7 +108,7 @@ function parse(argv: readonly string[]) {
 /** All findings under the paths, in the order of the files and of their text. Unreadable files are reported and left out. */
 export async function scanPaths(
   paths: readonly string[],
-  io: Pick<ScanIo, 'cwd' | 'error'>,
+  io: Pick<ScanIo, 'cwd' | 'error' | 'accepts'>,
 ): Promise<{ findings: ScanFinding[]; fileCount: number }> {
   const waiting: Promise<ScanFinding[]>[] = [];
   const pool = new AnalysisPool(availableParallelism());
@@ -127,6 +129,7 @@ export async function scanPaths(
       io.error(`Left out ${visible(relativeName(io.cwd, at))}: ${visible(message)}\n`);
     };
     for await (const file of walk(root, seen, onError)) {
+      if (io.accepts && !io.accepts(file.path)) continue;
       const text = await readText(file.path).catch((error: unknown) => onError(file.path, error));
       if (text === undefined) continue;
       fileCount++;

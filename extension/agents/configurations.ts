@@ -100,15 +100,19 @@ export const explainConfiguration: AgentTool = {
   async run({ text: given, file, language = 'python' }: ExplainInput, context: ToolContext) {
     if ((given === undefined) === (file === undefined))
       throw new InspectorError('Give either text or file.', 'text is code itself; file is a path below a root.');
-    if (file !== undefined) return scanned([context.path(file)], context, 1000);
+    if (file !== undefined) return scanned(context.path(file), context, 1000);
     const { findings, incomplete } = await scanLoose(given!, language);
     return { files: 0, configurations: findings.map(answerOf), ...(incomplete !== undefined && { incomplete }) };
   },
 };
 
-async function scanned(paths: readonly string[], { directory }: ToolContext, most: number) {
+async function scanned(path: string, { rootOf }: ToolContext, most: number) {
   const told: string[] = [];
-  const { findings, fileCount } = await scanPaths(paths, { cwd: directory, error: (line) => told.push(line.trim()) });
+  const { findings, fileCount } = await scanPaths([path], {
+    cwd: rootOf(path)!,
+    error: (line) => told.push(line.trim()),
+    accepts: (file) => rootOf(file) !== undefined,
+  });
   if (findings.length > most) told.push(`${findings.length - most} further configurations are left out.`);
   return {
     files: fileCount,
@@ -139,5 +143,5 @@ export const scanWorkspace: AgentTool = {
     ['incomplete'],
   ),
   run: ({ path = `.${sep}`, limit = 50 }: { path?: string; limit?: number }, context: ToolContext) =>
-    scanned([context.path(path)], context, limit),
+    scanned(context.path(path), context, limit),
 };

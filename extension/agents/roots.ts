@@ -15,10 +15,15 @@ export class Roots {
     return this.folders[0]!;
   }
 
+  /** The granted folder in which a path lies, links followed; undefined where it lies in none. */
+  rootOf(path: string): string | undefined {
+    const target = real(resolve(this.directory, path));
+    return this.folders.find((folder) => isWithin(folder, target));
+  }
+
   /** The path that a text names. Throws an InspectorError where it leads out of the folders. */
   path(given: string): string {
-    const path = real(resolve(this.directory, given));
-    if (this.folders.some((folder) => isWithin(folder, path))) return path;
+    if (this.rootOf(given) !== undefined) return real(resolve(this.directory, given));
     throw new InspectorError(
       `${quoteName(given, 400)} lies outside of the folders that were granted.`,
       `Name a path below ${this.folders.map((folder) => quoteName(folder, 400)).join(' or ')}, or grant its folder as a root.`,

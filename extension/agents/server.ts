@@ -72,6 +72,7 @@ export function createServer({ folders, engine }: ServerOptions): Server {
     const context: ToolContext = {
       directory: allowed.directory,
       path: (given) => allowed.path(given),
+      rootOf: (path) => allowed.rootOf(path),
       engine,
       signal,
       progress,

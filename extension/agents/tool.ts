@@ -8,6 +8,8 @@ export interface ToolContext {
   readonly directory: string;
   /** The file or folder that a path names. Throws an InspectorError where it lies outside of what the client has granted. */
   path(given: string): string;
+  /** The granted folder in which a path lies, links followed; undefined where it lies in none. */
+  rootOf(path: string): string | undefined;
   /** The bundled engine process. */
   readonly engine: string;
   readonly signal: AbortSignal;
