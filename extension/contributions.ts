@@ -1,23 +1,11 @@
 import { RULES, SEVERITIES } from './advice/rules.ts';
-import { withTexts } from './manifestTexts.ts';
-import {
-  colors,
-  customEditors,
-  icons,
-  keybindings,
-  menus,
-  views,
-  viewsContainers,
-  viewsWelcome,
-  walkthroughs,
-} from './places.ts';
-import { projectFile } from './shared/target.ts';
+import type { AgentTool } from './agents/tool.ts';
 
 /**
- * Everything that the manifest contributes, typed once. `package.json` holds the result of `contributes()` and
- * `activationEvents()`, which a test compares; titles and descriptions are in `manifestTexts.ts`.
+ * Everything that the manifest contributes, typed once. `manifest.ts` makes
+ * `package.json` of it; titles and descriptions are in `manifestTexts.ts`.
  */
-const PREFIX = 'optimizerBias';
+export const PREFIX = 'optimizerBias';
 
 /** The editor's ids of the languages in which configurations are found. */
 export const LANGUAGES = ['python', 'yaml', 'json', 'jsonc', 'toml'] as const;
@@ -73,7 +61,7 @@ export interface RunItem {
 export type CommandId = keyof CommandArguments;
 
 /** When a command shows in the palette; the key makes sure that none is forgotten. */
-const COMMANDS: { readonly [K in CommandId]: { readonly when?: string } } = {
+export const COMMANDS: { readonly [K in CommandId]: { readonly when?: string } } = {
   'optimizerBias.inspect': {},
   'optimizerBias.stop': { when: 'optimizerBias.running' },
   'optimizerBias.rerun': { when: 'optimizerBias.hasRun || optimizerBias.canRepeat' },
@@ -117,7 +105,7 @@ export interface SettingTypes {
 
 export type SettingId = keyof SettingTypes;
 
-interface Setting<T> {
+export interface Setting<T> {
   readonly default: T;
   /** Workspaces that are not trusted cannot set it. */
   readonly restricted?: boolean;
@@ -154,52 +142,8 @@ export const SETTINGS: { readonly [K in SettingId]: Setting<SettingTypes[K]> } =
 /** The full name of a setting, as in settings.json. */
 export const settingName = (id: SettingId): string => `${PREFIX}.${id}`;
 
-/** The schema of the project file; a test compares it with the table of settings. */
-export const schemaFile = 'media/project.schema.json';
+/** The server for coding agents that the editor is told of. */
+export const mcpProviderId = `${PREFIX}.tools`;
 
-/** `contributes` of the manifest. */
-export function contributes() {
-  const commands = Object.entries(COMMANDS);
-  return withTexts({
-    commands: commands.map(([command]) => ({
-      command,
-      title: `%command.${command.slice(PREFIX.length + 1)}%`,
-      category: '%category%',
-      ...(icons[command] && { icon: icons[command] }),
-    })),
-    menus: {
-      ...menus,
-      commandPalette: commands.flatMap(([command, { when }]) => (when ? [{ command, when }] : [])),
-    },
-    keybindings,
-    configuration: {
-      title: '%category%',
-      properties: Object.fromEntries(
-        Object.entries(SETTINGS).map(([id, { default: value, schema }]) => [
-          `${PREFIX}.${id}`,
-          { ...schema, default: value, scope: 'language-overridable', markdownDescription: `%setting.${id}%` },
-        ]),
-      ),
-    },
-    viewsContainers,
-    views,
-    viewsWelcome,
-    customEditors,
-    colors,
-    walkthroughs,
-    jsonValidation: [{ fileMatch: projectFile, url: `./${schemaFile}` }],
-    // The editor itself does not know this language.
-    languages: [{ id: 'toml', extensions: ['.toml'], aliases: ['TOML'] }],
-  });
-}
-
-/** Commands, views and editors activate by themselves. */
-export const activationEvents = (): string[] => [
-  ...LANGUAGES.map((language) => `onLanguage:${language}`),
-  'onWebviewPanel:optimizerBias.panel',
-  'onWebviewPanel:optimizerBias.experiment',
-  'workspaceContains:.optimizer-bias.json',
-];
-
-export const restrictedConfigurations = (): string[] =>
-  Object.entries<Setting<unknown>>(SETTINGS).flatMap(([id, { restricted }]) => (restricted ? [`${PREFIX}.${id}`] : []));
+/** `optimizerBias_inspect_model` */
+export const languageModelToolName = ({ name }: Pick<AgentTool, 'name'>): string => `${PREFIX}_${name}`;

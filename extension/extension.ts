@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { registerAgents } from './features/agents/agents.ts';
 import { registerCodeLens } from './features/code/codeLens.ts';
 import { registerCommands } from './features/code/commands.ts';
 import { registerDiagnostics } from './features/code/diagnostics.ts';
@@ -56,5 +57,6 @@ export function activate(context: vscode.ExtensionContext): void {
     registerExport(context, configurations, log),
     registerSample(context),
     registerSetUpGpu(context, log),
+    registerAgents(context.extension),
   );
 }

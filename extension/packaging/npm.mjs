@@ -65,7 +65,7 @@ async function layOut(targets) {
   writeDeclarations();
   const manifestOfExtension = readJson(join(root, 'package.json'));
   writeJson(join(staging, 'package.json'), manifest(manifestOfExtension));
-  for (const file of ['README.md', 'LICENSE', 'CHANGELOG.md', 'media/sample', 'media/helper'])
+  for (const file of ['README.md', 'LICENSE', 'CHANGELOG.md', 'media/sample', 'media/helper', 'media/skill'])
     cpSync(join(root, file), join(staging, file), { recursive: true });
   writeFileSync(join(staging, 'THIRD-PARTY-NOTICES.txt'), thirdPartyNotice([metafile], bundled));
   for (const file of new Set(targets.flatMap(runtimeFiles))) {

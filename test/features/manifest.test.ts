@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { activationEvents, contributes, restrictedConfigurations, schemaFile } from '../../extension/contributions.ts';
+import { activationEvents, contributes, restrictedConfigurations, schemaFile } from '../../extension/manifest.ts';
 import { manifestTexts, withTexts } from '../../extension/manifestTexts.ts';
 import { projectSchema } from '../../extension/shared/target.ts';
 

@@ -2,6 +2,7 @@
 import './activation.ts';
 import './languages.ts';
 import './runs.ts';
+import './agents.ts';
 import './disposal.ts';
 
 export { run } from './suite.ts';
