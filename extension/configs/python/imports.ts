@@ -1,15 +1,13 @@
 import { join } from 'node:path';
-import { parser } from '@lezer/python';
 import { parseData } from '../data/parse.ts';
 import type { DataNode } from '../data/tree.ts';
 import { languageNamed } from '../languages.ts';
 import type { Workspace } from '../workspace.ts';
 import { Evaluator } from './evaluate.ts';
 import { ModulePaths } from './modulePaths.ts';
-import { boundNesting } from './nesting.ts';
 import type { Scope } from './scope.ts';
 import { indexTree } from './scopes.ts';
-import { withClosedNumbers } from './text.ts';
+import { moduleTrees } from './trees.ts';
 
 /** Modules that one analysis follows. */
 const MOST_MODULES = 60;
@@ -56,8 +54,8 @@ export class Imports {
       this.byPath.set(path, undefined);
       const text = this.byRoot.size < MOST_MODULES ? this.workspace?.read(path) : undefined;
       if (text !== undefined) {
-        const { text: bounded } = boundNesting(text);
-        this.add(new Evaluator(indexTree(parser.parse(withClosedNumbers(bounded)), bounded), this, path));
+        const module = moduleTrees.of(text);
+        this.add(new Evaluator(indexTree(module.tree, module.text), this, path));
       }
     }
     return this.byPath.get(path);
