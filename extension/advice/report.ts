@@ -1,5 +1,6 @@
 import type { GroupSelection, HyperparameterValue, OptimizerConfig, Provenance, Scalar } from '../configs/config.ts';
 import type { LineMap } from '../configs/source.ts';
+import { Fingerprints } from './baseline.ts';
 import type { Diagnostic } from './diagnostics.ts';
 import { codeLensText, formatSetting, optimizerTitle } from './hover.ts';
 import { RULES, type Severity } from './rules.ts';
@@ -12,6 +13,7 @@ export interface ScanFinding {
   readonly config: OptimizerConfig;
   readonly diagnostics: readonly Diagnostic[];
   readonly lines: LineMap;
+  readonly text: string;
 }
 
 /** A value, where it comes from, and the file that it was read from where that is another one. */
@@ -165,8 +167,11 @@ export function renderSarif(findings: readonly ScanFinding[]): string {
     defaultConfiguration: { level: LEVELS[severity] },
     properties: { severity },
   }));
-  const results = findings.flatMap(({ file, diagnostics, lines }) =>
-    diagnostics.map(({ code, severity, message, range }) => {
+  const fingerprints = new Fingerprints();
+  const results = findings.flatMap((finding) =>
+    finding.diagnostics.map((diagnostic) => {
+      const { file, lines } = finding;
+      const { code, severity, message, range } = diagnostic;
       const start = lines.position(range.from);
       const end = lines.position(range.to);
       const region = {
@@ -182,6 +187,7 @@ export function renderSarif(findings: readonly ScanFinding[]): string {
         level: LEVELS[severity],
         message: { text: message },
         locations: [{ physicalLocation: { artifactLocation: { uri }, region } }],
+        partialFingerprints: { 'optimizerBias/v1': fingerprints.of(finding, diagnostic) },
         properties: { severity },
       };
     }),

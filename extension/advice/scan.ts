@@ -1,3 +1,4 @@
+import { realpathSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, isAbsolute, relative, resolve, sep } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -9,6 +10,8 @@ import type { Surroundings } from '../configs/python/analyse.ts';
 import { LineMap } from '../configs/source.ts';
 import { type FoundFile, readText, walk } from '../configs/walk.ts';
 import { describeError, InspectorError, quoteName } from '../shared/errors.ts';
+import { withoutKnown, writeBaseline } from './baseline.ts';
+import { changedSince } from './changedFiles.ts';
 import { diagnose } from './diagnostics.ts';
 import { renderSarif, renderText, type ScanFinding, toRecord, visible } from './report.ts';
 import { SEVERITIES, type Severity } from './rules.ts';
@@ -31,6 +34,10 @@ Nothing is run. Without PATH the current directory is scanned.
 
   --format FORMAT     text (default), json, or sarif (2.1.0)
   --json, --sarif     the same as --format json, --format sarif
+  --changed-since REF only files that differ from where the branch left REF, as git tells, new ones included
+  --baseline FILE     leave out the diagnostics that are in FILE
+  --write-baseline FILE
+                      write what is found to FILE, for later scans
   --fail-on SEVERITY  exit with 1 if a diagnostic is at least error, warning, information or hint
   --help              this text
 
@@ -44,6 +51,9 @@ interface ScanOptions {
   readonly paths: readonly string[];
   readonly format: Format;
   readonly failOn: Severity | undefined;
+  readonly changedSince: string | undefined;
+  readonly baseline: string | undefined;
+  readonly writeBaseline: string | undefined;
   readonly help: boolean;
 }
 
@@ -55,7 +65,18 @@ export async function runScan(argv: readonly string[], io: ScanIo): Promise<numb
       io.write(HELP);
       return 0;
     }
-    const { findings, fileCount } = await scanPaths(options.paths, io);
+    const changed = options.changedSince === undefined ? undefined : await changedSince(options.changedSince, io.cwd);
+    const accepts = changed && ((path: string) => changed.has(realpathSync(path)));
+    const { findings: found, fileCount } = await scanPaths(options.paths, accepts ? { ...io, accepts } : io);
+    const { baseline } = options;
+    const { findings, known } =
+      baseline === undefined ? { findings: found, known: 0 } : withoutKnown(found, resolve(io.cwd, baseline));
+    if (known > 0)
+      io.error(`${known === 1 ? '1 diagnostic is' : `${known} diagnostics are`} in the baseline and left out.\n`);
+    if (options.writeBaseline !== undefined) {
+      const count = writeBaseline(found, resolve(io.cwd, options.writeBaseline));
+      io.error(`Wrote ${options.writeBaseline} (${count === 1 ? '1 diagnostic' : `${count} diagnostics`}).\n`);
+    }
     io.write(render(options.format, findings, fileCount, (path) => relativeName(io.cwd, path)));
     const limit = options.failOn === undefined ? -1 : SEVERITIES.indexOf(options.failOn);
     const fails = findings.some(({ diagnostics }) =>
@@ -80,7 +101,15 @@ function readOptions(argv: readonly string[]): ScanOptions {
   if (given !== undefined && !failOn) {
     throw new InspectorError(`There is no severity ${quoteName(given)}.`, `Choose one of ${SEVERITIES.join(', ')}.`);
   }
-  return { paths: positionals.length > 0 ? positionals : ['.'], format, failOn, help: values.help === true };
+  return {
+    paths: positionals.length > 0 ? positionals : ['.'],
+    format,
+    failOn,
+    changedSince: values['changed-since'],
+    baseline: values.baseline,
+    writeBaseline: values['write-baseline'],
+    help: values.help === true,
+  };
 }
 
 function parse(argv: readonly string[]) {
@@ -93,6 +122,9 @@ function parse(argv: readonly string[]) {
         json: { type: 'boolean' },
         sarif: { type: 'boolean' },
         'fail-on': { type: 'string' },
+        'changed-since': { type: 'string' },
+        baseline: { type: 'string' },
+        'write-baseline': { type: 'string' },
         help: { type: 'boolean', short: 'h' },
       },
     });
@@ -218,7 +250,7 @@ export function scanText(document: SourceDocument, around?: Surroundings): ScanF
 function findingsOf(configs: readonly OptimizerConfig[], file: string, text: string): ScanFinding[] {
   if (configs.length === 0) return [];
   const lines = new LineMap(text);
-  return configs.map((config) => ({ file, config, diagnostics: diagnose(config, text), lines }));
+  return configs.map((config) => ({ file, config, diagnostics: diagnose(config, text), lines, text }));
 }
 
 function isInside(folder: string, path: string): boolean {

@@ -111,7 +111,7 @@ test('hover, scan, run.json, panel and a long run name one strength', () => {
     const config = configOf(optimizer, hyper, framework);
     const summary = summarize(config);
     const { hKappaLimit, switchGradient } = limitsOf(optimizer, hyper);
-    const record = toRecord({ file: 'f', config, diagnostics: [], lines: new LineMap('') });
+    const record = toRecord({ file: 'f', config, diagnostics: [], lines: new LineMap(''), text: '' });
     assert.equal(summary.hKappa, hKappaLimit, what);
     assert.equal(record.hKappa, hKappaLimit, what);
     if (optimizer.stateDependent(hyper) === undefined) assert.equal(summary.switchGradient, switchGradient, what);

@@ -31,7 +31,7 @@ test('values that are not written at the call carry the file and line that they 
     '**AdamW** — lr 3e-4 *from configs/base.yaml:3* · betas (0.9, 0.95) *from configs/base.yaml:4* · eps 1e-8 *default*, outside the root · weight_decay 0.1 *from line 3* (decoupled)',
   );
   assert.match(argumentMarkdown(configs[0]!, 'lr')!, /3e-4 \*from configs\/base\.yaml\\:3\*/);
-  const finding = { file: 'train.py', config: configs[0]!, diagnostics: [], lines: new LineMap(script) };
+  const finding = { file: 'train.py', config: configs[0]!, diagnostics: [], lines: new LineMap(script), text: script };
   assert.match(renderText([finding], 1), /lr 3e-4 \(configs\/base\.yaml:3\) .* weight_decay 0\.1\n/);
 });
 
