@@ -22,7 +22,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   engine: ['exports', 'autodiff', 'optimizers', 'datasets', 'files', 'onnx', 'shared'],
   jobs: ['engine', 'exports', 'runStore', 'autodiff', 'optimizers', 'datasets', 'files', 'onnx', 'shared'],
   library: ['engine', 'exports', 'autodiff', 'onnx', 'shared'],
-  advice: ['configs', 'optimizers', 'shared'],
+  advice: ['configs', 'optimizers', 'files', 'shared'],
   experiments: [
     'jobs',
     'engine',
