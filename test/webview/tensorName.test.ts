@@ -24,6 +24,10 @@ test('names that stand beside each other are abbreviated alike', () => {
   const names = ['blocks.0.attn.proj.weight', 'blocks.0.attn.proj.bias', 'blocks.0.ln1.bias', 'head.weight'];
   assert.deepEqual(names.map(tensorLabels(names, 24)), ['b.0.a.proj.weight', 'b.0.a.proj.bias', 'b.0.ln1.bias', 'head.weight']); // biome-ignore format: one line
   assert.deepEqual(names.map(tensorLabels(names, 25)), names);
-  const alike = ['block.0.dense.wi.weight', 'block.0.dense.wo.weight', 'block.0.attention.relative_attention_bias.weight'];
+  const alike = [
+    'block.0.dense.wi.weight',
+    'block.0.dense.wo.weight',
+    'block.0.attention.relative_attention_bias.weight',
+  ];
   assert.equal(new Set(alike.map(tensorLabels(alike, 24))).size, 3);
 });
