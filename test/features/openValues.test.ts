@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { analyse } from '../../extension/configs/analyse.ts';
+import { configuredOptimizer } from '../../extension/configs/configured.ts';
 import { withPlaces } from '../../extension/configs/places.ts';
 import {
-  configuredOptimizer,
   defaultOptimizer,
   describeOptimizer,
   hyperChanges,

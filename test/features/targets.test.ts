@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { analyse } from '../../extension/configs/analyse.ts';
-import { configuredOptimizer, defaultOptimizer, hyperChanges } from '../../extension/features/inspect/hyper.ts';
+import { configuredOptimizer } from '../../extension/configs/configured.ts';
+import { defaultOptimizer, hyperChanges } from '../../extension/features/inspect/hyper.ts';
 import {
   guess,
   isNamedLike,

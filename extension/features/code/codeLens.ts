@@ -1,8 +1,8 @@
 import * as vscode from 'vscode';
 import { codeLensText, optimizerTitle } from '../../advice/hover.ts';
 import type { OptimizerConfig } from '../../configs/config.ts';
+import { configuredOptimizer } from '../../configs/configured.ts';
 import { type Configurations, rangeIn, SELECTOR } from '../configurations.ts';
-import { configuredOptimizer } from '../inspect/hyper.ts';
 import type { Inspections } from '../inspect/inspections.ts';
 import { notLookedAt } from '../inspect/pickFile.ts';
 import type { Settings } from '../settings.ts';

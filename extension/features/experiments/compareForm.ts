@@ -1,11 +1,11 @@
 import * as vscode from 'vscode';
+import type { ConfiguredOptimizer } from '../../configs/configured.ts';
 import { completeHyperparameters } from '../../optimizers/hyperparameters.ts';
 import type { Framework, Hyperparameters } from '../../optimizers/optimizer.ts';
 import { optimizerNamed } from '../../optimizers/registry.ts';
 import type { CompareRequest } from '../../shared/experiments.ts';
 import type { InspectRequest } from '../../shared/protocol.ts';
 import type { Target } from '../../shared/target.ts';
-import type { ConfiguredOptimizer } from '../inspect/hyper.ts';
 import { findFiles, pickData } from '../inspect/pickFile.ts';
 import type { Purpose } from '../inspect/sheet.ts';
 import { readAxis, readSeeds, valueText } from './form.ts';

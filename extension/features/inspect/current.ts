@@ -1,7 +1,7 @@
 import { isAbsolute, resolve } from 'node:path';
 import * as vscode from 'vscode';
+import { type ConfiguredOptimizer, configuredOptimizer } from '../../configs/configured.ts';
 import type { Configurations } from '../configurations.ts';
-import { type ConfiguredOptimizer, configuredOptimizer } from './hyper.ts';
 
 /** The optimizer that a run's configuration describes now; undefined where it is gone. */
 export async function currentOptimizer(

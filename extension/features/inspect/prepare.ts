@@ -1,8 +1,8 @@
 import * as vscode from 'vscode';
+import type { ConfiguredOptimizer } from '../../configs/configured.ts';
 import type { TrainingFacts } from '../../configs/training.ts';
 import { describeError } from '../../shared/errors.ts';
 import { projectFile, type Target } from '../../shared/target.ts';
-import type { ConfiguredOptimizer } from './hyper.ts';
 import type { Inspection } from './inspections.ts';
 import { type Training, trainingDifferences } from './proposal.ts';
 import { confirm, type Purpose } from './sheet.ts';

@@ -1,20 +1,13 @@
 import { resolve } from 'node:path';
 import * as vscode from 'vscode';
+import type { ConfiguredOptimizer } from '../../configs/configured.ts';
 import { outputsOf } from '../../onnx/outputs.ts';
 import { describeError } from '../../shared/errors.ts';
 import { setting } from '../../shared/format.ts';
 import type { InspectRequest } from '../../shared/request.ts';
 import { projectFile, type Target } from '../../shared/target.ts';
 import { askHyper } from './askHyper.ts';
-import {
-  type ConfiguredOptimizer,
-  describeOptimizer,
-  hyperOf,
-  hyperTitle,
-  type OpenValue,
-  openValues,
-  optimizerWithoutText,
-} from './hyper.ts';
+import { describeOptimizer, hyperOf, hyperTitle, type OpenValue, openValues, optimizerWithoutText } from './hyper.ts';
 import { findFiles } from './pickFile.ts';
 import { type Proposal, propose, type Training, trainingDifferences, withModel } from './proposal.ts';
 import { dataText, type Row, rows } from './sheetRows.ts';

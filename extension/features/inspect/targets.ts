@@ -1,12 +1,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ConfiguredOptimizer } from '../../configs/configured.ts';
 import { readTextFile } from '../../files/regular.ts';
 import { writeWhole } from '../../files/writing.ts';
 import { InspectorError } from '../../shared/errors.ts';
 import { type InspectRequest, inspectSettings, origins } from '../../shared/request.ts';
 import { groupProblems } from '../../shared/setting.ts';
 import { projectFile, type Target, targetSettings } from '../../shared/target.ts';
-import { type ConfiguredOptimizer, hyperOf } from './hyper.ts';
+import { hyperOf } from './hyper.ts';
 
 /** The targets of a project file's text, the last used first. Throws an InspectorError that names what is wrong. */
 export function parseTargets(text: string): Target[] {
