@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { analyse } from '../../extension/configs/analyse.ts';
+import { configuredOptimizer } from '../../extension/configs/configured.ts';
 import { withPlaces } from '../../extension/configs/places.ts';
 import { createProblem } from '../../extension/engine/problem.ts';
-import { configuredOptimizer, hyperChanges, openValues } from '../../extension/features/inspect/hyper.ts';
+import { hyperChanges, openValues } from '../../extension/features/inspect/hyper.ts';
 import { trainingDifferences } from '../../extension/features/inspect/proposal.ts';
 import { requestOf } from '../../extension/features/inspect/targets.ts';
 import { settingsOf } from '../../extension/jobs/setup.ts';
