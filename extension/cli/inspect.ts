@@ -10,6 +10,7 @@ import { runInEngine } from './engine.ts';
 import { parseGroup } from './groups.ts';
 import { type Command, type Given, type Option, UsageError } from './options.ts';
 import { renderRun } from './report.ts';
+import { defaultsText, ofScript, scriptBeside, scriptNamed, withScript } from './script.ts';
 import { hyperFrom, hyperOptions, hyperOptionsOf, optionsFor, settingsFrom } from './settings.ts';
 import { bar, duration, number } from './text.ts';
 
@@ -45,18 +46,38 @@ export const ofOptimizer = (options: readonly Option[], values: Given['values'])
     : options;
 };
 
+const ownOptions: readonly Option[] = [
+  ...inspectOptions,
+  {
+    flag: 'script',
+    value: 'text',
+    placeholder: 'FILE',
+    help: 'take optimizer, hyper-parameters and groups from this script or configuration file, where no option gives them',
+  },
+];
+
 /** `optimizer-bias inspect`. */
 export const inspectCommand: Command = {
   name: 'inspect',
   summary: 'take real steps, on all samples or on mini-batches, and compute the correction for every parameter',
   usage: ['optimizer-bias inspect --model M.onnx (--data D | --x X --y Y) [--optimizer adam] [--lr H] …'],
-  options: inspectOptions,
-  shown: (values) => ofOptimizer(inspectOptions, values),
+  options: ownOptions,
+  shown: (values) => ofOptimizer(ownOptions, values),
   async run(given) {
-    const request = requestOf(given);
+    const script = given.values.get('script') as string | undefined;
+    const named = script === undefined ? undefined : await scriptNamed(script);
+    const request = named
+      ? withScript(requestOf(ofScript(given, named)), named, given.values.has('framework'))
+      : requestOf(given);
+    const isAlone = script === undefined && !given.values.has('sample');
+    const found = isAlone ? await scriptBeside(request.model) : undefined;
     const last = await runInEngine({ type: 'inspect', request }, progressText);
     if (given.values.has('json')) await pipeline(jsonOf(last.folder), process.stdout, { end: false });
-    else process.stdout.write(renderRun(readRun(last.folder)));
+    else {
+      const run = readRun(last.folder);
+      const taken = given.values.has('sample') ? '' : defaultsText(request, run.header.optimizer.hyper, found);
+      process.stdout.write(renderRun(run, taken));
+    }
     return last.status === 'cancelled' ? 130 : 0;
   },
 };

@@ -23,7 +23,7 @@ import {
 const mostRows = 60;
 
 /** What a run says to a person: what was measured, what the theory says of it, the numbers by tensor, and what to do next. */
-export function renderRun(run: Run): string {
+export function renderRun(run: Run, taken = ''): string {
   const { header } = run;
   const style = styles(process.stdout);
   const corrected = run.steps.findLast((line) => line.kappa !== undefined);
@@ -40,11 +40,12 @@ export function renderRun(run: Run): string {
   if (corrected) lines.push(theoryText(run, corrected));
   const edge = edgeText(run);
   if (edge) lines.push(edge);
-  else lines.push(header.notApplicable ? sentence(header, first) : 'No correction was computed.');
+  if (!corrected) lines.push(header.notApplicable ? sentence(header, first) : 'No correction was computed.');
   lines.push(
     '',
     `${shorten(model, 60)} · ${title} (${settings}) · ${thousands(header.data.samples)} samples · loss ${header.loss} · ${header.dtype} on ${header.device.toUpperCase()}`,
   );
+  if (taken !== '') lines.push(taken);
   if (first && last)
     lines.push(
       `loss ${number(first.loss)} → ${number(last.loss)} in ${last.step - first.step} steps; ‖∇E‖₁ ${number(first.gradientNorm1)} → ${number(last.gradientNorm1)}`,

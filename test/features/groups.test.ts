@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { configuredOptimizer } from '../../extension/advice/configured.ts';
 import { analyse } from '../../extension/configs/analyse.ts';
-import { configuredOptimizer } from '../../extension/configs/configured.ts';
 import { withPlaces } from '../../extension/configs/places.ts';
 import { createProblem } from '../../extension/engine/problem.ts';
 import { hyperChanges, openValues } from '../../extension/features/inspect/hyper.ts';

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { configuredOptimizer } from '../../extension/advice/configured.ts';
 import { analyse } from '../../extension/configs/analyse.ts';
-import { configuredOptimizer } from '../../extension/configs/configured.ts';
 import { withPlaces } from '../../extension/configs/places.ts';
 import {
   defaultOptimizer,
@@ -16,7 +16,7 @@ import {
 } from '../../extension/features/inspect/hyper.ts';
 import { trainingDifferences } from '../../extension/features/inspect/proposal.ts';
 import { requestOf } from '../../extension/features/inspect/targets.ts';
-import { proposed } from '../../extension/features/inspect/timing.ts';
+import { proposed, timingText } from '../../extension/features/inspect/timing.ts';
 import { outputsOf } from '../../extension/onnx/outputs.ts';
 import { checkRequest } from '../../extension/shared/checkRequest.ts';
 import { originsText, settingsText } from '../../webview/measures.ts';
@@ -92,7 +92,7 @@ test('what differs from the training is told once', () => {
 test('the samples that are proposed keep a step under two seconds', () => {
   assert.deepEqual(proposed(4, 1000, true), { seconds: 4, timed: 1000, samples: 500 });
   assert.deepEqual(proposed(0.5, 1000, false), { seconds: 0.5, timed: 1000, samples: 2000 });
-  assert.equal(proposed(0.5, 1000, true).samples, undefined);
+  assert.equal(timingText(proposed(0.5, 1000, true)), 'a step of 1,000 samples takes 500 ms, which are all there are');
 });
 
 test('the outputs of a model are read without its weights, and nothing else is taken for one', () => {

@@ -3,8 +3,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { configuredOptimizer } from '../../extension/advice/configured.ts';
 import { analyse } from '../../extension/configs/analyse.ts';
-import { configuredOptimizer } from '../../extension/configs/configured.ts';
 import { defaultOptimizer, hyperChanges } from '../../extension/features/inspect/hyper.ts';
 import {
   guess,

@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
+import { configuredOptimizer } from '../../advice/configured.ts';
 import { codeLensText, optimizerTitle } from '../../advice/hover.ts';
 import type { OptimizerConfig } from '../../configs/config.ts';
-import { configuredOptimizer } from '../../configs/configured.ts';
 import { type Configurations, rangeIn, SELECTOR } from '../configurations.ts';
 import type { Inspections } from '../inspect/inspections.ts';
 import { notLookedAt } from '../inspect/pickFile.ts';

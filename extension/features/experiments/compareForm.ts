@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import type { ConfiguredOptimizer } from '../../configs/configured.ts';
+import type { ConfiguredOptimizer } from '../../advice/configured.ts';
 import { completeHyperparameters } from '../../optimizers/hyperparameters.ts';
 import type { Framework, Hyperparameters } from '../../optimizers/optimizer.ts';
 import { optimizerNamed } from '../../optimizers/registry.ts';

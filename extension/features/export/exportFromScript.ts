@@ -1,8 +1,8 @@
 import { copyFile, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
+import { configuredOptimizer } from '../../advice/configured.ts';
 import { optimizerTitle } from '../../advice/hover.ts';
-import { configuredOptimizer } from '../../configs/configured.ts';
 import { type Configurations, rangeIn } from '../configurations.ts';
 import { describeOptimizer, hyperTitle } from '../inspect/hyper.ts';
 import { isTrusted } from '../inspect/inspect.ts';

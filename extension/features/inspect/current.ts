@@ -1,6 +1,6 @@
 import { isAbsolute, resolve } from 'node:path';
 import * as vscode from 'vscode';
-import { type ConfiguredOptimizer, configuredOptimizer } from '../../configs/configured.ts';
+import { type ConfiguredOptimizer, configuredOptimizer } from '../../advice/configured.ts';
 import type { Configurations } from '../configurations.ts';
 
 /** The optimizer that a run's configuration describes now; undefined where it is gone. */

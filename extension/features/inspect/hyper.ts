@@ -1,4 +1,4 @@
-import type { ConfiguredOptimizer } from '../../configs/configured.ts';
+import type { ConfiguredOptimizer } from '../../advice/configured.ts';
 import { defaultsOf } from '../../optimizers/hyperparameters.ts';
 import type { Framework, HyperparameterSpec } from '../../optimizers/optimizer.ts';
 import { optimizers } from '../../optimizers/registry.ts';

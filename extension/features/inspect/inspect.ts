@@ -1,8 +1,8 @@
 import { dirname, relative } from 'node:path';
 import * as vscode from 'vscode';
+import { type ConfiguredOptimizer, configuredOptimizer } from '../../advice/configured.ts';
 import { optimizerTitle } from '../../advice/hover.ts';
 import type { OptimizerConfig } from '../../configs/config.ts';
-import { type ConfiguredOptimizer, configuredOptimizer } from '../../configs/configured.ts';
 import { trainingFacts } from '../../configs/training.ts';
 import type { Address } from '../../contributions.ts';
 import { optimizers } from '../../optimizers/registry.ts';

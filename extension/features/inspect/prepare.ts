@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import type { ConfiguredOptimizer } from '../../configs/configured.ts';
+import type { ConfiguredOptimizer } from '../../advice/configured.ts';
 import type { TrainingFacts } from '../../configs/training.ts';
 import { describeError } from '../../shared/errors.ts';
 import { projectFile, type Target } from '../../shared/target.ts';

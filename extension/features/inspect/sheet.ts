@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import * as vscode from 'vscode';
-import type { ConfiguredOptimizer } from '../../configs/configured.ts';
+import type { ConfiguredOptimizer } from '../../advice/configured.ts';
 import { outputsOf } from '../../onnx/outputs.ts';
 import { describeError } from '../../shared/errors.ts';
 import { setting } from '../../shared/format.ts';
@@ -191,7 +191,7 @@ async function choose(
             .filter(Boolean)
             .join(' · ')
         : '',
-      detail: `${describeOptimizer(hyperOf(optimizer, target))}${from}${unknown}`,
+      detail: `${describeOptimizer(hyperOf(optimizer, target))}${unknown}${from}`,
     },
     ...(ready && differs.length > 0
       ? [{ chosen: 'none' as const, label: `$(info) Differs from your training: ${differs.join(' · ')}` }]

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ConfiguredOptimizer } from '../../configs/configured.ts';
+import type { ConfiguredOptimizer } from '../../advice/configured.ts';
 import { readTextFile } from '../../files/regular.ts';
 import { writeWhole } from '../../files/writing.ts';
 import { InspectorError } from '../../shared/errors.ts';

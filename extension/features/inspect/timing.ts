@@ -40,7 +40,7 @@ export function proposed(seconds: number, timed: number, whole: boolean): Timing
 }
 
 export const timingText = ({ seconds, timed, samples }: Timing): string =>
-  `a step of ${thousands(timed)} samples takes ${duration(seconds)}${samples === undefined ? ', which are all there are' : ''}`;
+  `a step of ${thousands(timed)} samples takes ${seconds < 1 ? `${Math.max(1, Math.round(1000 * seconds))} ms` : duration(seconds)}${samples === undefined ? ', which are all there are' : ''}`;
 
 async function secondsOf(request: InspectRequest, limit: number, signal: AbortSignal | undefined) {
   const folder = mkdtempSync(join(tmpdir(), 'optimizer-bias-'));

@@ -1,6 +1,6 @@
+import type { ConfigFramework, OptimizerConfig } from '../configs/config.ts';
 import { optimizers } from '../optimizers/registry.ts';
 import { type GroupRequest, type InspectRequest, origins } from '../shared/request.ts';
-import type { ConfigFramework, OptimizerConfig } from './config.ts';
 import { configuredGroups, fits, inAllGroups } from './configuredGroups.ts';
 
 /** The optimizer of a configuration as the engine takes it. */

@@ -1,6 +1,6 @@
+import type { GroupSelection, OptimizerConfig, ParameterGroup } from '../configs/config.ts';
 import type { HyperparameterSpec, Optimizer } from '../optimizers/optimizer.ts';
 import type { GroupRequest } from '../shared/request.ts';
-import type { GroupSelection, OptimizerConfig, ParameterGroup } from './config.ts';
 
 /** The parameter groups of a configuration as the engine takes them, and what is not known of those that it cannot take. */
 export interface ConfiguredGroups {
