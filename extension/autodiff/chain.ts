@@ -1,5 +1,6 @@
 import type { GraphBuilder } from '../onnx/builder.ts';
 import type { Node, Value } from '../onnx/graph.ts';
+import { isNode } from '../onnx/nodeTypes.ts';
 import { binaryOps, type DifferentiableOp, unaryOps } from '../onnx/ops.ts';
 import { sameShape } from '../onnx/shapes.ts';
 import { applyGradientRule } from './rules/index.ts';
@@ -28,44 +29,44 @@ export class Chains {
     if (known) return known;
     // Iterative, since chains may be long: what a value depends on comes first.
     const stack = [value];
-    while (stack.length > 0) {
-      const top = stack[stack.length - 1];
-      const inputs = this.roots.has(top!) || this.ends.has(top!) ? [] : this.arguments(top!);
+    for (let top = stack.at(-1); top; top = stack.at(-1)) {
+      const inputs = this.roots.has(top) || this.ends.has(top) ? [] : this.arguments(top);
       const open = inputs.filter((input) => !this.roots.has(input));
       if (open.length > 0) {
         stack.push(...open);
         continue;
       }
       stack.pop();
-      const [root, ...others] = inputs.map((input) => this.roots.get(input)!);
-      this.roots.set(top!, root && others.every((other) => other === root) ? root : (this.roots.get(top!) ?? top!));
+      const [root, ...others] = inputs.map((input) => this.roots.get(input));
+      this.roots.set(top, root && others.every((other) => other === root) ? root : (this.roots.get(top) ?? top));
     }
-    return this.roots.get(value)!;
+    return this.roots.get(value) ?? value;
   }
 
   /** f′ where `value` is f of its root: of the shape of `value`, or of one that broadcasts to it. */
   slopeOf(value: Value): Value {
     const root = this.rootOf(value);
     const stack = [value];
-    while (stack.length > 0) {
-      const top = stack[stack.length - 1];
-      const inputs = top === root || this.slopes.has(top!) ? [] : this.arguments(top!);
+    for (let top = stack.at(-1); top; top = stack.at(-1)) {
+      const inputs = top === root || this.slopes.has(top) ? [] : this.arguments(top);
       const open = inputs.filter((input) => input !== root && !this.slopes.has(input));
       if (open.length > 0) {
         stack.push(...open);
         continue;
       }
       stack.pop();
-      if (top !== root && !this.slopes.has(top!)) this.slopes.set(top!, this.slopeThrough(top!.node!, root));
+      if (top !== root && top.node && !this.slopes.has(top)) this.slopes.set(top, this.slopeThrough(top.node, root));
     }
-    return this.slopes.get(value)!;
+    const slope = this.slopes.get(value);
+    if (!slope) throw new Error(`${value.node?.opType ?? 'an input'} has no slope: it is no function of its root`);
+    return slope;
   }
 
   /** The values through which an element-wise node depends on its root; none where the node is no link of a chain. */
   private arguments(value: Value): Value[] {
     const { node } = value;
     if (!node || !elementwise.has(node.opType)) return [];
-    const inputs = node.inputs.filter((input) => input !== undefined && this.active.has(input)) as Value[];
+    const inputs = node.inputs.filter((input) => input !== undefined).filter((input) => this.active.has(input));
     return inputs.every((input) => sameShape(input.shape, value.shape)) ? inputs : [];
   }
 
@@ -75,9 +76,10 @@ export class Chains {
     const one = b.number(1, node.outputs[0]);
     const slope = (input: Value | undefined): Value | undefined =>
       input === root ? one : input && this.active.has(input) ? this.slopes.get(input) : undefined;
-    if (node.opType === 'Where') {
+    if (isNode(node, 'Where')) {
+      const [condition, x, y] = node.inputs;
       const zero = b.number(0, node.outputs[0]);
-      return b.where(node.inputs[0]!, slope(node.inputs[1]) ?? zero, slope(node.inputs[2]) ?? zero);
+      return b.where(condition, slope(x) ?? zero, slope(y) ?? zero);
     }
     const partials = applyGradientRule(b, node.opType as DifferentiableOp, node, [one]);
     const terms = node.inputs.flatMap((input, i) => {

@@ -1,5 +1,8 @@
 import type { GraphBuilder } from '../onnx/builder.ts';
-import { type Graph, type Node, nodesReaching, type Value } from '../onnx/graph.ts';
+import { nth, zip } from '../onnx/checked.ts';
+import { recurrenceParts } from '../onnx/control.ts';
+import { type Node, nodesReaching, type Value } from '../onnx/graph.ts';
+import { isNode, type NodeOf } from '../onnx/nodeTypes.ts';
 import { isDifferentiable, passesGradient } from '../onnx/ops.ts';
 import { inlined } from '../onnx/rewrite.ts';
 import { broadcastShapes, sameShape } from '../onnx/shapes.ts';
@@ -43,9 +46,8 @@ export function vectorJacobianProduct(
     const terms = received.get(value);
     return terms && sum(b, terms);
   };
-  outputs.forEach((output, i) => {
-    if (active.has(output)) accumulate(output, cotangents[i]!);
-  });
+  for (const [output, cotangent] of zip<readonly [Value, Value]>(outputs, cotangents))
+    if (active.has(output)) accumulate(output, cotangent);
   const origin = b.origin;
   const chains = new Chains(b, active, targets);
   for (const node of nodes.reverse()) {
@@ -53,11 +55,13 @@ export function vectorJacobianProduct(
     b.origin = node.origin ? `grad(${node.origin.replace(/^grad\(|\)$/g, '')})` : undefined;
     const [y] = node.outputs;
     const root = chains.rootOf(y);
-    if (root !== y) {
-      accumulate(root, b.mul(total(y)!, chains.slopeOf(y)));
+    const cotangents = node.outputs.map(total);
+    const [dy] = cotangents;
+    if (root !== y && dy) {
+      accumulate(root, b.mul(dy, chains.slopeOf(y)));
       continue;
     }
-    const result = applyRule(b, node, node.outputs.map(total));
+    const result = applyRule(b, node, cotangents);
     node.inputs.forEach((input, i) => {
       const cotangent = result[i];
       if (input && cotangent && active.has(input)) accumulate(input, sumToShape(b, cotangent, input));
@@ -72,24 +76,30 @@ export function gradient(b: GraphBuilder, scalar: Value, wrt: readonly Value[]):
   return vectorJacobianProduct(b, [scalar], [b.full(scalar.type, scalar.shape, 1)], wrt);
 }
 
-/** Aᵀ·B */
-const isProduct = ({ node }: Value): boolean =>
-  node?.opType === 'Gemm' && node.attributes.transA === 1 && node.attributes.transB === 0 && !node.inputs[2];
+/** The factors of a product Aᵀ·B. */
+const factorsOf = ({ node }: Value): readonly [Value, Value] | undefined => {
+  if (!isNode(node, 'Gemm') || node.attributes.transA !== 1 || node.attributes.transB !== 0) return undefined;
+  const [a, b, c] = node.inputs;
+  return c ? undefined : [a, b];
+};
 
 /**
  * The sum of the cotangents that a value received. Where it was a factor of several matrix products, as the weights of a
  * recurrent network are at every step, Σ Aᵢᵀ·Bᵢ is the one product of the Aᵢ and Bᵢ joined along their rows.
  */
 function sum(b: GraphBuilder, terms: readonly Value[]): Value {
-  const products = terms.filter(isProduct);
+  const products = terms.map(factorsOf).filter((product) => product !== undefined);
   if (products.length < 4) return terms.reduce(b.add);
-  const joined = (side: 0 | 1): Value =>
-    b.concat(
-      products.map(({ node }) => node!.inputs[side]!),
-      0,
-    );
-  const rest = terms.filter((term) => !isProduct(term));
-  return [b.gemm(joined(0), joined(1), { transA: true }), ...rest].reduce(b.add);
+  const left = b.concat(
+    products.map(([a]) => a),
+    0,
+  );
+  const right = b.concat(
+    products.map(([, factor]) => factor),
+    0,
+  );
+  const rest = terms.filter((term) => !factorsOf(term));
+  return [b.gemm(left, right, { transA: true }), ...rest].reduce(b.add);
 }
 
 function applyRule(
@@ -98,14 +108,14 @@ function applyRule(
   cotangents: readonly (Value | undefined)[],
 ): readonly (Value | undefined)[] {
   const op = node.opType;
-  if (op === 'Recurrence') return recurrenceGradient(b, node, node.body!, cotangents);
+  if (isNode(node, 'Recurrence')) return recurrenceGradient(b, node, cotangents);
   if (!isDifferentiable(op)) return [];
   return applyGradientRule(b, op, node, cotangents);
 }
 
 /** The slices of a sequence from the last to the first. */
 const backwards = (b: GraphBuilder, sequence: Value): Value => {
-  const last = sequence.shape[0]! - 1;
+  const last = nth(sequence.shape, 0) - 1;
   return b.gather(sequence, b.ints(Array.from({ length: last + 1 }, (_, i) => last - i)), 0);
 };
 
@@ -115,55 +125,52 @@ const backwards = (b: GraphBuilder, sequence: Value): Value => {
  */
 function recurrenceGradient(
   b: GraphBuilder,
-  node: Node,
-  body: Graph,
+  node: NodeOf<'Recurrence'>,
   cotangents: readonly (Value | undefined)[],
 ): readonly (Value | undefined)[] {
-  const { carried: states, sequences: read, stacked: shown } = node.attributes as Record<string, number>;
-  const inputs = node.inputs as readonly Value[];
+  const { carried, sequences, constants, final, stacked: shown, summed: sums } = recurrenceParts(node);
+  const states = carried.length;
+  const perTurn = states + sequences.length;
   const floats = (values: readonly Value[]) => values.filter(({ type }) => isFloat(type));
-  const received = (from: number, to: number) =>
-    node.outputs.slice(from, to).flatMap((_, i) => {
-      const cotangent = cotangents[from + i];
-      return cotangent ? [{ output: from + i, cotangent }] : [];
-    });
-  const [stackedFrom, summedFrom] = [states, states! + shown!];
-  const stacked = received(stackedFrom!, summedFrom);
-  const summed = received(summedFrom, node.outputs.length);
-  const stackedStates = node.outputs.slice(summedFrom - states!, summedFrom);
-  const constants = inputs.slice(states! + read!);
+  /** The cotangents of those outputs from `from` on that have one. */
+  const received = (from: number, count: number) =>
+    cotangents
+      .slice(from, from + count)
+      .flatMap((cotangent, i) => (cotangent ? [{ output: from + i, cotangent }] : []));
+  const stacked = received(states, shown.length);
+  const summed = received(states + shown.length, sums.length);
   const result = b.recurrence(
     {
-      carried: node.outputs.slice(0, states).map((value, i) => cotangents[i] ?? b.zerosLike(value)),
+      carried: final.map((value, i) => cotangents[i] ?? b.zerosLike(value)),
       sequences: [
-        ...stackedStates,
-        ...inputs.slice(states, states! + read!),
+        // The carried values before each turn.
+        ...shown.slice(shown.length - states),
+        ...sequences,
         ...stacked.map(({ cotangent }) => cotangent),
       ].map((sequence) => backwards(b, sequence)),
       constants: [...constants, ...summed.map(({ cotangent }) => cotangent)],
     },
     (inner, given) => {
-      const forward = [...given.sequences.slice(0, states! + read!), ...given.constants.slice(0, constants.length)];
-      const outputs = inlined(inner, body, forward);
-      const reached = [...outputs.slice(0, states), ...[...stacked, ...summed].map(({ output }) => outputs[output]!)];
-      const seeds = [
-        ...given.carried,
-        ...given.sequences.slice(states! + read!),
-        ...given.constants.slice(constants.length),
+      const forward = [...given.sequences.slice(0, perTurn), ...given.constants.slice(0, constants.length)];
+      const outputs = inlined(inner, node.body, forward);
+      const reached = [
+        ...outputs.slice(0, states),
+        ...[...stacked, ...summed].map(({ output }) => nth(outputs, output)),
       ];
+      const seeds = [...given.carried, ...given.sequences.slice(perTurn), ...given.constants.slice(constants.length)];
       const wrt = floats(forward);
-      const gradients = vectorJacobianProduct(inner, reached!, seeds, wrt);
-      const of = (values: readonly Value[]) => floats(values).map((value) => gradients[wrt.indexOf(value)]!);
+      const gradients = vectorJacobianProduct(inner, reached, seeds, wrt);
+      const of = (values: readonly Value[]) => floats(values).map((value) => nth(gradients, wrt.indexOf(value)));
       return {
         carried: of(forward.slice(0, states)),
-        stacked: of(forward.slice(states, states! + read!)),
-        summed: of(forward.slice(states! + read!)),
+        stacked: of(forward.slice(states, perTurn)),
+        summed: of(forward.slice(perTurn)),
       };
     },
   );
   const flowing = [...result.carried, ...result.stacked.map((sequence) => backwards(b, sequence)), ...result.summed];
   let next = 0;
-  return inputs.map(({ type }) => (isFloat(type) ? flowing[next++] : undefined));
+  return node.inputs.map(({ type }) => (isFloat(type) ? flowing[next++] : undefined));
 }
 
 /** Sums a cotangent over the axes along which the input was broadcast. */

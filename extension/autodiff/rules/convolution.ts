@@ -1,7 +1,9 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
+import { zip } from '../../onnx/checked.ts';
 import type { Value } from '../../onnx/graph.ts';
 import type { ConvolutionAttributes, PoolAttributes } from '../../onnx/nodeTypes.ts';
 import { elementCount } from '../../onnx/tensor.ts';
+import { windowAxes } from '../../onnx/window.ts';
 import { type GradientRule, type RuleNode, simple } from '../rule.ts';
 
 /** The adjoint of Conv in its data, for data of spatial size `spatial`: a transposed convolution with the same weights. */
@@ -12,14 +14,10 @@ function inputGradient(
   attributes: ConvolutionAttributes,
   spatial: readonly number[],
 ): Value {
-  const { pads, strides, dilations } = attributes;
   // What the strides leave over at the end of the data is reached by no window, or by its last one.
-  const output_padding = spatial.map(
-    (size, i) =>
-      size +
-      pads[i]! +
-      pads[i + spatial.length]! -
-      ((dy.shape[i + 2]! - 1) * strides[i]! + (w.shape[i + 2]! - 1) * dilations[i]! + 1),
+  const output_padding = zip(windowAxes(attributes, w.shape.slice(2), spatial), dy.shape.slice(2)).map(
+    ([{ size, kernel, stride, dilation, begin, end }, count]) =>
+      size + begin + end - ((count - 1) * stride + (kernel - 1) * dilation + 1),
   );
   return b.emit('ConvTranspose', [dy, w], { ...attributes, output_padding })[0];
 }
@@ -35,8 +33,8 @@ function convTo(b: GraphBuilder, x: Value, w: Value, attributes: ConvolutionAttr
 }
 
 /** Do no two windows of a pooling share an element? */
-const disjoint = (attributes: PoolAttributes): boolean =>
-  attributes.kernel_shape.every((size, i) => (size - 1) * attributes.dilations[i]! < attributes.strides[i]!);
+const disjoint = ({ kernel_shape, dilations, strides }: PoolAttributes): boolean =>
+  zip(kernel_shape, dilations, strides).every(([size, dilation, stride]) => (size - 1) * dilation < stride);
 
 /**
  * Convolution, transposed convolution and weight gradient are the three faces of one trilinear form

@@ -1,4 +1,5 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
+import { nth, zip } from '../../onnx/checked.ts';
 import type { Value } from '../../onnx/graph.ts';
 import { constantInts, sliceRange } from '../../onnx/shapes.ts';
 import { type GradientRule, type RuleNode, simple } from '../rule.ts';
@@ -23,29 +24,25 @@ export const movement = {
       const axis = attributes.axis;
       return b.split(
         dy,
-        parts.map((part) => part.shape[axis]!),
+        parts.map((part) => nth(part.shape, axis)),
         axis,
       );
     },
     Slice: (b, { in: [x, starts, ends, axes, steps] }, dy) => {
-      const [from, to, over, by] = [starts, ends, axes, steps].map((value) => constantInts(value, 'a slice'));
+      const ranges = zip(...[axes, starts, ends, steps].map((value) => constantInts(value, 'a slice')));
       return [
-        over!.reduce((cotangent, axis, i) => {
-          const { first } = sliceRange(x.shape[axis]!, from![i]!, to![i]!, by![i]!);
-          return unslice(b, cotangent, axis, { size: x.shape[axis]!, first, step: by![i]! });
+        ranges.reduce((cotangent, range) => {
+          const [axis, start, end, step] = range as [number, number, number, number];
+          const size = nth(x.shape, axis);
+          const { first } = sliceRange(size, start, end, step);
+          return unslice(b, cotangent, axis, { size, first, step });
         }, dy),
       ];
     },
     Pad: (b, { in: [x, pads] }, dy) => {
-      const amounts = constantInts(pads, 'the pads');
+      const removed = constantInts(pads, 'the pads').map((amount) => -amount);
       const rank = x.shape.length;
-      return [
-        b.pad(
-          dy,
-          x.shape.map((_, i) => -amounts[i]!),
-          x.shape.map((_, i) => -amounts[i + rank]!),
-        ),
-      ];
+      return [b.pad(dy, removed.slice(0, rank), removed.slice(rank))];
     },
     Gather: (b, { in: [x, indices], attributes }, dy) => {
       // Moves the gathered axis to the front, where ScatterND can add whole rows.
@@ -54,10 +51,10 @@ export const movement = {
       const lead = indices.shape.map((_, i) => axis + i);
       const rest = dy.shape.map((_, i) => i).filter((i) => !lead.includes(i));
       const updates = b.transpose(dy, [...lead, ...rest]);
-      const shape = front.map((i) => x.shape[i]!);
+      const shape = front.map((i) => nth(x.shape, i));
       const sum = b.scatterNDAdd(
         b.full(x.type, shape, 0),
-        b.reshape(nonNegative(b, indices, x.shape[axis]!), [...indices.shape, 1]),
+        b.reshape(nonNegative(b, indices, nth(x.shape, axis)), [...indices.shape, 1]),
         updates,
       );
       return [
@@ -111,13 +108,13 @@ function unslice(
   axis: number,
   { size, first, step }: { size: number; first: number; step: number },
 ): Value {
-  const count = dy.shape[axis];
+  const count = nth(dy.shape, axis);
   if (count === 0) return b.full(dy.type, dy.shape.with(axis, size), 0);
   const stride = Math.abs(step);
-  const ordered = step < 0 ? b.slice(dy, { starts: [-1], ends: [-(count! + 1)], axes: [axis], steps: [-1] }) : dy;
-  const low = step < 0 ? first + step * (count! - 1) : first;
+  const ordered = step < 0 ? b.slice(dy, { starts: [-1], ends: [-(count + 1)], axes: [axis], steps: [-1] }) : dy;
+  const low = step < 0 ? first + step * (count - 1) : first;
   const spread = spreadOut(b, ordered, axis, stride);
-  const length = (count! - 1) * stride + 1;
+  const length = (count - 1) * stride + 1;
   const begin = zeros(dy.shape).with(axis, low);
   const end = zeros(dy.shape).with(axis, size - low - length);
   return b.pad(spread, begin, end);
@@ -126,11 +123,11 @@ function unslice(
 /** Inserts stride − 1 zeros between neighbours along an axis: pad an inner axis, join it, cut the tail. */
 export function spreadOut(b: GraphBuilder, x: Value, axis: number, stride: number): Value {
   if (stride === 1) return x;
-  const count = x.shape[axis];
+  const count = nth(x.shape, axis);
   const split = b.reshape(x, [...x.shape.slice(0, axis + 1), 1, ...x.shape.slice(axis + 1)]);
   const padded = b.pad(split, zeros(split.shape), zeros(split.shape).with(axis + 1, stride - 1));
-  const joined = b.reshape(padded, x.shape.with(axis, count! * stride));
-  return b.slice(joined, { starts: [0], ends: [(count! - 1) * stride + 1], axes: [axis] });
+  const joined = b.reshape(padded, x.shape.with(axis, count * stride));
+  return b.slice(joined, { starts: [0], ends: [(count - 1) * stride + 1], axes: [axis] });
 }
 
 /** Indices counted from the front. */

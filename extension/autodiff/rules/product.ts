@@ -4,10 +4,8 @@ import { elementCount } from '../../onnx/tensor.ts';
 import { simple } from '../rule.ts';
 
 /** A stack of matrices whose batch axes are folded into the rows: [..., m, n] → [·m, n]. */
-const rows = (b: GraphBuilder, x: Value): Value => {
-  const n = x.shape.at(-1)!;
-  return b.reshape(x, [elementCount(x.shape.slice(0, -1)), n]);
-};
+const rows = (b: GraphBuilder, x: Value): Value =>
+  b.reshape(x, [elementCount(x.shape.slice(0, -1)), ...x.shape.slice(-1)]);
 
 export const product = simple({
   // C = A·B            dA = dC·Bᵀ, dB = Aᵀ·dC; where B is one matrix the batch joins the rows, which makes both one Gemm
@@ -33,8 +31,8 @@ export const product = simple({
 
 /** MatMul with a vector on either side, through the matrix form of the same product. */
 function vectorProduct(b: GraphBuilder, a: Value, w: Value, dy: Value): [Value, Value] {
-  const left = a.shape.length === 1 ? b.reshape(a, [1, a.shape[0]!]) : a;
-  const right = w.shape.length === 1 ? b.reshape(w, [w.shape[0]!, 1]) : w;
+  const left = a.shape.length === 1 ? b.reshape(a, [1, ...a.shape]) : a;
+  const right = w.shape.length === 1 ? b.reshape(w, [...w.shape, 1]) : w;
   const full = [...dy.shape];
   if (w.shape.length === 1) full.push(1);
   if (a.shape.length === 1) full.splice(full.length - 1, 0, 1);

@@ -1,4 +1,5 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
+import { first, nth } from '../../onnx/checked.ts';
 import type { Value } from '../../onnx/graph.ts';
 import { constantInts } from '../../onnx/shapes.ts';
 import { elementCount } from '../../onnx/tensor.ts';
@@ -32,7 +33,7 @@ function productsBefore(b: GraphBuilder, x: Value, axis: number, direction: 1 | 
   const movedOn = (value: Value, m: number): Value =>
     b.pad(value, none.with(axis, direction * m), none.with(axis, -direction * m), 1);
   let products = movedOn(x, 1);
-  for (let m = 1; m < x.shape[axis]!; m *= 2) products = b.mul(products, movedOn(products, m));
+  for (let m = 1; m < nth(x.shape, axis); m *= 2) products = b.mul(products, movedOn(products, m));
   return products;
 }
 
@@ -48,8 +49,8 @@ export const reduction = simple({
   // y = Πx, along one axis: dx = dy·(product of what stands before)·(product of what stands behind), without dividing by x.
   ReduceProd: (b, node, dy) => {
     const [x] = node.in;
-    const [axis] = constantInts(node.in[1], 'the axes');
-    const others = b.mul(productsBefore(b, x, axis!, 1), productsBefore(b, x, axis!, -1));
+    const axis = first(constantInts(node.in[1], 'the axes'));
+    const others = b.mul(productsBefore(b, x, axis, 1), productsBefore(b, x, axis, -1));
     return [b.mul(keepAxes(b, node, dy), others)];
   },
   // y = softmax x      dx = y·(dy − Σ dy·y)
@@ -63,7 +64,7 @@ export const reduction = simple({
     return [b.sub(dy, b.mul(b.softmax(x, axis), b.reduceSum(dy, [axis], true)))];
   },
   CumSum: (b, { in: [, axis], attributes }, dy) => [
-    b.cumSum(dy, constantInts(axis, 'the axis')[0]!, {
+    b.cumSum(dy, first(constantInts(axis, 'the axis')), {
       exclusive: attributes.exclusive === 1,
       reverse: attributes.reverse !== 1,
     }),
