@@ -36,6 +36,7 @@ let model: Model = {
   activity: { kind: 'idle' },
   stale: [],
   missing: [],
+  tried: [],
   highlighted: [],
   view: restoreView(saved?.view ?? firstView),
 };

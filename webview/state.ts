@@ -44,6 +44,8 @@ export interface Model {
   readonly stale: readonly string[];
   /** Why runs that were to be shown are not. */
   readonly missing: readonly string[];
+  /** What comparisons of the same training as the first run's found. */
+  readonly tried: readonly string[];
   readonly highlighted: readonly string[];
   readonly view: View;
 }
@@ -58,6 +60,7 @@ export function receive(model: Model, message: ToPanel): Model {
         activity: message.activity,
         stale: message.stale,
         missing: message.missing ?? [],
+        tried: message.tried ?? [],
         highlighted: [],
       };
     case 'activity':

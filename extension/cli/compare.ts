@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { readCompare } from '../jobs/compare.ts';
+import { readCompare } from '../jobs/compareFolder.ts';
 import { readExperiment } from '../jobs/store.ts';
 import { optimizerNamed } from '../optimizers/registry.ts';
 import { openLines } from '../shared/differences.ts';

@@ -1,3 +1,4 @@
+import { triedBeside } from '../jobs/triedBeside.ts';
 import { optimizerOf } from '../optimizers/registry.ts';
 import type { Run } from '../runStore/store.ts';
 import { effectSentence, lastEffect } from '../shared/effectWords.ts';
@@ -68,8 +69,10 @@ export function renderRun(run: Run, taken = ''): string {
       ),
     );
   lines.push('', `Wrote ${run.folder} (run.json, steps.jsonl${header.request.arrays ? ', arrays.npz' : ''}).`);
+  const tried = triedBeside(run.folder, header);
   const next = nextStep(name, hyper);
-  if (next) lines.push(style.dim(next));
+  if (tried.length > 0) lines.push('', ...tried);
+  else if (next) lines.push(style.dim(next));
   return `${lines.join('\n')}\n`;
 }
 
@@ -116,7 +119,7 @@ const mostPredicted = 10;
 const predictedText = (predicted: number): string =>
   predicted > mostPredicted ? `over ${percent(mostPredicted, true)}` : finePercent(predicted, true);
 
-/** What to try next: something that is measured, too. */
+/** What to try next, where no comparison was run yet: something that is measured, too. */
 function nextStep(name: string, hyper: RunHeader['optimizer']['hyper']): string | undefined {
   const axis =
     optimizerOf(name)?.optimizer.memory.denominator === 'beta2'

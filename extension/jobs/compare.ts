@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Device } from '../engine/session.ts';
-import { readJsonFile } from '../files/regular.ts';
 import { WritingError, writeWhole } from '../files/writing.ts';
 import { FolderLock } from '../runStore/lock.ts';
 import { newRunFolder } from '../runStore/store.ts';
@@ -11,20 +10,14 @@ import type { CompareRequest, ExperimentHeader } from '../shared/experiments.ts'
 import type { RunStatus } from '../shared/protocol.ts';
 import { toolVersion } from '../shared/version.ts';
 import { anotherFolder, mention, words } from '../shared/words.ts';
+import { type CompareHeader, readCompare } from './compareFolder.ts';
 import { type CompareNumbers, compareResult } from './compareResult.ts';
 import { markAllInterrupted } from './interrupted.ts';
 import { Cancelled, Laboratory, type SeedNumbers } from './laboratory.ts';
 import type { ResultObserver } from './observer.ts';
 import { Parts } from './parts.ts';
 import { inThisThread, type SeedSource, SeedThread, seedsAtOnce } from './seedThreads.ts';
-import type { Subject } from './setup.ts';
 import { failedWith, readExperiment, writeExperiment } from './store.ts';
-
-/** `compare.json`: what is compared. */
-export interface CompareHeader {
-  readonly request: CompareRequest;
-  readonly digests: Subject['digests'];
-}
 
 /** What decides the numbers of a comparison. */
 const identity = ({ request, digests }: CompareHeader): string => {
@@ -215,23 +208,4 @@ function keepHeader(folder: string, header: CompareHeader): ExperimentHeader | u
     throw new WritingError(folder, error);
   }
   return undefined;
-}
-
-/** Reads what a folder compares. Throws an InspectorError where that is not possible. */
-export function readCompare(folder: string): CompareHeader {
-  try {
-    const header = readJsonFile(join(folder, 'compare.json')) as CompareHeader | null;
-    const { base, settings, seeds } = header?.request ?? {};
-    if (!header || typeof base !== 'object' || !Array.isArray(settings) || !Array.isArray(seeds))
-      throw new Error('compare.json is incomplete');
-    checkCompare(header.request);
-    return header;
-  } catch (error) {
-    if (error instanceof InspectorError) throw error;
-    throw new InspectorError(
-      `${folder} holds no readable comparison: ${(error as Error).message}.`,
-      'A comparison is a folder with compare.json and experiment.json.',
-      { cause: error },
-    );
-  }
 }

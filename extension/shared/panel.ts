@@ -49,6 +49,8 @@ export type ToPanel =
       readonly stale: readonly string[];
       /** Why runs that were to be shown are not. */
       readonly missing?: readonly string[];
+      /** What comparisons of the same training as the first run's found, a sentence each. */
+      readonly tried?: readonly string[];
     }
   | { readonly type: 'activity'; readonly activity: Activity }
   | { readonly type: 'records'; readonly folder: string; readonly records: readonly StepLine[] }

@@ -3,7 +3,7 @@
 // machine; `store` stores it. Whoever has its turn makes one step that is not timed, for it finds the caches as another process
 // left them, and then some that are: a run is steps in a row.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { cpus, totalmem } from 'node:os';
+import { cpus, loadavg, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { bundleParticipant, others, ours, out } from './participant.mjs';
 
@@ -27,7 +27,7 @@ async function compare(title, args, kinds = ['plain', 'corrected']) {
   const ready = [];
   for (const participant of participants) if (await participant.greet()) ready.push(participant);
   for (let round = 0; round < rounds; round++)
-    for (const kind of kinds) for (const participant of ready) await participant.turn(kind, stepsInTurn);
+    for (const kind of kinds) for (const participant of [...ready]) await turn(ready, participant, kind);
   console.log(`\n${title}`);
   const [first] = ready;
   const own = (kind) => median(first.times[kind]);
@@ -48,6 +48,17 @@ async function compare(title, args, kinds = ['plain', 'corrected']) {
     console.log(`  ${participant.name.padEnd(18)} ${columns.join('  ')}${ratio}  peak ${megabytes} MB${against}`);
   }
   for (const participant of participants) participant.close();
+}
+
+/** A turn of a participant; a peer that ends in the middle of it is left out from there on. */
+async function turn(ready, participant, kind) {
+  try {
+    await participant.turn(kind, stepsInTurn);
+  } catch (error) {
+    if (participant === ready[0]) throw error;
+    console.error(`${error.message}; it is left out.`);
+    ready.splice(ready.indexOf(participant), 1);
+  }
 }
 
 /** This program alone: time, memory and loading of a network. */
@@ -135,15 +146,25 @@ console.log(
   `${machine}, ${Math.round(totalmem() / 2 ** 30)} GiB; Node ${process.versions.node}; medians of ${rounds * stepsInTurn} steps in ${rounds} interleaved turns`,
 );
 const wanted = Object.keys(rows).filter((name) => words.includes(name));
-for (const name of wanted.length > 0 ? wanted : Object.keys(rows)) await rows[name]();
 mkdirSync(out, { recursive: true });
-const record = { date: new Date().toISOString(), machine, node: process.versions.node, quick, results };
+const resultAt = join(out, 'result.json');
+const record = {
+  date: new Date().toISOString(),
+  machine,
+  load: loadavg(),
+  node: process.versions.node,
+  quick,
+  results,
+};
+for (const name of wanted.length > 0 ? wanted : Object.keys(rows)) {
+  await rows[name]();
+  // What was measured stays where the rest is not waited for.
+  writeFileSync(resultAt, `${JSON.stringify(record, undefined, 2)}\n`);
+}
 const slug = machine.replace(/[^\w]+/g, '-');
 const storedAt = join(out, `stored-${slug}.json`);
 const stored = existsSync(storedAt) ? JSON.parse(readFileSync(storedAt, 'utf8')) : undefined;
 if (stored) printChange(stored);
-const resultAt = join(out, 'result.json');
-writeFileSync(resultAt, `${JSON.stringify(record, undefined, 2)}\n`);
 if (words.includes('store'))
   writeFileSync(
     storedAt,

@@ -30,6 +30,8 @@ export class Participant {
       stdio: ['pipe', 'pipe', 'ignore'],
       env: { ...process.env, BENCH_THREADS: String(cpus().length) },
     });
+    // One that has ended is noticed by what it does not answer.
+    this.child.stdin.on('error', () => {});
     this.lines = createInterface({ input: this.child.stdout })[Symbol.asyncIterator]();
     /** Milliseconds of steps by kind, and those that its processors worked. */
     this.times = {};
@@ -55,6 +57,7 @@ export class Participant {
     this.child.kill('SIGCONT');
     this.child.stdin.write(`${line}\n`);
     const answer = await this.next();
+    if (!answer) throw new Error(`${this.name} has ended`);
     this.child.kill('SIGSTOP');
     return answer;
   }

@@ -12,7 +12,15 @@ const stepsOf = ({ steps }: PanelRun) => steps.map(({ step }) => step);
 
 /** The editor's side and the page's, as their messages connect them. */
 function connected() {
-  let page: Model = { runs: [], activity: { kind: 'idle' }, stale: [], missing: [], highlighted: [], view: firstView };
+  let page: Model = {
+    runs: [],
+    activity: { kind: 'idle' },
+    stale: [],
+    missing: [],
+    tried: [],
+    highlighted: [],
+    view: firstView,
+  };
   const send = (message: ToPanel) => {
     page = receive(page, message);
   };

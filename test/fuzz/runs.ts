@@ -8,7 +8,7 @@ import {
   unfinishedSweep,
 } from '../../extension/features/experiments/folders.ts';
 import { entriesIn, pointEntries, stateOf } from '../../extension/features/runs/entries.ts';
-import { readCompare } from '../../extension/jobs/compare.ts';
+import { readCompare } from '../../extension/jobs/compareFolder.ts';
 import { readExperiment } from '../../extension/jobs/store.ts';
 import { readSweep } from '../../extension/jobs/sweep.ts';
 import { runIn } from '../../extension/runStore/list.ts';

@@ -4,12 +4,15 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, it } from 'node:test';
 import { compare } from '../../extension/jobs/compare.ts';
+import { readCompare } from '../../extension/jobs/compareFolder.ts';
 import { pairedInterval } from '../../extension/jobs/paired.ts';
 import { SeedThread } from '../../extension/jobs/seedThreads.ts';
+import { settingsOf } from '../../extension/jobs/setup.ts';
 import { readExperiment } from '../../extension/jobs/store.ts';
+import { triedBeside } from '../../extension/jobs/triedBeside.ts';
 import { InspectorError } from '../../extension/shared/errors.ts';
 import type { CompareRequest } from '../../extension/shared/experiments.ts';
-import type { Progress } from '../../extension/shared/protocol.ts';
+import type { Progress, RunHeader } from '../../extension/shared/protocol.ts';
 import { sample } from '../support/paths.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'compare-'));
@@ -120,6 +123,30 @@ it('says what was measured, without a verdict on the theory', async () => {
       .split('\n').length,
     1 + 9,
   );
+});
+
+it('a run of the same training tells what was tried beside it, and one of another does not', () => {
+  const { request, digests } = readCompare(join(folder, 'one'));
+  const { hyper } = settingsOf(request.base, { model: undefined, problem: undefined } as never);
+  const header = {
+    request: request.base,
+    ...{ model: { sha256: digests.model }, data: { sha256: digests.data }, optimizer: { hyper } },
+  } as unknown as RunHeader;
+  const run = join(folder, 'a run');
+  const { sentence } = readExperiment(join(folder, 'one')).result!;
+  const found = triedBeside(run, header);
+  assert.ok(
+    found.some((text) => text.startsWith(`Tried beside it (3 orders): ${sentence}`)),
+    found.join('\n'),
+  );
+  assert.ok(found.every((text) => !/theory/i.test(text)));
+  for (const other of [
+    { ...header, optimizer: { hyper: { ...hyper, lr: 0.5 } } },
+    { ...header, request: { ...request.base, batchSize: 8 } },
+    { ...header, data: { sha256: 'other' } },
+  ])
+    assert.deepEqual(triedBeside(run, other as RunHeader), []);
+  assert.deepEqual(triedBeside(join(folder, 'nowhere', 'run'), header), []);
 });
 
 it('a comparison that was stopped goes on where it was, and ends as one that was not', async () => {

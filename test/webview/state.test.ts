@@ -31,6 +31,7 @@ const empty: Model = {
   activity: { kind: 'idle' },
   stale: [],
   missing: [],
+  tried: [],
   highlighted: [],
   view: firstView,
 };

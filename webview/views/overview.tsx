@@ -19,9 +19,12 @@ interface Props {
   readonly actions: Actions;
 }
 
+/** Comparisons that are told of; all of them are in the Runs view. */
+const mostTried = 2;
+
 /** What was measured, what the theory says, and whether it holds here: tiles, and the same in sentences. */
 export function Overview({ shown, actions }: Props) {
-  const { run, line, effectLine, stale } = shown;
+  const { run, line, effectLine, stale, tried } = shown;
   const { header, steps } = run;
   const measured = effectSentence(header, effectLine);
   const { differs = [] } = header.request;
@@ -50,6 +53,11 @@ export function Overview({ shown, actions }: Props) {
             ? 'The first step is being measured …'
             : 'No correction was computed.'}
       </p>
+      {tried.slice(0, mostTried).map((text) => (
+        <p key={text} class="sentence tried">
+          {shorten(text, 1000)}
+        </p>
+      ))}
       {differs.length > 0 && (
         <p class="sentence dim differs">
           Differs from your training: {differs.map((each) => shorten(each, 120)).join(' · ')}

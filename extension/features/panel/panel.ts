@@ -1,5 +1,6 @@
 import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
+import { triedBeside } from '../../jobs/triedBeside.ts';
 import { readHeader, readRun } from '../../runStore/store.ts';
 import { describeError } from '../../shared/errors.ts';
 import { shorten } from '../../shared/format.ts';
@@ -135,7 +136,8 @@ export class Panel implements vscode.Disposable {
   private postAll(): void {
     this.retitle();
     const { runs, activity } = this.shown;
-    this.post({ type: 'show', runs, activity, stale: this.stale, missing: this.missing });
+    const tried = this.run ? triedBeside(this.run.folder, this.run.header) : [];
+    this.post({ type: 'show', runs, activity, stale: this.stale, missing: this.missing, tried });
   }
 
   private retitle(): void {
