@@ -199,7 +199,7 @@ describe('experiments and comparisons in the editor', { timeout: 900_000 }, () =
       60_000,
     );
     const { request } = read(folder, 'compare.json');
-    assert.deepEqual(request.settings, [{ beta1: 0.5 }, { lr: 0.001 }, { lr: 0.001, beta1: 0.5 }]);
+    assert.deepEqual(request.settings, [{ beta1: 0.5 }, { lr: 0.001, beta1: 0.5 }, { lr: 0.001 }]);
     assert.equal(request.base.batchSize, 64);
     assert.deepEqual(request.test, { data: 'test/held-out.npz' });
     assert.match(await frame.locator('.differences thead').innerText(), /gradient norm.*test loss.*test accuracy/);
