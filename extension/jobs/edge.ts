@@ -15,12 +15,14 @@ interface Parts {
   readonly settings: Parameters<SharpnessMeter['measure']>[2];
   /** True where steps see mini-batches only. */
   readonly batched: boolean;
-  /** Receives each line once all is known of it. */
+  /** Receives each line as soon as it is measured, so that it is not lost where the process ends during the next step. */
   write(line: StepLine): void;
+  /** Receives what has become known of the last line since, and the whole line. */
+  complete(fields: EdgeFields, line: StepLine): void;
 }
 
 /**
- * Adds to the lines of a run how near to the edge of stability its steps are. A line is written when the next loss is known,
+ * Adds to the lines of a run how near to the edge of stability its steps are. A line is complete when the next loss is known,
  * since ΔE belongs to the line from which the step is taken.
  */
 export class EdgeWatch {
@@ -54,14 +56,16 @@ export class EdgeWatch {
       const { loss, step } = this.held.line;
       const gained = step + 1 === line.step && !this.parts.batched && loss !== null && line.loss !== null;
       const zeta = gained ? 1 + (line.loss! - loss!) / this.held.descent : undefined;
-      this.write(zeta === undefined ? {} : { zeta: Number.isFinite(zeta) ? zeta : null });
+      this.complete(zeta === undefined ? {} : { zeta: Number.isFinite(zeta) ? zeta : null });
     }
+    this.held = undefined;
+    this.parts.write(line);
     this.held = { line, descent: record.descent };
   }
 
-  /** Writes the last line. */
+  /** Completes the last line. */
   flush(): void {
-    if (this.held) this.write({});
+    if (this.held) this.complete({});
     this.held = undefined;
   }
 
@@ -69,9 +73,10 @@ export class EdgeWatch {
     await this.meter?.release();
   }
 
-  private write(fields: EdgeFields): void {
+  private complete(zeta: EdgeFields): void {
     const { line } = this.held!;
-    this.parts.write({ ...line, ...fields, ...this.measured.get(line.step) });
+    const fields = { ...zeta, ...this.measured.get(line.step) };
+    this.parts.complete(fields, { ...line, ...fields });
     this.measured.delete(line.step);
   }
 }

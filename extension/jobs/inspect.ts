@@ -65,8 +65,9 @@ export async function inspect(asked: InspectRequest, device: Device, observer: O
   const checks = new SelfChecks(runner, start.step, request.steps);
   const edge = new EdgeWatch({
     ...{ runner, problem, device, chunks, settings, threads: request.threads, batched: batches !== undefined },
-    write(line) {
-      writer.append(line);
+    write: (line) => writer.append(line),
+    complete(fields, line) {
+      writer.amend(fields);
       observer.record(line);
     },
   });

@@ -29,6 +29,8 @@ export { isAlive };
  */
 export class RunWriter {
   private readonly lines: number;
+  /** Where the next line begins. */
+  private end = 0;
 
   private constructor(
     readonly folder: string,
@@ -55,10 +57,27 @@ export class RunWriter {
 
   append(line: StepLine): void {
     this.writing(() => {
-      writeSync(this.lines, `${JSON.stringify(line)}\n`);
+      this.put(`${JSON.stringify(line)}\n`, this.end);
       // What is written to a file that was deleted is lost without an error.
       if (fstatSync(this.lines).nlink === 0) throw new Error('it was deleted while the run was writing to it');
     });
+  }
+
+  /** Adds fields to the last line, in one write: whatever happens meanwhile, the line is there without them or with them. */
+  amend(fields: Partial<StepLine>): void {
+    const [, added] = /^\{(.+)$/.exec(JSON.stringify(fields)) ?? [];
+    if (added === '}' || added === undefined) return;
+    this.writing(() => {
+      this.put(`,${added}\n`, this.end - '}\n'.length);
+    });
+  }
+
+  /** Writes to the end of the lines. */
+  private put(text: string, from: number): void {
+    const bytes = Buffer.from(text);
+    for (let done = 0; done < bytes.length; )
+      done += writeSync(this.lines, bytes, done, bytes.length - done, from + done);
+    this.end = from + bytes.length;
   }
 
   /** Replaces every line by what it is settled to. Whatever happens meanwhile, the file holds the old lines or the new ones. */

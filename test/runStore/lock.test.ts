@@ -112,6 +112,24 @@ describe('what cannot be written ends in one message', () => {
   });
 });
 
+it('what is known of a line later is added to it, and the line is there before', () => {
+  const folder = join(scratch, 'amended');
+  const writer = RunWriter.create(folder, header());
+  const lines = () => readFileSync(join(folder, 'steps.jsonl'), 'utf8');
+  writer.append({ step: 0, loss: 1, tensors: { é: {} } } as unknown as StepLine);
+  assert.equal(lines(), '{"step":0,"loss":1,"tensors":{"é":{}}}\n');
+  writer.amend({});
+  assert.equal(lines(), '{"step":0,"loss":1,"tensors":{"é":{}}}\n');
+  writer.amend({ zeta: 0.5, edge: null });
+  writer.append({ step: 1, loss: 2, tensors: {} } as unknown as StepLine);
+  writer.amend({ zeta: 1 });
+  assert.equal(
+    lines(),
+    '{"step":0,"loss":1,"tensors":{"é":{}},"zeta":0.5,"edge":null}\n{"step":1,"loss":2,"tensors":{},"zeta":1}\n',
+  );
+  writer.finish('finished');
+});
+
 it('a run whose process has ended is marked where the next one starts', () => {
   const parent = join(scratch, 'runs');
   for (const [name, process_] of [
