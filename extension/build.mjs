@@ -15,6 +15,7 @@ const entryPoints = [
   'extension/watchWorker.ts',
   'extension/analysisWorker.ts',
   'extension/mcpServer.ts',
+  'extension/readerWorker.ts',
   'extension/extension.ts',
 ]
   .map((path) => join(root, path))

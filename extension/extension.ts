@@ -20,6 +20,7 @@ import { registerInspect } from './features/inspect/inspect.ts';
 import { Inspections } from './features/inspect/inspections.ts';
 import { registerModelEditor } from './features/model/modelEditor.ts';
 import { Panel } from './features/panel/panel.ts';
+import { reader } from './features/reading/reader.ts';
 import { registerRunsView } from './features/runs/runsView.ts';
 import { registerSample } from './features/sample/sample.ts';
 import { Settings } from './features/settings.ts';
@@ -37,6 +38,7 @@ export function activate(context: vscode.ExtensionContext): void {
     log,
     pages,
     settings,
+    reader,
     configurations,
     inspections,
     panel,

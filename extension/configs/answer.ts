@@ -3,6 +3,7 @@ import { parameterLines } from './parameterLines.ts';
 import { withPlaces } from './places.ts';
 import { type AnalysisResult, type AnalysisTask, NO_RESULT, type Place } from './protocol.ts';
 import type { Surroundings } from './python/analyse.ts';
+import { trainingFacts } from './training.ts';
 import { FolderWorkspace } from './workspace.ts';
 
 const analyser = new Analyser();
@@ -21,6 +22,7 @@ function carriedOut(task: AnalysisTask): AnalysisResult {
     analyser.forget(task.uri);
     return NO_RESULT;
   }
+  if (task.kind === 'training') return { ...NO_RESULT, training: trainingFacts(task.text) };
   const { workspace, around } = surroundings(task.place);
   if (task.kind === 'lines') {
     const lines = parameterLines(task.text, task.tensors, task.others, around);

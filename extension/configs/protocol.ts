@@ -1,5 +1,6 @@
 import type { Language, OptimizerConfig } from './config.ts';
 import type { SourceRange } from './source.ts';
+import type { TrainingFacts } from './training.ts';
 
 /** Where a text lies: the folder of its workspace, and texts of it that editors hold otherwise than the disk. */
 export interface Place {
@@ -27,6 +28,7 @@ export type AnalysisTask =
       readonly others: readonly string[];
       readonly place?: Place;
     }
+  | { readonly kind: 'training'; readonly text: string }
   | { readonly kind: 'forget'; readonly uri: string };
 
 /** Why parts of a text were not looked at. */
@@ -35,6 +37,8 @@ export type Incomplete = 'nested' | 'many' | 'time' | 'memory' | 'failed';
 export interface AnalysisResult {
   readonly configs: readonly OptimizerConfig[];
   readonly lines: ReadonlyMap<string, SourceRange>;
+  /** Of the task `training`. */
+  readonly training?: TrainingFacts;
   /** Absent where everything was looked at. */
   readonly incomplete?: Incomplete;
   /** The other files that the result depends on, there or not. */

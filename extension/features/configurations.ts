@@ -1,9 +1,11 @@
 import { dirname } from 'node:path';
 import * as vscode from 'vscode';
+import { TEXT_LIMIT } from '../configs/analyse.ts';
 import type { Language, OptimizerConfig } from '../configs/config.ts';
 import { AnalysisPool } from '../configs/pool.ts';
 import type { AnalysisResult, AnalysisTask, Incomplete, Place } from '../configs/protocol.ts';
 import type { SourceRange } from '../configs/source.ts';
+import type { TrainingFacts } from '../configs/training.ts';
 import { LANGUAGES } from '../contributions.ts';
 
 /** The documents in which configurations are looked for. */
@@ -98,6 +100,11 @@ export class Configurations implements vscode.Disposable {
     return lines;
   }
 
+  /** What a training script does beside its optimizer's settings. */
+  async training(document: vscode.TextDocument): Promise<TrainingFacts> {
+    return (await this.pool.run({ kind: 'training', text: upToLimit(document.getText()) })).training ?? {};
+  }
+
   private analysed(document: vscode.TextDocument): Known | undefined {
     const language = languageOf(document);
     if (!language || document.isClosed) return undefined;
@@ -118,7 +125,7 @@ export class Configurations implements vscode.Disposable {
       version,
       cells
         ? { kind: 'cells', cells: cells.map((cell) => cell.getText()), ...common }
-        : { kind: 'text', uri: document.uri.toString(), language, text: document.getText(), ...common },
+        : { kind: 'text', uri: document.uri.toString(), language, text: upToLimit(document.getText()), ...common },
       // Until the new version is analysed, what was known of the last one is better than nothing.
       last?.result,
     );
@@ -184,6 +191,9 @@ export class Configurations implements vscode.Disposable {
     this.pool.dispose();
   }
 }
+
+/** Longer texts are not analysed, and what says so need not be sent. */
+const upToLimit = (text: string): string => (text.length > TEXT_LIMIT ? text.slice(0, TEXT_LIMIT + 1) : text);
 
 /** Where a file lies in its workspace, and what editors hold of others without having saved it. */
 function placeOf(uri: vscode.Uri): Place | undefined {

@@ -19,6 +19,7 @@ const programs = [
   'watchWorker',
   'analysisWorker',
   'mcpServer',
+  'readerWorker',
 ];
 const bundled = ['onnxruntime-node', 'onnxruntime-common'];
 

@@ -19,7 +19,7 @@ export function writeSource(folder: string, source: RunSource): void {
 /** Undefined for runs from the command line, and where the file is no longer readable. */
 export function readSource(folder: string): RunSource | undefined {
   try {
-    const { path, index } = readJsonFile(join(folder, fileName)) as Partial<RunSource>;
+    const { path, index } = readJsonFile(join(folder, fileName), 2 ** 16) as Partial<RunSource>;
     return typeof path === 'string' && Number.isInteger(index) ? { path, index: index as number } : undefined;
   } catch {
     return undefined;

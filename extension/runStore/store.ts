@@ -84,8 +84,9 @@ export class RunWriter {
   settle(settled: (line: StepLine) => StepLine): void {
     const path = join(this.folder, 'steps.jsonl');
     const temporary = `${path}.settled`;
-    const file = createFresh(temporary);
+    let file: number | undefined;
     try {
+      file = createFresh(temporary);
       for (const line of readSteps(this.folder)) writeSync(file, `${JSON.stringify(settled(line))}\n`);
       fsyncSync(file);
       renameSync(temporary, path);
@@ -93,7 +94,7 @@ export class RunWriter {
       rmSync(temporary, { force: true });
       throw new WritingError(this.folder, error);
     } finally {
-      closeSync(file);
+      if (file !== undefined) closeSync(file);
     }
   }
 

@@ -3,6 +3,7 @@
 // Every disturbed run is compared with an undisturbed one, byte by byte.
 import { spawn, spawnSync } from 'node:child_process';
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -258,6 +259,103 @@ function output() {
   check(/^The working folder does not exist any more\./.test(stderr), `deleted working folder: ${stderr}`);
 }
 
+/** As a user who may not write there, and on a disk that may not be written. */
+function readOnly() {
+  const refused = (args, folder, reason, options = {}) => {
+    const { status, stderr } = spawnSync(process.execPath, [cli, ...args, '--out', join(folder, 'out')], {
+      ...{ cwd: '/', encoding: 'utf8', ...options },
+    });
+    const expected = `Cannot write to ${join(folder, 'out')}: ${reason}.\nChoose another folder with --out.\n`;
+    check(status === 1 && stderr.endsWith(expected), `read-only, ${args[0]}: exit ${status}, ${stderr}`);
+    check(leftovers(folder).length === 0, `read-only, ${args[0]}: left over ${leftovers(folder)}`);
+  };
+  const each = [
+    ['inspect', '--sample', '--steps', '3'],
+    ['sweep', '--sample', '--steps', '3', '--sweep', 'beta2=0.9,0.99'],
+    ['compare', '--sample', '--steps', '3', '--try', 'beta2=0.9', '--seeds', '0,1'],
+    ['experiment', 'bilinear'],
+  ];
+  const nobody = { uid: 65534, gid: 65534 };
+  const open = mkdtempSync(join(tmpdir(), 'faults-'));
+  chmodSync(open, 0o755);
+  const canRun = (options) => spawnSync(process.execPath, [cli, '--version'], { cwd: '/', ...options }).status === 0;
+  if (process.getuid() !== 0) {
+    chmodSync(open, 0o555);
+    for (const args of each) refused(args, open, 'there is no permission to write');
+  } else if (canRun(nobody)) {
+    for (const args of each) refused(args, open, 'there is no permission to write', nobody);
+  } else console.log('– no other user can run the program here: folders of others are left out');
+  rmSync(open, { recursive: true, force: true });
+  const disk = join(scratch, 'read-only');
+  mkdirSync(disk);
+  if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'ro', 'faults', disk]).status !== 0)
+    return console.log('– no file system can be mounted here: the read-only disk is left out');
+  try {
+    for (const args of each) refused(args, disk, 'the disk is read-only');
+  } finally {
+    spawnSync('umount', [disk]);
+  }
+}
+
+/** The engine may open nothing more in the middle of a run. */
+async function handles() {
+  const out = join(scratch, 'handles');
+  const { ended, said } = start(inspect(out));
+  if (!(await begun(out))) return check(false, 'a run does not begin');
+  const { process: engine } = header(out);
+  const used = new Set(readdirSync(`/proc/${engine}/fd`).map(Number));
+  let free = 0;
+  while (used.has(free)) free++;
+  if (spawnSync('prlimit', ['--pid', String(engine), `--nofile=${free}`]).status !== 0) {
+    await ended;
+    return console.log('– there is no prlimit here: exhausted handles are left out');
+  }
+  const code = await ended;
+  const expected = `Cannot write to ${out}: too many files are open.\nClose other programs, or allow more open files: "ulimit -n 1024".\n`;
+  check(code === 1 && said.error.endsWith(expected), `no more handles: exit ${code}, ${said.error}`);
+  check(header(out).status === 'failed', `no more handles: status ${header(out).status}`);
+  check(leftovers(out).length === 0, `no more handles: left over ${leftovers(out)}`);
+  checkReadable(out, 'no more handles');
+}
+
+/** Few handles from the start: it works, or says what is missing. */
+function fewHandles() {
+  for (const most of [40, 24, 22]) {
+    const out = join(scratch, `handles-${most}`);
+    const { status, stderr } = spawnSync(
+      'sh',
+      ['-c', `ulimit -n ${most}; exec "${process.execPath}" "${cli}" inspect --sample --steps 3 --out "${out}"`],
+      { cwd: scratch, encoding: 'utf8' },
+    );
+    const told =
+      /^(The engine process could not be started: EMFILE\.|Cannot write to .*: too many files are open\.)\n.+\n$/;
+    check(status === 0 || (status === 1 && told.test(stderr)), `${most} handles: exit ${status}, ${stderr}`);
+    check(leftovers(out).length === 0, `${most} handles: left over ${leftovers(out)}`);
+  }
+}
+
+function settings() {
+  const { status, stderr } = run(['inspect', '--sample', '--threads', '100000']);
+  const expected = '--threads needs a whole number of at least 1 and of at most 1024, not "100000".\n';
+  check(status === 2 && stderr.startsWith(expected), `--threads 100000: exit ${status}, ${stderr}`);
+}
+
+/** Results that a killed process left as running are marked by the next start. */
+async function marked() {
+  const parent = join(scratch, 'marked');
+  const out = join(parent, 'sweep');
+  const { child, ended } = start(sweep(out));
+  for (let t = 0; t < 1000 && !existsSync(join(out, 'points')); t++) await wait(20);
+  process.kill(-child.pid, 'SIGKILL');
+  await ended;
+  const statusOf = (file) => JSON.parse(readFileSync(join(out, file), 'utf8')).status;
+  check(statusOf('sweep.json') === 'running', `a killed sweep: ${statusOf('sweep.json')}`);
+  const { status } = run(['inspect', '--sample', '--steps', '3', '--out', join(parent, 'next')]);
+  check(status === 0, 'a run beside a killed sweep fails');
+  for (const file of ['sweep.json', 'experiment.json'])
+    check(statusOf(file) === 'interrupted', `${file} of a killed sweep after the next start: ${statusOf(file)}`);
+}
+
 if (process.platform !== 'linux') {
   console.log('The faults are those of Linux; nothing is done here.');
   process.exit(0);
@@ -271,7 +369,12 @@ try {
   check(run(sweep(join(scratch, 'whole'))).status === 0, 'the undisturbed sweep fails');
   whole = pointsOf(join(scratch, 'whole'));
   output();
+  settings();
   fullDisk();
+  readOnly();
+  fewHandles();
+  await handles();
+  await marked();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) await signals(signal);
   await stuck();
   await sleep();

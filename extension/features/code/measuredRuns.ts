@@ -1,33 +1,19 @@
-import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { escapeMarkdown } from '../../advice/hover.ts';
 import type { OptimizerConfig } from '../../configs/config.ts';
-import { readEnd, readJsonFile } from '../../files/regular.ts';
-import { effectHeadline, effectSentence, lastEffect, oscillationText } from '../../shared/effectWords.ts';
+import { effectHeadline, effectSentence, oscillationText } from '../../shared/effectWords.ts';
 import { baseName, number, percent, shorten } from '../../shared/format.ts';
-import type { RunHeader, StepLine } from '../../shared/protocol.ts';
+import type { RunHeader } from '../../shared/protocol.ts';
 import { doubt, strength } from '../../shared/verdict.ts';
+import { reader } from '../reading/reader.ts';
+import type { Measured } from './measured.ts';
 
-/** Runs beyond the latest ones are not looked at, and lines of steps beyond this length are not read. */
-const MOST_RUNS = 200;
-const MOST_BYTES = 4 * 2 ** 20;
-const LARGEST_HEADER = 2 ** 20;
-
-/** What a run has measured. */
-export interface Measured {
-  readonly folder: string;
-  readonly header: RunHeader;
-  /** The last line with an effect, else the last one with a correction. */
-  readonly last: StepLine;
-}
+export type { Measured };
 
 /** What runs below `runs/` of a workspace folder have measured; read in the background and kept for a short time. */
 export class MeasuredRuns {
   private readonly fresh: number;
   private readonly folders = new Map<string, { at: number; runs: Promise<readonly Measured[]> }>();
-  /** By folder of the run: what was read, and the change time of what it was read from. */
-  private readonly read = new Map<string, { changed: number; measured: Measured | undefined }>();
-
   /** What has been read is looked at again after `fresh` milliseconds. */
   constructor(fresh = 2000) {
     this.fresh = fresh;
@@ -47,61 +33,9 @@ export class MeasuredRuns {
   private in(folder: string): Promise<readonly Measured[]> {
     const known = this.folders.get(folder);
     if (known && Date.now() - known.at < this.fresh) return known.runs;
-    const runs = this.load(join(folder, 'runs'));
+    const runs = reader.ask('measured', join(folder, 'runs')).catch(() => []);
     this.folders.set(folder, { at: Date.now(), runs });
     return runs;
-  }
-
-  private async load(parent: string): Promise<readonly Measured[]> {
-    const names = await readdir(parent).catch(() => []);
-    const runs: Measured[] = [];
-    for (const name of names.slice(-MOST_RUNS)) {
-      const run = await this.loadOne(join(parent, name)).catch(() => undefined);
-      if (run) runs.push(run);
-    }
-    return runs.sort((a, b) => b.header.started.localeCompare(a.header.started));
-  }
-
-  private async loadOne(folder: string): Promise<Measured | undefined> {
-    const steps = join(folder, 'steps.jsonl');
-    const times = await Promise.all([steps, join(folder, 'run.json')].map(async (path) => (await stat(path)).mtimeMs));
-    const changed = Math.max(...times);
-    const known = this.read.get(folder);
-    if (known?.changed === changed) return known.measured;
-    const measured = await readMeasured(folder, steps);
-    this.read.set(folder, { changed, measured });
-    return measured;
-  }
-}
-
-async function readMeasured(folder: string, steps: string): Promise<Measured | undefined> {
-  const path = join(folder, 'run.json');
-  const header = readJsonFile(path, LARGEST_HEADER) as RunHeader;
-  if (header.format !== 1 || typeof header.started !== 'string' || !header.optimizer?.hyper || !header.model?.path)
-    return undefined;
-  const last = lastMeasured(steps);
-  return last && { folder, header, last };
-}
-
-/** The last whole line that has an effect, else a strength, from the end of the file. */
-function lastMeasured(path: string): StepLine | undefined {
-  for (let length = 64 * 1024; ; length *= 4) {
-    const { bytes, from } = readEnd(path, length);
-    const lines = bytes.toString('utf8').split('\n');
-    if (from > 0) lines.shift();
-    const steps = lines.flatMap((line) => parse(line) ?? []);
-    const isWhole = from === 0 || length >= MOST_BYTES;
-    const strong = steps.findLast(({ hKappa }) => typeof hKappa === 'number');
-    const measured = lastEffect(steps) ?? (strong?.effect === undefined || isWhole ? strong : undefined);
-    if (measured || isWhole) return measured;
-  }
-}
-
-function parse(line: string): StepLine | undefined {
-  try {
-    return line === '' ? undefined : (JSON.parse(line) as StepLine);
-  } catch {
-    return undefined;
   }
 }
 

@@ -7,10 +7,11 @@ import type { CompareRequest } from '../../shared/experiments.ts';
 import type { Configurations } from '../configurations.ts';
 import { chooseConfiguration, isTrusted } from '../inspect/inspect.ts';
 import { prepare } from '../inspect/prepare.ts';
+import { reader } from '../reading/reader.ts';
 import { registerCommand } from '../typedCommand.ts';
 import { CompareForm } from './compareForm.ts';
 import { runWithProgress } from './engineRun.ts';
-import { comparisonIn, sweepIn, type UnfinishedComparison, unfinishedComparisons } from './folders.ts';
+import type { UnfinishedComparison } from './folders.ts';
 import type { ResultPages } from './pages.ts';
 
 const comparedBeta2 = [0.9, 0.95, 0.99, 0.999];
@@ -40,7 +41,9 @@ export function registerComparisons(
       void vscode.window.showInformationMessage(`${name} has no β₂ to compare.`);
       return;
     }
-    const old = await offerResume(unfinishedComparisons(folder).filter((each) => !pages.isWorkedOn(each.folder)));
+    const old = await offerResume(
+      (await reader.ask('unfinished', folder)).filter((each) => !pages.isWorkedOn(each.folder)),
+    );
     if (old === undefined) return;
     if (old !== 'new') {
       await run(basename(old.folder), { ...old.request, out: old.folder });
@@ -59,7 +62,8 @@ export function registerComparisons(
     registerCommand('optimizerBias.compareBeta2', (...where) => start('beta2', where)),
     registerCommand('optimizerBias.sweep', (...where) => start('any', where)),
     pages.onRepeat(async ({ folder, header: { name, title }, resume }) => {
-      const [comparison, sweep] = [name === 'compare' && comparisonIn(folder), name === 'sweep' && sweepIn(folder)];
+      const comparison = name === 'compare' && (await reader.ask('comparison', folder));
+      const sweep = name === 'sweep' && (await reader.ask('sweep', folder));
       if ((!comparison && !sweep) || !(await isTrusted())) return;
       const out = resume ? folder : undefined;
       if (comparison) await run(title, { ...comparison, out });

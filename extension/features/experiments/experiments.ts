@@ -9,9 +9,9 @@ import type {
 } from '../../shared/experiments.ts';
 import { folderFor, isTrusted } from '../inspect/inspect.ts';
 import { findFiles, pickFile } from '../inspect/pickFile.ts';
+import { reader } from '../reading/reader.ts';
 import { registerCommand } from '../typedCommand.ts';
 import { describeExperiments, runWithProgress } from './engineRun.ts';
-import { results } from './folders.ts';
 import { changedValues, formLines, readParameter, type Values, valueText } from './form.ts';
 import type { ResultPages } from './pages.ts';
 
@@ -69,14 +69,16 @@ export function registerExperiments(
 /** Shows an earlier result. */
 async function openResult(pages: ResultPages): Promise<void> {
   const places = (vscode.workspace.workspaceFolders ?? []).filter(({ uri }) => uri.scheme === 'file');
-  const items = places
-    .flatMap(({ uri }) => results(uri.fsPath))
-    .map(({ folder, header }) => ({
-      label: header.title,
-      description: `${header.started.slice(0, 10)} · ${basename(folder)}`,
-      detail: header.result?.sentence ?? (header.message && inEditor(header.message, 'experiment')) ?? header.status,
-      folder,
-    }));
+  const found = await reader.ask(
+    'results',
+    places.map(({ uri }) => uri.fsPath),
+  );
+  const items = found.map(({ folder, header }) => ({
+    label: header.title,
+    description: `${header.started.slice(0, 10)} · ${basename(folder)}`,
+    detail: header.result?.sentence ?? (header.message && inEditor(header.message, 'experiment')) ?? header.status,
+    folder,
+  }));
   if (items.length === 0) {
     const run = 'Run Experiment…';
     const none = 'There are no results of experiments or sweeps in this workspace yet.';

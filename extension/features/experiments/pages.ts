@@ -6,9 +6,9 @@ import { type FromExperimentPage, isFromExperimentPage, type ToExperimentPage } 
 import type { ExperimentHeader } from '../../shared/experiments.ts';
 import { shorten } from '../../shared/format.ts';
 import { pageHtml, pageIcon, pageOptions } from '../panel/page.ts';
+import { reader } from '../reading/reader.ts';
 import { revealFolder, saveFile } from '../saving.ts';
 import { typedCommand } from '../typedCommand.ts';
-import { isUnfinished, isWorkedOn, pointRuns, resultIn } from './folders.ts';
 
 const viewType = 'optimizerBias.experiment';
 
@@ -43,7 +43,7 @@ export class ResultPages implements vscode.Disposable {
     const shown = this.panels.get(folder);
     if (shown) {
       shown.reveal(undefined, true);
-      this.post(shown, folder);
+      void this.post(shown, folder);
       return;
     }
     const column = { viewColumn: vscode.ViewColumn.Beside, preserveFocus: true };
@@ -68,7 +68,7 @@ export class ResultPages implements vscode.Disposable {
   /** Shows what is in a folder now, where its page is open. */
   refresh(folder: string): void {
     const panel = this.panels.get(folder);
-    if (panel) this.post(panel, folder);
+    if (panel) void this.post(panel, folder);
   }
 
   /** Work on a folder has ended: its page shows what came of it. */
@@ -83,9 +83,10 @@ export class ResultPages implements vscode.Disposable {
   }
 
   /** Runs again what is in a folder, or what is missing of it. Tells why it cannot. */
-  repeat(folder: string, resume: boolean): void {
+  async repeat(folder: string, resume: boolean): Promise<void> {
     try {
-      this.repeating.fire({ folder, header: resultIn(folder), resume });
+      const { header } = await reader.ask('result', folder);
+      this.repeating.fire({ folder, header, resume });
     } catch (error) {
       this.log.error(error as Error);
       void vscode.window.showErrorMessage((error as Error).message);
@@ -102,7 +103,7 @@ export class ResultPages implements vscode.Disposable {
 
   /** Folders may have been deleted outside of the editor: their pages say so. */
   recheck(): void {
-    for (const [folder, panel] of this.panels) if (!existsSync(folder)) this.post(panel, folder);
+    for (const [folder, panel] of this.panels) if (!existsSync(folder)) void this.post(panel, folder);
   }
 
   /** The folder is gone. */
@@ -135,7 +136,7 @@ export class ResultPages implements vscode.Disposable {
           return;
         }
         this.panels.set(shown, panel);
-        this.post(panel, shown);
+        void this.post(panel, shown);
       } else if (message.type === 'do' && message.action === 'showLog') this.log.show();
       else if (shown !== undefined)
         this.receive(message, shown).catch((error: Error) => {
@@ -146,17 +147,17 @@ export class ResultPages implements vscode.Disposable {
     panel.webview.html = pageHtml(panel.webview, this.extension, 'experiment', 'Experiment');
   }
 
-  private post(panel: vscode.WebviewPanel, folder: string): void {
+  private async post(panel: vscode.WebviewPanel, folder: string): Promise<void> {
     let message: ToExperimentPage;
     try {
       if (!existsSync(folder))
         throw new InspectorError(`The folder ${shorten(basename(folder), 80)} has been deleted.`);
-      const header = resultIn(folder);
+      const { header, isWorkedOn, isUnfinished, runs } = await reader.ask('result', folder);
       panel.title = `Experiment: ${header.title}`;
       const here = this.work.get(folder);
-      const work = here ? 'here' : isWorkedOn(header) ? 'elsewhere' : 'ended';
-      const resumable = work === 'ended' && isUnfinished(folder, header);
-      message = { type: 'show', folder, header, work, resumable, runs: pointRuns(folder).length };
+      const work = here ? 'here' : isWorkedOn ? 'elsewhere' : 'ended';
+      const resumable = work === 'ended' && isUnfinished;
+      message = { type: 'show', folder, header, work, resumable, runs: runs.length };
       if (here) {
         void panel.webview.postMessage(message);
         message = { type: 'progress', share: here.share, text: here.text };
@@ -177,7 +178,8 @@ export class ResultPages implements vscode.Disposable {
       case 'exportCsv':
         return save(folder, 'csv', await vscode.workspace.fs.readFile(vscode.Uri.file(join(folder, 'series.csv'))));
       case 'compareRuns': {
-        const [first, ...rest] = pointRuns(folder).map((run) => ({ folder: run }));
+        const { runs } = await reader.ask('result', folder);
+        const [first, ...rest] = runs.map((run) => ({ folder: run }));
         const { command, arguments: given } = typedCommand('', 'optimizerBias.compareRuns', first, [first, ...rest]);
         await vscode.commands.executeCommand(command, ...(given ?? []));
         return;
@@ -187,7 +189,7 @@ export class ResultPages implements vscode.Disposable {
         return;
       case 'resume':
       case 'runAgain':
-        this.repeat(folder, message.action === 'resume');
+        await this.repeat(folder, message.action === 'resume');
     }
   }
 }

@@ -3,11 +3,8 @@ import * as vscode from 'vscode';
 import { type ConfiguredOptimizer, configuredOptimizer } from '../../advice/configured.ts';
 import { optimizerTitle } from '../../advice/hover.ts';
 import type { OptimizerConfig } from '../../configs/config.ts';
-import { trainingFacts } from '../../configs/training.ts';
 import type { Address } from '../../contributions.ts';
 import { optimizers } from '../../optimizers/registry.ts';
-import { readSource } from '../../runStore/source.ts';
-import { readHeader } from '../../runStore/store.ts';
 import { describeError } from '../../shared/errors.ts';
 import type { InspectRequest } from '../../shared/request.ts';
 import { pickConfiguration } from '../code/commands.ts';
@@ -16,6 +13,7 @@ import { Debouncer } from '../debouncer.ts';
 import { isResult } from '../experiments/folders.ts';
 import type { ResultPages } from '../experiments/pages.ts';
 import type { Panel } from '../panel/panel.ts';
+import { reader } from '../reading/reader.ts';
 import { registerCommand, typedCommand } from '../typedCommand.ts';
 import { currentOptimizer } from './current.ts';
 import { defaultOptimizer, hyperOf } from './hyper.ts';
@@ -214,7 +212,7 @@ export async function chooseConfiguration(
       }),
     optimizer,
     training: {
-      ...(document && trainingFacts(document.getText())),
+      ...(document && (await configurations.training(document))),
       ...(optimizer.groups && { groups: optimizer.groups }),
       ...(optimizer.openGroups && { openGroups: optimizer.openGroups }),
       ...(config?.schedule && { schedule: config.schedule.name }),
@@ -277,9 +275,12 @@ async function inspectionOf(
 ): Promise<Inspection | undefined> {
   try {
     // What the panel shows may have been deleted.
-    const { header } = panel.run?.folder === folder ? panel.run : readHeader(folder);
-    const { out: _, ...request } = header.request;
-    const source = readSource(folder);
+    const origin = await reader.ask('origin', folder).catch((error: unknown) => {
+      if (panel.run?.folder === folder) return { request: panel.run.header.request, source: undefined };
+      throw error;
+    });
+    const { out: _, ...request } = origin.request;
+    const { source } = origin;
     const optimizer = source && (await currentOptimizer(request.directory, source, configurations));
     return {
       request: optimizer

@@ -9,6 +9,9 @@ import { groupProblems } from '../../shared/setting.ts';
 import { projectFile, type Target, targetSettings } from '../../shared/target.ts';
 import { hyperOf } from './hyper.ts';
 
+/** A longer project file is none that anybody wrote; reading it would keep the editor busy. */
+const largest = 2 ** 20;
+
 /** The targets of a project file's text, the last used first. Throws an InspectorError that names what is wrong. */
 export function parseTargets(text: string): Target[] {
   let value: unknown;
@@ -58,14 +61,14 @@ export function remembered(targets: readonly Target[], target: Target): Target[]
 
 export function readTargets(directory: string): Target[] {
   const path = join(directory, projectFile);
-  return existsSync(path) ? parseTargets(readTextFile(path)) : [];
+  return existsSync(path) ? parseTargets(readTextFile(path, largest)) : [];
 }
 
 /** Writes the project file where it changes. */
 export function writeTargets(directory: string, targets: readonly Target[]): void {
   const path = join(directory, projectFile);
   const text = `${JSON.stringify({ inspections: targets }, undefined, 2)}\n`;
-  if (existsSync(path) && readTextFile(path) === text) return;
+  if (existsSync(path) && readTextFile(path, largest) === text) return;
   writeWhole(path, text);
 }
 

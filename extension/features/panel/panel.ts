@@ -1,7 +1,6 @@
 import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
-import { triedBeside } from '../../jobs/triedBeside.ts';
-import { readHeader, readRun } from '../../runStore/store.ts';
+import { readHeader } from '../../runStore/store.ts';
 import { describeError } from '../../shared/errors.ts';
 import { shorten } from '../../shared/format.ts';
 import {
@@ -13,7 +12,9 @@ import {
   type PanelRun,
   type ToPanel,
 } from '../../shared/panel.ts';
+import type { StepLine } from '../../shared/protocol.ts';
 import type { InspectionEvent, Inspections } from '../inspect/inspections.ts';
+import { reader } from '../reading/reader.ts';
 import { revealFolder, saveFile } from '../saving.ts';
 import { registerCommand } from '../typedCommand.ts';
 import { pageHtml, pageIcon, pageOptions } from './page.ts';
@@ -31,9 +32,14 @@ export class Panel implements vscode.Disposable {
     (folder) => headerIn(folder),
   );
   private stale: readonly string[] = [];
+  /** What finished comparisons beside the run found. */
+  private tried: readonly string[] = [];
   /** Why runs that were to be shown are not. */
   private missing: readonly string[] = [];
   private timer: NodeJS.Timeout | undefined;
+  private sending: NodeJS.Immediate | undefined;
+  /** How often runs were asked for: the latest are shown. */
+  private loads = 0;
   private readonly subscriptions: vscode.Disposable[];
   private readonly current = new vscode.EventEmitter<PanelRun | undefined>();
   /** The run that the numbers are of is another one, or has got further. */
@@ -75,7 +81,7 @@ export class Panel implements vscode.Disposable {
   /** Shows runs from disk, the first as the one that the numbers are of. */
   show(folders: readonly string[]): void {
     this.reveal();
-    this.load(folders);
+    void this.load(folders);
   }
 
   /** Lays further runs over those that are shown. */
@@ -110,6 +116,7 @@ export class Panel implements vscode.Disposable {
 
   dispose(): void {
     clearTimeout(this.timer);
+    clearImmediate(this.sending);
     for (const subscription of this.subscriptions) subscription.dispose();
     this.panel?.dispose();
   }
@@ -129,15 +136,41 @@ export class Panel implements vscode.Disposable {
     this.retitle();
   }
 
+  /** What waits to be sent, one message at a time: each takes its time, and the editor's other work comes between. */
+  private readonly outbox: ToPanel[] = [];
+
   private post(message: ToPanel): void {
-    void this.panel?.webview.postMessage(message);
+    this.outbox.push(...inParts(message));
+    if (this.outbox.length === 1) this.send();
+    else this.sending ??= setImmediate(() => this.sendRest());
+  }
+
+  private sendRest(): void {
+    this.sending = undefined;
+    this.send();
+    if (this.outbox.length > 0) this.sending = setImmediate(() => this.sendRest());
+  }
+
+  private send(): void {
+    const message = this.outbox.shift();
+    if (message) void this.panel?.webview.postMessage(message);
   }
 
   private postAll(): void {
     this.retitle();
     const { runs, activity } = this.shown;
-    const tried = this.run ? triedBeside(this.run.folder, this.run.header) : [];
-    this.post({ type: 'show', runs, activity, stale: this.stale, missing: this.missing, tried });
+    const { stale, missing, tried } = this;
+    this.post({ type: 'show', runs, activity, stale, missing, tried });
+    void this.askTried();
+  }
+
+  /** What comparisons beside the run found, once it is read. */
+  private async askTried(): Promise<void> {
+    const { run } = this;
+    const found = run ? await reader.ask('tried', run.folder, run.header).catch(() => []) : [];
+    if (this.run?.folder !== run?.folder || JSON.stringify(found) === JSON.stringify(this.tried)) return;
+    this.tried = found;
+    this.postAll();
   }
 
   private retitle(): void {
@@ -145,19 +178,21 @@ export class Panel implements vscode.Disposable {
     if (this.panel) this.panel.title = model ? `Optimizer Bias: ${model}` : 'Optimizer Bias';
   }
 
-  private load(folders: readonly string[]): void {
+  private async load(folders: readonly string[]): Promise<void> {
+    const turn = ++this.loads;
     const missing: string[] = [];
-    const runs = folders.slice(0, mostRuns).flatMap((folder) => {
+    const runs: PanelRun[] = [];
+    for (const folder of folders.slice(0, mostRuns)) {
       try {
-        const { header, steps, interrupted } = readRun(folder);
-        return [{ folder, name: basename(folder), header, steps, interrupted }];
+        runs.push(await runFrom(folder));
       } catch (error) {
         // A run may have been deleted since the panel was last open.
         this.log.warn(describeError(error));
         missing.push(`The run ${shorten(basename(folder), 80)} cannot be read any more.`);
-        return [];
       }
-    });
+    }
+    // Meanwhile something else is to be shown.
+    if (turn !== this.loads) return;
     this.shown.show(runs);
     this.missing = missing;
     this.stale = [];
@@ -170,7 +205,7 @@ export class Panel implements vscode.Disposable {
       case 'ready':
         // After a reload of the window nothing is known here, but the page remembers what it showed.
         if (this.shown.runs.length === 0 && message.folders.length > 0 && this.shown.activity.kind === 'idle')
-          this.load(message.folders);
+          await this.load(message.folders);
         else this.postAll();
         return;
       case 'do':
@@ -224,6 +259,7 @@ export class Panel implements vscode.Disposable {
   private follow(event: InspectionEvent): void {
     const anew = this.shown.follow(event);
     if (event.type === 'starting') {
+      this.loads++;
       this.stale = [];
       this.missing = [];
       this.reveal();
@@ -247,6 +283,35 @@ async function closeUnrestored(): Promise<void> {
   const tabs = vscode.window.tabGroups.all.flatMap((group) => group.tabs);
   const ours = tabs.filter(({ input }) => input instanceof vscode.TabInputWebview && input.viewType.endsWith(viewType));
   if (ours.length > 0) await vscode.window.tabGroups.close(ours, true);
+}
+
+/** A run from disk. Throws an InspectorError where it cannot be read. */
+async function runFrom(folder: string): Promise<PanelRun> {
+  const { header, interrupted, token, steps: count } = await reader.ask('run', folder);
+  const steps: StepLine[] = [];
+  while (steps.length < count) {
+    const more = await reader.ask('steps', token, steps.length);
+    if (more.length === 0) break;
+    steps.push(...more);
+  }
+  return { folder, name: basename(folder), header, steps, interrupted };
+}
+
+/** Lines of steps that reach the page in one message, times the tensors of each. */
+const mostTensorLines = 1000;
+
+/** A message as several, where it would take long to be sent: the steps of long runs follow the runs. */
+function inParts(message: ToPanel): ToPanel[] {
+  if (message.type !== 'show') return [message];
+  const widthOf = ({ steps }: PanelRun) => Object.keys(steps[0]?.tensors ?? {}).length + 1;
+  if (message.runs.reduce((sum, run) => sum + run.steps.length * widthOf(run), 0) <= mostTensorLines) return [message];
+  const parts = message.runs.flatMap((run): ToPanel[] => {
+    const { folder, steps } = run;
+    const most = Math.max(1, Math.floor(mostTensorLines / widthOf(run)));
+    const starts = Array.from({ length: Math.ceil(steps.length / most) }, (_, i) => i * most);
+    return starts.map((from) => ({ type: 'records', folder, records: steps.slice(from, from + most) }));
+  });
+  return [{ ...message, runs: message.runs.map((run) => ({ ...run, steps: [] })) }, ...parts];
 }
 
 /** A run's header as it is on disk now. */

@@ -8,9 +8,10 @@ import { Debouncer } from '../debouncer.ts';
 import type { ResultPages } from '../experiments/pages.ts';
 import type { Inspections } from '../inspect/inspections.ts';
 import type { Panel } from '../panel/panel.ts';
+import { reader } from '../reading/reader.ts';
 import { revealFolder } from '../saving.ts';
 import { registerCommand } from '../typedCommand.ts';
-import { type Entry, entriesIn, pointEntries, stateOf } from './entries.ts';
+import { type Entry, stateOf } from './entries.ts';
 import { describe, treeItem } from './items.ts';
 
 const delayMilliseconds = 200;
@@ -50,7 +51,7 @@ export function registerRunsView(panel: Panel, pages: ResultPages, inspections: 
       if (run) panel.show([run.folder]);
     }),
     registerCommand('optimizerBias.compareRuns', async (item, items) => {
-      const given = item ? provider.runsOf(chosen(item, items)) : [];
+      const given = item ? await provider.runsOf(chosen(item, items)) : [];
       if (given.length > 1) return panel.show(given.slice(0, mostRuns));
       if (given.length === 1 && panel.run && panel.run.folder !== given[0]) return panel.compare(given);
       const title = `Runs to compare (up to ${mostRuns})`;
@@ -59,7 +60,7 @@ export function registerRunsView(panel: Panel, pages: ResultPages, inspections: 
     }),
     registerCommand('optimizerBias.renameRun', async (item) => {
       const [{ folder } = { folder: undefined }] = chosen(item);
-      if (folder === undefined || refuses(provider, folder, 'renamed')) return;
+      if (folder === undefined || (await refuses(provider, folder, 'renamed'))) return;
       const name = await vscode.window.showInputBox({
         title: 'Rename',
         value: basename(folder),
@@ -77,7 +78,8 @@ export function registerRunsView(panel: Panel, pages: ResultPages, inspections: 
     }),
     registerCommand('optimizerBias.deleteRun', async (item, items) => {
       const folders = chosen(item, items).map(({ folder }) => folder);
-      if (folders.length === 0 || folders.some((folder) => refuses(provider, folder, 'deleted'))) return;
+      if (folders.length === 0) return;
+      for (const folder of folders) if (await refuses(provider, folder, 'deleted')) return;
       const remove = 'Move to Trash';
       const what = folders.length === 1 ? basename(folders[0]) : `${folders.length} entries`;
       const answer = await vscode.window.showWarningMessage(`Delete ${what}?`, { modal: true }, remove);
@@ -94,14 +96,14 @@ export function registerRunsView(panel: Panel, pages: ResultPages, inspections: 
     }),
     registerCommand('optimizerBias.resumeSweep', (item) => {
       const [sweep] = chosen(item);
-      if (sweep) pages.repeat(sweep.folder, true);
+      if (sweep) void pages.repeat(sweep.folder, true);
     }),
   );
 }
 
 /** Says why an entry cannot be changed: it is being written, or a sweep counts on it. */
-function refuses(provider: Runs, folder: string, done: string): boolean {
-  const entry = provider.entry(folder);
+async function refuses(provider: Runs, folder: string, done: string): Promise<boolean> {
+  const entry = await provider.entry(folder);
   if (!entry) return true;
   const name = basename(folder);
   const reason =
@@ -136,10 +138,13 @@ class Runs implements vscode.TreeDataProvider<Entry>, vscode.Disposable {
     this.changed.dispose();
   }
 
-  getChildren(parent?: Entry): Entry[] {
-    if (parent) return parent.kind === 'sweep' ? pointEntries(parent.folder, parent.sweep) : [];
+  async getChildren(parent?: Entry): Promise<Entry[]> {
+    if (parent) return parent.kind === 'sweep' ? reader.ask('points', parent.folder) : [];
     const folders = (vscode.workspace.workspaceFolders ?? []).filter(({ uri }) => uri.scheme === 'file');
-    const entries = folders.flatMap(({ uri }) => entriesIn(uri.fsPath));
+    const entries = await reader.ask(
+      'entries',
+      folders.map(({ uri }) => uri.fsPath),
+    );
     const hasRun = entries.some(({ kind }) => kind === 'run');
     void vscode.commands.executeCommand('setContext', 'optimizerBias.hasRun', hasRun);
     return entries;
@@ -150,17 +155,19 @@ class Runs implements vscode.TreeDataProvider<Entry>, vscode.Disposable {
   }
 
   /** The entry of a folder as it is on disk now. */
-  entry(folder: string): Entry | undefined {
-    const top = this.getChildren();
-    return [...top, ...top.flatMap((each) => this.getChildren(each))].find((each) => each.folder === folder);
+  async entry(folder: string): Promise<Entry | undefined> {
+    const top = await this.getChildren();
+    const below = await Promise.all(top.map((each) => this.getChildren(each)));
+    return [...top, ...below.flat()].find((each) => each.folder === folder);
   }
 
   /** The folders of runs: those of a sweep's points in place of the sweep. */
-  runsOf(items: readonly RunItem[]): string[] {
-    return items.flatMap(({ folder }) => {
-      const entry = this.entry(folder);
-      return entry?.kind === 'sweep' ? this.getChildren(entry).map((point) => point.folder) : [folder];
+  async runsOf(items: readonly RunItem[]): Promise<string[]> {
+    const found = items.map(async ({ folder }) => {
+      const entry = await this.entry(folder);
+      return entry?.kind === 'sweep' ? (await this.getChildren(entry)).map((point) => point.folder) : [folder];
     });
+    return (await Promise.all(found)).flat();
   }
 }
 
@@ -171,7 +178,7 @@ async function pickRuns(
   several: boolean,
   shown: readonly string[] = [],
 ): Promise<RunItem[]> {
-  const all = provider.getChildren().flatMap((entry) => (entry.kind === 'run' ? [entry] : []));
+  const all = (await provider.getChildren()).flatMap((entry) => (entry.kind === 'run' ? [entry] : []));
   const runs = all.filter(({ folder }) => !shown.includes(folder));
   if (runs.length === 0 && all.length > 0) {
     void vscode.window.showInformationMessage('All runs of this workspace are shown already.');

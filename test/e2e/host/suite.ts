@@ -7,6 +7,7 @@ interface Case {
 }
 
 const cases: Case[] = [];
+let notes: string[] = [];
 const limitMilliseconds = 90_000;
 
 /** A test that runs in the extension host, after those that were declared before it. */
@@ -14,14 +15,20 @@ export function test(name: string, run: () => void | Promise<void>): void {
   cases.push({ name, run });
 }
 
+/** A figure that the test tells, beside its outcome. */
+export function note(text: string): void {
+  notes.push(text);
+}
+
 /** Runs every test, one after the other, and writes how each ended beside this bundle. Throws where one failed. */
 export async function run(): Promise<void> {
   const path = join(__dirname, process.env.E2E_OUTCOMES!);
   let failed = 0;
   for (const each of cases) {
+    notes = [];
     const error = await outcome(each);
     if (error !== undefined) failed++;
-    appendFileSync(path, `${JSON.stringify({ name: each.name, error })}\n`);
+    appendFileSync(path, `${JSON.stringify({ name: each.name, error, ...(notes.length > 0 && { notes }) })}\n`);
   }
   if (failed > 0) throw new Error(`${failed} of ${cases.length} tests failed`);
 }

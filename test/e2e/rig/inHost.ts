@@ -10,6 +10,8 @@ import { newWindow } from './workbench.ts';
 export interface Outcome {
   readonly name: string;
   readonly error?: string;
+  /** Figures that it found. */
+  readonly notes?: readonly string[];
 }
 
 /** Where the tests write their outcomes, relative to the folder of the extension; one line of JSON each. */

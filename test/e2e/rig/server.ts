@@ -51,6 +51,7 @@ const SHIPPED = [
   'dist/laneWorker.js',
   'dist/compareWorker.js',
   'dist/analysisWorker.js',
+  'dist/readerWorker.js',
   'dist/watchWorker.js',
   'dist/webview',
   'media',

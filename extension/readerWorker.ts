@@ -1,0 +1,15 @@
+import { parentPort } from 'node:worker_threads';
+import type { ReadingAnswer, ReadingRequest } from './features/reading/reader.ts';
+import { readings } from './features/reading/readings.ts';
+import { failureOf } from './shared/errors.ts';
+
+/** The thread that reads for the editor: what keeps it busy or fills its memory ends with it, and nothing else. */
+parentPort!.on('message', ({ id, name, given }: ReadingRequest) => {
+  let answer: ReadingAnswer;
+  try {
+    answer = { id, value: (readings[name] as (...values: readonly unknown[]) => unknown)(...given) };
+  } catch (error) {
+    answer = { id, failure: failureOf(error) };
+  }
+  parentPort!.postMessage(answer);
+});
