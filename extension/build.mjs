@@ -1,6 +1,6 @@
 // The whole build: one esbuild call for each kind of output. `node extension/build.mjs`, or `bundle()` from the tests.
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build as buildOnce, context } from 'esbuild';
 
@@ -15,11 +15,12 @@ const entryPoints = [
   'extension/watchWorker.ts',
   'extension/analysisWorker.ts',
   'extension/mcpServer.ts',
-  'extension/readerWorker.ts',
+  'extension/features/reading/readerWorker.ts',
   'extension/extension.ts',
 ]
   .map((path) => join(root, path))
-  .filter((path) => existsSync(path));
+  .filter((path) => existsSync(path))
+  .map((path) => ({ in: path, out: basename(path, '.ts') }));
 
 /** Builds once, or with `--watch` again at every change, until the process ends. */
 const build = async (options) =>

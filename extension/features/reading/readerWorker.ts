@@ -1,7 +1,7 @@
 import { parentPort } from 'node:worker_threads';
-import type { ReadingAnswer, ReadingRequest } from './features/reading/reader.ts';
-import { readings } from './features/reading/readings.ts';
-import { failureOf } from './shared/errors.ts';
+import { failureOf } from '../../shared/errors.ts';
+import type { ReadingAnswer, ReadingRequest } from './reader.ts';
+import { readings } from './readings.ts';
 
 /** The thread that reads for the editor: what keeps it busy or fills its memory ends with it, and nothing else. */
 parentPort!.on('message', ({ id, name, given }: ReadingRequest) => {
