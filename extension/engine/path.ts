@@ -26,11 +26,14 @@ export class Path {
   readonly norms: (readonly number[])[] = [];
   /** The lowest loss up to each record. */
   readonly lowestUntil: number[] = [];
+  /** In the order of the steps. */
   readonly averages: AveragedPoint[] = [];
   /** The lowest loss so far. */
   lowest = Number.POSITIVE_INFINITY;
   private stride = 1;
   private seen = 0;
+  private averageStride = 1;
+  private averagesSeen = 0;
 
   /** @param most records that are held; of a longer path every third one, and so on: an odd stride keeps oscillations */
   constructor(private readonly most?: number) {}
@@ -45,12 +48,24 @@ export class Path {
     this.losses.push(loss);
     this.norms.push(norms);
     this.lowestUntil.push(this.lowest);
-    const most = this.most ?? Math.max(1000, mostNumbers / norms.length);
-    if (this.losses.length <= most) return;
+    if (this.losses.length <= this.mostOf(norms)) return;
     this.stride *= 3;
     thin(this.losses);
     thin(this.norms);
     thin(this.lowestUntil);
+  }
+
+  /** Adds the next averaged point. */
+  average(point: AveragedPoint): void {
+    if (this.averagesSeen++ % this.averageStride !== 0) return;
+    this.averages.push(point);
+    if (this.averages.length <= this.mostOf(point.ratios)) return;
+    this.averageStride *= 3;
+    thin(this.averages);
+  }
+
+  private mostOf(numbers: readonly number[]): number {
+    return this.most ?? Math.max(1000, mostNumbers / numbers.length);
   }
 }
 

@@ -31,7 +31,7 @@ export class Walk {
   constructor(private readonly options: WalkOptions) {
     const { runner, start, averagingPeriod: period } = options;
     this.position = start;
-    this.averaging = period === undefined ? undefined : new Averaging(runner, start.step, period);
+    this.averaging = period === undefined ? undefined : new Averaging(runner, period);
   }
 
   /** Steps that were taken. */
@@ -42,6 +42,11 @@ export class Walk {
   /** True where it goes no further: it has taken all steps, or its numbers have stopped being finite. */
   get done(): boolean {
     return this.ended || this.steps >= this.options.most;
+  }
+
+  /** True where numbers have stopped being finite. */
+  get broken(): boolean {
+    return this.ended;
   }
 
   /** Goes on until a loss is reached, and at least `steps` steps were taken, as far as it may. */

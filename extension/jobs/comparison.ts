@@ -6,19 +6,28 @@ import type { Reference } from './references.ts';
 export interface Found {
   readonly method: 'crossing' | 'bins';
   readonly effect: readonly (number | null)[];
+  /** Why a number is undefined. */
+  readonly reasons: readonly (string | undefined)[];
 }
 
 export interface Unknown {
   readonly reason: string;
 }
 
-/** Norms over norms, less 1; null where one of the two is not known or not above 0. */
-export const excess = (norms: readonly number[], others: readonly (number | null)[]): (number | null)[] =>
-  norms.map((norm, t) => {
+/** Norms over norms, less 1; null where one of the two is not known or not above 0, with the reason. */
+export function found(method: Found['method'], norms: readonly number[], others: readonly (number | null)[]): Found {
+  const effect = norms.map((norm, t) => {
     const other = others[t];
-    const value = other === null || !(other > 0) ? Number.NaN : norm / other - 1;
+    const value = other !== null && other > 0 ? norm / other - 1 : Number.NaN;
     return Number.isFinite(value) ? value : null;
   });
+  const reasons = effect.map((value, t) => {
+    if (value !== null) return undefined;
+    if (others[t] === null) return 'the flow has not converged for this tensor';
+    return Number.isFinite(norms[t]) ? "the reference's gradient is 0 there" : 'the norm is not finite';
+  });
+  return { method, effect, reasons };
+}
 
 /** A run and its reference, both at their ends, at equal loss. */
 export class Comparison {
@@ -43,11 +52,11 @@ export class Comparison {
     if (reason !== undefined) return { reason };
     if (!own) return { reason: 'the run has not come down to this loss' };
     const known = this.reference.crossing(loss);
-    if (!binned) return 'reason' in known ? known : { method: 'crossing', effect: excess(own, known.norms) };
+    if (!binned) return 'reason' in known ? known : found('crossing', own, known.norms);
     const [mine, theirs] = [this.run.bin(loss), this.other.bin(loss)];
     if (!mine || !theirs)
       return { reason: `the ${mine ? 'reference' : 'run'} has no step with a loss within 12 % of this one` };
-    return { method: 'bins', effect: excess(mine, theirs) };
+    return found('bins', mine, theirs);
   }
 
   /** The same of the norms at averaged points; `own` is what averaging leaves of the run's norms, where it is known. */
@@ -56,7 +65,8 @@ export class Comparison {
     { method, effect }: Found,
     own = this.run.averaged(loss, method === 'bins'),
   ): (number | null)[] {
-    const other = this.other.averaged(loss, method === 'bins');
+    // A flow that has converged does not oscillate: averaging leaves all of its norms.
+    const other = this.reference.steady ? effect.map(() => 1) : this.other.averaged(loss, method === 'bins');
     return effect.map((value, t) => {
       const result = value === null || !own || !other ? Number.NaN : ((1 + value) * own[t]) / other[t] - 1;
       return Number.isFinite(result) ? result : null;

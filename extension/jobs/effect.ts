@@ -3,7 +3,7 @@ import { normsOf, Path } from '../engine/path.ts';
 import type { Position, Runner } from '../engine/runner.ts';
 import type { StepRecord } from '../engine/stepRecord.ts';
 import type { EffectFields, EffectSummary, RunReference, StepLine } from '../shared/protocol.ts';
-import { Comparison, excess, type Found, oscillationOf, type Unknown } from './comparison.ts';
+import { Comparison, type Found, found, oscillationOf, type Unknown } from './comparison.ts';
 import { effectSummary, type PredictedPoint } from './effectSummary.ts';
 import type { PredictedEffect } from './predictedEffect.ts';
 import type { Reference } from './references.ts';
@@ -41,7 +41,7 @@ export class EffectMeter {
   private recent: StepRecord[] = [];
 
   constructor(private readonly parts: MeterParts) {
-    this.averaging = new Averaging(parts.runner, parts.first, parts.averagingPeriod);
+    this.averaging = new Averaging(parts.runner, parts.averagingPeriod);
   }
 
   /** Takes notice of a record. */
@@ -72,28 +72,31 @@ export class EffectMeter {
     const values = predicted.values ?? [];
     this.curve.push({ loss: line.loss, predicted: values[0] ?? null });
     const known = reference.crossing(line.loss);
-    const found: Found | Unknown =
-      'reason' in known ? known : { method: 'crossing', effect: excess(normsIn(line, names), known.norms) };
-    return withFields(withEffect(line, names, found), names, (t) => ({ effectPredicted: values[t] ?? null }));
+    const here = 'reason' in known ? known : found('crossing', normsIn(line, names), known.norms);
+    return withFields(withEffect(line, names, here), names, (t) => ({ effectPredicted: values[t] ?? null }));
   }
 
   /** Lets the reference come as far as the run, and says what was measured. */
   async finish(steps: number): Promise<Ending> {
-    const { reference, cancelled, names } = this.parts;
+    const { reference, cancelled, names, first } = this.parts;
     await reference.reach(this.path.lowest, steps, cancelled);
     const comparison = new Comparison(this.path, reference);
     const averages = new Map(this.path.averages.map((point) => [point.step, point.ratios]));
     const header = reference.header;
+    const last = this.recent.at(-1)?.step;
     return {
       reference: header,
       effect: effectSummary(comparison, this.path, { names, curve: this.curve, reference: header }),
       settle(line) {
         if (line.effect === undefined || line.loss === null) return line;
-        const found = comparison.at(line.loss, normsIn(line, names));
-        const settled = withEffect(line, names, found);
+        const here = comparison.at(line.loss, normsIn(line, names));
+        const settled = withEffect(line, names, here);
         const kept = averages.get(line.step);
-        if (!kept) return settled;
-        const averaged = 'reason' in found ? [] : comparison.averaged(line.loss, found, kept);
+        if (!kept) {
+          const averagedReason = whyNotAveraged(line.step, first, last);
+          return { ...withFields(settled, names, () => ({ effectAveraged: null, oscillation: null })), averagedReason };
+        }
+        const averaged = 'reason' in here ? [] : comparison.averaged(line.loss, here, kept);
         return withFields(settled, names, (t) => ({
           effectAveraged: averaged[t] ?? null,
           oscillation: oscillationOf(kept[t]),
@@ -103,14 +106,21 @@ export class EffectMeter {
   }
 }
 
+function whyNotAveraged(step: number, first: number, last: number | undefined): string {
+  if (step === first) return 'it needs the step before, and the run begins here';
+  if (step === last) return 'it needs the step after, and the run ends here';
+  return 'a run of this length keeps a part of its averaged points';
+}
+
 /** The one-norms of a line, of the model first. */
 const normsIn = (line: StepLine, names: readonly string[]): number[] =>
   [line.gradientNorm1, ...names.map((name) => line.tensors[name].gradientNorm1)].map((norm) => norm ?? Number.NaN);
 
-function withEffect(line: StepLine, names: readonly string[], found: Found | Unknown): StepLine {
-  const { effectReason: _reason, effectMethod: _method, ...rest } = line;
-  if ('reason' in found) return { ...withFields(rest, names, () => ({ effect: null })), effectReason: found.reason };
-  return { ...withFields(rest, names, (t) => ({ effect: found.effect[t] })), effectMethod: found.method };
+function withEffect(line: StepLine, names: readonly string[], here: Found | Unknown): StepLine {
+  const { effectMethod: _method, ...rest } = line;
+  if ('reason' in here) return withFields(rest, names, () => ({ effect: null, effectReason: here.reason }));
+  const { effect, reasons, method } = here;
+  return { ...withFields(rest, names, (t) => ({ effect: effect[t], effectReason: reasons[t] })), effectMethod: method };
 }
 
 /** A line with further fields of the model (t = 0) and of each tensor; the tensors stay last. */

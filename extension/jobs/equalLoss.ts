@@ -6,33 +6,64 @@ export const binWidth = 0.12;
 /** Rises of the loss within a bin, against the width of the bin, above which a run counts as oscillating there. */
 const mostRise = 0.05;
 
+/** Geometric means of vectors over ranges of the loss, prepared: every question costs a search. */
+class LossBins {
+  private readonly sorted: readonly number[];
+  /** Sums of logarithms in the order of the losses. */
+  private readonly sums: readonly Float64Array[];
+
+  constructor(losses: readonly number[], vectors: readonly (readonly number[])[]) {
+    const order = losses.map((_, i) => i).sort((a, b) => losses[a] - losses[b]);
+    this.sorted = order.map((i) => losses[i]);
+    const width = vectors[0]?.length ?? 0;
+    this.sums = Array.from({ length: width }, (_, t) => {
+      const sum = new Float64Array(order.length + 1);
+      order.forEach((i, k) => {
+        sum[k + 1] = sum[k] + Math.log(vectors[i][t]);
+      });
+      return sum;
+    });
+  }
+
+  /** Over those whose loss lies in the bin around `loss`; undefined where there are none. */
+  mean(loss: number): readonly number[] | undefined {
+    const { sorted, sums } = this;
+    const from = firstWhere(sorted.length, (i) => sorted[i] >= loss * (1 - binWidth));
+    const to = firstWhere(sorted.length, (i) => sorted[i] > loss * (1 + binWidth));
+    if (to <= from) return undefined;
+    return sums.map((sum) => Math.exp((sum[to] - sum[from]) / (to - from)));
+  }
+}
+
 /** What is asked of a path, prepared: every question costs a search. */
 export class LossIndex {
   /** Highest loss from each record on. */
   private readonly highestAfter: number[];
   /** Sum of all rises of the loss up to each record. */
   private readonly rises: number[] = [0];
-  /** Records by their loss, and sums of log norms in that order. */
-  private readonly sorted: readonly number[];
-  private readonly sums: Float64Array[];
+  private readonly bins: LossBins;
+  /** Of what averaging leaves. */
+  private readonly averagedBins: LossBins;
+  /** The lowest loss of averaged points up to each of them. */
+  private readonly averagedUntil: readonly number[];
 
   constructor(private readonly path: Path) {
-    const { losses, norms } = path;
+    const { losses, norms, averages } = path;
     losses.forEach((loss, i) => {
       if (i > 0) this.rises.push(this.rises[i - 1] + Math.max(0, loss - losses[i - 1]));
     });
     this.highestAfter = [...losses];
     for (let i = losses.length - 2; i >= 0; i--)
       this.highestAfter[i] = Math.max(this.highestAfter[i], this.highestAfter[i + 1]);
-    const order = losses.map((_, i) => i).sort((a, b) => losses[a] - losses[b]);
-    this.sorted = order.map((i) => losses[i]);
-    const width = norms[0]?.length ?? 0;
-    this.sums = Array.from({ length: width }, (_, t) => {
-      const sum = new Float64Array(order.length + 1);
-      order.forEach((i, k) => {
-        sum[k + 1] = sum[k] + Math.log(norms[i][t]);
-      });
-      return sum;
+    this.bins = new LossBins(losses, norms);
+    this.averagedBins = new LossBins(
+      averages.map(({ loss }) => loss),
+      averages.map(({ ratios }) => ratios),
+    );
+    let lowest = Number.POSITIVE_INFINITY;
+    this.averagedUntil = averages.map(({ loss }) => {
+      lowest = Math.min(lowest, loss);
+      return lowest;
     });
   }
 
@@ -47,24 +78,16 @@ export class LossIndex {
 
   /** Geometric means of the norms over the steps whose loss lies in the bin around `loss`. */
   bin(loss: number): readonly number[] | undefined {
-    const { sorted, sums } = this;
-    const from = firstWhere(sorted.length, (i) => sorted[i] >= loss * (1 - binWidth));
-    const to = firstWhere(sorted.length, (i) => sorted[i] > loss * (1 + binWidth));
-    if (to <= from) return undefined;
-    return sums.map((sum) => Math.exp((sum[to] - sum[from]) / (to - from)));
+    return this.bins.mean(loss);
   }
 
   /** The part of the norms that averaging leaves around `loss`: of the bin where it oscillates, else between two points. */
   averaged(loss: number, binned: boolean): readonly number[] | undefined {
     const { averages } = this.path;
-    if (averages.length === 0) return undefined;
-    const inBin = averages.filter((point) => Math.abs(point.loss - loss) <= binWidth * loss);
-    if (binned && inBin.length > 0)
-      return inBin[0].ratios.map((_, t) =>
-        Math.exp(inBin.reduce((sum, { ratios }) => sum + Math.log(ratios[t]), 0) / inBin.length),
-      );
-    const after = averages.findIndex((point) => point.loss <= loss);
-    if (after <= 0) return averages.at(after < 0 ? -1 : 0)!.ratios;
+    const mean = binned ? this.averagedBins.mean(loss) : undefined;
+    if (mean || averages.length === 0) return mean;
+    const after = firstWhere(averages.length, (i) => this.averagedUntil[i] <= loss);
+    if (after === 0 || after === averages.length) return averages.at(after === 0 ? 0 : -1)!.ratios;
     const [above, below] = [averages[after - 1], averages[after]];
     return between(above.loss, above.ratios, below.loss, below.ratios, loss);
   }

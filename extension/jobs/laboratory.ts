@@ -11,7 +11,7 @@ import { Comparison } from './comparison.ts';
 import { drawnAnew } from './drawnAnew.ts';
 import { binWidth, crossing, LossIndex } from './equalLoss.ts';
 import type { Evaluator } from './evaluator.ts';
-import { openReference, planReference, type Reference } from './references.ts';
+import { openReference, planReference, type Reference, referenceKey } from './references.ts';
 import { chunksFor, readSubject, type Settings, type Subject, settingsOf } from './setup.ts';
 import { testEvaluator } from './sweep.ts';
 
@@ -149,7 +149,7 @@ export class Laboratory {
     await walk.reach(Number.NEGATIVE_INFINITY, own.steps, cancelled);
     await walk.measure();
     const plan = planReference(request, settings);
-    const name = JSON.stringify([plan.kind, plan.hyper ?? settings.hyper, own.seed]);
+    const name = `${own.seed} ${referenceKey(plan, settings)}`;
     const reference =
       references.get(name) ?? openReference(plan, { ...{ request, settings, problem, runner, options, start } });
     if (reference) {

@@ -1,4 +1,3 @@
-import { averagingPeriod } from '../engine/averaging.ts';
 import type { RunWriter } from '../runStore/store.ts';
 import type { RunReference } from '../shared/protocol.ts';
 import { EffectMeter } from './effect.ts';
@@ -11,7 +10,7 @@ export function measureEffect(
   parts: Omit<ReferenceParts, 'averagingPeriod'> & { readonly names: readonly string[]; cancelled(): boolean },
 ) {
   const { request, settings, runner, start, names, cancelled } = parts;
-  const period = averagingPeriod(request.steps, request.every ?? 1);
+  const period = request.every ?? 1;
   const reference = openReference(plan, { ...parts, averagingPeriod: period });
   if (!reference) return undefined;
   const { optimizer, hyper, stepSizes } = settings;

@@ -4,6 +4,9 @@ import type { Path } from '../engine/path.ts';
 import type { Problem } from '../engine/problem.ts';
 import { Walk } from '../engine/reference.ts';
 import { type Position, Runner, type RunnerOptions } from '../engine/runner.ts';
+import type { Tensor } from '../onnx/tensor.ts';
+import { twinMomentScale } from '../optimizers/memoryless.ts';
+import { numeric, numericCoefficients } from '../optimizers/numeric.ts';
 import { type Hyperparameters, isAbsent } from '../optimizers/optimizer.ts';
 import type { InspectRequest, RunReference } from '../shared/protocol.ts';
 import type { OrderedBatches } from './batchOrder.ts';
@@ -14,8 +17,15 @@ import type { Settings } from './setup.ts';
 export const flowTolerance = 0.005;
 const tensorTolerance = 0.1;
 
-/** Euler's step is divided by this at most. */
-const finest = 8;
+/** Below this change, what is left of the error is of first order, and is extrapolated away. */
+const regular = 0.03;
+
+/** Euler's step begins as the run's, beside one twice as large, and is divided by this at most; for the sake of tensors by less. */
+const coarsest = 1 / 2;
+const finest = { model: 8, tensors: 2 };
+
+/** Steps from one averaged point of a twin to the next, at least: what averaging costs is little against its steps. */
+const sparse = 5;
 
 /** A flow may take this many times the steps of the run to come as far down; a twin on a constant learning rate as well. */
 const patience = { twin: 2, flow: 4 };
@@ -41,6 +51,8 @@ export interface Reference {
   doubt(loss: number): string | undefined;
   readonly path: Path;
   readonly header: RunReference;
+  /** True where it does not oscillate, so that averaging changes nothing. */
+  readonly steady: boolean;
   release(): Promise<void>;
 }
 
@@ -95,6 +107,20 @@ export function planReference(request: InspectRequest, { optimizer, hyper }: Set
   };
 }
 
+/** Where the directions of two flows are compared: gradients of all sizes, at points of three sizes. */
+const probes = [-0.7, 0, 3].flatMap((theta) =>
+  [-9, -7, -5, -3, -1, 1].flatMap((power) => [[theta, 10 ** power] as const, [theta, -2 * 10 ** power] as const]),
+);
+
+/** References of runs from the same point with the same key are the same: equal twins, or flows with equal directions and steps. */
+export function referenceKey({ kind, hyper: twin }: RunReference, { optimizer, hyper }: Settings): string {
+  const flow = kind === 'flow' ? optimizer.memorylessDirection(hyper) : undefined;
+  if (flow === undefined || isAbsent(flow)) return JSON.stringify([kind, twin ?? hyper]);
+  const [theta, gradient] = [0, 1].map((i) => Float64Array.from(probes, (probe) => probe[i]));
+  const values = flow.direction(numeric, numericCoefficients(flow.coefficients), { theta, gradient });
+  return JSON.stringify([kind, hyper.lr, Array.from(values, (value) => value.toPrecision(10))]);
+}
+
 /** The reference of a plan, ready to go on; undefined where there is none. */
 export function openReference(plan: RunReference, parts: ReferenceParts): Reference | undefined {
   if (plan.kind === 'twin') return new TwinReference(plan, parts);
@@ -113,6 +139,11 @@ function withHyper(numbers: Numbers, change: (hyper: Hyperparameters) => Hyperpa
   return { ...changed(numbers), groups: groups && { ...groups, numbers: groups.numbers.map(changed) }, clipNorm };
 }
 
+const scaled = (tensor: Tensor, factor: number): Tensor =>
+  factor === 1 ? tensor : ({ ...tensor, data: (tensor.data as Float64Array).map((value) => factor * value) } as Tensor);
+
+const relative = (norm: number, other: number): number => (norm === other ? 0 : norm / other - 1);
+
 const notThere = (path: Path, loss: number): NoNorms => ({
   reason:
     path.losses.length > 0 && loss > path.losses[0]
@@ -122,6 +153,7 @@ const notThere = (path: Path, loss: number): NoNorms => ({
 
 /** The same optimizer on the same batches with other numbers, in the programs of the run where they serve. */
 class TwinReference implements Reference {
+  readonly steady = false;
   private readonly walk: Walk;
   private readonly own: Runner | undefined;
 
@@ -137,13 +169,18 @@ class TwinReference implements Reference {
     const shares = structureOf(optimizer, numbers) === structureOf(optimizer, settings);
     this.own = shares ? undefined : new Runner(problem, { ...options, optimizer, ...numbers });
     const names = optimizer.stateNames(numbers.hyper);
+    const scale = twinMomentScale(optimizer, settings.hyper, numbers.hyper, start.step);
+    const state = [...start.state]
+      .filter(([name]) => names.includes(name))
+      .map(([name, tensor]) => [name, name === 'secondMoment' ? scaled(tensor, scale) : tensor] as const);
     const { batches } = options;
     const most = settings.stepSizes === undefined && (!batches || batches.perEpoch !== undefined) ? patience.twin : 1;
     this.walk = new Walk({
       runner: this.own ?? runner.with(numbers),
-      start: { ...start, state: new Map([...start.state].filter(([name]) => names.includes(name))) },
+      start: { ...start, state: new Map(state) },
       most: request.steps * most,
-      averagingPeriod,
+      // Between the averaged points of a whole-batch twin its ratios are interpolated, where its loss falls steadily.
+      averagingPeriod: averagingPeriod && Math.max(averagingPeriod, batches ? 1 : sparse),
       every: batches && request.every,
     });
   }
@@ -174,8 +211,13 @@ class TwinReference implements Reference {
   }
 }
 
-/** Euler's method on the memoryless flow, at a step that is halved until the norms at equal loss hardly move. */
+/**
+ * Euler's method on the memoryless flow, at a step that is halved until the norms at equal loss hardly move; then the first
+ * order of what is left is extrapolated away (Richardson). Where directions are signs, methods of higher order gain nothing:
+ * the error is that of the moments at which signs change.
+ */
 class FlowReference implements Reference {
+  readonly steady = true;
   private readonly walks: Walk[] = [];
   private readonly runner: Runner;
   /** The highest loss at which even the finest step had not converged, and by how much the norm moved there. */
@@ -203,24 +245,35 @@ class FlowReference implements Reference {
     return {
       ...this.plan,
       stepSize: this.parts.settings.hyper.lr / this.refinement,
+      tensorTolerance,
       moved: this.failed?.moved ?? this.moved ?? null,
       steps: this.walks.at(-1)!.steps,
+      stepsInAll: this.walks.reduce((sum, { steps }) => sum + steps, 0),
       converged: this.failed === undefined,
       ...(this.failed && { reason: this.doubt(this.failed.loss) }),
     };
   }
 
   async reach(loss: number, _steps: number, cancelled: () => boolean): Promise<void> {
-    if (this.doubt(loss) !== undefined) return;
-    for (;;) {
-      for (const walk of this.walks) await walk.reach(loss, 0, cancelled);
+    while (this.doubt(loss) === undefined) {
+      const walks = this.walks.slice(-3);
+      for (const walk of walks) await walk.reach(loss, 0, cancelled);
       if (cancelled()) return;
-      const change = this.changeAt(loss);
-      if (change === undefined) return;
-      this.moved = Math.max(this.moved ?? 0, change[0]);
-      if (change[0] < flowTolerance) return;
-      if (this.refinement >= finest) {
-        this.failed = { loss, moved: change[0] };
+      const [coarse, fine] = walks.slice(-2);
+      const found = this.numbersAt(loss);
+      if (!found) {
+        // A step that is too large may climb, or end in numbers that are not finite.
+        const tooLarge = fine.broken || (coarse.path.lowest > loss && fine.path.lowest <= loss);
+        if (!tooLarge || this.refinement >= finest.model) return;
+        this.refine();
+        continue;
+      }
+      const [model, ...tensors] = found.map(({ moved }) => moved);
+      this.moved = Math.max(this.moved ?? 0, model);
+      const still = this.refinement < finest.tensors && tensors.some((each) => each >= tensorTolerance);
+      if (model < flowTolerance && !still) return;
+      if (this.refinement >= finest.model) {
+        this.failed = { loss, moved: model };
         return;
       }
       this.moved = undefined;
@@ -231,10 +284,9 @@ class FlowReference implements Reference {
   crossing(loss: number): ReferenceNorms | NoNorms {
     const reason = this.doubt(loss);
     if (reason !== undefined) return { reason };
-    const norms = crossing(this.path, loss);
-    const change = this.changeAt(loss);
-    if (!norms || !change) return notThere(this.path, loss);
-    return { norms: norms.map((norm, t) => (t === 0 || change[t] < tensorTolerance ? norm : null)) };
+    const found = this.numbersAt(loss);
+    if (!found) return notThere(this.path, loss);
+    return { norms: found.map(({ norm, moved }, t) => (t === 0 || moved < tensorTolerance ? norm : null)) };
   }
 
   doubt(loss: number): string | undefined {
@@ -248,25 +300,34 @@ class FlowReference implements Reference {
   }
 
   private get refinement(): number {
-    return 2 ** (this.walks.length - 1);
+    return coarsest * 2 ** (this.walks.length - 1);
   }
 
-  /** By how much the norms at a loss differ between the two finest steps, relative to them. */
-  private changeAt(loss: number): readonly number[] | undefined {
-    const [coarse, fine] = this.walks.slice(-2).map(({ path }) => crossing(path, loss));
-    if (!coarse || !fine) return undefined;
-    return fine.map((norm, t) => (norm === coarse[t] ? 0 : Math.abs(norm / coarse[t] - 1)));
+  /** The norms at a loss, of the model first, and how much of them the last halving of the step moved. */
+  private numbersAt(loss: number): readonly { readonly norm: number; readonly moved: number }[] | undefined {
+    const [fine, coarse, coarser] = this.walks
+      .slice(-3)
+      .reverse()
+      .map(({ path }) => crossing(path, loss));
+    if (!fine || !coarse) return undefined;
+    return fine.map((norm, t) => {
+      const extrapolated = 2 * norm - coarse[t];
+      const moved = Math.abs(relative(norm, coarse[t]));
+      if (!coarser) return { norm: moved < regular ? extrapolated : norm, moved };
+      // Where the error is not of first order, extrapolation does not help.
+      const left = Math.abs(relative(extrapolated, 2 * coarse[t] - coarser[t]));
+      return left < moved ? { norm: extrapolated, moved: left } : { norm, moved };
+    });
   }
 
   private refine(): void {
-    const { request, start, averagingPeriod } = this.parts;
-    const refinement = 2 ** this.walks.length;
+    const { request, start } = this.parts;
+    const refinement = coarsest * 2 ** this.walks.length;
     this.walks.push(
       new Walk({
         runner: this.runner.with(this.numbers(refinement)),
         start: { ...start, state: new Map() },
-        most: request.steps * patience.flow * refinement,
-        averagingPeriod: averagingPeriod && averagingPeriod * refinement,
+        most: Math.ceil(request.steps * patience.flow * refinement),
       }),
     );
   }

@@ -1,4 +1,3 @@
-import type { Batches } from '../engine/batches.ts';
 import type { Problem } from '../engine/problem.ts';
 import type { Advance, Arrays, Position, Runner } from '../engine/runner.ts';
 import { isFiniteRecord, type StepRecord } from '../engine/stepRecord.ts';
@@ -6,6 +5,7 @@ import type { Tensor } from '../onnx/tensor.ts';
 import { InspectorError, quoteName } from '../shared/errors.ts';
 import type { InspectRequest, RunStatus } from '../shared/protocol.ts';
 import { at, words } from '../shared/words.ts';
+import type { OrderedBatches } from './batchOrder.ts';
 import type { Observer } from './observer.ts';
 
 /** What `takeSteps` needs. */
@@ -13,7 +13,7 @@ export interface RunParts {
   readonly request: Pick<InspectRequest, 'steps' | 'arrays'> & { readonly every: number };
   readonly runner: Runner;
   /** Those of the runner; undefined where every step sees all samples. */
-  readonly batches: Batches | undefined;
+  readonly batches: OrderedBatches | undefined;
   readonly problem: Problem;
   readonly start: Position;
   readonly observer: Pick<Observer, 'progress' | 'cancelled'>;
@@ -60,7 +60,9 @@ export async function takeSteps(parts: RunParts): Promise<RunStatus> {
     });
     await breathe();
   }
-  await walk.finish(position);
+  const beyond = await walk.finish(position);
+  await watch?.show(position);
+  if (beyond) await watch?.show(beyond);
   await visit?.at(position);
   await parts.ended?.(position);
   return observer.cancelled && position.step < end ? 'cancelled' : 'finished';
@@ -73,8 +75,8 @@ abstract class Walk {
   /** Takes at most `most` steps, at least one; `loss` is the last one that is known. */
   abstract advance(from: Position, most: number): Promise<{ position: Position; loss: number }>;
 
-  /** What holds at the last θ, and the arrays of it. */
-  abstract finish(position: Position): Promise<void>;
+  /** What holds at the last θ, and the arrays of it; θ after one more step, where there is one. */
+  abstract finish(position: Position): Promise<Position | undefined>;
 
   protected isDue = (step: number): boolean => step % this.parts.request.every === 0;
 
@@ -126,11 +128,12 @@ class WholeWalk extends Walk {
     return { position: advance.position, loss: advance.records.at(-1)!.loss };
   }
 
-  async finish(position: Position): Promise<void> {
+  async finish(position: Position): Promise<Position> {
     const { request, problem, corrected } = this.parts;
     const advance = await this.measure(position, corrected && (request.arrays || this.isDue(position.step)));
     this.keepFinal(position, advance);
     checkFinite(advance, problem);
+    return advance.position;
   }
 }
 
@@ -154,8 +157,12 @@ class BatchWalk extends Walk {
     return { position, loss };
   }
 
-  async finish(position: Position): Promise<void> {
+  async finish(position: Position): Promise<Position | undefined> {
     this.keepFinal(position, await this.record(position));
+    const { runner, watch, batches } = this.parts;
+    // An order from a file may have no further step.
+    const further = watch && batches!.perEpoch !== undefined;
+    return further ? (await runner.batchSteps(position, 1)).position : undefined;
   }
 
   private async record(position: Position): Promise<Advance> {

@@ -62,12 +62,16 @@ export interface RunReference {
   readonly stepSize: number | null;
   /** Largest relative change of the norm of the model that halving the flow's step may make; null for a twin. */
   readonly tolerance: number | null;
-  /** That change as it was found; for the flow only. */
+  /** The same of a tensor's norm: where it moves by more, the tensor's effect is null. For the flow only. */
+  readonly tensorTolerance?: number;
+  /** The largest change of the model's norm as it was found; for the flow only. */
   readonly moved?: number | null;
   /** False where the flow's numbers still move by more: then no effect is shown. */
   readonly converged: boolean;
   /** Steps that were taken of it, of its finest version. */
   readonly steps?: number;
+  /** Steps of all versions of a flow. */
+  readonly stepsInAll?: number;
   /** Why there is no reference, or why it is not shown. */
   readonly reason?: string;
 }
@@ -228,9 +232,11 @@ export interface SelfCheckFields {
 export interface EffectFields {
   /** ‖∇E(run)‖₁/‖∇E(reference)‖₁ − 1 at equal loss: 0.12 where the run's one-norm is 12 % larger. */
   readonly effect?: number | null;
-  /** The same of the norms at averaged points, (θ⁽ⁿ⁻¹⁾ + 2θ⁽ⁿ⁾ + θ⁽ⁿ⁺¹⁾)/4; at some lines only. */
+  /** Why `effect` is null, where it is. */
+  readonly effectReason?: string;
+  /** The same of the norms at averaged points, (θ⁽ⁿ⁻¹⁾ + 2θ⁽ⁿ⁾ + θ⁽ⁿ⁺¹⁾)/4; once the run has ended. */
   readonly effectAveraged?: number | null;
-  /** Share of the run's norm that is oscillation: 1 − ‖∇E‖₁ at the averaged point / ‖∇E‖₁ at θ⁽ⁿ⁾; at some lines only. */
+  /** Share of the run's norm that is oscillation: 1 − ‖∇E‖₁ at the averaged point / ‖∇E‖₁ at θ⁽ⁿ⁾; once the run has ended. */
   readonly oscillation?: number | null;
   /** What the theory predicts for `effect`: the predicted change of the norm at equal loss, accumulated along the run. */
   readonly effectPredicted?: number | null;
@@ -265,8 +271,8 @@ export interface StepLine extends TensorLine, EdgeFields {
   /** In a run on mini-batches: the losses of those since the line before, each at the parameters that its step began with. */
   readonly batchLosses?: readonly (number | null)[];
   readonly correctionNorm?: number | null;
-  /** Why `effect` is null, where it is. */
-  readonly effectReason?: string;
+  /** Why there is no averaged point, where `oscillation` is null. */
+  readonly averagedReason?: string;
   /** How equal loss was found for `effect`; lines of a run that goes on may change from `crossing` to `bins`. */
   readonly effectMethod?: 'crossing' | 'bins';
   /** By tensor name. */

@@ -58,16 +58,16 @@ export function lossAndGradient(network: Network, theta: readonly number[]): { l
 /** A step: the change of θ, from θ, its gradient and the index of the step. */
 export type Rule = (theta: readonly number[], gradient: readonly number[], n: number) => number[];
 
-/** Adam as PyTorch has it, with decoupled weight decay. */
+/** Adam as PyTorch has it, with decoupled weight decay; from moments m and v, where given. */
 export function adam({
   lr,
   beta1,
   beta2,
   eps = 1e-8,
   decay = 0,
-}: Record<'lr' | 'beta1' | 'beta2', number> & { eps?: number; decay?: number }): Rule {
-  const m: number[] = [];
-  const v: number[] = [];
+  m = [],
+  v = [],
+}: Record<'lr' | 'beta1' | 'beta2', number> & { eps?: number; decay?: number; m?: number[]; v?: number[] }): Rule {
   return (theta, gradient, n) =>
     gradient.map((g, j) => {
       m[j] = beta1 * (m[j] ?? 0) + (1 - beta1) * g;
@@ -98,23 +98,47 @@ export interface Point {
   readonly norms: readonly number[];
 }
 
-/** θ⁽⁰⁾ … θ⁽ᴺ⁾ as losses and norms. */
-export function walk(network: Network, start: readonly number[], rule: Rule, steps: number): Point[] {
-  const sizes = sizesOf(network);
-  let theta = [...start];
-  return Array.from({ length: steps + 1 }, (_, n) => {
-    const { loss, gradient } = lossAndGradient(network, theta);
-    let offset = 0;
-    const norms = sizes.map((size) => {
-      let sum = 0;
-      for (let j = 0; j < size; j++) sum += Math.abs(gradient[offset + j]);
-      offset += size;
-      return sum;
-    });
-    const change = rule(theta, gradient, n);
-    theta = theta.map((value, j) => value + change[j]);
-    return { loss, norms: [norms.reduce((sum, norm) => sum + norm, 0), ...norms] };
+/** Loss and norms at one θ. */
+export function pointAt(network: Network, theta: readonly number[]): Point {
+  const { loss, gradient } = lossAndGradient(network, theta);
+  let offset = 0;
+  const norms = sizesOf(network).map((size) => {
+    let sum = 0;
+    for (let j = 0; j < size; j++) sum += Math.abs(gradient[offset + j]);
+    offset += size;
+    return sum;
   });
+  return { loss, norms: [norms.reduce((sum, norm) => sum + norm, 0), ...norms] };
+}
+
+/** θ⁽ᵏ⁾ … θ⁽ᵏ⁺ᴺ⁾; with `rows`, step n sees the samples of its row only. */
+export function trace(
+  network: Network,
+  start: readonly number[],
+  rule: Rule,
+  steps: number,
+  { first = 0, rows }: { first?: number; rows?: readonly (readonly number[])[] } = {},
+): number[][] {
+  const { x, y } = network;
+  const thetas = [[...start]];
+  for (let n = first; n < first + steps; n++) {
+    const theta = thetas[n - first];
+    const batch = rows && { ...network, x: rows[n].map((i) => x[i]), y: rows[n].map((i) => y[i]) };
+    const change = rule(theta, lossAndGradient(batch ?? network, theta).gradient, n);
+    thetas.push(theta.map((value, j) => value + change[j]));
+  }
+  return thetas;
+}
+
+/** θ⁽⁰⁾ … θ⁽ᴺ⁾ as losses and norms. */
+export const walk = (network: Network, start: readonly number[], rule: Rule, steps: number): Point[] =>
+  trace(network, start, rule, steps).map((theta) => pointAt(network, theta));
+
+/** What averaging leaves of the norms at step n: those at (θ⁽ⁿ⁻¹⁾ + 2θ⁽ⁿ⁾ + θ⁽ⁿ⁺¹⁾)/4 over those at θ⁽ⁿ⁾. */
+export function leftByAveraging(network: Network, thetas: readonly (readonly number[])[], n: number): number[] {
+  const middle = thetas[n].map((value, j) => (thetas[n - 1][j] + 2 * value + thetas[n + 1][j]) / 4);
+  const here = pointAt(network, thetas[n]).norms;
+  return pointAt(network, middle).norms.map((norm, t) => norm / here[t]);
 }
 
 /** The effect of a point against a reference at the first crossing of its loss, of the model and of each tensor. */
