@@ -35,25 +35,36 @@ export function effectSentence({ late, parts, reference }: Said): string {
   if (late === null || parts.length === 0)
     return `The effect is undefined: ${reference.reason ?? 'run and reference have no loss in common'}.`;
   const told = toldParts(parts);
-  const than = `than ${reference.words}`;
-  if (told.length === 1) {
-    const [part] = told;
-    const clause = larger(part, late);
+  const [first, ...rest] = told;
+  if (rest.length === 0) {
+    const clause = larger(first, late);
     return clause === undefined
-      ? `At equal loss the gradient's one-norm is within 0.5 % of what it is ${reference.words}${because(part)}.`
-      : `At equal loss the gradient's one-norm is ${clause} ${than}${because(part)}.`;
+      ? `At equal loss the gradient's one-norm is within 0.5 % of what it is ${reference.words}${because(first)}.`
+      : `At equal loss the gradient's one-norm is ${clause} than ${reference.words}${because(first)}.`;
   }
-  const clauses = told.map((part, i) => {
-    const where =
-      i === 0
-        ? `down to loss ${loss(part.lossTo)}`
-        : i === told.length - 1
-          ? `below that`
-          : `then, down to loss ${loss(part.lossTo)},`;
+  // The parts follow one another without the clause that says what the reference is for.
+  const [short, meaning] = reference.words.split(', where ');
+  const losses = lossTexts(told);
+  const clauses = rest.map((part, i) => {
+    const where = i === rest.length - 1 ? `below ${losses[i]}` : `from there to ${losses[i + 1]}`;
     const clause = larger(part) ?? 'the same within 0.5 %';
-    return i === 0 ? `${clause} ${than} ${where}${because(part)}` : `${where} it is ${clause}${because(part)}`;
+    return part.oscillating === 'reference'
+      ? `${where} that run oscillates and this one does not: ${clause}`
+      : `${where} it is ${clause}${because(part)}`;
   });
-  return `At equal loss the gradient's one-norm is ${clauses.join('; ')}.`;
+  const start = `At equal loss the gradient's one-norm is, down to loss ${losses[0]}, ${larger(first) === undefined ? `within 0.5 % of what it is ${short}` : `${larger(first)} than ${short}`}${because(first)}`;
+  return `${[start, ...clauses].join('; ')}.${meaning === undefined ? '' : ` ${capital(short)}, ${meaning}.`}`;
+}
+
+const capital = (text: string): string => text[0].toUpperCase() + text.slice(1);
+
+/** Where the parts end, in as few digits as tell them apart from one another and from where the run begins. */
+function lossTexts(parts: readonly EffectPart[]): string[] {
+  const ends = parts.map(({ lossTo }) => lossTo);
+  for (let digits = 2; ; digits++) {
+    const texts = [parts[0].lossFrom, ...ends].map((value) => String(Number(value.toPrecision(digits))));
+    if (new Set(texts).size === texts.length || digits >= 6) return texts.slice(1);
+  }
 }
 
 /** The parts that are worth telling: stretches without an effect at the very beginning are none, where others follow. */
@@ -86,8 +97,6 @@ function rangeText({ low, high }: EffectPart): string {
 function because({ oscillating }: EffectPart): string {
   if (oscillating === 'both') return ' (both oscillate there)';
   if (oscillating === 'run') return ' (this run oscillates there)';
-  if (oscillating === 'reference') return ' (there the run it is held against oscillates, and this one does not)';
+  if (oscillating === 'reference') return ' (the run it is held against oscillates there, and this one does not)';
   return '';
 }
-
-const loss = (value: number): string => String(Number(value.toPrecision(2)));

@@ -121,7 +121,7 @@ function partsOf(rows: readonly Level[]): EffectPart[] {
     );
     k = groups.findIndex((group) => group.length < least);
   }
-  return groups.map((group) => {
+  const parts = groups.map((group): EffectPart => {
     const effects = group.map(({ effect }) => effect).sort((a, b) => a - b);
     const swings = group.map((point) => point.swings);
     const commonestSwing = (['both', 'reference', 'run'] as const).find(
@@ -135,7 +135,22 @@ function partsOf(rows: readonly Level[]): EffectPart[] {
       oscillating: commonestSwing ?? null,
     };
   });
+  // Neighbours that say the same are one.
+  const told: EffectPart[] = [];
+  for (const part of parts) {
+    const last = told.at(-1);
+    const same = last && last.oscillating === part.oscillating && directionOf(last) === directionOf(part);
+    if (!same) told.push(part);
+    else {
+      const [low, high] = [Math.min(last.low, part.low), Math.max(last.high, part.high)];
+      told[told.length - 1] = { ...last, lossTo: part.lossTo, low, high };
+    }
+  }
+  return told;
 }
+
+/** The sign of a part that has one. */
+const directionOf = ({ low, high }: EffectPart): number => (signOf(low) * signOf(high) < 0 ? 0 : signOf(low + high));
 
 const signOf = (effect: number): number => (Math.abs(effect) < negligible ? 0 : Math.sign(effect));
 

@@ -99,7 +99,7 @@ export function planReference(request: InspectRequest, { optimizer, hyper }: Set
   if (isAbsent(flow)) return none(flow.reason);
   return {
     kind: 'flow',
-    words: 'on the path that the optimizer would take with steps too small to matter and no memory',
+    words: 'with tiny steps and no memory',
     label: 'memoryless flow',
     stepSize: hyper.lr,
     tolerance: flowTolerance,
