@@ -81,10 +81,7 @@ export async function inspect(asked: InspectRequest, device: Device, observer: O
       ...(!batches && { checks }),
       async append(record, arrays) {
         const line = checks.line(record, arrays);
-        effect?.meter.add(record);
-        const due = record.measures !== undefined || (notApplicable !== undefined && record.step % request.every === 0);
-        const told = effect && due ? await effect.meter.measured(line) : line;
-        edge.add(told, record);
+        edge.add(effect ? await effect.line(line, record) : line, record);
       },
       ...(edgeEvery > 0 && {
         visit: {

@@ -9,24 +9,23 @@ import { linesOf, readJsonFile } from '../files/regular.ts';
 import { WritingError, writeWhole } from '../files/writing.ts';
 import { FolderLock } from '../runStore/lock.ts';
 import { readSteps } from '../runStore/steps.ts';
-import { newRunFolder, RunWriter, readHeader } from '../runStore/store.ts';
+import { newRunFolder, readHeader } from '../runStore/store.ts';
 import { checkSweep } from '../shared/checkRequest.ts';
-import { failureOf, InspectorError, quoteName } from '../shared/errors.ts';
+import { InspectorError, quoteName } from '../shared/errors.ts';
 import type { SweepPoint, SweepRequest } from '../shared/experiments.ts';
 import type { InspectRequest, RunStatus } from '../shared/protocol.ts';
 import { toolVersion } from '../shared/version.ts';
 import { anotherFolder, at, either, mention, onCommandLine, type Words, words } from '../shared/words.ts';
-import { batchesOf, type OrderedBatches, withEvery } from './batchOrder.ts';
-import { drawnAnew } from './drawnAnew.ts';
+import { batchesOf, withEvery } from './batchOrder.ts';
 import { Evaluator } from './evaluator.ts';
 import { markAllInterrupted } from './interrupted.ts';
 import type { ResultObserver } from './observer.ts';
+import { planReference } from './references.ts';
 import { inferenceForm, RunningStatistics } from './runningStatistics.ts';
-import { SelfChecks } from './selfChecks.ts';
-import { chunksFor, readSubject, runHeader, type Settings, type Subject, settingsOf } from './setup.ts';
+import { chunksFor, readSubject, runHeader, type Subject, settingsOf } from './setup.ts';
 import { failedWith, writeExperiment } from './store.ts';
+import { hasTwin, References, runPoint } from './sweepPoint.ts';
 import { type PointData, summarise, type TestLine } from './sweepResult.ts';
-import { takeSteps } from './takeSteps.ts';
 
 /** `sweep.json`: what is swept, and how far it is. */
 export interface SweepHeader {
@@ -99,6 +98,9 @@ export async function sweep(
     observer.progress({ phase: 'building', step: 0, steps: plans.length });
     const testEvery = Math.max(1, request.testEvery ?? Math.ceil(base.steps / 20));
     const runners = new Map<string, Runner>();
+    const references = new References();
+    // One kind of reference for all: twins where one of the points has one.
+    const reference = base.reference ?? (settings.some(hasTwin) ? 'twin' : 'flow');
     const evaluator = await testEvaluator(request, subject, device);
     const clock = new Clock(points.filter(({ status }) => !isDone(status)).length);
     try {
@@ -123,16 +125,28 @@ export async function sweep(
         if (!runners.has(key)) runners.set(key, runner);
         const at = join(folder, point.folder);
         rmSync(at, { recursive: true, force: true });
-        const header = await runHeader(
-          { ...withEvery(own, batches), out: at },
-          subject,
-          setting,
-          chunks,
-          device,
-          batches,
-        );
+        const asked = { ...withEvery(own, batches), reference, out: at };
+        const header = {
+          ...(await runHeader(asked, subject, setting, chunks, device, batches)),
+          reference: planReference(asked, setting),
+        };
+        const options = { batches, stage: 'step' as const, device, chunks, threads: own.threads };
+        const shared = references.ofSeed(point.seed);
         const outcome = await runPoint(
-          { own, subject, settings: setting, runner, batches, evaluator, point, header, at, testEvery },
+          {
+            asked,
+            options,
+            shared,
+            subject,
+            settings: setting,
+            runner,
+            batches,
+            evaluator,
+            point,
+            header,
+            at,
+            testEvery,
+          },
           (share) =>
             observer.progress({
               phase: 'running',
@@ -149,6 +163,7 @@ export async function sweep(
     } catch (error) {
       throw failedWith(error, (message) => write('failed', new Date().toISOString(), message));
     } finally {
+      await references.release();
       for (const runner of runners.values()) await runner.release();
       await evaluator?.release();
     }
@@ -279,66 +294,6 @@ function writeHeader(folder: string, header: SweepHeader): void {
     writeWhole(path, `${JSON.stringify(header, undefined, 2)}\n`);
   } catch (error) {
     throw new WritingError(folder, error);
-  }
-}
-
-interface PointParts {
-  readonly own: InspectRequest;
-  readonly subject: Subject;
-  readonly settings: Settings;
-  readonly runner: Runner;
-  readonly batches: OrderedBatches | undefined;
-  readonly evaluator: Evaluator | undefined;
-  readonly point: SweepPoint;
-  readonly header: Parameters<typeof RunWriter.create>[1];
-  readonly at: string;
-  readonly testEvery: number;
-}
-
-/** Runs one point and writes its run, and `test.jsonl` where there is a test set. */
-async function runPoint(
-  { own, subject, settings, runner, batches, evaluator, point, header, at, testEvery }: PointParts,
-  progress: (share: number) => void,
-  cancelled: () => boolean,
-): Promise<Pick<SweepPoint, 'status' | 'message'>> {
-  const { problem } = subject;
-  const writer = RunWriter.create(at, header);
-  const checks = new SelfChecks(runner, 0, own.steps);
-  const tests: TestLine[] = [];
-  const theta = point.seed === 0 ? problem.theta : drawnAnew(problem, point.seed);
-  try {
-    const status = await takeSteps({
-      request: { ...withEvery(own, batches), arrays: false },
-      runner,
-      batches,
-      problem,
-      start: runner.start(theta),
-      observer: {
-        progress: ({ step, steps }) => progress(step / Math.max(1, steps)),
-        get cancelled() {
-          return cancelled();
-        },
-      },
-      arrays: new Map(),
-      corrected: settings.notApplicable === undefined,
-      append: async (record, arrays) => writer.append(checks.line(record, arrays)),
-      ...(!batches && { checks }),
-      visit: evaluator && {
-        every: testEvery,
-        at: async (position) => {
-          tests.push({ step: position.step, ...(await evaluator.evaluate(position.theta)) });
-        },
-      },
-    });
-    if (evaluator) writeWhole(join(at, 'test.jsonl'), tests.map((line) => `${JSON.stringify(line)}\n`).join(''));
-    writer.finish(status);
-    return { status };
-  } catch (error) {
-    // Numbers that stop being finite are a result; anything else is to be tried again.
-    const diverged = error instanceof InspectorError && !(error instanceof WritingError);
-    writer.fail(diverged ? 'failed' : 'cancelled', failureOf(error).message);
-    if (!diverged) throw error;
-    return { status: 'failed', message: error.message };
   }
 }
 

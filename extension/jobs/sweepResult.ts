@@ -1,6 +1,7 @@
 import { optimizerOf } from '../optimizers/registry.ts';
 import type { Chart, ExperimentResult, Series, SweepPoint, SweepRequest } from '../shared/experiments.ts';
 import { agreeing, disagreeing, undecided, type Verdict } from '../shared/experimentVerdict.ts';
+import { finePercent } from '../shared/format.ts';
 import type { RunHeader, StepLine } from '../shared/protocol.ts';
 import { isBelievable } from '../shared/verdict.ts';
 import { finite, listed, shown } from './format.ts';
@@ -56,6 +57,7 @@ export function summarise(
     return {
       ...point,
       finalLoss: last?.loss ?? null,
+      effect: run.header.effect?.late ?? null,
       peakNorm: hillOf(norms)?.peak ?? null,
       finalNorm: norms.at(-1) ?? null,
       normAtEqualLoss: point.status === 'finished' ? normAtLoss(run.steps, norms, level) : null,
@@ -90,11 +92,20 @@ export function summarise(
       charts: [...scatters(request, points), ...curveCharts(request, curves)],
       notes: [
         ...(missing > 0 ? [`${missing} of ${points.length + missing} points have not finished.`] : []),
+        ...against(curves),
         'Full batch. ‖∇E‖₁,ε is counted above its floor p·√ε, so that different ε compare; small batches can reverse the trends.',
         ...points.flatMap(({ label, status, message }) => (status === 'failed' ? [`${label}: ${message}`] : [])),
       ],
     },
   };
+}
+
+/** What the effects are measured against. */
+function against(data: readonly PointData[]): string[] {
+  const kinds = new Set(data.flatMap(({ run: { header } }) => (header.effect ? [header.reference!.words] : [])));
+  return kinds.size === 0
+    ? []
+    : [`Effect: the one-norm of the gradient at equal loss, beside that ${[...kinds].join('; or ')}.`];
 }
 
 function tableOf(request: SweepRequest, points: readonly SweepPoint[], level: number): ExperimentResult['tables'][0] {
@@ -104,6 +115,7 @@ function tableOf(request: SweepRequest, points: readonly SweepPoint[], level: nu
     columns: [
       '',
       'loss',
+      'effect',
       'peak norm',
       'norm at equal loss',
       'final norm',
@@ -116,6 +128,7 @@ function tableOf(request: SweepRequest, points: readonly SweepPoint[], level: nu
     rows: points.map((point) => [
       `${point.label}${point.status === 'failed' ? ' (diverged)' : ''}`,
       point.finalLoss ?? null,
+      typeof point.effect === 'number' ? finePercent(point.effect, true) : null,
       point.peakNorm ?? null,
       point.normAtEqualLoss ?? null,
       point.finalNorm ?? null,
@@ -142,6 +155,12 @@ function axisOf(name: string, values: readonly number[]) {
 /** For each numeric axis: peak norm, norm at equal loss and test accuracy against it, as in Figures 4 and 5. */
 function scatters(request: SweepRequest, points: readonly SweepPoint[]): Chart[] {
   const measures = [
+    {
+      id: 'effect',
+      title: 'Measured effect',
+      label: 'effect on ‖∇E‖₁ at the lowest loss, against the reference, %',
+      of: (point: SweepPoint) => (typeof point.effect === 'number' ? 100 * point.effect : null),
+    },
     {
       id: 'peak',
       title: 'Peak norm',

@@ -147,6 +147,8 @@ export interface SweepPoint {
   readonly status: 'waiting' | 'running' | 'finished' | 'cancelled' | 'failed';
   readonly message?: string;
   readonly finalLoss?: number | null;
+  /** The measured effect of the model at the lowest loss that run and reference have both reached. */
+  readonly effect?: number | null;
   /** Largest norm after its initial fall, above the floor p·√ε; null where it only falls. */
   readonly peakNorm?: number | null;
   readonly finalNorm?: number | null;
