@@ -81,6 +81,21 @@ for epoch in range(9):
   });
 });
 
+test('what the training sets itself is no default, whatever the constructor takes', () => {
+  assert.deepEqual(
+    found(`o = torch.optim.AdamW(p)
+r = torch.optim.AdamW(q, lr=1, weight_decay=0.3)
+def train(optimizer, it):
+    for i, group in enumerate(optimizer.param_groups):
+        group["lr"] = lrs[it]
+        if i == 0:
+            group["weight_decay"] = decays[it]
+train(o, 3)
+train(optimizer=r, it=4)`),
+    ['adamw, hand-written, lr ?, wd ?', 'adamw, hand-written, lr 1, wd 0.3'],
+  );
+});
+
 describe('groups that are not written in one list', () => {
   const note = (maker: string) => `The parameter groups are made by ${maker}: what they set is not all known here.`;
 

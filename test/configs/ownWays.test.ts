@@ -69,6 +69,34 @@ L(torch.optim.SGD)(params=L(groups)(norm=0.0), lr=0.02, weight_decay=1e-4)`,
   ],
 ]);
 
+table('settings that come from the command line', [
+  [
+    'arguments of a trainer, of which a class of the text sets some',
+    `from dataclasses import dataclass, field
+import transformers
+@dataclass
+class Own(transformers.TrainingArguments):
+    optim: str = field(default="adamw_torch")
+    adam_beta2: float = 0.95
+a = transformers.HfArgumentParser((Model, Own))
+b = transformers.HfArgumentParser((Model, transformers.TrainingArguments))`,
+    'huggingface adamw lr=? beta2=0.95(resolved) eps=?',
+    'huggingface adamw lr=? beta2=? eps=?',
+  ],
+  [
+    'a copy of timm’s factory in a module of the project',
+    `import argparse
+from optim_factory import create_optimizer
+parser = argparse.ArgumentParser()
+parser.add_argument("--opt", default="adamw")
+parser.add_argument("--lr", default=4e-3, type=float)
+args = parser.parse_args()
+create_optimizer(args, model, skip_list=None)
+create_optimizer(model, 3)`,
+    'timm adamw lr=0.004(resolved) weight_decay=?',
+  ],
+]);
+
 table('weight decay beside a whole optimizer in a chain', [
   [
     'before it',
@@ -94,6 +122,11 @@ table(
       'MaxText',
       'opt_type: "adamw"\nlearning_rate: 3.e-5\nadam_b1: 0.9\nadam_b2: 0.97\nadam_eps: 1.e-7\nadam_eps_root: 0.\nadam_weight_decay: 0.1',
       'generic adamw lr=0.00003 beta1=0.9 beta2=0.97 eps=1e-7 weight_decay=0.1',
+    ],
+    [
+      'a file of a group that is one optimizer',
+      '_name_: adamw\nlr: 0.002\nweight_decay: 0.0\nbetas: [0.9, 0.98]',
+      'generic adamw lr=0.002 beta2=0.98 weight_decay=0',
     ],
     [
       'GPT-NeoX: the weight decay beside the section of DeepSpeed',
@@ -122,6 +155,18 @@ test('schedules of configuration files', () => {
   const solver = 'SOLVER:\n  BASE_LR: 0.01\n  STEPS: (60000, 80000)\n';
   assert.equal(named(solver), 'WarmupMultiStepLR');
   assert.equal(named(`${solver}  LR_SCHEDULER_NAME: WarmupCosineLR`), 'WarmupCosineLR');
+});
+
+test('schedules that stand beside the section of the optimizer', () => {
+  const named = (text: string) => only('yaml', text).schedule?.name;
+  const torchtune = 'optimizer:\n  _component_: torch.optim.AdamW\n  lr: 3e-4\n';
+  assert.equal(
+    named(`${torchtune}lr_scheduler:\n  _component_: torchtune.training.get_cosine_schedule_with_warmup`),
+    'get_cosine_schedule_with_warmup',
+  );
+  const own = 'optimizer:\n  name: adamw\n  learning_rate: 3e-4\n';
+  assert.equal(named(`${own}scheduler:\n  name: cosine_with_warmup`), 'cosine_with_warmup');
+  assert.equal(named(`${own}  scheduler: {name: linear}\nscheduler:\n  name: cosine_with_warmup`), 'linear');
 });
 
 test('nothing is found where only a weight decay stands beside a name', () => {

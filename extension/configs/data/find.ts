@@ -32,7 +32,9 @@ export function findInData(root: DataNode, options: DataOptions = {}): Optimizer
       continue;
     }
     if (node.kind !== 'map') continue;
-    const whole = fromClass(node, key, root) ?? fromType(node, key, root, options, parent);
+    const whole =
+      withSchedule(fromClass(node, key, root), parent, root) ??
+      fromType(node, isNamedRoot(node, root) ? 'optimizer' : key, root, options, parent);
     if (whole) {
       found.push(whole);
       continue;
@@ -45,6 +47,9 @@ export function findInData(root: DataNode, options: DataOptions = {}): Optimizer
   }
   return found;
 }
+
+/** A file of a Hydra group that is one optimizer: `_name_: adamw` beside its settings. */
+const isNamedRoot = (node: MapNode, root: DataNode): boolean => node === root && textAt(node, '_name_') !== undefined;
 
 /** Lightning's `class_path`/`init_args`, Hydra's `_target_`, torchtune's `_component_`. */
 function fromClass(map: MapNode, key: string, root: DataNode): OptimizerConfig | undefined {
@@ -102,7 +107,11 @@ function fromType(
     const values = nested?.kind === 'map' ? nested : map;
     const beside = nameKey === '_name' ? (parent === root ? sectionOf(parent, 'optimization') : parent) : undefined;
     return evidence(values) || (beside && evidence(beside))
-      ? withSchedule(generic(optimizer, name, nameEntry.value.range, map.range, values, root, beside), map, root)
+      ? withSchedule(
+          withSchedule(generic(optimizer, name, nameEntry.value.range, map.range, values, root, beside), map, root),
+          parent,
+          root,
+        )
       : undefined;
   }
   return undefined;
@@ -111,10 +120,12 @@ function fromType(
 /** A configuration with the schedule that stands beside it, whose largest learning rate counts where it has one. */
 function withSchedule<C extends OptimizerConfig | undefined>(config: C, map: MapNode | undefined, root: DataNode): C {
   const found = [...(map?.entries ?? [])].find(([key]) => SCHEDULE_KEY.test(key))?.[1].value;
-  if (!config || !found) return config;
+  if (!config || !found || config.schedule) return config;
   const name =
     found.kind === 'map'
-      ? ['type', 'name', '_target_', 'class_path', '_name'].map((key) => textAt(found, key)).find(Boolean)
+      ? ['type', 'name', '_target_', '_component_', 'class_path', '_name']
+          .map((key) => textAt(found, key))
+          .find(Boolean)
       : undefined;
   const written = name ?? (found.kind === 'scalar' && typeof found.value === 'string' ? found.value : undefined);
   if (written === undefined || written.length > 80 || /^(none|null|false|auto)$/i.test(written)) return config;

@@ -56,9 +56,20 @@ export function optimizersOf(evaluator: Evaluator, expression: SyntaxNode, scope
 function iterated(evaluator: Evaluator, node: SyntaxNode, name: string): SyntaxNode | undefined {
   for (let at = node.parent; at && !/^(?:FunctionDefinition|ClassDefinition)$/.test(at.name); at = at.parent) {
     if (!/^(?:ForStatement|ArrayComprehensionExpression|ComprehensionExpression)$/.test(at.name)) continue;
-    const variable = at.getChild('for')?.nextSibling;
-    const source = variable?.nextSibling?.nextSibling;
-    if (variable?.name === 'VariableName' && source && evaluator.text(variable) === name) return source;
+    // `for i, group in enumerate(groups)` has its targets one by one, without a node around them.
+    const targets: string[] = [];
+    let child = at.getChild('for')?.nextSibling;
+    for (; child && child.name !== 'in'; child = child.nextSibling)
+      targets.push(
+        ...(child.name === 'TupleExpression' ? elements(child) : [child]).map((each) => evaluator.text(each)),
+      );
+    const source = child?.nextSibling;
+    const names = targets.filter((each) => each !== ',');
+    if (!source || !names.includes(name)) continue;
+    if (names.length === 1) return source;
+    const isCounted =
+      source.name === 'CallExpression' && /^enumerate\(/.test(evaluator.text(source)) && names[1] === name;
+    return isCounted ? elements(source.getChild('ArgList') ?? source)[0] : undefined;
   }
   return undefined;
 }
@@ -80,11 +91,14 @@ function passedTo(
   return [...new Set(found)];
 }
 
-/** Places that set the learning rate of parameter groups, with the expression of the optimizer that has them. */
-export function setByHand(evaluator: Evaluator): { node: SyntaxNode; optimizer: SyntaxNode; scope: Scope }[] {
+/** Places that set the learning rate or weight decay of parameter groups, with the expression of the optimizer that has them. */
+export function setByHand(
+  evaluator: Evaluator,
+): { key: 'lr' | 'weight_decay'; node: SyntaxNode; optimizer: SyntaxNode; scope: Scope }[] {
   const all = [...evaluator.index.itemStores.values()].flat();
   return all.flatMap(({ key, target, scope }) => {
-    const base = key === 'lr' ? target.firstChild : null;
+    if (key !== 'lr' && key !== 'weight_decay') return [];
+    const base = target.firstChild;
     if (!base) return [];
     const groups =
       base.name === 'VariableName' ? iterated(evaluator, base, evaluator.text(base)) : (base.firstChild ?? undefined);
@@ -92,6 +106,6 @@ export function setByHand(evaluator: Evaluator): { node: SyntaxNode; optimizer: 
       groups?.name === 'MemberExpression' &&
       groups.lastChild?.name === 'PropertyName' &&
       evaluator.text(groups.lastChild) === 'param_groups';
-    return isGroups && groups.firstChild ? [{ node: target, optimizer: groups.firstChild, scope }] : [];
+    return isGroups && groups.firstChild ? [{ key, node: target, optimizer: groups.firstChild, scope }] : [];
   });
 }

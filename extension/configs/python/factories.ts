@@ -5,9 +5,9 @@ import { constructorOf } from '../frameworks.ts';
 import { optimizerNamed, torchClass } from '../names.ts';
 import { build, type Given, givenOf, targetsOf, textOf } from './build.ts';
 import type { Evaluator } from './evaluate.ts';
-import { timmSettings } from './libraryCalls.ts';
+import { DATACLASS_PARSERS, timmSettings } from './libraryCalls.ts';
 import type { Call } from './scope.ts';
-import { type Evaluated, rangeOf, readArguments, toFinding } from './values.ts';
+import { type Evaluated, literal, rangeOf, readArguments, scalarOf, toFinding, unknownAt } from './values.ts';
 
 /** Keywords that take a constructor, and those beside it that take its arguments. */
 const CLASS_KEY =
@@ -76,6 +76,8 @@ export function fromNameArgument(evaluator: Evaluator, { node, scope }: Call): O
   if (!callee) return undefined;
   const made = callee.name === 'CallExpression' ? callee : node;
   const maker = made.firstChild && evaluator.evaluate(made.firstChild, scope).value;
+  if (maker?.kind === 'function' ? maker.scope.name === 'create_optimizer' : isOwnCopy(maker ?? undefined))
+    return timmFactory(evaluator, { node, scope });
   if (maker?.kind !== 'reference' || !BY_NAME.test(maker.name)) return undefined;
   if (maker.name.startsWith('timm.')) return timmFactory(evaluator, { node, scope });
   const isLoader = /\.(?:load_optimizer|get)$/.test(maker.name);
@@ -119,13 +121,19 @@ export function fromNameArgument(evaluator: Evaluator, { node, scope }: Call): O
   });
 }
 
+/** Projects have copies of timm's factory in modules of their own (`from optim_factory import create_optimizer`). */
+const isOwnCopy = (maker: Evaluated['value'] | undefined): boolean =>
+  maker?.kind === 'reference' &&
+  /^(?!(?:transformers|pytorch_optimizer|timm)\b)\w+(?:\.\w+)*\.create_optimizer$/.test(maker.name);
+
 /** timm's older `create_optimizer(args, model)`, which reads everything from the arguments of the script. */
 function timmFactory(evaluator: Evaluator, { node, scope }: Call): OptimizerConfig | undefined {
   const [settings] = readArguments(node.getChild('ArgList'), evaluator.index.text).positional;
   const definition = constructorOf('timm.optim.create_optimizer_v2');
   if (!settings || !definition || !node.firstChild) return undefined;
   const { value } = timmSettings(evaluator, evaluator.evaluate(settings, scope), settings);
-  if (value.kind !== 'dict') return undefined;
+  if (value.kind !== 'dict' || typeof scalarOf(value.entries.get('opt')?.value ?? unknownAt(node)) !== 'string')
+    return undefined;
   const keywords = new Map([...value.entries].map(([key, entry]) => [key, { value: entry.value }]));
   const place = { name: node.firstChild, call: node };
   return build(
@@ -135,4 +143,33 @@ function timmFactory(evaluator: Evaluator, { node, scope }: Call): OptimizerConf
     { positional: [], keywords, open: false },
     scope,
   );
+}
+
+/**
+ * `HfArgumentParser((ModelArguments, TrainingArguments))`: the trainer's arguments come from the command line, so that only what
+ * the script's own class sets is known.
+ */
+export function fromParser(evaluator: Evaluator, { node, scope }: Call): OptimizerConfig[] {
+  const callee = node.firstChild;
+  if (!callee || !/ArgumentParser$|TrlParser$/.test(evaluator.text(callee))) return [];
+  const maker = evaluator.evaluate(callee, scope).value;
+  if (maker.kind !== 'reference' || !DATACLASS_PARSERS.test(maker.name)) return [];
+  const [first] = readArguments(node.getChild('ArgList'), evaluator.index.text).positional;
+  const classes = first ? evaluator.evaluate(first, scope) : undefined;
+  const items = classes?.value.kind === 'sequence' ? classes.value.items : classes ? [classes] : [];
+  return items.flatMap((item) => {
+    const name = nodeAt(evaluator, item.range);
+    return targetsOf(evaluator, item.value).flatMap((target) => {
+      const named = target.definition.parameters.find((each) => each.name === target.definition.namedBy);
+      const [text] = named?.defaults ?? [];
+      if (!name || text === undefined) return [];
+      const bind = (given: Given): Given => {
+        const bound = target.bind(given);
+        const chosen = { value: literal(name, { kind: 'scalar', value: text }) };
+        return { ...bound, open: true, keywords: new Map([[named!.name, chosen], ...bound.keywords]) };
+      };
+      const given = { positional: [], keywords: new Map(), open: false };
+      return build(evaluator, { ...target, bind }, { name, call: name }, given, scope) ?? [];
+    });
+  });
 }

@@ -1,11 +1,11 @@
 import type { SyntaxNode } from '@lezer/common';
 import { part } from '../assemble.ts';
-import type { OptimizerConfig } from '../config.ts';
+import type { HyperparameterValue, OptimizerConfig } from '../config.ts';
 import { build, givenOf, targetsOf } from './build.ts';
 import { decayBeside, fromChain, isChain } from './chains.ts';
 import { fromDictionaries } from './dictionaries.ts';
 import type { Evaluator } from './evaluate.ts';
-import { fromClassArgument, fromClassEntry, fromNameArgument } from './factories.ts';
+import { fromClassArgument, fromClassEntry, fromNameArgument, fromParser } from './factories.ts';
 import { addedGroups } from './groupMakers.ts';
 import { groupsOf } from './groups.ts';
 import { fromCompile } from './keras.ts';
@@ -32,7 +32,7 @@ export function findInPython(evaluator: Evaluator): OptimizerConfig[] {
     for (const config of fromCall(evaluator, call)) if (!chained.has(config.range.from)) found.push(config);
     const others = [fromCompile(evaluator, call), fromNameArgument(evaluator, call)];
     for (const config of others) if (config) found.push(config);
-    found.push(...fromClassArgument(evaluator, call));
+    found.push(...fromClassArgument(evaluator, call), ...fromParser(evaluator, call));
   }
   for (const [node, scope] of mappings(evaluator)) found.push(...fromClassEntry(evaluator, node, scope));
   found.push(...fromDictionaries(evaluator));
@@ -162,7 +162,12 @@ function scheduled(evaluator: Evaluator, found: readonly OptimizerConfig[]): Opt
   });
 }
 
-function withSchedule(config: OptimizerConfig, { schedule, peak }: Scheduled): OptimizerConfig {
+function withSchedule(given: OptimizerConfig, { schedule, peak, replaced = [] }: Scheduled): OptimizerConfig {
+  const isReplaced = (name: string, { from }: HyperparameterValue) => replaced.includes(name) && from === 'default';
+  const known = [...given.hyperparameters].map(([name, each]): [string, HyperparameterValue] =>
+    isReplaced(name, each) ? [name, { argument: each.argument, value: null, from: 'unknown' }] : [name, each],
+  );
+  const config = replaced.length > 0 ? { ...given, hyperparameters: new Map(known) } : given;
   const before = config.hyperparameters.get('lr');
   if (!peak || !before) return { ...config, schedule };
   const { value, from, range, sourceRange } = toFinding(peak);

@@ -23,7 +23,7 @@ const ATTRIBUTE_OBJECTS =
 /** Functions that make an object of the class they are given from the command line. */
 const COMMAND_LINES =
   /^(?:tyro\.cli|simple_parsing\.parse|pyrallis\.parse|draccus\.parse|jsonargparse\.CLI|jsonargparse\.auto_cli|chz\.entrypoint|omegaconf\.OmegaConf\.structured|pyrallis\.argparsing\.parse)$/;
-const DATACLASS_PARSERS = /(?:^|\.)(?:HfArgumentParser|TrlParser|H4ArgumentParser)$/;
+export const DATACLASS_PARSERS = /(?:^|\.)(?:HfArgumentParser|TrlParser|H4ArgumentParser)$/;
 const FIELDS =
   /^(dataclasses|pydantic|attrs?|flax\.struct|simple_parsing|chz)\.(field|Field|ib|attrib|helpers\.field)$/;
 const COMMAND_DEFAULTS = /^(?:typer|click|sqlmodel|fastapi)\.(?:Option|Argument|Query)$/;

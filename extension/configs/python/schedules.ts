@@ -115,6 +115,8 @@ export interface Scheduled {
   readonly schedule: Schedule;
   /** The learning rate that the scheduler brings the optimizer to. */
   readonly peak?: Evaluated;
+  /** What the training sets itself: a default of the constructor is then no value. */
+  readonly replaced?: readonly string[];
 }
 
 /** The schedulers of a text by the offset of the optimizer's call on which they act; `known` are such offsets. */
@@ -159,8 +161,12 @@ export function schedulers(evaluator: Evaluator, known: ReadonlySet<number>): Re
     }
   }
   for (const [call, scheduled] of own) if (!found.has(call)) found.set(call, scheduled);
-  for (const { node, optimizer, scope } of setByHand(evaluator))
-    for (const call of optimizersOf(evaluator, optimizer, scope))
-      if (!found.has(call)) found.set(call, { schedule: { name: 'hand-written', range: rangeOf(node) } });
+  for (const { key, node, optimizer, scope } of setByHand(evaluator))
+    for (const call of optimizersOf(evaluator, optimizer, scope)) {
+      const before = found.get(call) ?? {
+        schedule: { name: key === 'lr' ? 'hand-written' : `hand-written ${key}`, range: rangeOf(node) },
+      };
+      found.set(call, { ...before, replaced: [...(before.replaced ?? []), key] });
+    }
   return found;
 }
