@@ -118,6 +118,11 @@ const step = (id: string, completion: readonly string[], media: object) => ({
   completionEvents: completion,
 });
 const picture = (name: string) => ({ svg: `media/walkthrough/${name}.svg`, altText: `%walkthrough.${name}.picture%` });
+/** A picture of the real editor, which `npm run pictures` takes in both themes. */
+const photograph = (name: string, file: string) => {
+  const [dark, light] = [`media/pictures/${file}.png`, `media/pictures/${file}-light.png`];
+  return { image: { dark, light, hc: dark, hcLight: light }, altText: `%walkthrough.${name}.picture%` };
+};
 
 export const walkthroughs = [
   {
@@ -125,9 +130,13 @@ export const walkthroughs = [
     title: '%walkthrough.title%',
     description: '%walkthrough.description%',
     steps: [
-      step('hover', ['onCommand:optimizerBias.explain', 'onCommand:optimizerBias.goToOptimizer'], picture('hover')),
+      step(
+        'hover',
+        ['onCommand:optimizerBias.explain', 'onCommand:optimizerBias.goToOptimizer'],
+        photograph('hover', 'hover'),
+      ),
       step('sample', ['onCommand:optimizerBias.trySample'], picture('sample')),
-      step('inspect', ['onCommand:optimizerBias.inspect'], picture('inspect')),
+      step('inspect', ['onCommand:optimizerBias.inspect'], photograph('inspect', 'panel')),
       step('compare', ['onCommand:optimizerBias.compareRuns'], picture('compare')),
       step('export', ['onCommand:optimizerBias.openDocumentation'], picture('export')),
     ],
