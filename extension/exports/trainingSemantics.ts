@@ -1,4 +1,12 @@
-import { type Attribute, isDefaultDomain, labelOf, type Model, type ModelNode } from '../onnx/model.ts';
+import {
+  type Attribute,
+  isDefaultDomain,
+  labelOf,
+  type Model,
+  type ModelFunction,
+  type ModelGraph,
+  type ModelNode,
+} from '../onnx/model.ts';
 import { quoteName } from '../shared/errors.ts';
 import { nameList } from './parameters.ts';
 import { callOf, nodesWithoutGradient, type ProgramCall } from './programNotes.ts';
@@ -16,10 +24,74 @@ export interface TrainingSemantics {
  * operators of this program (`autodiff/decompositions/program.ts`) in their place.
  */
 export function withTrainingSemantics(model: Model): TrainingSemantics {
-  if (!model.graph.nodes.some(({ program }) => program)) return { model, notes: [] };
-  const found = new Findings(model);
-  const nodes = found.detachedInputs(model.graph.nodes.flatMap((node) => found.inItsPlace(node)));
-  return { model: { ...model, graph: { ...model.graph, nodes: found.withoutGradient(nodes) } }, notes: found.notes() };
+  const bodies = [model.graph.nodes, ...[...model.functions.values()].map(({ nodes }) => nodes)];
+  if (!bodies.some((nodes) => nodes.some(isNoted))) return { model, notes: [] };
+  const log: Log = { detached: [], padded: [], withoutGradient: [] };
+  const functions = new Map(
+    [...model.functions].map(([key, body]) => [key, { ...body, nodes: inBlock(blockOf(body), log) }] as const),
+  );
+  return { model: { ...model, functions, graph: inGraph(model.graph, log) }, notes: notesOf(log) };
+}
+
+const isNoted = ({ program, attributes }: ModelNode): boolean =>
+  program !== undefined ||
+  [...attributes.values()].some((attribute) => attribute.kind === 'graph' && attribute.value.nodes.some(isNoted));
+
+/** What was found, in a model and in its functions and subgraphs. */
+interface Log {
+  readonly detached: string[];
+  readonly padded: string[];
+  readonly withoutGradient: string[];
+}
+
+/** Nodes that run one after the other: of a graph, a subgraph, or a function. */
+interface Block {
+  readonly nodes: readonly ModelNode[];
+  readonly outputs: readonly string[];
+  /** Names that stand for values there and that no node of it makes: inputs, initializers, and what a subgraph captures. */
+  readonly given: ReadonlySet<string>;
+}
+
+const inGraph = (graph: ModelGraph, log: Log, around: ReadonlySet<string> = new Set()): ModelGraph => ({
+  ...graph,
+  nodes: inBlock(graphBlock(graph, around), log),
+});
+
+const graphBlock = ({ nodes, inputs, outputs, initializers }: ModelGraph, around: ReadonlySet<string>): Block => ({
+  nodes,
+  outputs: outputs.map(({ name }) => name),
+  given: new Set([...around, ...inputs.map(({ name }) => name), ...initializers.keys()]),
+});
+
+const blockOf = ({ nodes, inputs, outputs }: ModelFunction): Block => ({ nodes, outputs, given: new Set(inputs) });
+
+/** The nodes of a block, and of the subgraphs in it, in whose place stand those that say what the program does. */
+function inBlock(block: Block, log: Log): ModelNode[] {
+  const found = new Findings(block, log);
+  const around = new Set([...block.given, ...block.nodes.flatMap(({ outputs }) => outputs)]);
+  const nodes = found.detachedInputs(block.nodes.flatMap((node) => found.inItsPlace(node)));
+  return found.withoutGradient(nodes).map((node) => {
+    if (![...node.attributes.values()].some(({ kind }) => kind === 'graph')) return node;
+    const attributes = [...node.attributes].map(([name, attribute]): [string, Attribute] => [
+      name,
+      attribute.kind === 'graph' ? { ...attribute, value: inGraph(attribute.value, log, around) } : attribute,
+    ]);
+    return { ...node, attributes: new Map(attributes) };
+  });
+}
+
+function notesOf({ detached, padded, withoutGradient }: Log): string[] {
+  return [
+    ...(detached.length > 0
+      ? [`Gradients stop where the program calls detach (${nameList(detached, 4)}), as in PyTorch.`]
+      : []),
+    ...(withoutGradient.length > 0
+      ? [`Gradients stop where the program runs under no_grad (${nameList(withoutGradient, 4)}), as in PyTorch.`]
+      : []),
+    ...(padded.length > 0
+      ? [`The padding of an embedding does not train: ${[...new Set(padded)].slice(0, 4).join(', ')}.`]
+      : []),
+  ];
 }
 
 /** The function of PyTorch that is differentiated in another way than the operator that stands for it. */
@@ -92,30 +164,26 @@ const substitutes: readonly (readonly [opType: string, target: RegExp, Substitut
 ];
 
 class Findings {
-  private readonly detached: string[] = [];
-  private readonly padded: string[] = [];
   private readonly producers = new Map<string, ModelNode>();
   private readonly region: ReadonlySet<string>;
   private readonly taken: Set<string>;
-  private regionShown: string[] = [];
 
-  constructor(private readonly model: Model) {
-    const { nodes, initializers, inputs } = model.graph;
+  constructor(
+    private readonly block: Block,
+    private readonly log: Log,
+  ) {
+    const { nodes, given } = block;
     for (const node of nodes) for (const name of node.outputs) this.producers.set(name, node);
     const region = [...nodesWithoutGradient(nodes)].flatMap(({ outputs }) => outputs);
     this.region = new Set(region.filter((name) => name !== ''));
-    this.taken = new Set([
-      ...initializers.keys(),
-      ...inputs.map(({ name }) => name),
-      ...nodes.flatMap(({ outputs }) => outputs),
-    ]);
+    this.taken = new Set([...given, ...nodes.flatMap(({ outputs }) => outputs)]);
   }
 
   inItsPlace(node: ModelNode): ModelNode[] {
     const call = isDefaultDomain(node.domain) ? callOf(node) : undefined;
     if (!call) return [node];
     if (node.opType === 'Identity' && /^detach(_|\.|_copy|$)/.test(call.target)) {
-      this.detached.push(labelOf(node));
+      this.log.detached.push(labelOf(node));
       return [renamed(node, 'StopGradient')];
     }
     if (node.opType === 'Gather' && call.target.startsWith('embedding.')) return [this.embedding(node, call)];
@@ -126,7 +194,7 @@ class Findings {
   private embedding(node: ModelNode, { arguments: given }: ProgramCall): ModelNode {
     const row = Number(given[2] ?? -1);
     if (!Number.isInteger(row) || row < 0) return node;
-    this.padded.push(`row ${row} of ${quoteName(node.inputs[0])}`);
+    this.log.padded.push(`row ${row} of ${quoteName(node.inputs[0])}`);
     const attributes = new Map<string, Attribute>([...node.attributes, ['padding_idx', { kind: 'int', value: row }]]);
     return { ...node, opType: 'PaddedGather', attributes };
   }
@@ -146,7 +214,9 @@ class Findings {
       // As many values as inputs stand for each other.
       const byPlace = values.length === node.inputs.length;
       const names = call.arguments.flatMap((text) => Array.from(text.matchAll(/%(\w+)/g), ([, name]) => name));
-      const missing = names.filter((name) => !produced.has(name) && !/^(p|b|c)_/.test(name) && !this.isInput(name));
+      const missing = names.filter(
+        (name) => !produced.has(name) && !/^(p|b|c)_/.test(name) && !this.block.given.has(name),
+      );
       // What the same call has computed before, constants and parameters are no arguments of it.
       const unnamed = [...new Set(node.inputs)].filter(
         (input) => produced.has(input) && !names.includes(input) && calls.get(input) !== node.program!.call,
@@ -159,7 +229,7 @@ class Findings {
       });
       const stops = [...new Set(node.inputs.filter((_, i) => stopped[i]))];
       const fresh = new Map(stops.map((input) => [input, this.fresh(`${input}_detached`)]));
-      this.detached.push(...stops);
+      this.log.detached.push(...stops);
       return [
         ...[...fresh].map(([input, output]) => stopping(input, output)),
         { ...node, inputs: node.inputs.map((input, i) => (stopped[i] ? fresh.get(input)! : input)) },
@@ -173,11 +243,11 @@ class Findings {
     const inside = (node: ModelNode) => node.outputs.some((name) => this.region.has(name));
     const leaving = new Set([
       ...nodes.filter((node) => !inside(node)).flatMap(({ inputs }) => inputs),
-      ...this.model.graph.outputs.map(({ name }) => name),
+      ...this.block.outputs,
       ...nodes.flatMap((node) => [...node.attributes.values()].flatMap(namesInside)),
     ]);
     const found = [...this.region].filter((name) => leaving.has(name));
-    this.regionShown = found;
+    this.log.withoutGradient.push(...found);
     const inner = new Map(found.map((name) => [name, this.fresh(`${name}_under_no_grad`)]));
     return nodes.flatMap((node) => {
       if (!inside(node)) return [node];
@@ -186,22 +256,6 @@ class Findings {
       return [{ ...node, outputs, inputs: node.inputs.map((name) => inner.get(name) ?? name) }, ...stops];
     });
   }
-
-  notes(): string[] {
-    return [
-      ...(this.detached.length > 0
-        ? [`Gradients stop where the program calls detach (${nameList(this.detached, 4)}), as in PyTorch.`]
-        : []),
-      ...(this.regionShown.length > 0
-        ? [`Gradients stop where the program runs under no_grad (${nameList(this.regionShown, 4)}), as in PyTorch.`]
-        : []),
-      ...(this.padded.length > 0
-        ? [`The padding of an embedding does not train: ${[...new Set(this.padded)].slice(0, 4).join(', ')}.`]
-        : []),
-    ];
-  }
-
-  private isInput = (name: string): boolean => this.model.graph.inputs.some((input) => input.name === name);
 
   private fresh(wanted: string): string {
     let name = wanted;
