@@ -2,7 +2,16 @@ import { effectLineOf, effectSentence, lastEffect } from '../extension/shared/ef
 import { baseName, labelOf, number, percent, shorten, thousands } from '../extension/shared/format.ts';
 import type { PanelRun } from '../extension/shared/panel.ts';
 import type { StepLine } from '../extension/shared/protocol.ts';
-import { capitalised, doubt, hedged, isBelievable, sentence, strength } from '../extension/shared/verdict.ts';
+import {
+  capitalised,
+  decisiveSelfCheck,
+  doubt,
+  hedged,
+  heldAgainst,
+  isBelievable,
+  sentence,
+  strength,
+} from '../extension/shared/verdict.ts';
 import { lastMeasured, lineOf, measuresOf, settingsText, sizeOf } from './measures.ts';
 
 /** The columns of the CSV after step, tensor and size. */
@@ -25,6 +34,8 @@ const fieldNames = [
   'net',
   'validShare',
   'selfCheck',
+  'selfCheckRun',
+  'selfCheckAveraged',
   'negativeShare',
   'belowSwitchShare',
   'effect',
@@ -80,11 +91,12 @@ export function toMarkdown(run: PanelRun): string {
     return `${[...parts, header.notApplicable ? sentence(header, first ?? ({ step: 0 } as StepLine)) : 'No correction was computed.'].join('\n\n')}\n`;
   const measured = effectSentence(header, lastEffect(steps));
   if (measured) parts.push(`**Measured:** ${measured}`);
-  const problem = doubt(line);
+  const checked = heldAgainst(line, lastEffect(steps));
+  const problem = doubt(checked);
   const limit = header.hKappaLimit === null ? '' : ` (${strength(header.hKappaLimit)} in the long run)`;
   parts.push(
-    `**${capitalised(strength(line.hKappa))}** at step ${line.step}${limit}. Theory valid for ${percent(line.validShare)} of ${thousands(header.model.parameters)} parameters; self-check ${number(line.selfCheck)}.${problem ? ` **Careful:** ${problem}.` : ''}`,
-    sentence(header, line),
+    `**${capitalised(strength(line.hKappa))}** at step ${line.step}${limit}. Self-check ${number(decisiveSelfCheck(line))}, ${percent(line.validShare)} of ${thousands(header.model.parameters)} parameters with ν < 0.3.${problem ? ` **Careful:** ${problem}.` : ''}`,
+    sentence(header, checked),
     markdownTable(run, line),
     'Numbers in parentheses: the first-order theory does not hold there. On the Implicit Bias of Adam: https://arxiv.org/abs/2309.00079',
   );

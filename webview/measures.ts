@@ -3,6 +3,7 @@ import { finePercent, number, percent, setting, shorten, thousands } from '../ex
 import type { PanelRun } from '../extension/shared/panel.ts';
 import type { RunHeader, StepLine, TensorLine } from '../extension/shared/protocol.ts';
 import { origins } from '../extension/shared/request.ts';
+import { decisiveSelfCheck, mostSelfCheck } from '../extension/shared/verdict.ts';
 
 /** A measure of theory C as the panel shows it: one entry is a column, a choice of bars, and a paragraph of "About the numbers". */
 export interface Measure {
@@ -118,9 +119,9 @@ export const validMeasure: Measure = {
   id: 'valid',
   title: 'Valid',
   about:
-    'Share of the coordinates at which the first-order theory can hold: the gradient is predicted to change by less than 30 % over the memory of the optimizer.',
+    'Share of the coordinates whose gradient is predicted to change by less than 30 % over the memory of the optimizer. It does not tell whether the theory holds: where it fails, it is often near 100 %.',
   formula: 'ν_j = h max(a_β, a_ρ) |q_j| / D_j < 0.3',
-  source: 'threshold of this tool, from comparisons with runs of Adam',
+  source: 'threshold of this tool',
   value: ({ validShare }) => validShare,
   text: share,
 };
@@ -128,11 +129,10 @@ export const validMeasure: Measure = {
 export const selfCheckMeasure: Measure = {
   id: 'selfCheck',
   title: 'Self-check',
-  about:
-    'How far the step that the optimizer really took is from the prediction with the correction, against the prediction without it: below 1 the theory explains what happened, above 1 it does not.',
+  about: `How far the steps that the optimizer really took are from the prediction with the memory, against the prediction without it, over the run so far: 0 where the memory explains all of the difference, 1 and more where it explains nothing. The theory is shown as reliable up to ${mostSelfCheck}.`,
   formula: 'check = ‖F − G − h·Mem‖ / ‖F − G‖',
   source: TOOL,
-  value: ({ selfCheck }) => selfCheck,
+  value: decisiveSelfCheck,
   text: number,
 };
 

@@ -1,7 +1,7 @@
 import { effectHeadline, effectLineOf, effectSentence, lastEffect } from '../extension/shared/effectWords.ts';
 import { baseName, percent, shorten, tensorLabels } from '../extension/shared/format.ts';
 import type { PanelRun } from '../extension/shared/panel.ts';
-import { capitalised, hedged, sentence, strength } from '../extension/shared/verdict.ts';
+import { capitalised, hedged, heldAgainst, isBelievable, sentence, strength } from '../extension/shared/verdict.ts';
 import { Drawing } from './drawing.ts';
 import { lastMeasured, lineOf, settingsText, sideOf } from './measures.ts';
 import { barMeasure, rows, type View } from './state.ts';
@@ -31,7 +31,7 @@ export function toPng(run: PanelRun, view: View, charts: readonly HTMLCanvasElem
   drawing.write(settings, margin, margin, 13, colours.dim, '', inner);
   if (line) {
     const headline = effectHeadline(run.header, lastEffect(run.steps));
-    const theory = `${capitalised(strength(line.hKappa))} · theory valid for ${percent(line.validShare)}`;
+    const theory = `${capitalised(strength(line.hKappa))} · theory ${isBelievable(heldAgainst(line, lastEffect(run.steps))) ? 'holds here' : 'not reliable here'}`;
     const verdict = headline === undefined ? theory : `${headline} measured against ${run.header.reference?.label}`;
     drawing.write(verdict, margin, margin + 24, 20, colours.text, 'bold', inner);
   }

@@ -63,9 +63,9 @@ const theoretical: ReadonlySet<string> = new Set(['κ_eff', 'h·κ']);
 
 /** The row says of itself that the theory does not hold there. */
 function isDoubtful(columns: readonly string[], row: ResultTable['rows'][number]): boolean {
-  const [valid, selfCheck] = ['valid', 'self-check'].map((name) => row[columns.indexOf(name)]);
-  if (typeof valid !== 'string' || typeof selfCheck !== 'number') return false;
-  return !isBelievable({ validShare: Number.parseFloat(valid) / 100, selfCheck });
+  const at = columns.indexOf('self-check');
+  const selfCheck = row[at];
+  return at >= 0 && !isBelievable({ selfCheck: typeof selfCheck === 'number' ? selfCheck : null });
 }
 
 /** A number, a share, or nothing: aligned at the right. */

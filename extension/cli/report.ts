@@ -5,7 +5,19 @@ import { effectSentence, lastEffect } from '../shared/effectWords.ts';
 import { finePercent } from '../shared/format.ts';
 import { groupLines, groupOf } from '../shared/groupLabel.ts';
 import type { RunHeader, StepLine, TensorLine } from '../shared/protocol.ts';
-import { doubt, hedged, isBelievable, sentence, strength } from '../shared/verdict.ts';
+import { spikesOf, spikeText } from '../shared/spikes.ts';
+import {
+  decisiveSelfCheck,
+  doubt,
+  hedged,
+  heldAgainst,
+  isBelievable,
+  isUnchecked,
+  mostFactor,
+  mostSelfCheck,
+  sentence,
+  strength,
+} from '../shared/verdict.ts';
 import { onCommandLine } from '../shared/words.ts';
 import {
   labelOf,
@@ -38,10 +50,12 @@ export function renderRun(run: Run, taken = ''): string {
   const model = header.model.path.split(/[/\\]/).at(-1) ?? '';
   const effect = measuredText(run);
   if (effect) lines.push(style.bold(effect));
-  if (corrected) lines.push(theoryText(run, corrected));
+  const checked = corrected && heldAgainst(corrected, lastEffect(run.steps));
+  if (checked) lines.push(theoryText(run, checked));
+  else lines.push(header.notApplicable ? sentence(header, first) : 'No correction was computed.');
   const edge = edgeText(run);
   if (edge) lines.push(edge);
-  if (!corrected) lines.push(header.notApplicable ? sentence(header, first) : 'No correction was computed.');
+  if (spikesOf(run.steps).length > 0) lines.push(spikeText(run.steps)!);
   lines.push(
     '',
     `${shorten(model, 60)} · ${title} (${settings}) · ${thousands(header.data.samples)} samples · loss ${header.loss} · ${header.dtype} on ${header.device.toUpperCase()}`,
@@ -54,7 +68,7 @@ export function renderRun(run: Run, taken = ''): string {
   lines.push(...groupLines(header));
   const shown = run.steps.findLast((line) => typeof line.effect === 'number') ?? corrected;
   if (shown) lines.push('', tensorTable(run, shown));
-  if (corrected) lines.push('', sentence(header, corrected));
+  if (checked) lines.push('', sentence(header, checked));
   for (const note of header.notes) lines.push('', `Note: ${onCommandLine(note)}`);
   for (const warning of header.warnings)
     lines.push('', `Warning: ${warning.title}. ${onCommandLine(warning.detail)}`, `  ${onCommandLine(warning.remedy)}`);
@@ -95,8 +109,9 @@ function theoryText({ header, steps }: Run, line: StepLine): string {
       ? ` For the same quantity it predicts ${predictedText(predicted)} at step ${measured!.step}, where ${finePercent(measured!.effect, true)} was measured.`
       : '';
   const problem = doubt(line);
-  const holds = `it is valid for ${percent(line.validShare)} of ${thousands(header.model.parameters)} parameters, self-check ${number(line.selfCheck)}`;
-  return `${says}${compared} ${problem ? `It does not hold here: ${problem}.` : `It holds here: ${holds}.`}`;
+  const holds = `the steps are as it predicts (self-check ${number(decisiveSelfCheck(line))})`;
+  const fails = isUnchecked(line) ? 'Whether it holds here is not known' : 'It does not hold here';
+  return `${says}${compared} ${problem ? `${fails}: ${problem}.` : `It holds here: ${holds}.`}`;
 }
 
 /** How near to the edge of stability the last measurement was, and the step that gained least. */
@@ -163,7 +178,7 @@ function tensorTable(run: Run, line: StepLine): string {
         number(fields.net === null || fields.net === undefined || base === 0 ? undefined : fields.net / base, true),
       ),
       percent(fields.validShare),
-      number(fields.selfCheck),
+      number(decisiveSelfCheck(fields)),
       run.header.switchGradient === null ? '–' : percent(fields.belowSwitchShare),
     ];
   };
@@ -177,7 +192,7 @@ function tensorTable(run: Run, line: StepLine): string {
     text.push(`  and ${run.header.tensors.length - mostRows} more tensors in steps.jsonl`);
   if (rows.some((cells) => cells.some((cell) => cell.startsWith('('))))
     text.push(
-      '  In parentheses: the first-order theory does not hold there (fewer than half of the coordinates valid, or self-check above 1).',
+      `  In parentheses: the first-order theory is not known to hold there (self-check above ${mostSelfCheck} or none, or more than a factor ${mostFactor} from what was measured).`,
     );
   return text.join('\n');
 }

@@ -24,6 +24,14 @@ export interface Edge {
   readonly residual: number;
 }
 
+/** What precedes a spike of the loss. */
+export interface SpikeSigns {
+  /** Share of the coordinates whose second moment v̂ has not followed the gradient down: v̂ > 10 g². */
+  readonly staleShare: number;
+  /** wᵀHw/(g·w) along w = g/D, over 2/h: from 1 on a step along the gradient raises the loss. */
+  readonly gradientCurvature: number;
+}
+
 /** Relative residual at which Lanczos ends; the error of an eigenvalue is smaller still. */
 const tolerance = 3e-3;
 const mostProducts = 80;
@@ -47,20 +55,53 @@ export class SharpnessMeter {
     const b = new GraphBuilder();
     const theta = b.input('theta', floatType, [layout.length]);
     const vector = b.input('vector', floatType, [layout.length]);
-    const { product } = new Objective(problem, chunks, b).evaluate(b, theta);
-    const graph = { scope: b, inputs: b.inputs, outputs: [{ name: 'product', value: product(vector) }] };
+    const { gradient, product } = new Objective(problem, chunks, b).evaluate(b, theta);
+    const outputs = [
+      { name: 'gradient', value: gradient },
+      { name: 'product', value: product(vector) },
+    ];
+    const graph = { scope: b, inputs: b.inputs, outputs };
     const { bytes } = encode(graph, device);
     return new SharpnessMeter(problem, await Session.create(bytes, device, threads), dataTensors(problem, chunks));
   }
 
   /** H·v at θ. */
-  async product(theta: Tensor, v: Float64Array): Promise<Float64Array> {
+  product(theta: Tensor, v: Float64Array): Promise<Float64Array> {
+    return this.evaluate(theta, v, 'product');
+  }
+
+  private async evaluate(theta: Tensor, v: Float64Array, what: 'gradient' | 'product'): Promise<Float64Array> {
     const { floatType } = this.problem;
     const data = floatType === 'float64' ? v : Float32Array.from(v);
     const vector = { type: floatType, shape: [v.length], data } as Tensor;
     const feeds = new Map<string, Tensor>([...this.data, ['theta', theta], ['vector', vector]]);
-    const results = await this.session.run(feeds);
-    return Float64Array.from(results.get('product')!.data as Float64Array);
+    const results = await this.session.run(feeds, [what]);
+    return Float64Array.from(results.get(what)!.data as Float64Array);
+  }
+
+  /** At the same place as `measure`, of an optimizer that keeps second moments; undefined for others and at a minimum. */
+  async spikeSigns(
+    theta: Tensor,
+    step: { readonly n: number; readonly state: ReadonlyMap<string, Tensor> },
+    of: { readonly optimizer: Optimizer } & Numbers,
+  ): Promise<SpikeSigns | undefined> {
+    const kept = step.state.get('secondMoment')?.data as Float64Array | undefined;
+    if (!kept) return undefined;
+    const { segments, length, count } = this.problem.layout;
+    const gradient = await this.evaluate(theta, new Float64Array(length), 'gradient');
+    const { unbias2 = 1 } = of.optimizer.updateCoefficients(of.hyper, step.n, of.stepSizes);
+    const { weight, gain } = this.rows(step, of);
+    let stale = 0;
+    for (const { offset, size } of segments)
+      for (let j = offset; j < offset + size; j++) if (unbias2 * kept[j] > 10 * gradient[j] ** 2) stale++;
+    // h/D, without the filter of the momentum.
+    const direction = gradient.map((g, j) =>
+      weight[j] > 0 && Number.isFinite(weight[j]) ? (g * weight[j]) / gain : 0,
+    );
+    const curved = await this.product(theta, direction);
+    const along = (a: Float64Array) => a.reduce((sum, x, j) => sum + x * direction[j], 0);
+    const gradientCurvature = along(curved) / along(gradient);
+    return Number.isFinite(gradientCurvature) ? { staleShare: stale / count, gradientCurvature } : undefined;
   }
 
   /**
@@ -99,7 +140,7 @@ export class SharpnessMeter {
   private rows(
     { n, state }: { readonly n: number; readonly state: ReadonlyMap<string, Tensor> },
     { optimizer, hyper, stepSizes, groups }: { readonly optimizer: Optimizer } & Numbers,
-  ): { weight: Float64Array; penalty: Float64Array } {
+  ): { weight: Float64Array; penalty: Float64Array; gain: number } {
     const { segments, length } = this.problem.layout;
     const weight = new Float64Array(length);
     const penalty = new Float64Array(length);
@@ -120,7 +161,7 @@ export class SharpnessMeter {
       for (let j = 0; j < size; j++) weight[offset + j] = 1 / (threshold * denominator[j]);
       penalty.fill(penaltyOf(optimizer, own.hyper), offset, end);
     });
-    return { weight, penalty };
+    return { weight, penalty, gain: optimizer.alternatingGain(hyper) as number };
   }
 
   release(): Promise<void> {

@@ -43,10 +43,13 @@ export class EdgeWatch {
     const state = batched ? position.state : (await runner.plainSteps(position, 1)).position.state;
     this.meter ??= await SharpnessMeter.load(problem, device, chunks, threads);
     const found = await this.meter.measure(position.theta, { n, state }, settings);
+    // The second moment of mini-batches holds their noise, which is no sign of anything.
+    const signs = batched ? undefined : await this.meter.spikeSigns(position.theta, { n, state }, settings);
     this.measured.set(position.step, {
       preconditionedSharpness: found?.preconditionedSharpness ?? null,
       edge: found?.edge ?? null,
       edgeResidual: found?.residual ?? null,
+      ...signs,
     });
   }
 

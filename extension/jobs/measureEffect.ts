@@ -2,7 +2,7 @@ import type { StepRecord } from '../engine/stepRecord.ts';
 import type { RunWriter } from '../runStore/store.ts';
 import type { RunReference, StepLine } from '../shared/protocol.ts';
 import { EffectMeter } from './effect.ts';
-import { memoryShare, PredictedEffect } from './predictedEffect.ts';
+import { memoryPart, PredictedEffect } from './predictedEffect.ts';
 import { openReference, type Reference, type ReferenceParts, referenceKey } from './references.ts';
 
 export interface EffectParts extends Omit<ReferenceParts, 'averagingPeriod'> {
@@ -26,7 +26,7 @@ export function measureEffect(plan: RunReference, parts: EffectParts) {
     ...{ runner, reference, names, cancelled },
     first: start.step,
     averagingPeriod: period,
-    predicted: new PredictedEffect(stepSizes ?? (() => hyper.lr), memoryShare(optimizer, hyper, twin)),
+    predicted: new PredictedEffect(stepSizes ?? (() => hyper.lr), memoryPart(optimizer, hyper, twin)),
   });
   return {
     meter,

@@ -3,7 +3,7 @@ import type { Chart, ExperimentResult, Series, SweepPoint, SweepRequest } from '
 import { agreeing, disagreeing, undecided, type Verdict } from '../shared/experimentVerdict.ts';
 import { finePercent } from '../shared/format.ts';
 import type { RunHeader, StepLine } from '../shared/protocol.ts';
-import { isBelievable } from '../shared/verdict.ts';
+import { decisiveSelfCheck, isBelievable } from '../shared/verdict.ts';
 import { finite, listed, shown } from './format.ts';
 import { aboveFloor, hillOf, normAtLoss } from './hills.ts';
 import { isCertain, type Trend, trend, trendText } from './trends.ts';
@@ -136,7 +136,7 @@ function tableOf(request: SweepRequest, points: readonly SweepPoint[], level: nu
       point.kappa ?? null,
       point.hKappa ?? null,
       percent(point.validShare),
-      point.selfCheck ?? null,
+      decisiveSelfCheck(point),
     ]),
   };
 }

@@ -171,6 +171,8 @@ export interface Measures {
   readonly normRate: Rate;
   /** Change of the loss. */
   readonly lossRate: Rate;
+  /** Σq²/D in the time of the model: −1/h of the rate of the norm by a correction with κ_j = 1. */
+  readonly normWeight: number;
   /** Effect on the norm at matched loss: N_corr − (N_base/E_base)·E_corr with the base rates of the whole model. */
   readonly net: number | null;
   /** Share of coordinates with ν_j < 0.3. */
@@ -229,12 +231,27 @@ export function combineMeasures(
   );
   const slope = quotient(total.sums.normTimesDirection, total.sums.gradientTimesDirection);
   return {
-    model: measuresOf(total, stepSize, slope),
-    tensors: timed.map((tensor) => measuresOf(tensor, stepSize * (tensor.relativeStep ?? 1), slope)),
+    model: measuresOf(
+      total,
+      stepSize,
+      slope,
+      timed.reduce((sum, tensor) => sum + normWeightOf(tensor), 0),
+    ),
+    tensors: timed.map((tensor) =>
+      measuresOf(tensor, stepSize * (tensor.relativeStep ?? 1), slope, normWeightOf(tensor)),
+    ),
   };
 }
 
-function measuresOf({ size, sums, low, high, selfCheck }: TensorSums, h: number, slope: number | null): Measures {
+/** As the rate of the norm by the correction, and with h·κ in units of the tensor's own step. */
+const normWeightOf = ({ sums, relativeStep: r = 1 }: TensorSums): number => r ** 3 * sums.weight;
+
+function measuresOf(
+  { size, sums, low, high, selfCheck }: TensorSums,
+  h: number,
+  slope: number | null,
+  normWeight: number,
+): Measures {
   const kappaEffective = quotient(sums.kappaWeight, sums.weight);
   const checked = selfCheck && isBeyondRounding(selfCheck, sums.directionSquared) ? selfCheck : null;
   const normRate = rate(-sums.normTimesCorrection, -sums.normTimesDirection);
@@ -251,6 +268,7 @@ function measuresOf({ size, sums, low, high, selfCheck }: TensorSums, h: number,
     cosine: quotient(sums.gradientTimesCorrection, Math.sqrt(sums.gradientSquared) * Math.sqrt(sums.correctionSquared)),
     normRate,
     lossRate,
+    normWeight,
     net: slope === null ? null : finite(normRate.correction - slope * lossRate.correction),
     validShare: quotient(sums.valid, size),
     selfCheck: checked && rootQuotient(checked.withMemory, checked.withoutMemory),

@@ -261,6 +261,10 @@ export interface EdgeFields {
   readonly edge?: number | null;
   /** Residual of that eigenvalue, relative to it. */
   readonly edgeResidual?: number | null;
+  /** Share of the coordinates with v̂ > 10 g²; full batch, at the same lines. */
+  readonly staleShare?: number | null;
+  /** Curvature along the preconditioned gradient over 2/h, at the same lines: before a spike it passes 1. */
+  readonly gradientCurvature?: number | null;
 }
 
 /** A line of `steps.jsonl`: what was measured at θ⁽ⁿ⁾. */

@@ -1,26 +1,60 @@
-import { amount, percent } from './format.ts';
-import type { MeasureFields, RunHeader, StepLine } from './protocol.ts';
+import { amount, finePercent, percent } from './format.ts';
+import type { EffectFields, MeasureFields, RunHeader, SelfCheckFields, StepLine } from './protocol.ts';
 
-/** Below this share of valid coordinates, or above this self-check, the first-order theory is not shown as fact (theory C5). */
-export const leastValidShare = 0.5;
-export const mostSelfCheck = 1;
+/** Above this self-check of the run so far the first-order theory is not shown as fact: calibrated, see THEORY.md, C5. */
+export const mostSelfCheck = 0.5;
+/** Predicted and measured effect agree within this factor. */
+export const mostFactor = 1.5;
+/** Effects of less say nothing of the theory. */
+const leastEffect = 0.0005;
+
+/** What a line, a tensor's part of it or a point of a sweep tells of how far the theory holds there. */
+export type Checked = Pick<MeasureFields, 'selfCheck'> & SelfCheckFields & EffectFields;
+
+/**
+ * The self-check that decides: that of the run so far, by averages of three neighbouring steps where there are some, so that
+ * an oscillation from step to step does not decide.
+ */
+export const decisiveSelfCheck = ({ selfCheck, selfCheckRun, selfCheckAveraged }: Checked): number | null =>
+  selfCheckAveraged ?? selfCheckRun ?? selfCheck ?? null;
+
+/** True where predicted and measured effect agree, false where they do not; undefined where they do not tell. */
+function agreement({ effect, effectPredicted }: Checked): boolean | undefined {
+  if (typeof effect !== 'number' || typeof effectPredicted !== 'number') return undefined;
+  if (Math.max(Math.abs(effect), Math.abs(effectPredicted)) < leastEffect) return undefined;
+  const factor = effectPredicted / effect;
+  return factor > 1 / mostFactor && factor < mostFactor;
+}
 
 /** True where the first-order theory holds well enough for its numbers to mean something. */
-export function isBelievable(measures: MeasureFields): boolean {
-  return (measures.validShare ?? 0) >= leastValidShare && (measures.selfCheck ?? 0) <= mostSelfCheck;
-}
+export const isBelievable = (checked: Checked): boolean => doubt(checked) === undefined;
 
 /** A number of the first-order theory as it is shown: in parentheses where the theory does not hold. */
 export const hedged = (text: string, believable: boolean): string => (believable || text === '–' ? text : `(${text})`);
 
-/** Why it does not hold, in one clause; undefined where it does. */
-export function doubt(measures: MeasureFields): string | undefined {
-  if ((measures.validShare ?? 0) < leastValidShare)
-    return `the step size is too large for the first-order theory: it holds for only ${percent(measures.validShare)} of the parameters`;
-  if ((measures.selfCheck ?? 0) > mostSelfCheck)
-    return `the theory does not predict what the optimizer did (self-check ${amount(measures.selfCheck)}, above 1)`;
+/** True where nothing can be held against what the theory says of the memory: it predicts nothing of the steps. */
+export function isUnchecked(checked: Checked): boolean {
+  const check = decisiveSelfCheck(checked);
+  return (check === null || check === 1) && agreement(checked) === undefined;
+}
+
+/** Why it is not shown as fact, in one clause; undefined where it is. */
+export function doubt(checked: Checked): string | undefined {
+  const agrees = agreement(checked);
+  if (agrees === false)
+    return `it predicts an effect of ${finePercent(checked.effectPredicted, true)} where ${finePercent(checked.effect, true)} was measured`;
+  const check = decisiveSelfCheck(checked);
+  // A prediction of nothing passes no check.
+  if (check === null || check === 1)
+    return agrees ? undefined : 'nothing checks it here, since it predicts no trace of the memory in the steps';
+  if (check > mostSelfCheck)
+    return `it does not predict the steps that the optimizer took (self-check ${amount(check)}, above ${mostSelfCheck})`;
   return undefined;
 }
+
+/** A line with a correction, with the effect of the line at which it was measured last. */
+export const heldAgainst = (line: StepLine, measured: EffectFields | undefined): StepLine =>
+  measured ? { ...line, effect: measured.effect, effectPredicted: measured.effectPredicted } : line;
 
 /** `Anti-regularizing 0.99`, `regularizing 0.02`: word and magnitude of h·κ. */
 export function strength(hKappa: number | null | undefined): string {

@@ -52,7 +52,12 @@ function largestOf(matrix: number[][]): number {
 const chunks = (samples: number) => ({ plain: chunksOf(samples, 5), corrected: chunksOf(samples, 5) });
 
 /** A problem after some steps of an optimizer, with what `measure` finds there and the state that its step leads to. */
-async function measuredAt(problem: Problem, of: { readonly optimizer: Optimizer } & Numbers, steps: number) {
+async function measuredAt(
+  problem: Problem,
+  of: { readonly optimizer: Optimizer } & Numbers,
+  steps: number,
+  after?: 'kept',
+) {
   const plan = chunks(problem.samples);
   const runner = new Runner(problem, { ...of, stage: 'step', device: 'cpu', chunks: plan, threads: 1 });
   const meter = await SharpnessMeter.load(problem, 'cpu', plan, 1);
@@ -67,9 +72,11 @@ async function measuredAt(problem: Problem, of: { readonly optimizer: Optimizer 
       unit[j] = 1;
       rows.push(await meter.product(position.theta, unit));
     }
-    return { theta: position.theta.data as Float64Array, state, found: found!, rows };
+    const { arrays } = await runner.correctedSteps(position, 1, true);
+    const gradient = arrays!.gradient.data as Float64Array;
+    return { theta: position.theta, state, found: found!, rows, gradient, meter };
   } finally {
-    await meter.release();
+    if (after !== 'kept') await meter.release();
     await runner.release();
   }
 }
@@ -136,6 +143,27 @@ test('groups with step sizes, ε and weight decay of their own: the edge is that
   const edge = dense(rows, denominator);
   closeTo(found.edge, edge, 1e-3);
   closeTo(found.preconditionedSharpness, edge * (38 / 1e-3), 1e-3);
+});
+
+test('before a spike: the share of stale second moments, and the curvature along the preconditioned gradient', async () => {
+  const problem = twoLayers();
+  const optimizer = optimizerNamed('adam');
+  const hyper = completeHyperparameters(optimizer, 'pytorch', { lr: 0.02, beta2: 0.99 });
+  const { theta, state, rows, gradient, meter } = await measuredAt(problem, { optimizer, hyper }, 12, 'kept');
+  const signs = await meter.spikeSigns(theta, { n: 12, state }, { optimizer, hyper });
+  await meter.release();
+  const second = state.get('secondMoment')!.data as Float64Array;
+  const places = problem.layout.segments.flatMap(({ offset, size }) =>
+    Array.from({ length: size }, (_, k) => offset + k),
+  );
+  const unbiased = 1 - 0.99 ** 13;
+  const stale = places.filter((j) => second[j] / unbiased > 10 * gradient[j] ** 2).length / places.length;
+  assert.ok(stale > 0 && stale < 1, `${stale}`);
+  assert.equal(signs!.staleShare, stale);
+  const w = gradient.map((g, j) => g / (Math.sqrt(second[j] / unbiased) + 1e-8));
+  const dot = (a: Float64Array, b: Float64Array) => a.reduce((sum, x, j) => sum + x * b[j], 0);
+  const curved = Float64Array.from(rows, (row) => dot(row, w));
+  closeTo(signs!.gradientCurvature, (0.02 / 2) * (dot(w, curved) / dot(gradient, w)), 1e-9);
 });
 
 /** The largest eigenvalue of a large symmetric matrix by powers, shifted so that the smallest does not win. */

@@ -23,7 +23,7 @@ test('JSON: what was run and every step', () => {
 });
 
 test('Markdown: verdict, sentence and table; names are no markup; doubtful numbers stand in parentheses', () => {
-  const text = toMarkdown(run({ tensors: { [hostile]: {}, 'fc.bias': { validShare: 0.1 } } }));
+  const text = toMarkdown(run({ tensors: { [hostile]: {}, 'fc.bias': { selfCheck: 3 } } }));
   assert.match(text, /^## m\.onnx: Adam · lr 0\.001/);
   assert.match(text, /\*\*Anti-regularizing 0\.01\*\* at step 3 \(anti-regularizing 0\.99 in the long run\)/);
   assert.match(text, /In full-batch training with these settings, .* Small batches can reverse this\./);

@@ -76,8 +76,8 @@ test('bars: the sign is that of anti-regularization, sorted and filtered', () =>
   const a = run({
     tensors: {
       'layer10.weight': { hKappa: -0.02, validShare: 0.9 },
-      'layer2.weight': { hKappa: 0.03, validShare: 0.4 },
-      'layer2.bias': { hKappa: null, validShare: null },
+      'layer2.weight': { hKappa: 0.03, validShare: 0.4, selfCheck: 1.4 },
+      'layer2.bias': { hKappa: null, validShare: null, selfCheck: null },
     },
   });
   const line = a.steps[3];

@@ -1,7 +1,7 @@
 import { effectHeadline, lastEffect } from '../../extension/shared/effectWords.ts';
 import { number, percent, shorten } from '../../extension/shared/format.ts';
 import { mostRuns } from '../../extension/shared/panel.ts';
-import { doubt } from '../../extension/shared/verdict.ts';
+import { decisiveSelfCheck, doubt, heldAgainst } from '../../extension/shared/verdict.ts';
 import { Figure } from '../charts/figure.tsx';
 import { RunSwatch } from '../charts/swatch.tsx';
 import { lastMeasured, measureNamed, netMeasure, settingsText, strengthMeasure } from '../measures.ts';
@@ -42,7 +42,8 @@ export function CompareView({ shown: { runs, view }, actions }: ViewProps) {
           </thead>
           <tbody>
             {runs.map(({ folder, name, header, steps }, i) => {
-              const line = lastMeasured(steps);
+              const last = lastMeasured(steps);
+              const line = last && heldAgainst(last, lastEffect(steps));
               const problem = line && doubt(line);
               const theory = { class: `numeric${problem ? ' doubtful' : ''}`, title: problem ?? '' };
               return (
@@ -61,7 +62,7 @@ export function CompareView({ shown: { runs, view }, actions }: ViewProps) {
                   <td {...theory}>{line ? strengthMeasure.text(strengthMeasure.value(line, line)) : '–'}</td>
                   <td {...theory}>{line ? netMeasure.text(netMeasure.value(line, line)) : '–'}</td>
                   <td class="numeric">{percent(line?.validShare)}</td>
-                  <td class="numeric">{number(line?.selfCheck)}</td>
+                  <td class="numeric">{number(line && decisiveSelfCheck(line))}</td>
                   <td>
                     {i > 0 && (
                       <Button

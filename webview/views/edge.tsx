@@ -1,4 +1,5 @@
 import type { PanelRun } from '../../extension/shared/panel.ts';
+import { spikeText } from '../../extension/shared/spikes.ts';
 import { Figure } from '../charts/figure.tsx';
 import { RunLegend } from '../charts/swatch.tsx';
 import { chartOf } from './curves.tsx';
@@ -10,9 +11,11 @@ const nothing = 'No step of this run was measured at the edge of stability.';
 export function EdgeView({ shown }: ViewProps) {
   const { runs, run } = shown;
   const level = { value: 1, text: 'edge' };
+  const spikes = spikeText(run.steps);
   return (
     <div class={tabClass(shown)}>
       <p>{edgeSentence(run)}</p>
+      {spikes && <p>{spikes}</p>}
       <RunLegend runs={runs} />
       <div class="charts">
         <Figure

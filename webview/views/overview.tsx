@@ -2,7 +2,16 @@ import type { ComponentChildren } from 'preact';
 import { effectHeadline, effectSentence, noEffect, oscillationText } from '../../extension/shared/effectWords.ts';
 import { number, percent, shorten } from '../../extension/shared/format.ts';
 import type { StepLine } from '../../extension/shared/protocol.ts';
-import { capitalised, doubt, hedged, sentence, strength } from '../../extension/shared/verdict.ts';
+import {
+  capitalised,
+  decisiveSelfCheck,
+  doubt,
+  hedged,
+  heldAgainst,
+  isUnchecked,
+  sentence,
+  strength,
+} from '../../extension/shared/verdict.ts';
 import {
   effectMeasure,
   type Measure,
@@ -24,7 +33,8 @@ const mostTried = 2;
 
 /** What was measured, what the theory says, and whether it holds here: tiles, and the same in sentences. */
 export function Overview({ shown, actions }: Props) {
-  const { run, line, effectLine, stale, tried } = shown;
+  const { run, effectLine, stale, tried } = shown;
+  const line = shown.line && heldAgainst(shown.line, effectLine);
   const { header, steps } = run;
   const measured = effectSentence(header, effectLine);
   const { differs = [] } = header.request;
@@ -125,24 +135,29 @@ function TheoryTile({ shown: { run, effectLine }, line, actions }: Props & { rea
 
 function TrustTile({ line, actions }: { readonly line: StepLine; readonly actions: Actions }) {
   const problem = doubt(line);
+  const value = decisiveSelfCheck(line);
   const check =
-    line.selfCheck === null || line.selfCheck === undefined
-      ? 'self-check not available'
-      : `self-check ${number(line.selfCheck)} (${line.selfCheck <= 1 ? 'under 1: it predicts' : 'over 1: it does not predict'} the optimizer)`;
+    value === null
+      ? 'nothing to check it by'
+      : `self-check ${number(value)}: ${value < 1 ? `of what the memory does to the steps ${percent(value)} is unexplained` : 'what the memory does to the steps is unexplained'}`;
   return (
     <article class={`tile ${problem ? 'doubtful-verdict' : 'trusted'}`}>
       <p class="big">
         <span class="mark" aria-hidden="true">
           {problem ? '⚠ ' : '✓ '}
         </span>
-        {problem ? 'The theory does not hold here' : 'The theory holds here'}
-      </p>
-      <p class="caption">
-        valid for {percent(line.validShare).replace(' ', '\u00a0')} of the parameters{' '}
-        <About measure={validMeasure} actions={actions} />
+        {!problem
+          ? 'The theory holds here'
+          : isUnchecked(line)
+            ? 'Not known whether the theory holds'
+            : 'The theory does not hold here'}
       </p>
       <p class="caption">
         {check} <About measure={selfCheckMeasure} actions={actions} />
+      </p>
+      <p class="caption">
+        small changes of the gradient for {percent(line.validShare).replace(' ', '\u00a0')} of the parameters{' '}
+        <About measure={validMeasure} actions={actions} />
       </p>
     </article>
   );
@@ -165,7 +180,7 @@ function Tile({ big, problem, children }: TileProps) {
           <span class="mark" aria-hidden="true">
             ⚠{' '}
           </span>
-          not reliable at this step size
+          not reliable here
         </p>
       )}
     </article>

@@ -1,8 +1,8 @@
 import { escapeMarkdown } from '../../advice/hover.ts';
 import { predictedText } from '../../shared/effectWords.ts';
-import { finePercent, number, percent, thousands } from '../../shared/format.ts';
+import { finePercent, number, thousands } from '../../shared/format.ts';
 import type { StepLine, TensorLine } from '../../shared/protocol.ts';
-import { hedged, isBelievable, strength } from '../../shared/verdict.ts';
+import { decisiveSelfCheck, hedged, isBelievable, strength } from '../../shared/verdict.ts';
 
 /** Values that differ by less are shown as one. */
 const alike = 0.02;
@@ -11,7 +11,7 @@ const mostRows = 20;
 /** Columns that an editor beside the panel has, about: what is longer would run under the panel. */
 const columns = 56;
 
-const numbers = (fields: readonly TensorLine[], name: 'effect' | 'hKappa' | 'validShare'): number[] =>
+const numbers = (fields: readonly TensorLine[], name: 'effect' | 'hKappa'): number[] =>
   fields.flatMap((each) => {
     const value = each[name];
     return typeof value === 'number' ? [value] : [];
@@ -33,7 +33,7 @@ function effectTexts(values: readonly number[]): string[] {
   return [`${range} gradient norm at equal loss`, `${range} at equal loss`, range];
 }
 
-/** `anti-regularizing 0.42 · valid 64 %`, where nothing was measured that it could be held against. */
+/** `anti-regularizing 0.42`, where nothing was measured that it could be held against. */
 function strengthTexts(fields: readonly TensorLine[]): string[] {
   const values = numbers(fields, 'hKappa');
   if (values.length === 0) return ['no correction'];
@@ -45,11 +45,8 @@ function strengthTexts(fields: readonly TensorLine[]): string[] {
       : low >= 0
         ? `${strength(low)} to ${number(high)}`
         : `${strength(low)} to ${strength(high)}`;
-  const valid = numbers(fields, 'validShare');
-  const [least, most] = [percent(Math.min(...valid)), percent(Math.max(...valid))];
   const holds = fields.some(isBelievable);
-  const doubt = holds ? '' : ', theory does not hold';
-  return [`${words} · valid ${least === most ? least : `${least} to ${most}`}${doubt}`, hedged(words, holds)];
+  return [...(holds ? [] : [`${words}, where the theory is not reliable`]), hedged(words, holds)];
 }
 
 /**
@@ -65,13 +62,13 @@ export function lineTable(
   const rows = names.slice(0, mostRows).map((name) => {
     const fields: Partial<TensorLine> = line?.tensors[name] ?? {};
     const { effect, effectPredicted } = effectLine?.tensors[name] ?? {};
-    const { hKappa, validShare, selfCheck } = fields;
-    const shown = (text: string) => hedged(text, isBelievable(fields));
-    const theory = [shown(strengthNumber(hKappa)), percent(validShare), number(selfCheck)];
+    const { hKappa } = fields;
+    const shown = (text: string) => hedged(text, isBelievable({ ...fields, effect, effectPredicted }));
+    const theory = [shown(strengthNumber(hKappa)), number(decisiveSelfCheck(fields))];
     const measured = effectLine ? [finePercent(effect, true), shown(predictedText(effectPredicted))] : [];
     return `| ${[escapeMarkdown(labels.get(name) ?? name), ...measured, ...theory].join(' | ')} |`;
   });
-  const heads = ['tensor', ...(effectLine ? ['measured', 'predicted'] : []), 'strength', 'valid', 'self-check'];
+  const heads = ['tensor', ...(effectLine ? ['measured', 'predicted'] : []), 'strength', 'self-check'];
   const more = names.length > mostRows ? `\n\nand ${thousands(names.length - mostRows)} more` : '';
   const about = effectLine
     ? `Measured: how much larger the gradient’s one-norm is than in the reference, at loss ${number(effectLine.loss)}.`
@@ -86,7 +83,7 @@ export function lineTable(
         .join('')}`,
       ...rows,
     ].join('\n') + more,
-    'Strength: how much the theory says the norm is favoured (minus: penalised). In parentheses: the first-order theory does not hold there. Small batches can reverse this.',
+    'Strength: how much the theory says the norm is favoured (minus: penalised). In parentheses: the first-order theory is not reliable there. Small batches can reverse this.',
   ].join('\n\n');
 }
 

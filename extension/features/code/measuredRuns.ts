@@ -71,12 +71,11 @@ export function measuredMarkdown({ header, last }: Measured): string {
     const oscillation = header.reference?.converged && effect && oscillationText(effect);
     return `**Measured** ${where}${escapeMarkdown(lossRange(header))}: ${escapeMarkdown(sentence, 600)}${oscillation ? ` At the end ${oscillation}.` : ''}`;
   }
-  const { validShare, belowSwitchShare, hKappa, step } = last;
+  const { belowSwitchShare, hKappa, step } = last;
   const parts = [
     strength(hKappa),
-    typeof validShare === 'number' && `theory holds for ${percent(validShare)} of the parameters`,
     typeof belowSwitchShare === 'number' && `${percent(belowSwitchShare)} below the switch`,
   ];
-  const unreliable = doubt(last) ? ' Not reliable at this step size.' : '';
+  const unreliable = doubt(last) ? ' The theory is not reliable there.' : '';
   return `**Inspected** ${where}, step ${Number(step)}: ${parts.filter(Boolean).join(' · ')}.${unreliable}`;
 }
