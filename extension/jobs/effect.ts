@@ -69,11 +69,12 @@ export class EffectMeter {
     const { reference, first, cancelled, predicted, names } = this.parts;
     if (line.loss === null) return withEffect(line, names, { reason: 'the loss is not finite' });
     await reference.reach(line.loss, line.step - first, cancelled);
-    const values = predicted.values ?? [];
-    this.curve.push({ loss: line.loss, predicted: values[0] ?? null });
+    this.curve.push({ loss: line.loss, predicted: predicted.value ?? null });
     const known = reference.crossing(line.loss);
     const here = 'reason' in known ? known : found('crossing', normsIn(line, names), known.norms);
-    return withFields(withEffect(line, names, here), names, (t) => ({ effectPredicted: values[t] ?? null }));
+    return withFields(withEffect(line, names, here), names, (t) =>
+      t > 0 ? {} : { effectPredicted: predicted.value ?? null },
+    );
   }
 
   /** Lets the reference come as far as the run, and says what was measured. */

@@ -54,8 +54,8 @@ export function memoryPart(
  * (theory C6), so that its logarithm gains ∫ net/‖∇E‖₁ dt, with time h per step; between lines by the trapezoidal rule.
  */
 export class PredictedEffect {
-  private last: { readonly step: number; readonly rates: readonly number[] } | undefined;
-  private sums: number[] | undefined;
+  private last: { readonly step: number; readonly rate: number } | undefined;
+  private sum: number | undefined;
 
   /**
    * @param stepSize h of a step
@@ -66,35 +66,32 @@ export class PredictedEffect {
     private readonly part: (step: number) => MemoryPart = () => whole,
   ) {}
 
-  /** Of the model first, then of each tensor; null before the first record with a correction and where it is unknown. */
-  get values(): readonly (number | null)[] | undefined {
-    return this.sums?.map((sum) => (Number.isFinite(sum) ? Math.expm1(sum) : null));
+  /**
+   * Of the model; null where it is unknown, undefined before the first record with a correction. Of a tensor nothing is
+   * predicted: q·Δ over its coordinates is what their motion does to the norm of the whole gradient, not what all motion does to
+   * the norm of its part.
+   */
+  get value(): number | null | undefined {
+    if (this.sum === undefined) return undefined;
+    return Number.isFinite(this.sum) ? Math.expm1(this.sum) : null;
   }
 
   /** Takes notice of a record; only those with a correction count. */
-  add(record: StepRecord): void {
-    if (!record.measures) return;
-    const h = this.stepSize(record.step);
-    const part = this.part(record.step);
-    const model = record.measures;
-    const rate = (measures: Measures | undefined, norm: number) =>
-      (h * (measures ? netOf(measures, model, part, h) : Number.NaN)) / norm;
-    const rates = [
-      rate(model, record.gradientNorm1),
-      ...record.tensors.map((tensor) => rate(tensor.measures, tensor.gradientNorm1)),
-    ];
+  add({ measures, gradientNorm1, step }: StepRecord): void {
+    if (!measures) return;
+    const h = this.stepSize(step);
+    const rate = (h * netOf(measures, this.part(step), h)) / gradientNorm1;
     const { last } = this;
-    this.sums ??= rates.map(() => 0);
-    if (last) this.sums = this.sums.map((sum, t) => sum + ((record.step - last.step) * (last.rates[t] + rates[t])) / 2);
-    this.last = { step: record.step, rates };
+    this.sum ??= 0;
+    if (last) this.sum += ((step - last.step) * (last.rate + rate)) / 2;
+    this.last = { step, rate };
   }
 }
 
 /** `net` of a part of the correction: its rate of the norm less what goes along with its rate of the loss. */
-function netOf(measures: Measures, model: Measures, { base, slope }: MemoryPart, h: number): number {
-  if (base === 0) return slope * (measures.net ?? Number.NaN);
-  const { normRate, lossRate, normWeight } = measures;
+function netOf({ net, normRate, lossRate, normWeight }: Measures, { base, slope }: MemoryPart, h: number): number {
+  if (base === 0) return slope * (net ?? Number.NaN);
   const ofNorm = slope * normRate.correction - h * base * normWeight;
   const ofLoss = slope * lossRate.correction + h * base * normRate.base;
-  return ofNorm - (model.normRate.base / model.lossRate.base) * ofLoss;
+  return ofNorm - (normRate.base / lossRate.base) * ofLoss;
 }

@@ -1,12 +1,12 @@
-import { amount, finePercent, percent } from './format.ts';
+import { amount, finePercent, number, percent } from './format.ts';
 import type { EffectFields, MeasureFields, RunHeader, SelfCheckFields, StepLine } from './protocol.ts';
 
 /** Above this self-check of the run so far the first-order theory is not shown as fact: calibrated, see THEORY.md, C5. */
 export const mostSelfCheck = 0.5;
 /** Predicted and measured effect agree within this factor. */
 export const mostFactor = 1.5;
-/** Effects of less say nothing of the theory. */
-const leastEffect = 0.0005;
+/** Smaller effects are rounding. */
+const leastEffect = 1e-5;
 
 /** What a line, a tensor's part of it or a point of a sweep tells of how far the theory holds there. */
 export type Checked = Pick<MeasureFields, 'selfCheck'> & SelfCheckFields & EffectFields;
@@ -26,6 +26,10 @@ function agreement({ effect, effectPredicted }: Checked): boolean | undefined {
   return factor > 1 / mostFactor && factor < mostFactor;
 }
 
+/** Small effects keep their digits. */
+const effectOf = (value: number | null | undefined): string =>
+  Math.abs(value ?? 0) < 0.001 ? `${number(100 * (value ?? 0), true)} %` : finePercent(value, true);
+
 /** True where the first-order theory holds well enough for its numbers to mean something. */
 export const isBelievable = (checked: Checked): boolean => doubt(checked) === undefined;
 
@@ -42,7 +46,7 @@ export function isUnchecked(checked: Checked): boolean {
 export function doubt(checked: Checked): string | undefined {
   const agrees = agreement(checked);
   if (agrees === false)
-    return `it predicts an effect of ${finePercent(checked.effectPredicted, true)} where ${finePercent(checked.effect, true)} was measured`;
+    return `it predicts an effect of ${effectOf(checked.effectPredicted)} where ${effectOf(checked.effect)} was measured`;
   const check = decisiveSelfCheck(checked);
   // A prediction of nothing passes no check.
   if (check === null || check === 1)

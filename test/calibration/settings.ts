@@ -93,7 +93,7 @@ const setting = (network: string, optimizer: string, hyper: Setting['hyper']): S
 
 /** What the rule was found on. */
 const calibration = gridOf({
-  networks: { digits: 3, 'tanh-8': 3, 'tanh-96': 3, 'cnn-2': 3, 'transformer-8': 6, 'tanh-24-24': 6 },
+  networks: { digits: 3, 'tanh-8': 3, 'tanh-96': 3, 'cnn-2': 3, 'transformer-8': 20, 'tanh-24-24': 3 },
   lr: [1e-5, 3e-5, 1e-4, 3e-4, 1e-3],
   eps: [
     [1e-8, 'outside'],
@@ -108,7 +108,7 @@ const calibration = gridOf({
 /** What it was tried on afterwards: other networks, other values, other optimizers. */
 const validation = [
   ...gridOf({
-    networks: { 'gelu-48': 3, 'gelu-16-16-16': 3, 'cnn-3': 4, 'transformer-8-other': 12 },
+    networks: { 'gelu-48': 3, 'gelu-16-16-16': 3, 'cnn-3': 4, 'transformer-8-other': 36 },
     lr: [2e-5, 7e-5, 2e-4, 6e-4],
     eps: [
       [1e-7, 'outside'],

@@ -179,9 +179,11 @@ test('where nothing can be divided the measures are null, never NaN', () => {
           cosine: null,
           normRate: null,
           lossRate: null,
+          normWeight: 0,
           net: null,
           validShare: 1,
           selfCheck: null,
+          selfCheckErrors: null,
         },
       );
       assert.equal(Math.abs(measures.normRate.correction), 0);

@@ -177,9 +177,11 @@ function BarRow({ row, names, index, isSelected, isAtCursor, measure, lines, low
   const value = row.value ?? 0;
   const at = (position: number) => (100 * (position - low)) / span;
   const end = measure.ends?.[value < 0 ? 0 : 1] ?? '';
-  const theory = measure.measured
-    ? `, predicted ${hedged(predictedMeasure.text(row.predicted), row.holds)}`
-    : `, valid ${percent(row.valid)}`;
+  const theory = !measure.measured
+    ? `, valid ${percent(row.valid)}`
+    : typeof row.predicted === 'number'
+      ? `, predicted ${hedged(predictedMeasure.text(row.predicted), row.holds)}`
+      : '';
   const spoken = `${tensorLabel(row.label, 80)}: ${value === 0 ? '' : `${end} `}${measure.text(row.value)}${theory}${row.holds ? '' : ', theory does not hold'}`;
   return (
     // biome-ignore lint/a11y/useFocusableInteractive: the list has the focus, and names the active one

@@ -1,5 +1,4 @@
 import { escapeMarkdown } from '../../advice/hover.ts';
-import { predictedText } from '../../shared/effectWords.ts';
 import { finePercent, number, thousands } from '../../shared/format.ts';
 import type { StepLine, TensorLine } from '../../shared/protocol.ts';
 import { decisiveSelfCheck, hedged, isBelievable, strength } from '../../shared/verdict.ts';
@@ -61,14 +60,14 @@ export function lineTable(
 ): string {
   const rows = names.slice(0, mostRows).map((name) => {
     const fields: Partial<TensorLine> = line?.tensors[name] ?? {};
-    const { effect, effectPredicted } = effectLine?.tensors[name] ?? {};
+    const { effect } = effectLine?.tensors[name] ?? {};
     const { hKappa } = fields;
-    const shown = (text: string) => hedged(text, isBelievable({ ...fields, effect, effectPredicted }));
+    const shown = (text: string) => hedged(text, isBelievable(fields));
     const theory = [shown(strengthNumber(hKappa)), number(decisiveSelfCheck(fields))];
-    const measured = effectLine ? [finePercent(effect, true), shown(predictedText(effectPredicted))] : [];
+    const measured = effectLine ? [finePercent(effect, true)] : [];
     return `| ${[escapeMarkdown(labels.get(name) ?? name), ...measured, ...theory].join(' | ')} |`;
   });
-  const heads = ['tensor', ...(effectLine ? ['measured', 'predicted'] : []), 'strength', 'self-check'];
+  const heads = ['tensor', ...(effectLine ? ['measured'] : []), 'strength', 'self-check'];
   const more = names.length > mostRows ? `\n\nand ${thousands(names.length - mostRows)} more` : '';
   const about = effectLine
     ? `Measured: how much larger the gradient’s one-norm is than in the reference, at loss ${number(effectLine.loss)}.`
