@@ -9,7 +9,7 @@ export const mostFactor = 1.5;
 const leastEffect = 1e-5;
 
 /** What a line, a tensor's part of it or a point of a sweep tells of how far the theory holds there. */
-export type Checked = Pick<MeasureFields, 'selfCheck'> & SelfCheckFields & EffectFields;
+export type Checked = Pick<MeasureFields, 'selfCheck' | 'validShare'> & SelfCheckFields & EffectFields;
 
 /**
  * The self-check that decides: that of the run so far, by averages of three neighbouring steps where there are some, so that
@@ -42,6 +42,14 @@ export function isUnchecked(checked: Checked): boolean {
   return (check === null || check === 1) && agreement(checked) === undefined;
 }
 
+/** What predicts a large self-check best (THEORY.md, C5): gradients that change too much within the memory. */
+function reason({ validShare }: Checked): string {
+  const changing = typeof validShare === 'number' ? 1 - validShare : 0;
+  return changing > 0
+    ? `: the gradients of ${finePercent(changing)} of the parameters are predicted to change by 30 % or more within the memory`
+    : '';
+}
+
 /** Why it is not shown as fact, in one clause; undefined where it is. */
 export function doubt(checked: Checked): string | undefined {
   const agrees = agreement(checked);
@@ -52,7 +60,7 @@ export function doubt(checked: Checked): string | undefined {
   if (check === null || check === 1)
     return agrees ? undefined : 'nothing checks it here, since it predicts no trace of the memory in the steps';
   if (check > mostSelfCheck)
-    return `it does not predict the steps that the optimizer took (self-check ${amount(check)}, above ${mostSelfCheck})`;
+    return `it does not predict the steps that the optimizer took (self-check ${amount(check)}, above ${mostSelfCheck})${reason(checked)}`;
   return undefined;
 }
 

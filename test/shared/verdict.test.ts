@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { doubt, isBelievable, isUnchecked } from '../../extension/shared/verdict.ts';
+
+test('the self-check of the run decides, by means of three steps where there are some; the share of valid coordinates does not', () => {
+  assert.ok(isBelievable({ selfCheck: 9, selfCheckRun: 0.4 }));
+  assert.ok(!isBelievable({ selfCheck: 0.1, selfCheckRun: 0.9 }));
+  // A period of two decides neither way.
+  assert.ok(isBelievable({ selfCheckRun: 4, selfCheckAveraged: 0.3 }));
+  assert.ok(!isBelievable({ selfCheckRun: 0.3, selfCheckAveraged: 4 }));
+  assert.ok(isBelievable({ selfCheckRun: 0.2, validShare: 0.01 }));
+  assert.equal(
+    doubt({ selfCheckRun: 7.1, validShare: 0.58 }),
+    'it does not predict the steps that the optimizer took (self-check 7.1, above 0.5): the gradients of 42 % of the parameters are predicted to change by 30 % or more within the memory',
+  );
+});
+
+test('where both are known, the measured effect must be within a factor 1.5 of the predicted one', () => {
+  const near = { selfCheckRun: 0.1, effect: 0.1 };
+  assert.ok(isBelievable({ ...near, effectPredicted: 0.14 }));
+  assert.ok(!isBelievable({ ...near, effectPredicted: 0.16 }));
+  assert.ok(!isBelievable({ ...near, effectPredicted: -0.1 }));
+  assert.ok(!isBelievable({ selfCheckRun: 3, effect: 0.1, effectPredicted: 0.1 }));
+  assert.match(
+    doubt({ ...near, effectPredicted: 4.6 })!,
+    /^it predicts an effect of \+460 % where \+10 % was measured$/,
+  );
+  // Rounding says nothing.
+  assert.ok(isBelievable({ selfCheckRun: 0.1, effect: 1e-7, effectPredicted: -1e-6 }));
+});
+
+test('a prediction of nothing passes no check: Adagrad has none, and that of Lion is exactly 1', () => {
+  for (const nothing of [{ selfCheck: null }, {}, { selfCheck: 1, selfCheckRun: 1, selfCheckAveraged: 1 }]) {
+    assert.ok(!isBelievable(nothing));
+    assert.ok(isUnchecked(nothing));
+  }
+  assert.ok(!isUnchecked({ selfCheckRun: 2 }));
+});
