@@ -53,14 +53,14 @@ function reason({ validShare }: Checked): string {
 /** Why it is not shown as fact, in one clause; undefined where it is. */
 export function doubt(checked: Checked): string | undefined {
   const agrees = agreement(checked);
+  const check = decisiveSelfCheck(checked);
+  if (check !== null && check !== 1 && check > mostSelfCheck)
+    return `it does not predict the steps that the optimizer took (self-check ${amount(check)}, above ${mostSelfCheck})${reason(checked)}`;
   if (agrees === false)
     return `it predicts an effect of ${effectOf(checked.effectPredicted)} where ${effectOf(checked.effect)} was measured`;
-  const check = decisiveSelfCheck(checked);
   // A prediction of nothing passes no check.
-  if (check === null || check === 1)
-    return agrees ? undefined : 'nothing checks it here, since it predicts no trace of the memory in the steps';
-  if (check > mostSelfCheck)
-    return `it does not predict the steps that the optimizer took (self-check ${amount(check)}, above ${mostSelfCheck})${reason(checked)}`;
+  if ((check === null || check === 1) && !agrees)
+    return 'nothing checks it here, since it predicts no trace of the memory in the steps';
   return undefined;
 }
 
