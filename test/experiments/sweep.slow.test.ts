@@ -106,8 +106,8 @@ test('each point is the run that inspecting gives, although they share a program
     assert.equal(points.length, 4);
     for (const [i, { request: own, point }] of plan(request).entries()) {
       const alone = join(folder, `alone-${i}`);
-      await inspect({ ...own, reference: 'none', edgeEvery: 0, out: alone }, 'cpu', { ...quiet(), record: () => {} });
-      // Points of a sweep are not held against a reference, nor against the edge of stability.
+      await inspect({ ...own, reference: 'twin', edgeEvery: 0, out: alone }, 'cpu', { ...quiet(), record: () => {} });
+      // Points of a sweep are held against their twins, but not against the edge of stability.
       const steps = readRun(alone).steps.map(({ zeta: _, ...line }) => line);
       assert.deepEqual(readRun(join(out, point.folder)).steps, steps, point.label);
       assert.equal(points[i].status, 'finished');
