@@ -21,8 +21,7 @@ async function answer(path: string): Promise<ToModelPage> {
   try {
     return { type: 'model', page: await report(path), trusted: true };
   } catch (error) {
-    const { message, remedy } = failureOf(error);
-    return { type: 'failed', message, remedy };
+    return { type: 'failed', failure: failureOf(error) };
   }
 }
 
@@ -31,14 +30,13 @@ async function report(path: string): Promise<ModelPage> {
   const { inputs, outputs, parameters, blockers, warnings, ...rest } = inspectModel(model, operators, {});
   const shown = ({ name, type, dims }: (typeof inputs)[number]) => ({ name, type, shape: showShape(dims) });
   const names = parameters.map(({ name }) => name);
-  const [message, remedy] = blockers.length > 0 ? describeBlockers(model, blockers, names) : [undefined, undefined];
   return {
     ...rest,
     file: path,
     inputs: inputs.map(shown),
     outputs: outputs.map(shown),
     parameters: parameters.map(({ shape, ...each }) => ({ ...each, shape: showShape(shape) })),
-    ...(message !== undefined && { blocked: { message, remedy } }),
+    ...(blockers.length > 0 && { blocked: describeBlockers(model, blockers, names) }),
     warnings: warnings.map(({ title, detail, remedy: cure }) => ({ title, detail, remedy: cure })),
   };
 }

@@ -18,7 +18,7 @@ async function read(): Promise<void> {
     answer({ type: 'table', table }, [table.x.data.buffer as ArrayBuffer, table.y.data.buffer as ArrayBuffer]);
   } catch (error) {
     if (!(error instanceof InspectorError)) throw error;
-    answer({ type: 'refused', ...error.words });
+    answer({ type: 'refused', words: error.words });
   }
 }
 

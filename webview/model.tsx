@@ -1,6 +1,7 @@
 import { render } from 'preact';
 import { useState } from 'preact/hooks';
 import { inEditor, inEditorBriefly } from '../extension/shared/editorWords.ts';
+import { placed } from '../extension/shared/errors.ts';
 import { baseName, labelOf, shorten, tensorLabel, thousands } from '../extension/shared/format.ts';
 import type { FromModelPage, ModelPage, ToModelPage } from '../extension/shared/panel.ts';
 import { acquireHost } from './host.ts';
@@ -28,7 +29,11 @@ function App() {
       );
     case 'failed':
       return (
-        <Notice kind="error" message={inEditor(shown.message)} remedy={shown.remedy && inEditor(shown.remedy)}>
+        <Notice
+          kind="error"
+          message={inEditor(placed(shown.failure))}
+          remedy={shown.failure.remedy && inEditor(shown.failure.remedy)}
+        >
           <Button appearance="primary" run={() => host.postMessage({ type: 'retry' })}>
             Try Again
           </Button>
@@ -48,7 +53,7 @@ function Page({ model, trusted }: { readonly model: ModelPage; readonly trusted:
       {blocked ? (
         <div class="notice error">
           <div>
-            <p class="message">{inEditor(blocked.message)}</p>
+            <p class="message">{inEditor(placed(blocked))}</p>
             {blocked.remedy && <p>{inEditor(blocked.remedy)}</p>}
           </div>
         </div>

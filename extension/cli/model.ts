@@ -3,6 +3,7 @@ import { describeBlockers } from '../engine/blockers.ts';
 import { inspectModel } from '../engine/modelReport.ts';
 import { readModel } from '../onnx/read.ts';
 import { showShape } from '../onnx/shapes.ts';
+import { describeError, InspectorError } from '../shared/errors.ts';
 import { onCommandLine } from '../shared/words.ts';
 import type { Command } from './options.ts';
 import { shorten, styles, table, tensorLabel, thousands } from './text.ts';
@@ -60,12 +61,14 @@ export const modelCommand: Command = {
     for (const warning of report.warnings)
       write(`\nWarning: ${warning.title}. ${onCommandLine(warning.detail)}\n  ${onCommandLine(warning.remedy)}`);
     if (report.blockers.length > 0) {
-      const [message, remedy] = describeBlockers(
-        model,
-        report.blockers,
-        report.parameters.map(({ name }) => name),
+      const error = InspectorError.of(
+        describeBlockers(
+          model,
+          report.blockers,
+          report.parameters.map(({ name }) => name),
+        ),
       );
-      write(`\n${message}\n${onCommandLine(remedy)}`);
+      write(`\n${describeError(error)}`);
     }
     return 0;
   },

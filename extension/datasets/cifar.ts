@@ -1,6 +1,7 @@
 import { fail, memoryLimit } from '../files/files.ts';
 import { collectAll } from '../files/streams.ts';
 import { allocate, type Tensor } from '../onnx/tensor.ts';
+import type { Where } from '../shared/where.ts';
 import { type DataFormat, samplesAndLabels } from './format.ts';
 
 const pixels = 3 * 32 * 32;
@@ -10,7 +11,7 @@ const record = 1 + pixels;
  * CIFAR-10's binary version: records of one label byte and 3072 pixels (red, green, blue plane).
  * Returns x, uint8 [N, 3, 32, 32], and y, int64 [N].
  */
-export function decodeCifar(bytes: Uint8Array, where: string): { x: Tensor; y: Tensor } {
+export function decodeCifar(bytes: Uint8Array, where: Where): { x: Tensor; y: Tensor } {
   const count = bytes.length / record;
   if (!Number.isInteger(count) || count === 0) {
     const hint = bytes.length % (record + 1) === 0 ? ' It may be CIFAR-100, whose records have 3074.' : '';

@@ -1,6 +1,7 @@
 import { fail } from '../files/files.ts';
 import { collectAll } from '../files/streams.ts';
 import { quoteName } from '../shared/errors.ts';
+import type { Where } from '../shared/where.ts';
 import { type DataFormat, samplesAndLabels } from './format.ts';
 import { labelColumn, labelTensor, type Table } from './table.ts';
 
@@ -15,7 +16,7 @@ const numeric = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
  * Quotes, CRLF and a byte-order mark are understood. Ragged rows, empty cells and anything but numbers are refused with
  * line and column (both counted from 1). One pass, time linear in the length.
  */
-export function decodeCsv(bytes: Uint8Array, where: string, label?: string): Table {
+export function decodeCsv(bytes: Uint8Array, where: Where, label?: string): Table {
   if ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff)) {
     fail(where, 'is encoded as UTF-16.', 'Save it as UTF-8.');
   }
@@ -40,10 +41,14 @@ function readRows(
   header: boolean,
   labelAt: number,
   bytes: Uint8Array,
-  where: string,
+  where: Where,
 ): Table {
   const columns = names.length;
-  const describe = (column: number) => `column ${column + 1}${header ? ` (${quoteName(names[column], 40)})` : ''}`;
+  const place = (line: number, column: number): Where => ({
+    ...where,
+    line,
+    column: { number: column + 1, ...(header && { name: names[column] }) },
+  });
   // A row takes at least two bytes for each column: what is allocated is at most four times as long as the text.
   const mostRows = Math.min(countLines(bytes), Math.floor((bytes.length + 1) / (2 * columns)) + 1);
   const features = new Float64Array(mostRows * (columns - 1));
@@ -58,22 +63,22 @@ function readRows(
       scanner.cell();
       if (column >= columns) continue;
       const value = scanner.number();
-      if (Number.isNaN(value)) explainCell(scanner, `line ${line}, ${describe(column)}`, column === labelAt, where);
+      if (Number.isNaN(value)) explainCell(scanner, place(line, column), column === labelAt);
       if (column === 0 && value !== rows) countsRows = false;
       if (column === labelAt) labels[rows] = value;
       else features[filled++] = value;
     } while (++column && scanner.more);
     if (column !== columns) {
       const expected = `${columns}, as the ${header ? 'header' : 'first line'} has`;
-      fail(where, `line ${line} has ${column} cells, expected ${expected}.`, 'Every line needs the same columns.');
+      fail({ ...where, line }, `has ${column} cells, expected ${expected}.`, 'Every line needs the same columns.');
     }
     rows++;
   }
   if (rows === 0) fail(where, 'holds a header but no rows.');
   if (countsRows && rows > 1 && labelAt !== 0) {
     fail(
-      where,
-      'column 1 has no name and only counts the rows; it is no feature.',
+      { ...where, column: { number: 1 } },
+      'has no name and only counts the rows; it is no feature.',
       'Save it with DataFrame.to_csv(..., index=False).',
     );
   }
@@ -92,20 +97,20 @@ function countLines(bytes: Uint8Array): number {
   return lines;
 }
 
-function explainCell(scanner: Scanner, place: string, isLabel: boolean, where: string): never {
+function explainCell(scanner: Scanner, where: Where, isLabel: boolean): never {
   const text = scanner.text().trim();
-  if (text === '') fail(where, `${place} is empty.`, 'Fill in missing values or remove those rows.');
+  if (text === '') fail(where, 'is empty.', 'Fill in missing values or remove those rows.');
   if (/^[+-]?[\d.]+,\d+$/.test(text)) {
     fail(
       where,
-      `${place} is ${quoteName(text, 40)}: a decimal comma.`,
+      `is ${quoteName(text, 40)}: a decimal comma.`,
       'Save numbers with a decimal point; a comma may separate columns or thousands, so it is not guessed.',
     );
   }
   const remedy = isLabel
     ? 'Encode the classes as integers 0, 1, 2, …'
     : 'Encode categories as numbers; fill in or remove missing values.';
-  fail(where, `${place} is ${quoteName(text, 40)}, not a number.`, remedy);
+  fail(where, `is ${quoteName(text, 40)}, not a number.`, remedy);
 }
 
 /**
@@ -145,12 +150,12 @@ class Scanner {
   more = false;
   readonly #bytes: Buffer;
   readonly #delimiter: number;
-  readonly #where: string;
+  readonly #where: Where;
   #at: number;
   #start = 0;
   #end = 0;
 
-  constructor(bytes: Uint8Array, at: number, delimiter: number, where: string) {
+  constructor(bytes: Uint8Array, at: number, delimiter: number, where: Where) {
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#at = at;
     this.#delimiter = delimiter;
@@ -239,7 +244,7 @@ class Scanner {
     const { line } = this;
     this.#start = ++this.#at;
     for (;;) {
-      if (this.#at >= bytes.length) fail(this.#where, `line ${line} opens a quote that is never closed.`);
+      if (this.#at >= bytes.length) fail({ ...this.#where, line }, 'opens a quote that is never closed.');
       if (bytes[this.#at] === lineFeed) this.line++;
       if (bytes[this.#at++] !== quote) continue;
       if (bytes[this.#at] !== quote) break;
@@ -247,7 +252,11 @@ class Scanner {
     }
     this.#end = this.#at - 1;
     if (this.#at < bytes.length && !this.#isSeparator(bytes[this.#at])) {
-      fail(this.#where, `line ${this.line} has text after a closing quote.`, 'Double the quotes within a quoted cell.');
+      fail(
+        { ...this.#where, line: this.line },
+        `has text after a closing quote.`,
+        'Double the quotes within a quoted cell.',
+      );
     }
   }
 }

@@ -4,6 +4,7 @@ import { checkSize, fail, InputFile, memoryLimit } from '../files/files.ts';
 import { gunzipped, peek, plain } from '../files/streams.ts';
 import { allocate, type Shape, type Tensor } from '../onnx/tensor.ts';
 import { InspectorError, quoteName } from '../shared/errors.ts';
+import type { Where } from '../shared/where.ts';
 import type { DataFormat } from './format.ts';
 import { detectFormat, isGzip, joinedFormats } from './formats.ts';
 import { checkLength } from './samples.ts';
@@ -109,7 +110,7 @@ async function splitPaths(data: string): Promise<string[]> {
 }
 
 function onlyArray({ format, arrays }: Content, path: string, key: string | undefined, role: string): Tensor {
-  const where = quoteName(path, 400);
+  const where: Where = { file: path };
   if (format.holds === 'samples and labels') {
     fail(where, `holds samples and labels together, so that it cannot be ${role} alone.`, 'Give it as data.');
   }
@@ -125,7 +126,7 @@ const list = (names: readonly string[]): string =>
     .map((name) => quoteName(name, 60))
     .join(', ') + (names.length > 12 ? ', …' : '');
 
-function named(arrays: ReadonlyMap<string, Tensor>, key: string, where: string): Tensor {
+function named(arrays: ReadonlyMap<string, Tensor>, key: string, where: Where): Tensor {
   const tensor = arrays.get(key);
   if (!tensor) fail(where, `has no array ${quoteName(key)}; it has ${list([...arrays.keys()])}.`, 'Name one of these.');
   return tensor;
@@ -138,7 +139,7 @@ function assignRoles(arrays: Map<string, Tensor>, spec: DatasetSpec, path: strin
     ['y', spec.yKey],
   ] as const;
   const chosen = keys.flatMap(([role, key]) =>
-    key === undefined ? [] : [{ role, key, tensor: named(arrays, key, quoteName(path, 400)) }],
+    key === undefined ? [] : [{ role, key, tensor: named(arrays, key, { file: path }) }],
   );
   for (const { key } of chosen) arrays.delete(key);
   for (const { role, tensor } of chosen) arrays.set(role, tensor);
@@ -169,7 +170,7 @@ function joinParts(paths: readonly string[], parts: readonly Content[]): Map<str
   const single = parts.find(({ format }) => !format.joins)?.format;
   if (single) {
     fail(
-      quoteName(paths[0], 400),
+      { file: paths[0] },
       `is one of several files; only ${joinedFormats} are joined, not ${single.name}.`,
       'Give one file.',
     );
@@ -185,16 +186,12 @@ function joinParts(paths: readonly string[], parts: readonly Content[]): Map<str
     const odd = tensors.findIndex((tensor) => describe(tensor) !== describe(tensors[0]));
     if (odd > 0) {
       const found = `${role} is ${describe(tensors[odd])}, but ${describe(tensors[0])} in ${quoteName(paths[0])}`;
-      fail(
-        quoteName(paths[odd], 400),
-        `${found}.`,
-        'Files that are joined need the same columns and kinds of numbers.',
-      );
+      fail({ file: paths[odd] }, `${found}.`, 'Files that are joined need the same columns and kinds of numbers.');
     }
     const rows = tensors.reduce((sum, tensor) => sum + tensor.shape[0], 0);
     const length = tensors.reduce((sum, tensor) => sum + tensor.data.length, 0);
     checkSize(
-      quoteName(paths.join(','), 400),
+      { file: paths.join(',') },
       tensors.reduce((sum, { data }) => sum + data.byteLength, 0),
       memoryLimit(),
     );

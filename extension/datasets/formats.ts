@@ -1,4 +1,5 @@
 import { fail } from '../files/files.ts';
+import type { Where } from '../shared/where.ts';
 import { cifar } from './cifar.ts';
 import { csv } from './csv.ts';
 import type { DataFormat } from './format.ts';
@@ -60,7 +61,7 @@ const isTorchArchive = (prefix: Uint8Array): boolean =>
   /^[^/]+\/(data\.pkl|\.format_version|\.storage_alignment|byteorder|version)/.test(latin1(prefix, 30, 200));
 
 /** The format by its content where that is telling, else by the file name extension (without .gz). */
-export function detectFormat(prefix: Uint8Array, path: string, where: string): DataFormat {
+export function detectFormat(prefix: Uint8Array, path: string, where: Where): DataFormat {
   const extension = /\.([a-z0-9]+)$/i.exec(path.replace(/\.gz$/i, ''))?.[1].toLowerCase();
   if (isTorchArchive(prefix))
     fail(

@@ -1,6 +1,7 @@
 import { fail, memoryLimit } from '../files/files.ts';
 import { collect } from '../files/streams.ts';
 import { byteLength, type ElementType, type Tensor } from '../onnx/tensor.ts';
+import type { Where } from '../shared/where.ts';
 import { type DataFormat, oneArray } from './format.ts';
 import { decodeElements } from './npy.ts';
 
@@ -18,7 +19,7 @@ export const isIdx = (bytes: Uint8Array): boolean =>
   bytes[0] === 0 && bytes[1] === 0 && types.has(bytes[2]) && bytes[3] > 0 && bytes[3] <= 16;
 
 /** Type, shape, where the elements begin and how long the file is, in bytes. */
-export function idxHeader(bytes: Uint8Array, where: string) {
+export function idxHeader(bytes: Uint8Array, where: Where) {
   const type = types.get(bytes[2]);
   if (!type || !isIdx(bytes)) fail(where, 'is no IDX file: it does not begin with an IDX magic number.');
   const rank = bytes[3];
@@ -31,7 +32,7 @@ export function idxHeader(bytes: Uint8Array, where: string) {
 }
 
 /** An IDX file (big-endian) as a tensor; `bytes` may be changed and kept. */
-export function decodeIdx(bytes: Uint8Array, where: string): Tensor {
+export function decodeIdx(bytes: Uint8Array, where: Where): Tensor {
   const { type, shape, offset, length } = idxHeader(bytes, where);
   if (bytes.length !== length) {
     const side = bytes.length < length ? 'is truncated' : 'holds too much';

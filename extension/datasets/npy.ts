@@ -11,6 +11,7 @@ import {
   viewBytes,
 } from '../onnx/tensor.ts';
 import { quoteName } from '../shared/errors.ts';
+import type { Where } from '../shared/where.ts';
 import { type DataFormat, oneArray } from './format.ts';
 
 /** The head of an npy file (NEP 1). */
@@ -48,7 +49,7 @@ const dtypes: ReadonlyMap<string, ElementType> = new Map([
 ]);
 
 /** Parses the header from the first bytes of a file (all of it, or at least 64 KiB). */
-export function npyHeader(bytes: Uint8Array, where: string): NpyHeader {
+export function npyHeader(bytes: Uint8Array, where: Where): NpyHeader {
   if (!isNpy(bytes)) fail(where, 'is no npy array: it does not begin with "\\x93NUMPY".', resave);
   const [major, minor] = [bytes[6], bytes[7]];
   if (major === undefined || minor === undefined) fail(where, 'ends within its npy header.', resave);
@@ -69,7 +70,7 @@ export function npyHeader(bytes: Uint8Array, where: string): NpyHeader {
   return { type, shape, bigEndian, fortranOrder, offset, length: total };
 }
 
-function elementType(descr: string, where: string): { type: ElementType; bigEndian: boolean } {
+function elementType(descr: string, where: Where): { type: ElementType; bigEndian: boolean } {
   const [, order = '', code = ''] = /^([<>|=]?)(.*)$/s.exec(descr) ?? [];
   const type = dtypes.get(code === '?' ? 'b1' : code);
   if (type && (bytesPerElement(type) === 1 || order === '<' || order === '>'))
@@ -102,10 +103,10 @@ function elementType(descr: string, where: string): { type: ElementType; bigEndi
 /** Reads the dict literal of the header, e.g. `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 2), }`, and nothing else. */
 class HeaderParser {
   readonly #text: string;
-  readonly #where: string;
+  readonly #where: Where;
   #at = 0;
 
-  constructor(text: string, where: string) {
+  constructor(text: string, where: Where) {
     this.#text = text;
     this.#where = where;
   }
@@ -194,7 +195,7 @@ class HeaderParser {
 }
 
 /** An npy file as a tensor in C order; `bytes` may be changed and kept. */
-export function decodeNpy(bytes: Uint8Array, where: string): Tensor {
+export function decodeNpy(bytes: Uint8Array, where: Where): Tensor {
   const header = npyHeader(bytes, where);
   const { type, shape, offset, length } = header;
   if (bytes.length !== length) {

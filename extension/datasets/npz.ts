@@ -6,6 +6,7 @@ import { writeParts } from '../files/writing.ts';
 import { crc32, nameProblem, type ZipEntry, zipEntries, zipSource } from '../files/zip.ts';
 import { type Shape, type Tensor, toFloat } from '../onnx/tensor.ts';
 import { InspectorError, quoteName } from '../shared/errors.ts';
+import type { Where } from '../shared/where.ts';
 import type { DataFormat, OpenedFile } from './format.ts';
 import { decodeNpy, encodeNpyHeader, npyHeader } from './npy.ts';
 
@@ -20,7 +21,7 @@ async function npzArrays(file: InputFile, announced?: OpenedFile['announced']): 
   refuseOtherArchives(file, entries);
   const members = entries.map((entry) => {
     const name = entry.name.slice(0, -'.npy'.length);
-    const where = `${file.where}, array ${quoteName(name)}`;
+    const where: Where = { ...file.where, tensor: { kind: 'array', name } };
     return { name, where, source: zipSource(file, entry, where) };
   });
   const shapes = new Map<string, Shape>();

@@ -1,8 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { fail, type InputFile } from '../files/files.ts';
 import { ownScript } from '../files/ownScript.ts';
-import { InspectorError } from '../shared/errors.ts';
-import type { Words } from '../shared/words.ts';
+import { type ErrorWords, errorOf } from '../shared/errors.ts';
 import { type DataFormat, samplesAndLabels } from './format.ts';
 import type { Table } from './table.ts';
 
@@ -17,7 +16,7 @@ export type ParquetAnswer =
   | { readonly type: 'begun' }
   | { readonly type: 'column'; readonly bytes: number }
   | { readonly type: 'table'; readonly table: Table }
-  | { readonly type: 'refused'; readonly message: Words; readonly remedy?: Words };
+  | { readonly type: 'refused'; readonly words: ErrorWords };
 
 /** What the start of the thread may take, which depends on the machine alone. */
 const startMilliseconds = 20_000;
@@ -52,7 +51,7 @@ function readInThread(file: InputFile, label: string | undefined): Promise<Table
       if (answer.type === 'begun') allow(file.size);
       else if (answer.type === 'column') allow(answer.bytes);
       else if (answer.type === 'table') resolve(answer.table);
-      else reject(new InspectorError(answer.message, answer.remedy));
+      else reject(errorOf({ kind: 'refusal', ...answer.words }));
     });
     worker.on('error', (error) => damaged(error.message));
     worker.on('exit', () => damaged('reading it ended early'));

@@ -3,6 +3,7 @@ import { type Compressors, type FileMetaData, parquetMetadataAsync, parquetRead 
 import { compressors as allCompressors, decompressZstd } from 'hyparquet-compressors';
 import { checkSize, fail, type InputFile, memoryLimit } from '../files/files.ts';
 import { InspectorError, quoteName } from '../shared/errors.ts';
+import type { Where } from '../shared/where.ts';
 import { labelColumn, labelTensor, type Table } from './table.ts';
 
 /** Says that a column of a row group is read next, and how many bytes it holds once decompressed. */
@@ -28,7 +29,7 @@ export async function decodeParquet(
     if (error instanceof InspectorError) throw error;
     const reason = error instanceof Error && told.test(error.message) ? error.message : 'it is damaged';
     const remedy = 'Save it again, or as .npz.';
-    throw new InspectorError(`${file.where}: cannot be read as Parquet: ${reason}.`, remedy, { cause: error });
+    throw new InspectorError(`cannot be read as Parquet: ${reason}.`, remedy, { cause: error, where: file.where });
   }
 }
 
@@ -84,13 +85,13 @@ async function readColumns(file: InputFile, label: string | undefined, progress:
 }
 
 /** Names of the columns; refuses lists, structs and names that occur twice. */
-function flatColumns(metadata: FileMetaData, where: string): string[] {
+function flatColumns(metadata: FileMetaData, where: Where): string[] {
   const names = new Set<string>();
   for (const { name, num_children: children, repetition_type: repetition } of metadata.schema.slice(1)) {
     if (children || repetition === 'REPEATED') {
       fail(
-        where,
-        `column ${quoteName(name)} is nested (a list or struct).`,
+        { ...where, column: { name } },
+        `is nested (a list or struct).`,
         'Save arrays as .npz, or one number for each column.',
       );
     }
@@ -105,7 +106,7 @@ function flatColumns(metadata: FileMetaData, where: string): string[] {
  * The file's metadata once for each row group, cut down to one column: reads that run side by side in the library would
  * leave unhandled rejections behind where one of them fails.
  */
-function columnParts(metadata: FileMetaData, name: string, where: string): FileMetaData[] {
+function columnParts(metadata: FileMetaData, name: string, where: Where): FileMetaData[] {
   return metadata.row_groups.map((group) => {
     const columns = group.columns.filter((column) => column.meta_data?.path_in_schema.join('.') === name);
     if (columns.length !== 1) fail(where, `is damaged: a row group lacks column ${quoteName(name)}.`, 'Save it again.');
@@ -114,9 +115,9 @@ function columnParts(metadata: FileMetaData, name: string, where: string): FileM
 }
 
 /** The chunks of a column as numbers. */
-function columnNumbers(chunks: readonly ArrayLike<unknown>[], rows: number, where: string, name: string): Float64Array {
+function columnNumbers(chunks: readonly ArrayLike<unknown>[], rows: number, where: Where, name: string): Float64Array {
   const found = chunks.reduce((sum, { length }) => sum + length, 0);
-  if (found !== rows) fail(where, `column ${quoteName(name)} has ${found} rows, expected ${rows}.`, 'Save it again.');
+  if (found !== rows) fail({ ...where, column: { name } }, `has ${found} rows, expected ${rows}.`, 'Save it again.');
   const numbers = new Float64Array(rows);
   let row = 0;
   for (const chunk of chunks) {
@@ -125,23 +126,23 @@ function columnNumbers(chunks: readonly ArrayLike<unknown>[], rows: number, wher
   return numbers;
 }
 
-function toNumber(value: unknown, where: string, name: string, row: number): number {
+function toNumber(value: unknown, where: Where, name: string, row: number): number {
   if (typeof value === 'number') return value;
   if (typeof value === 'boolean') return value ? 1 : 0;
-  const place = `row ${row} of column ${quoteName(name)}`;
+  const at = { ...where, column: { name } };
   if (typeof value === 'bigint') {
     if (Number.isSafeInteger(Number(value))) return Number(value);
-    fail(where, `${place} is ${value}, too large to be kept exactly.`, 'Use numbers below 2^53.');
+    fail(at, `row ${row} is ${value}, too large to be kept exactly.`, 'Use numbers below 2^53.');
   }
   if (value === null || value === undefined)
-    fail(where, `${place} is missing.`, 'Fill in missing values or remove those rows.');
+    fail(at, `row ${row} is missing.`, 'Fill in missing values or remove those rows.');
   const kind =
     value instanceof Date ? 'a date' : typeof value === 'string' || value instanceof Uint8Array ? 'text' : 'no number';
-  fail(where, `${place} is ${kind}; only numbers are read.`, 'Encode categories and classes as integers 0, 1, 2, …');
+  fail(at, `row ${row} is ${kind}; only numbers are read.`, 'Encode categories and classes as integers 0, 1, 2, …');
 }
 
 /** Decompressors that never produce more than the file's own footer announces, nor more than fits in memory. */
-function boundedCompressors(where: string, metadata: FileMetaData): Compressors {
+function boundedCompressors(where: Where, metadata: FileMetaData): Compressors {
   let most = 0;
   for (const { columns } of metadata.row_groups) {
     for (const column of columns) most = Math.max(most, Number(column.meta_data?.total_uncompressed_size ?? 0));

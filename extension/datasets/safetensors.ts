@@ -2,6 +2,7 @@ import { checkSize, fail, formatBytes, InputFile, memoryLimit } from '../files/f
 import { writeParts } from '../files/writing.ts';
 import { byteLength, type ElementType, type Tensor } from '../onnx/tensor.ts';
 import { quoteName } from '../shared/errors.ts';
+import type { Where } from '../shared/where.ts';
 import type { DataFormat, OpenedFile } from './format.ts';
 import { decodeElements } from './npy.ts';
 
@@ -56,7 +57,7 @@ async function safetensorsArrays(file: InputFile, announced?: OpenedFile['announ
   for (const { name, begin, end: next } of entries) {
     if (begin !== end) {
       const what = begin < end ? 'overlaps the tensor before it' : 'leaves a gap after the tensor before it';
-      fail(file.where, `tensor ${quoteName(name)} ${what}: it begins at byte ${begin}, expected ${end}.`, remedy);
+      fail(inTensor(file.where, name), `${what}: it begins at byte ${begin}, expected ${end}.`, remedy);
     }
     end = next;
   }
@@ -74,7 +75,7 @@ async function safetensorsArrays(file: InputFile, announced?: OpenedFile['announ
   return tensors;
 }
 
-function parseHeader(bytes: Uint8Array, where: string): Entry[] {
+function parseHeader(bytes: Uint8Array, where: Where): Entry[] {
   let header: unknown;
   try {
     header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
@@ -90,31 +91,29 @@ function parseHeader(bytes: Uint8Array, where: string): Entry[] {
   return entries.sort((a, b) => a.begin - b.begin || a.end - b.end);
 }
 
+const inTensor = (where: Where, name: string): Where => ({ ...where, tensor: { kind: 'tensor', name } });
+
 const isSize = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 
-function parseEntry(name: string, value: unknown, where: string): Entry {
-  const at = `tensor ${quoteName(name)}`;
+function parseEntry(name: string, value: unknown, where: Where): Entry {
+  const at = inTensor(where, name);
   const { dtype, shape, data_offsets: offsets } = (value ?? {}) as Record<string, unknown>;
   const type = dtypes.get(dtype);
   if (!type) {
     const known = [...dtypes.keys()].join(', ');
     const found = typeof dtype === 'string' ? quoteName(dtype, 40) : 'none';
-    fail(where, `${at} has dtype ${found}; known are ${known}.`, 'Convert it to float32 and save it again.');
+    fail(at, `has dtype ${found}; known are ${known}.`, 'Convert it to float32 and save it again.');
   }
   if (!Array.isArray(shape) || shape.length > 64 || !shape.every(isSize)) {
-    fail(where, `${at} has no valid shape.`, remedy);
+    fail(at, `has no valid shape.`, remedy);
   }
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize) || offsets[0] > offsets[1]) {
-    fail(where, `${at} has no valid data_offsets.`, remedy);
+    fail(at, `has no valid data_offsets.`, remedy);
   }
   const [begin, end] = offsets as [number, number];
   const size = byteLength(type, shape);
   if (size !== end - begin) {
-    fail(
-      where,
-      `${at} of shape [${shape.join(', ')}] and dtype ${type} needs ${size} bytes, found ${end - begin}.`,
-      remedy,
-    );
+    fail(at, `its shape [${shape.join(', ')}] and dtype ${type} need ${size} bytes, found ${end - begin}.`, remedy);
   }
   return { name, type, shape, begin, end };
 }

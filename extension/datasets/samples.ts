@@ -1,5 +1,5 @@
 import { allocate, elementCount, type FloatType, isFloat, numbersOf, type Tensor } from '../onnx/tensor.ts';
-import { InspectorError, quoteName } from '../shared/errors.ts';
+import { InspectorError } from '../shared/errors.ts';
 import type { Dataset } from './dataset.ts';
 
 const shapeText = (tensor: Pick<Tensor, 'shape'>): string => `[${tensor.shape.join(', ')}]`;
@@ -122,7 +122,12 @@ function place(tensor: Tensor, flat: number): string {
 }
 
 /** Refuses NaN and infinities, with the place of the first and the count of all. */
-export function checkFinite(name: string, tensor: Tensor, remedy = 'Remove or replace these samples.'): void {
+export function checkFinite(
+  name: string,
+  tensor: Tensor,
+  kind: 'array' | 'initializer' = 'array',
+  remedy = 'Remove or replace these samples.',
+): void {
   if (!isFloat(tensor.type)) return;
   const values = numbersOf(tensor);
   let first = -1;
@@ -133,10 +138,9 @@ export function checkFinite(name: string, tensor: Tensor, remedy = 'Remove or re
   }
   if (count === 0) return;
   const more = count > 1 ? ` and ${count - 1} more such value${count > 2 ? 's' : ''}` : '';
-  throw new InspectorError(
-    `${quoteName(name)} holds ${values[first]} at ${place(tensor, first)} (counted from 0)${more}.`,
-    remedy,
-  );
+  throw new InspectorError(`holds ${values[first]} at ${place(tensor, first)} (counted from 0)${more}.`, remedy, {
+    where: { tensor: { kind, name } },
+  });
 }
 
 /**

@@ -1,6 +1,7 @@
 import { fail } from '../files/files.ts';
 import { type Tensor, tensorOf } from '../onnx/tensor.ts';
 import { quoteName } from '../shared/errors.ts';
+import type { Where } from '../shared/where.ts';
 
 /** A table split into features and label. */
 export interface Table {
@@ -17,7 +18,7 @@ const usualNames = new Set(['label', 'target', 'class', 'y']);
  * (counted from 0; negative from the end); without `label`, the only column called label, target, class or y,
  * else the last.
  */
-export function labelColumn(names: readonly string[], label: string | undefined, where: string): number {
+export function labelColumn(names: readonly string[], label: string | undefined, where: Where): number {
   if (names.length < 2) {
     fail(
       where,

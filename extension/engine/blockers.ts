@@ -3,40 +3,49 @@ import type { Blocker } from '../onnx/instantiate.ts';
 import { isDefaultDomain, labelOf, type Model, type ModelNode } from '../onnx/model.ts';
 import { discreteOps } from '../onnx/ops.ts';
 import { namesCaptured, namesUsed, nodesBefore } from '../onnx/prune.ts';
-import { quoteName } from '../shared/errors.ts';
+import { type ErrorWords, quoteName } from '../shared/errors.ts';
 import { at, joinWords, type Words, words } from '../shared/words.ts';
 
 /**
- * One message for everything that stops a model from being differentiated: each node with operator, opset and reason, and
- * the parameters that lie behind them. Returns message and remedy, the arguments of an InspectorError.
+ * What stops a model from being differentiated: each node with operator, opset and reason, and the parameters that lie behind
+ * them.
  */
 export function describeBlockers(
   model: Model,
   blockers: readonly Blocker[],
   parameters: readonly string[],
-): [string, Words] {
+): ErrorWords {
   if (blockers.length === 0)
-    return ['The model has no usable output.', 'Name a floating-point output, or export the model again.'];
+    return {
+      message: 'The model has no usable output.',
+      remedy: 'Name a floating-point output, or export the model again.',
+    };
   const unique = [
     ...new Map(blockers.map((blocker) => [`${blocker.label} ${blocker.opType} ${blocker.reason}`, blocker])).values(),
   ];
-  const lines = unique.slice(0, 50).map(({ label, opType, domain, opset, reason }) => {
+  const parts = unique.slice(0, mostShown).map(({ label, opType, domain, opset, reason }) => {
     const operator = isDefaultDomain(domain) ? `${opType}-${opset}` : `${domain}.${opType}-${opset}`;
-    return `  ${quoteName(label)} (${operator}): ${reason}`;
+    return { where: { node: label, operator }, message: reason };
   });
-  if (unique.length > 50) lines.push(`  and ${unique.length - 50} more`);
   const behind = parametersBehind(model, new Set(unique.map(({ label }) => label)), parameters);
   const shown = behind
     .slice(0, 3)
     .map((name) => quoteName(name))
     .join(', ');
   const blocked = behind.length > 3 ? `${shown} and ${behind.length - 3} more` : shown;
-  const count = unique.length === 1 ? '1 node' : `${unique.length} nodes`;
-  return [
-    `Cannot differentiate ${count}:\n${lines.join('\n')}${behind.length > 0 ? `\n${unique.length === 1 ? 'It blocks' : 'They block'} ${blocked}.` : ''}`,
-    joinWords([...remedies(model, unique), ...freezing(unique, shown, behind.length)]),
-  ];
+  const many = unique.length > 1;
+  const count = many ? `${unique.length} nodes` : '1 node';
+  const first = unique.length > mostShown ? `; the first ${mostShown} of them` : '';
+  const blocks = behind.length > 0 ? `, which ${many ? 'block' : 'blocks'} ${blocked}` : '';
+  return {
+    message: `Cannot differentiate ${count}${blocks}${first}:`,
+    parts,
+    remedy: joinWords([...remedies(model, unique), ...freezing(unique, shown, behind.length)]),
+  };
 }
+
+/** Most nodes that are listed. */
+const mostShown = 50;
 
 /** What to do, by the kinds of what blocks. */
 function remedies(model: Model, blockers: readonly Blocker[]): string[] {

@@ -43,7 +43,7 @@ export function exampleData(model: Model, batch: number, loss: LossName | undefi
     [...arrays].map(([name, { type, shape }]) => [name, b.input(name, isFloat(type) ? floatType : type, shape)]),
   );
   const { outputs, blockers } = instantiate(b, model, operators, { inputs, parameters: new Map(), floatType });
-  if (blockers.length > 0) throw new InspectorError(...describeBlockers(model, blockers, []));
+  if (blockers.length > 0) throw InspectorError.of(describeBlockers(model, blockers, []));
   const shape = [...outputs.values()][0]?.shape ?? [];
   if (loss === 'output' || elementCount(shape) === 1) return { arrays, files: [], format: 'none' };
   const classes = loss === undefined ? shape.length >= 2 : isCrossEntropy(loss);

@@ -209,7 +209,7 @@ function problemOf(found: Attempt): Problem {
     const instance = trial.build(b, parameters, data);
     const value = instance.outputs.get(output);
     if (!value || instance.blockers.length > 0)
-      throw new InspectorError(...describeBlockers(model, instance.blockers, [...parameters.keys()]));
+      throw InspectorError.of(describeBlockers(model, instance.blockers, [...parameters.keys()]));
     return axis === 0 ? value : axisToFirst(b, value, axis);
   };
   return {
@@ -251,8 +251,8 @@ function usableOutput({ model, trial, candidates, failures }: Attempt): string {
       : { ...blocker, reason: `${blocker.reason}; the runtime does not compute it either: ${failure}` };
   });
   if (!output || blockers.length > 0 || !outputs.has(output))
-    throw new InspectorError(
-      ...describeBlockers(
+    throw InspectorError.of(
+      describeBlockers(
         model,
         blockers,
         candidates.map(({ name }) => name),
@@ -293,7 +293,7 @@ function withRemedy<T>(run: () => T, remedy: () => Words): T {
   } catch (error) {
     if (!(error instanceof InspectorError)) throw error;
     const remedies = [error.words.remedy, remedy()].filter((each) => each !== undefined && each !== '') as Words[];
-    throw new InspectorError(error.words.message, joinWords(remedies), { cause: error });
+    throw error.with({ remedy: joinWords(remedies) });
   }
 }
 
@@ -340,7 +340,12 @@ const isAsked = ({ trainable = [] }: ParameterFilter, name: string): boolean =>
 function readValues(trained: readonly Initializer[]): Map<string, Tensor> {
   const values = new Map(trained.map((initializer) => [initializer.name, initializer.read()]));
   for (const [name, tensor] of values)
-    checkFinite(name, tensor, 'Training has probably diverged; export the model from an earlier checkpoint.');
+    checkFinite(
+      name,
+      tensor,
+      'initializer',
+      'Training has probably diverged; export the model from an earlier checkpoint.',
+    );
   return values;
 }
 

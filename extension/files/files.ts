@@ -2,7 +2,8 @@ import { constants as bufferLimits } from 'node:buffer';
 import type { Stats } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { totalmem } from 'node:os';
-import { InspectorError, quoteName } from '../shared/errors.ts';
+import { InspectorError } from '../shared/errors.ts';
+import type { Where } from '../shared/where.ts';
 import { irregularKind, readFlags, systemReason } from './regular.ts';
 
 const gibibyte = 2 ** 30;
@@ -10,9 +11,9 @@ const gibibyte = 2 ** 30;
 /** Most bytes that one file may take once decompressed: half of the memory, 8 GiB, and what one array can hold, whichever is least. */
 export const memoryLimit = (): number => Math.min(totalmem() / 2, 8 * gibibyte, bufferLimits.MAX_LENGTH);
 
-/** An error about one file: `where` is its quoted path, with the array or column appended by the caller where there is one. */
-export function fail(where: string, message: string, remedy?: string): never {
-  throw new InspectorError(`${where}: ${message}`, remedy);
+/** An error about one file, or about something in it; the message continues its name: "is empty." */
+export function fail(where: Where, message: string, remedy?: string): never {
+  throw new InspectorError(message, remedy, { where });
 }
 
 /** "1 byte", "12 bytes", "3.5 MiB". */
@@ -24,7 +25,7 @@ export function formatBytes(count: number): string {
 }
 
 /** Refuses what would have to be held at once but is larger than `limit` bytes. */
-export function checkSize(where: string, bytes: number, limit: number): void {
+export function checkSize(where: Where, bytes: number, limit: number): void {
   if (bytes <= limit) return;
   fail(
     where,
@@ -33,13 +34,13 @@ export function checkSize(where: string, bytes: number, limit: number): void {
   );
 }
 
-function refuseIrregular(where: string, stats: Stats): void {
+function refuseIrregular(where: Where, stats: Stats): void {
   const kind = irregularKind(stats);
   if (kind) fail(where, `is ${kind}, not a file.`, 'Give the path of a data file.');
 }
 
 /** Downloads that went wrong look like data files until one reads them. */
-function refuseImpostors(where: string, prefix: Uint8Array): void {
+function refuseImpostors(where: Where, prefix: Uint8Array): void {
   const text = Buffer.from(prefix.subarray(0, 256)).toString('latin1').replace(/^ï»¿/, '').trimStart().toLowerCase();
   if (text.startsWith('version https://git-lfs.github.com/spec/')) {
     fail(where, 'is a Git LFS pointer, not the data itself.', 'Run "git lfs pull" to fetch the data.');
@@ -55,14 +56,14 @@ function refuseImpostors(where: string, prefix: Uint8Array): void {
 
 /** A regular file, open for reading at any position. */
 export class InputFile {
-  readonly where: string;
+  readonly where: Where;
   readonly path: string;
   readonly size: number;
   readonly #handle: FileHandle;
 
   private constructor(path: string, handle: FileHandle, size: number) {
     this.path = path;
-    this.where = quoteName(path, 400);
+    this.where = { file: path };
     this.#handle = handle;
     this.size = size;
   }
@@ -72,7 +73,7 @@ export class InputFile {
    * Refuses missing and empty files, anything but a regular file, and pages or pointers in place of data.
    */
   static async use<T>(path: string, use: (file: InputFile) => Promise<T>): Promise<T> {
-    const where = quoteName(path, 400);
+    const where = { file: path };
     let handle: FileHandle | undefined;
     try {
       // Opening a pipe would wait for its writer, so the kind is looked at first, and again on what was opened.
@@ -111,10 +112,10 @@ export class InputFile {
   }
 }
 
-function explainSystemError(where: string, error: unknown): unknown {
+function explainSystemError(where: Where, error: unknown): unknown {
   if (error instanceof InspectorError || !(error instanceof Error) || !('code' in error)) return error;
   const reason = systemReason(error);
   return reason === error.message
     ? error
-    : new InspectorError(`${where}: ${reason}.`, 'Check the path.', { cause: error });
+    : new InspectorError(`${reason}.`, 'Check the path.', { cause: error, where });
 }

@@ -159,22 +159,21 @@ export async function* partsOf(path: string): AsyncGenerator<Uint8Array> {
 }
 
 /**
- * The bytes of a regular file of at most `limit` bytes. Throws an InspectorError for anything else, whose message begins
- * with `where`; `tooLarge` is its remedy for a file above the limit.
+ * The bytes of a regular file of at most `limit` bytes. Throws an InspectorError for anything else, whose
+ * place is the path; `tooLarge` is its remedy for a file above the limit.
  */
 export async function readRegularFile(
   path: string,
-  where: string,
   { limit, tooLarge }: { limit: number; tooLarge: string },
 ): Promise<Uint8Array> {
+  const where = { file: path };
   const refuse = (stats: Stats) => {
     const kind = irregularKind(stats);
-    if (kind) throw new InspectorError(`${where} is ${kind}, not a file.`, 'Give the path of an ONNX model.');
+    if (kind) throw new InspectorError(`is ${kind}, not a file.`, 'Give the path of an ONNX model.', { where });
     if (stats.size > limit)
-      throw new InspectorError(
-        `${where} is too large: it has ${stats.size} bytes, at most ${limit} are read.`,
-        tooLarge,
-      );
+      throw new InspectorError(`is too large: it has ${stats.size} bytes, at most ${limit} are read.`, tooLarge, {
+        where,
+      });
     return stats.size;
   };
   try {
@@ -186,7 +185,7 @@ export async function readRegularFile(
       const bytes = new Uint8Array(size);
       for (let filled = 0; filled < size; ) {
         const { bytesRead } = await handle.read(bytes, filled, Math.min(size - filled, 2 ** 30), filled);
-        if (bytesRead === 0) throw new InspectorError(`${where} became shorter while it was read.`, 'Try again.');
+        if (bytesRead === 0) throw new InspectorError('became shorter while it was read.', 'Try again.', { where });
         filled += bytesRead;
       }
       return bytes;
@@ -195,6 +194,6 @@ export async function readRegularFile(
     }
   } catch (error) {
     if (error instanceof InspectorError) throw error;
-    throw new InspectorError(`${where}: ${systemReason(error)}.`, 'Check the path of the model.', { cause: error });
+    throw new InspectorError(`${systemReason(error)}.`, 'Check the path of the model.', { cause: error, where });
   }
 }

@@ -1,10 +1,11 @@
 import { Readable } from 'node:stream';
 import { createGunzip, createInflateRaw } from 'node:zlib';
+import type { Where } from '../shared/where.ts';
 import { checkSize, fail, formatBytes, type InputFile } from './files.ts';
 
 /** Bytes as they arrive, with the most that there can be: known for a stored file, bounded by DEFLATE's ratio for a compressed one. */
 export interface ByteSource {
-  readonly where: string;
+  readonly where: Where;
   readonly most: number;
   /** A fresh pass over the bytes. */
   blocks(): AsyncIterable<Uint8Array>;
@@ -31,7 +32,7 @@ export const deflateBound = (compressed: number): number => 1032 * compressed;
 
 /** Decompresses block by block, so that memory is bounded by what the reader keeps. */
 export async function* inflate(
-  where: string,
+  where: Where,
   blocks: AsyncIterable<Uint8Array>,
   kind: 'gzip' | 'raw',
 ): AsyncGenerator<Uint8Array> {
@@ -110,7 +111,7 @@ export async function collectAll(source: ByteSource, limit: number, remedy: stri
   return Buffer.concat(blocks);
 }
 
-function tooLong(where: string, measured: number): never {
+function tooLong(where: Where, measured: number): never {
   fail(
     where,
     `goes on after the ${formatBytes(measured)} that its header announces.`,

@@ -1,3 +1,4 @@
+import type { Where } from '../shared/where.ts';
 import { fail, type InputFile } from './files.ts';
 import { inflate } from './streams.ts';
 
@@ -57,7 +58,7 @@ class Reader {
   private waiting: Buffer = Buffer.alloc(0);
 
   constructor(
-    private readonly where: string,
+    private readonly where: Where,
     private readonly source: AsyncGenerator<Uint8Array>,
   ) {}
 

@@ -1,4 +1,5 @@
-import { InspectorError, quoteName } from '../shared/errors.ts';
+import { quoteName } from '../shared/errors.ts';
+import type { Where } from '../shared/where.ts';
 import { checkSize, fail, type InputFile } from './files.ts';
 import { type ByteSource, deflateBound, inflate } from './streams.ts';
 
@@ -160,7 +161,7 @@ function checkOverlaps(file: InputFile, entries: readonly ZipEntry[], directoryO
 }
 
 /** The decompressed bytes of an entry; size and checksum are compared once the last byte has arrived. */
-export function zipSource(file: InputFile, entry: ZipEntry, where: string): ByteSource {
+export function zipSource(file: InputFile, entry: ZipEntry, where: Where): ByteSource {
   return {
     where,
     most: entry.compressed ? deflateBound(entry.compressedSize) : entry.compressedSize,
@@ -180,7 +181,7 @@ export function zipSource(file: InputFile, entry: ZipEntry, where: string): Byte
         yield block;
       }
       if (size !== entry.size || crc !== entry.crc) {
-        throw new InspectorError(`${where}: the data does not match its checksum.`, again);
+        fail(where, 'the data does not match its checksum.', again);
       }
     },
   };

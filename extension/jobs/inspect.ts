@@ -4,7 +4,7 @@ import type { Device } from '../engine/session.ts';
 import type { Tensor } from '../onnx/tensor.ts';
 import { newRunFolder, RunWriter } from '../runStore/store.ts';
 import { checkRequest } from '../shared/checkRequest.ts';
-import { failureOf } from '../shared/errors.ts';
+import { messageOf } from '../shared/errors.ts';
 import type { InspectRequest, RunStatus } from '../shared/protocol.ts';
 import { batchesOf, withEvery } from './batchOrder.ts';
 import { EdgeWatch } from './edge.ts';
@@ -106,7 +106,7 @@ export async function inspect(asked: InspectRequest, device: Device, observer: O
       .then(() => edge.flush())
       .catch(() => {});
     await effect?.finish(writer).catch(() => {});
-    writer.fail('failed', failureOf(error).message);
+    writer.fail('failed', messageOf(error));
     throw error;
   } finally {
     await effect?.release();

@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { readJsonFile } from '../files/regular.ts';
 import { WritingError, writeWhole } from '../files/writing.ts';
-import { failureOf, InspectorError } from '../shared/errors.ts';
+import { InspectorError, messageOf } from '../shared/errors.ts';
 import type { Chart, ExperimentHeader, ResultTable } from '../shared/experiments.ts';
 import type { Words } from '../shared/words.ts';
 import { renderSvg } from './svg.ts';
@@ -35,7 +35,7 @@ export function writeExperiment(folder: string, header: ExperimentHeader): void 
  */
 export function failedWith(error: unknown, write: (message: Words) => void): unknown {
   try {
-    write(failureOf(error).message);
+    write(messageOf(error));
   } catch {
     // The first error says more.
   }

@@ -1,5 +1,6 @@
 import { TensorProto_DataType as DataType, type TensorProto, TensorProto_DataLocation } from 'onnx-buf';
-import { InspectorError, quoteName } from '../shared/errors.ts';
+import { InspectorError } from '../shared/errors.ts';
+import type { Where } from '../shared/where.ts';
 import type { ExternalData } from './externalData.ts';
 import type { Initializer } from './model.ts';
 import { allocate, bytesPerElement, type ElementType, type Tensor, type TypedArray, viewBytes } from './tensor.ts';
@@ -29,9 +30,9 @@ const damaged = 'The file is damaged; export the model again.';
 
 /**
  * A tensor of the file. Shape, size and place of its data are checked at once, the data itself is decoded on demand.
- * Throws an InspectorError where they contradict each other; `owner` says in messages whose tensor it is.
+ * Throws an InspectorError where they contradict each other; `owner` says whose tensor it is.
  */
-export function initializerOf(tensor: TensorProto, external: ExternalData, owner: string): Initializer {
+export function initializerOf(tensor: TensorProto, external: ExternalData, owner: Where): Initializer {
   const type = elementTypeOf(tensor.dataType);
   const typeName = typeNameOf(tensor.dataType);
   const shape = tensor.dims.map(Number);
@@ -40,11 +41,11 @@ export function initializerOf(tensor: TensorProto, external: ExternalData, owner
   }
   const shown = `[${tensor.dims.join(', ')}]`;
   if (shape.some((dim) => !Number.isSafeInteger(dim) || dim < 0))
-    throw new InspectorError(`${capital(owner)} has the impossible shape ${shown}.`, damaged);
+    throw new InspectorError(`It has the impossible shape ${shown}.`, damaged, { where: owner });
   const count = shape.includes(0) ? 0 : shape.reduce((product, dim) => product * dim, 1);
   const size = count * bytesPerElement(type);
   if (!Number.isSafeInteger(size))
-    throw new InspectorError(`${capital(owner)} of shape ${shown} is larger than any file.`, damaged);
+    throw new InspectorError(`Its shape ${shown} is larger than any file.`, damaged, { where: owner });
   return { name: tensor.name, type, typeName, shape, read: reader(tensor, type, shape, size, external, owner) };
 }
 
@@ -54,7 +55,7 @@ export function unsupported(
   typeName: string,
   shape: readonly number[],
   reason: string,
-  owner: string,
+  owner: Where,
 ): Initializer {
   return {
     name,
@@ -64,14 +65,13 @@ export function unsupported(
     unsupported: reason,
     read: () => {
       throw new InspectorError(
-        `${capital(owner)} cannot be read: ${reason}.`,
+        `It cannot be read: ${reason}.`,
         'Store it as a dense tensor of a floating-point or integer type.',
+        { where: owner },
       );
     },
   };
 }
-
-const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
 /** Compares the amount of data with the shape and returns what decodes it. */
 function reader(
@@ -80,7 +80,7 @@ function reader(
   shape: readonly number[],
   size: number,
   external: ExternalData,
-  owner: string,
+  owner: Where,
 ): () => Tensor {
   if (tensor.dataLocation === TensorProto_DataLocation.EXTERNAL) {
     const read = external.locate(owner, tensor.externalData, size);
@@ -89,8 +89,9 @@ function reader(
   const count = size / bytesPerElement(type);
   const mismatch = (needed: number, found: number, unit: string) =>
     new InspectorError(
-      `${capital(owner)} of shape [${shape.join(', ')}] and type ${type} needs ${needed} ${unit}, but the file has ${found}.`,
+      `Its shape [${shape.join(', ')}] and type ${type} need ${needed} ${unit}, but the file has ${found}.`,
       damaged,
+      { where: owner },
     );
   if (tensor.rawData.length > 0) {
     if (tensor.rawData.length !== size) throw mismatch(size, tensor.rawData.length, 'bytes');
@@ -119,5 +120,4 @@ function booleans(type: ElementType, data: TypedArray): never {
   return (odd ? (data as Uint8Array).map((value) => (value ? 1 : 0)) : data) as never;
 }
 
-/** "initializer "w"". */
-export const initializerLabel = (name: string): string => `initializer ${quoteName(name)}`;
+export const ofInitializer = (name: string): Where => ({ tensor: { kind: 'initializer', name } });

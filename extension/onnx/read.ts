@@ -12,8 +12,9 @@ import {
 } from 'onnx-buf';
 import { readRegularFile } from '../files/regular.ts';
 import { InspectorError, quoteName } from '../shared/errors.ts';
+import type { Where } from '../shared/where.ts';
 import { ExternalData } from './externalData.ts';
-import { elementTypeOf, initializerLabel, initializerOf, typeNameOf, unsupported } from './initializer.ts';
+import { elementTypeOf, initializerOf, ofInitializer, typeNameOf, unsupported } from './initializer.ts';
 import type {
   Attribute,
   Initializer,
@@ -38,7 +39,7 @@ const again = 'Export the model again.';
  * Throws an InspectorError where the path leads to no regular file, or the file is no ONNX model.
  */
 export async function readModel(path: string): Promise<Model> {
-  const bytes = await readRegularFile(path, quoteName(path, 400), {
+  const bytes = await readRegularFile(path, {
     limit: largestFile,
     tooLarge: 'Save the model with its weights as external data (onnx.save(..., save_as_external_data=True)).',
   });
@@ -50,42 +51,37 @@ export async function readModel(path: string): Promise<Model> {
  * measured, and decoded when it is asked for. Throws an InspectorError for everything that is not as ONNX wants it.
  */
 export function decodeModel(bytes: Uint8Array, path: string): Model {
-  const where = quoteName(path, 400);
+  const where: Where = { file: path };
   if (bytes.length === 0)
-    throw new InspectorError(`${where} is empty.`, 'Check that the program that wrote it finished; export it again.');
+    throw new InspectorError('is empty.', 'Check that the program that wrote it finished; export it again.', { where });
   const other = recogniseOtherFile(bytes);
-  if (other) throw new InspectorError(`${where} is not an ONNX model: it is ${other[0]}.`, other[1]);
+  if (other) throw new InspectorError(`is not an ONNX model: it is ${other[0]}.`, other[1], { where });
   const proto = decodeProto(bytes, where);
   try {
     const model = modelOf(proto, new ExternalData(resolve(path)));
     validateModel(model);
     return model;
   } catch (error) {
-    if (!(error instanceof InspectorError)) throw error;
-    throw new InspectorError(`${where}: ${lowerFirst(error.message)}`, error.words.remedy, { cause: error });
+    throw error instanceof InspectorError ? error.in(where) : error;
   }
 }
 
 /** Decodes the records after they were checked, so that what is left to fail is text that is no UTF-8. */
-function decodeProto(bytes: Uint8Array, where: string): ModelProto {
+function decodeProto(bytes: Uint8Array, where: Where): ModelProto {
   try {
     checkWire(ModelProtoSchema, bytes, where);
     return fromBinary(ModelProtoSchema, bytes, { readUnknownFields: false });
   } catch (error) {
     if (looksLikeText(bytes))
-      throw new InspectorError(`${where} is not an ONNX model: it is text.`, 'Give the .onnx file.', { cause: error });
+      throw new InspectorError('is not an ONNX model: it is text.', 'Give the .onnx file.', { cause: error, where });
     if (error instanceof InspectorError) throw error;
     throw new InspectorError(
-      `${where} is not a readable ONNX model: ${(error as Error).message}.`,
+      `is not a readable ONNX model: ${(error as Error).message}.`,
       'The file is damaged or of another format; export the model again.',
-      { cause: error },
+      { cause: error, where },
     );
   }
 }
-
-/** Messages continue after the name of the file; names in quotes and acronyms stay as they are. */
-const lowerFirst = (text: string): string =>
-  /^[A-Z][a-z]/.test(text) ? text.charAt(0).toLowerCase() + text.slice(1) : text;
 
 function modelOf(proto: ModelProto, external: ExternalData): Model {
   if (!proto.graph)
@@ -154,11 +150,11 @@ function initializersOf(graph: GraphProto, external: ExternalData): Map<string, 
   };
   const origins = originsOf(graph);
   for (const tensor of graph.initializer)
-    add({ ...initializerOf(tensor, external, initializerLabel(tensor.name)), origin: origins.get(tensor.name) });
+    add({ ...initializerOf(tensor, external, ofInitializer(tensor.name)), origin: origins.get(tensor.name) });
   for (const { values, dims } of graph.sparseInitializer) {
     const name = values?.name ?? '';
     const reason = 'sparse tensors are not supported';
-    add(unsupported(name, 'sparse tensor', dims.map(Number), reason, initializerLabel(name)));
+    add(unsupported(name, 'sparse tensor', dims.map(Number), reason, ofInitializer(name)));
   }
   return initializers;
 }
@@ -192,7 +188,10 @@ const nodeOf = (node: NodeProto, external: ExternalData): ModelNode => ({
   domain: plainDomain(node.domain),
   inputs: node.input,
   outputs: node.output,
-  attributes: attributesOf(node.attribute, external, `node ${quoteName(node.name || node.output[0] || '')}`),
+  attributes: attributesOf(node.attribute, external, {
+    node: node.name || node.output[0] || '',
+    operator: node.opType,
+  }),
   rewrites: noteOf(node, 'pkg.onnxscript.rewriter.rule_name'),
   program: programOf(node),
 });
@@ -207,23 +206,19 @@ function programOf(node: NodeProto): ProgramNote | undefined {
   return call === undefined && hierarchy === undefined ? undefined : { call, hierarchy, trace };
 }
 
-function attributesOf(
-  protos: readonly AttributeProto[],
-  external: ExternalData,
-  owner: string,
-): Map<string, Attribute> {
+function attributesOf(protos: readonly AttributeProto[], external: ExternalData, owner: Where): Map<string, Attribute> {
   const attributes = new Map<string, Attribute>();
   for (const proto of protos) {
-    const label = `attribute ${quoteName(proto.name)} of ${owner}`;
-    if (attributes.has(proto.name)) throw new InspectorError(`There are two of ${label}.`, again);
-    attributes.set(proto.name, attributeOf(proto, external, label));
+    const where = { ...owner, attribute: proto.name };
+    if (attributes.has(proto.name)) throw new InspectorError('There are two of this name.', again, { where });
+    attributes.set(proto.name, attributeOf(proto, external, where));
   }
   return attributes;
 }
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('utf8');
 
-function attributeOf(attribute: AttributeProto, external: ExternalData, label: string): Attribute {
+function attributeOf(attribute: AttributeProto, external: ExternalData, where: Where): Attribute {
   if (attribute.refAttrName) return { kind: 'reference', value: attribute.refAttrName };
   switch (attribute.type) {
     case Kind.FLOAT:
@@ -234,7 +229,7 @@ function attributeOf(attribute: AttributeProto, external: ExternalData, label: s
       return { kind: 'string', value: text(attribute.s) };
     case Kind.TENSOR:
       return attribute.t
-        ? { kind: 'tensor', value: initializerOf(attribute.t, external, label) }
+        ? { kind: 'tensor', value: initializerOf(attribute.t, external, where) }
         : { kind: 'other', value: 'empty tensor' };
     case Kind.FLOATS:
       return { kind: 'floats', value: attribute.floats };
@@ -252,7 +247,7 @@ function attributeOf(attribute: AttributeProto, external: ExternalData, label: s
 }
 
 function functionOf(f: FunctionProto, external: ExternalData): ModelFunction {
-  const owner = `function ${quoteName(f.name)}`;
+  const owner = { function: f.name };
   return {
     domain: plainDomain(f.domain),
     name: f.name,

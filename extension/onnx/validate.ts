@@ -1,4 +1,5 @@
 import { InspectorError, quoteName } from '../shared/errors.ts';
+import type { Where } from '../shared/where.ts';
 import {
   isDefaultDomain,
   labelOf,
@@ -40,8 +41,9 @@ function checkOpsets(model: Model): void {
   if (own === undefined) {
     if (needs)
       throw new InspectorError(
-        `The model declares no version of the standard operators (opset_import), which node ${quoteName(labelOf(needs))} (${needs.opType}) uses.`,
+        'The model declares no version of the standard operators (opset_import), which this node uses.',
         again,
+        { where: ofNode(needs) },
       );
     return;
   }
@@ -62,6 +64,8 @@ function checkOpset(version: number, who: string): void {
   );
 }
 
+const ofNode = (node: ModelNode): Where => ({ node: labelOf(node), operator: node.opType });
+
 /** The elements that an input has at least. */
 const elements = (dims: ValueInfo['dims']): number =>
   (dims ?? []).reduce<number>((product, dim) => (typeof dim === 'number' ? product * dim : product), 1);
@@ -71,7 +75,9 @@ function checkGraph(graph: ModelGraph, outer: readonly ReadonlySet<string>[]): v
   const defined = new Set<string>(graph.initializers.keys());
   for (const { name, dims } of graph.inputs) {
     if (elements(dims) > mostElements)
-      throw new InspectorError(`Input ${quoteName(name)} of shape ${showShape(dims ?? [])} is too large.`, again);
+      throw new InspectorError(`Its shape ${showShape(dims ?? [])} is too large.`, again, {
+        where: { tensor: { kind: 'input', name } },
+      });
     if (name === '') throw new InspectorError('An input of the model has no name.', again);
     if (defined.has(name)) throw new InspectorError(`Two inputs are named ${quoteName(name)}.`, faulty);
     defined.add(name);
@@ -92,14 +98,15 @@ function checkGraph(graph: ModelGraph, outer: readonly ReadonlySet<string>[]): v
 function checkFunction(f: ModelFunction): void {
   const defined = new Set(f.inputs);
   if (defined.size < f.inputs.length)
-    throw new InspectorError(`Function ${quoteName(f.name)} has two inputs of one name.`, faulty);
+    throw new InspectorError('It has two inputs of one name.', faulty, { where: { function: f.name } });
   defineOutputs(f.nodes, defined);
   checkUses(f.nodes, [defined]);
   const dangling = f.outputs.filter((name) => !defined.has(name));
   if (dangling.length > 0)
     throw new InspectorError(
-      `Function ${quoteName(f.name)} does not compute its output ${list(dangling.map((name) => quoteName(name)))}.`,
+      `It does not compute its output ${list(dangling.map((name) => quoteName(name)))}.`,
       faulty,
+      { where: { function: f.name } },
     );
   inOrder(f.nodes);
   checkSubgraphs(f.nodes, [defined]);
@@ -109,14 +116,13 @@ function checkFunction(f: ModelFunction): void {
 function defineOutputs(nodes: readonly ModelNode[], defined: Set<string>): void {
   for (const [i, node] of nodes.entries()) {
     if (node.opType === '')
-      throw new InspectorError(`Node ${i} (${quoteName(labelOf(node))}) names no operator.`, faulty);
+      throw new InspectorError(`Node ${i} names no operator.`, faulty, { where: { node: labelOf(node) } });
     for (const name of node.outputs) {
       if (name === '') continue;
       if (defined.has(name))
-        throw new InspectorError(
-          `Node ${quoteName(labelOf(node))} (${node.opType}) computes ${quoteName(name)}, which is defined already.`,
-          faulty,
-        );
+        throw new InspectorError(`It computes ${quoteName(name)}, which is defined already.`, faulty, {
+          where: ofNode(node),
+        });
       defined.add(name);
     }
   }
@@ -173,8 +179,9 @@ export function inOrder(nodes: readonly ModelNode[]): readonly ModelNode[] {
         if (before === undefined || state[before] === 'done') continue;
         if (state[before] === 'open')
           throw new InspectorError(
-            `The graph has a cycle through node ${quoteName(labelOf(nodes[before]!))} (${nodes[before]!.opType}).`,
+            'The graph has a cycle through this node.',
             'A graph must not depend on itself; export the model again.',
+            { where: ofNode(nodes[before]!) },
           );
         stack.push(before);
       }

@@ -1,6 +1,7 @@
 import { getHeapStatistics } from 'node:v8';
 import { type DescField, type DescMessage, ScalarType } from '@bufbuild/protobuf';
 import { InspectorError } from '../shared/errors.ts';
+import type { Where } from '../shared/where.ts';
 
 /** Protobuf's own limit on messages inside messages. Each subgraph takes three (graph, node, attribute). */
 const deepestMessage = 100;
@@ -55,9 +56,9 @@ function fieldsOf(message: DescMessage): ReadonlyMap<number, Field> {
  * Walks the records of an encoded message before it is decoded: every length lies inside its message, every number is
  * whole, every field has the wire type of its schema, messages nest at most 100 deep, and what is decoded will fit the
  * memory. Data of tensors is stepped over, so the time does not depend on its size.
- * Throws an InspectorError with the position of the first fault; `where` begins its message.
+ * Throws an InspectorError with the position of the first fault; `where` is its place.
  */
-export function checkWire(schema: DescMessage, bytes: Uint8Array, where: string): void {
+export function checkWire(schema: DescMessage, bytes: Uint8Array, where: Where): void {
   new Walker(bytes, where).message(schema, bytes.length, 1);
 }
 
@@ -66,10 +67,10 @@ class Walker {
   private memory = 0;
   private readonly path: string[] = [];
   private readonly bytes: Uint8Array;
-  private readonly where: string;
+  private readonly where: Where;
   private readonly memoryLimit = getHeapStatistics().heap_size_limit / 2;
 
-  constructor(bytes: Uint8Array, where: string) {
+  constructor(bytes: Uint8Array, where: Where) {
     this.bytes = bytes;
     this.where = where;
   }
@@ -149,8 +150,9 @@ class Walker {
     if (this.memory > this.memoryLimit) {
       const limit = (this.memoryLimit / 2 ** 30).toFixed(1);
       throw new InspectorError(
-        `${this.where}: decoding it would take more than the ${limit} GiB of memory that are set aside for this.`,
+        `decoding it would take more than the ${limit} GiB of memory that are set aside for this.`,
         'Store tensors as raw data (onnx.save does so) or beside the model as external data.',
+        { where: this.where },
       );
     }
   }
@@ -158,8 +160,9 @@ class Walker {
   private fail(at: number, problem: string): never {
     const field = this.path.length > 0 ? ` in ${this.path.slice(-6).join('.')}` : '';
     throw new InspectorError(
-      `${this.where} is not a readable ONNX model: at byte ${at}${field}, ${problem}.`,
+      `is not a readable ONNX model: at byte ${at}${field}, ${problem}.`,
       'The file is truncated, damaged or of another format; copy, download or export it again.',
+      { where: this.where },
     );
   }
 }

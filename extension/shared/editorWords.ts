@@ -1,6 +1,8 @@
+import { type ErrorWords, placed } from './errors.ts';
 import { setting as settingText } from './format.ts';
 import { type InspectSetting, inspectSettings, optionOf } from './request.ts';
 import { projectFile, targetSettings } from './target.ts';
+import { withinFile } from './where.ts';
 import type { Mention, Words } from './words.ts';
 
 /** Where a message is shown: settings of runs are lines of a form or keys of the project file, parameters of experiments lines of theirs. */
@@ -18,6 +20,21 @@ export function inEditor(message: Words, place: Place = 'inspect'): string {
   ];
   return [text, ...hints].filter(Boolean).join(' ');
 }
+
+/**
+ * What went wrong, to stand behind the name of its file: `: is empty.`, `, line 3: has 2 cells.` Where there is no file, the
+ * whole message.
+ */
+export function besideFile(words: ErrorWords, place?: Place): string {
+  const { file, ...within } = words.where ?? {};
+  const inner = withinFile(within);
+  if (file === undefined) return inEditor(placed(words, inner), place);
+  const text = inEditor(placed(words, inner === '' ? fileMark : `${fileMark}, ${inner}`), place);
+  return text.slice(fileMark.length);
+}
+
+/** Stands for the name of a file. */
+const fileMark = '\u0000';
 
 /** A few words of a table in the words of the editor. */
 export const inEditorBriefly = (message: Words): string => rendered(message, 'inspect', new Set());

@@ -1,3 +1,4 @@
+import type { ErrorWords, Failure } from './errors.ts';
 import type { Progress, RunHeader, StepLine } from './protocol.ts';
 import type { Words } from './words.ts';
 
@@ -15,6 +16,14 @@ export interface PanelRun {
   readonly steps: readonly StepLine[];
   /** Its process ended without closing it. */
   readonly interrupted: boolean;
+}
+
+/** A file that an error is about, to be opened. */
+export interface ShownFile {
+  /** Absolute. */
+  readonly path: string;
+  /** Counted from 1. */
+  readonly line?: number;
 }
 
 /** What is going on. */
@@ -35,7 +44,10 @@ export type Activity =
     }
   | {
       readonly kind: 'failed';
+      /** What is wrong; where there is a file, it continues the file's name. */
       readonly message: string;
+      /** The file that it is about. */
+      readonly file?: ShownFile;
       readonly remedy?: string;
       /** What the button offers. */
       readonly retry: 'cpu' | 'again' | 'change';
@@ -68,6 +80,7 @@ export const panelActions = [
   'retryOnCpu',
   'change',
   'showLog',
+  'openFile',
   'addRun',
   'openRunFolder',
 ] as const;
@@ -131,14 +144,14 @@ export interface ModelPage {
   readonly operators: readonly { readonly op: string; readonly count: number; readonly supported: boolean }[];
   readonly losses: readonly string[];
   /** Why it cannot be differentiated, and what to do; absent where it can. */
-  readonly blocked?: { readonly message: string; readonly remedy?: Words };
+  readonly blocked?: ErrorWords;
   readonly warnings: readonly { readonly title: string; readonly detail: Words; readonly remedy: Words }[];
 }
 
 export type ToModelPage =
   | { readonly type: 'loading' }
   | { readonly type: 'model'; readonly page: ModelPage; readonly trusted: boolean }
-  | { readonly type: 'failed'; readonly message: Words; readonly remedy?: Words };
+  | { readonly type: 'failed'; readonly failure: Failure };
 
 export type FromModelPage =
   | { readonly type: 'ready' }

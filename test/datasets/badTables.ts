@@ -19,37 +19,37 @@ export const badTables: readonly [name: string, bytes: Uint8Array, message: stri
   [
     'd.safetensors',
     safetensors({ x: { dtype: 'F8_E4M3', shape: [1], data_offsets: [0, 1] } }, text('0')),
-    'tensor "x" has dtype "F8_E4M3"; known are BOOL, U8, I8, I16, U16, F16, BF16, I32, U32, F32, F64, I64, U64.\nConvert it to float32 and save it again.',
+    ', tensor "x": has dtype "F8_E4M3"; known are BOOL, U8, I8, I16, U16, F16, BF16, I32, U32, F32, F64, I64, U64.\nConvert it to float32 and save it again.',
   ],
   [
     'n.safetensors',
     safetensors({ x: null }, text('')),
-    'tensor "x" has dtype none; known are BOOL, U8, I8, I16, U16, F16, BF16, I32, U32, F32, F64, I64, U64.\nConvert it to float32 and save it again.',
+    ', tensor "x": has dtype none; known are BOOL, U8, I8, I16, U16, F16, BF16, I32, U32, F32, F64, I64, U64.\nConvert it to float32 and save it again.',
   ],
   [
     'shape.safetensors',
     safetensors({ x: f32([0, 4], [-1]) }, u32(0)),
-    'tensor "x" has no valid shape.\nSave the file again with the safetensors library.',
+    ', tensor "x": has no valid shape.\nSave the file again with the safetensors library.',
   ],
   [
     'offsets.safetensors',
     safetensors({ x: f32([4, 0]) }, u32(0)),
-    'tensor "x" has no valid data_offsets.\nSave the file again with the safetensors library.',
+    ', tensor "x": has no valid data_offsets.\nSave the file again with the safetensors library.',
   ],
   [
     'product.safetensors',
     safetensors({ x: f32([0, 4], [2 ** 31, 2 ** 31]) }, u32(0)),
-    'tensor "x" of shape [2147483648, 2147483648] and dtype float32 needs 18446744073709552000 bytes, found 4.\nSave the file again with the safetensors library.',
+    ', tensor "x": its shape [2147483648, 2147483648] and dtype float32 need 18446744073709552000 bytes, found 4.\nSave the file again with the safetensors library.',
   ],
   [
     'overlap.safetensors',
     safetensors({ x: f32([0, 4]), y: f32([2, 6]) }, f64(0)),
-    'tensor "y" overlaps the tensor before it: it begins at byte 2, expected 4.\nSave the file again with the safetensors library.',
+    ', tensor "y": overlaps the tensor before it: it begins at byte 2, expected 4.\nSave the file again with the safetensors library.',
   ],
   [
     'hole.safetensors',
     safetensors({ x: f32([0, 4]), y: f32([8, 12]) }, f64(0, 0)),
-    'tensor "y" leaves a gap after the tensor before it: it begins at byte 8, expected 4.\nSave the file again with the safetensors library.',
+    ', tensor "y": leaves a gap after the tensor before it: it begins at byte 8, expected 4.\nSave the file again with the safetensors library.',
   ],
   [
     'cut.safetensors',
@@ -99,9 +99,9 @@ export const badTables: readonly [name: string, bytes: Uint8Array, message: stri
   // A first line with a hole is no header.
   ...(
     [
-      ['nan', '1,2,NaN,0', 'line 1, column 3 is "NaN", not a number.'],
-      ['word', '1,2,foo,0', 'line 1, column 3 is "foo", not a number.'],
-      ['hexadecimal', '0x10,2,4,0', 'line 1, column 1 is "0x10", not a number.'],
+      ['nan', '1,2,NaN,0', ', line 1, column 3: is "NaN", not a number.'],
+      ['word', '1,2,foo,0', ', line 1, column 3: is "foo", not a number.'],
+      ['hexadecimal', '0x10,2,4,0', ', line 1, column 1: is "0x10", not a number.'],
     ] as const
   ).map(([name, line, message]): [string, Uint8Array, string] => [
     `${name}.csv`,
@@ -120,54 +120,58 @@ export const badTables: readonly [name: string, bytes: Uint8Array, message: stri
   [
     'ragged.csv',
     text('a,b,c\n1,2,0\n1,2\n'),
-    'line 3 has 2 cells, expected 3, as the header has.\nEvery line needs the same columns.',
+    ', line 3: has 2 cells, expected 3, as the header has.\nEvery line needs the same columns.',
   ],
   [
     'wide.csv',
     text('1,2,0\n1,2,3,0\n'),
-    'line 2 has 4 cells, expected 3, as the first line has.\nEvery line needs the same columns.',
+    ', line 2: has 4 cells, expected 3, as the first line has.\nEvery line needs the same columns.',
   ],
-  ['gap.csv', text('a,b,c\n1,,0\n'), 'line 2, column 2 ("b") is empty.\nFill in missing values or remove those rows.'],
+  [
+    'gap.csv',
+    text('a,b,c\n1,,0\n'),
+    ', line 2, column 2 ("b"): is empty.\nFill in missing values or remove those rows.',
+  ],
   [
     'word.csv',
     text('a,b\n1,0\nNaN,0\n'),
-    'line 3, column 1 ("a") is "NaN", not a number.\nEncode categories as numbers; fill in or remove missing values.',
+    ', line 3, column 1 ("a"): is "NaN", not a number.\nEncode categories as numbers; fill in or remove missing values.',
   ],
   [
     'hex.csv',
     text('1,0\n0x10,0\n'),
-    'line 2, column 1 is "0x10", not a number.\nEncode categories as numbers; fill in or remove missing values.',
+    ', line 2, column 1: is "0x10", not a number.\nEncode categories as numbers; fill in or remove missing values.',
   ],
   [
     'classes.csv',
     text('a,b,species\n1,2,setosa\n'),
-    'line 2, column 3 ("species") is "setosa", not a number.\nEncode the classes as integers 0, 1, 2, …',
+    ', line 2, column 3 ("species"): is "setosa", not a number.\nEncode the classes as integers 0, 1, 2, …',
   ],
   [
     'iris.csv',
     text('5.1,3.5,setosa\n4.9,3.0,setosa\n'),
-    'line 1, column 3 is "setosa", not a number.\nEncode the classes as integers 0, 1, 2, …',
+    ', line 1, column 3: is "setosa", not a number.\nEncode the classes as integers 0, 1, 2, …',
   ],
   [
     'locale.csv',
     text('a;b\n1,5;0\n'),
-    'line 2, column 1 ("a") is "1,5": a decimal comma.\nSave numbers with a decimal point; a comma may separate columns or thousands, so it is not guessed.',
+    ', line 2, column 1 ("a"): is "1,5": a decimal comma.\nSave numbers with a decimal point; a comma may separate columns or thousands, so it is not guessed.',
   ],
-  ['open.csv', text('a,b\n1,"2\n3,4\n'), 'line 2 opens a quote that is never closed.'],
+  ['open.csv', text('a,b\n1,"2\n3,4\n'), ', line 2: opens a quote that is never closed.'],
   [
     'after.csv',
     text('a,b\n1,"2"3\n'),
-    'line 2 has text after a closing quote.\nDouble the quotes within a quoted cell.',
+    ', line 2: has text after a closing quote.\nDouble the quotes within a quoted cell.',
   ],
   [
     'index.csv',
     text(',a,b\n0,1.5,0\n1,2.5,1\n'),
-    'column 1 has no name and only counts the rows; it is no feature.\nSave it with DataFrame.to_csv(..., index=False).',
+    ', column 1: has no name and only counts the rows; it is no feature.\nSave it with DataFrame.to_csv(..., index=False).',
   ],
   [
     '\u202eevil\n.csv',
     text('a,b\n1,\u001b[2J\n'),
-    'line 2, column 2 ("b") is "\\u001b[2J", not a number.\nEncode the classes as integers 0, 1, 2, …',
+    ', line 2, column 2 ("b"): is "\\u001b[2J", not a number.\nEncode the classes as integers 0, 1, 2, …',
   ],
 
   // Parquet

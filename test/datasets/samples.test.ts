@@ -128,18 +128,18 @@ describe('checkFinite', () => {
   it('names the place of the first value that is not finite', () => {
     const remedy = '\nRemove or replace these samples.';
     const table: [Tensor, string][] = [
-      [tensorOf('float32', [3], [1, Number.NaN, 2]), '"x" holds NaN at row 1 (counted from 0).'],
+      [tensorOf('float32', [3], [1, Number.NaN, 2]), 'array "x": holds NaN at row 1 (counted from 0).'],
       [
         tensorOf('float64', [2, 3], [1, 2, 3, 4, 5, -1 / 0]),
-        '"x" holds -Infinity at row 1, column 2 (counted from 0).',
+        'array "x": holds -Infinity at row 1, column 2 (counted from 0).',
       ],
       [
         tensorOf('float32', [2, 1, 2], [1, 2, 1 / 0, 0 / 0]),
-        '"x" holds Infinity at row 1, index [0, 0] (counted from 0) and 1 more such value.',
+        'array "x": holds Infinity at row 1, index [0, 0] (counted from 0) and 1 more such value.',
       ],
       [
         tensorOf('float16', [2, 2], [0, 0x7e00, 0x7c00, 0x7c00]),
-        '"x" holds NaN at row 0, column 1 (counted from 0) and 2 more such values.',
+        'array "x": holds NaN at row 0, column 1 (counted from 0) and 2 more such values.',
       ],
     ];
     for (const [tensor, message] of table)

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
-import { inEditor, inEditorBriefly } from '../../extension/shared/editorWords.ts';
+import { describe, it, test } from 'node:test';
+import { besideFile, inEditor, inEditorBriefly } from '../../extension/shared/editorWords.ts';
 import { errorOf, failureOf, failureWords, InspectorError } from '../../extension/shared/errors.ts';
 import { inspectSettings } from '../../extension/shared/request.ts';
 import {
@@ -139,4 +139,36 @@ test('no message of the engine and the experiments names an option but as data',
     .flatMap((file) => [...readFileSync(file, 'utf8').matchAll(/\bat\('(\w+)'/g)].map(([, name]) => name));
   assert.ok(named.length > 20, `${named.length} messages name settings`);
   for (const name of named) assert.ok(Object.hasOwn(inspectSettings, name), name);
+});
+
+describe('where an error is', () => {
+  const error = new InspectorError('is "a", not a number.', words`Leave out ${at('label')}.`, {
+    where: { file: 'data/t.csv', line: 3, column: { number: 2, name: 'b' } },
+  });
+
+  it('is data, which the command line puts before the message', () => {
+    assert.equal(error.message, '"data/t.csv", line 3, column 2 ("b"): is "a", not a number.');
+    assert.deepEqual(failureOf(error).where, { file: 'data/t.csv', line: 3, column: { number: 2, name: 'b' } });
+    assert.equal(onCommandLine(failureOf(error).message), 'is "a", not a number.');
+  });
+
+  it('leaves the name of the file to a link in the editor', () => {
+    assert.equal(besideFile(failureOf(error)), ', line 3, column 2 ("b"): is "a", not a number.');
+    assert.equal(besideFile({ message: 'It is empty.', where: { file: 'a.npz' } }), ': it is empty.');
+    assert.equal(besideFile({ message: 'It is empty.' }), 'It is empty.');
+  });
+
+  it('survives the way to another process, with what lies in it', () => {
+    const inner = new InspectorError('It loops.', undefined, { where: { node: 'n', operator: 'Add' } });
+    const told = errorOf(structuredClone(failureOf(inner.in({ file: 'm.onnx' }))));
+    assert.equal(told.message, '"m.onnx", node "n" (Add): it loops.');
+  });
+
+  it('of each part of a list stands before that part', () => {
+    const parts = [{ where: { node: 'n', operator: 'Unique-17' }, message: 'it has no shape' }];
+    assert.equal(
+      new InspectorError('Cannot:', undefined, { parts }).message,
+      'Cannot:\n  "n" (Unique-17): it has no shape',
+    );
+  });
 });

@@ -19,6 +19,7 @@ import {
 import { completeHyperparameters } from '../../extension/optimizers/hyperparameters.ts';
 import type { Framework } from '../../extension/optimizers/optimizer.ts';
 import { optimizerNamed } from '../../extension/optimizers/registry.ts';
+import { failureOf } from '../../extension/shared/errors.ts';
 import { projectFile } from '../../extension/shared/target.ts';
 
 test('the project file: what is wrong is named', () => {
@@ -42,6 +43,24 @@ test('the project file: what is wrong is named', () => {
     ],
   ] as const)
     assert.throws(() => parseTargets(text), { name: 'InspectorError', message });
+});
+
+test('the project file: the lines of what is wrong are data', () => {
+  const placeOf = (text: string) => {
+    try {
+      parseTargets(text);
+    } catch (error) {
+      return failureOf(error);
+    }
+    return assert.fail('was accepted');
+  };
+  assert.deepEqual(placeOf('{\n  "inspections": [\n    {,\n').where, { file: projectFile, line: 3 });
+  const { where, parts } = placeOf('{"inspections":[\n{"model":"a"},\n{"model":"a","steps":-1}]}');
+  assert.deepEqual(where, { file: projectFile, line: 3 });
+  assert.deepEqual(
+    parts?.map((part) => part.where),
+    [{ line: 3 }],
+  );
 });
 
 test('written only where it changes, and read again', () => {

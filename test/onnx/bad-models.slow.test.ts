@@ -55,9 +55,9 @@ describe('paths that are no model files', () => {
     execFileSync('mkfifo', ['pipe.onnx']);
     writeFileSync('file', '');
     const remedy = 'Give the path of an ONNX model.';
-    assert.equal(await messageOfPath('folder.onnx'), `"folder.onnx" is a directory, not a file.\n${remedy}`);
-    assert.equal(await messageOfPath('pipe.onnx'), `"pipe.onnx" is a pipe, not a file.\n${remedy}`);
-    assert.equal(await messageOfPath('/dev/zero'), `"/dev/zero" is a device, not a file.\n${remedy}`);
+    assert.equal(await messageOfPath('folder.onnx'), `"folder.onnx": is a directory, not a file.\n${remedy}`);
+    assert.equal(await messageOfPath('pipe.onnx'), `"pipe.onnx": is a pipe, not a file.\n${remedy}`);
+    assert.equal(await messageOfPath('/dev/zero'), `"/dev/zero": is a device, not a file.\n${remedy}`);
     assert.equal(await messageOfPath('file/m.onnx'), '"file/m.onnx": no such file.\nCheck the path of the model.');
   });
 
@@ -66,7 +66,7 @@ describe('paths that are no model files', () => {
     truncateSync('large.onnx', 2 ** 31);
     assert.equal(
       await messageOfPath('large.onnx'),
-      '"large.onnx" is too large: it has 2147483648 bytes, at most 2147483647 are read.\nSave the model with its weights as external data (onnx.save(..., save_as_external_data=True)).',
+      '"large.onnx": is too large: it has 2147483648 bytes, at most 2147483647 are read.\nSave the model with its weights as external data (onnx.save(..., save_as_external_data=True)).',
     );
   });
 

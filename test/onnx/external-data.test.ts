@@ -60,7 +60,7 @@ describe('locations that lead out of the folder', () => {
       const shown = location.replace('\0', '\\u0000');
       assert.equal(
         messageOf(() => decodeModel(withEntries({ location }), join(folder, 'm.onnx'))),
-        `"${folder}/m.onnx": external data of initializer "w" points outside the folder of the model: "${shown}".\n${outsideRemedy}`,
+        `"${folder}/m.onnx", initializer "w": its external data points outside the folder of the model: "${shown}".\n${outsideRemedy}`,
       );
     });
   }
@@ -73,7 +73,7 @@ describe('locations that lead out of the folder', () => {
     for (const location of ['link.bin', 'up/secret.bin', 'zero.bin']) {
       assert.equal(
         messageOf(() => decodeModel(withEntries({ location }), join(folder, 'm.onnx'))),
-        `"${folder}/m.onnx": external data of initializer "w" points outside the folder of the model: "${location}".\n${outsideRemedy}`,
+        `"${folder}/m.onnx", initializer "w": its external data points outside the folder of the model: "${location}".\n${outsideRemedy}`,
       );
     }
   });
@@ -122,7 +122,7 @@ describe('entries that do not fit', () => {
       execFileSync('mkfifo', [join(folder, 'pipe')]);
       assert.equal(
         messageOf(() => decodeModel(withEntries(entries), join(folder, 'm.onnx'))),
-        `"${folder}/m.onnx": external data of initializer "w"${message}`,
+        `"${folder}/m.onnx", initializer "w": ${message.startsWith(':') ? message.slice(2) : `its external data${message}`}`,
       );
     });
   }
@@ -140,16 +140,13 @@ describe('entries that do not fit', () => {
     const model = decodeModel(withEntries({ location: 'w.bin' }), join(folder, 'm.onnx'));
     const read = () => model.graph.initializers.get('w')!.read();
     truncateSync(join(folder, 'w.bin'), 4);
-    assert.equal(
-      messageOf(read),
-      'External data of initializer "w": "w.bin" became shorter while it was read.\nTry again.',
-    );
+    assert.equal(messageOf(read), 'initializer "w": "w.bin" became shorter while it was read.\nTry again.');
     rmSync(join(folder, 'w.bin'));
     writeFileSync('elsewhere.bin', floats(1, 2));
     symlinkSync('../elsewhere.bin', join(folder, 'w.bin'));
     assert.equal(
       messageOf(read),
-      `External data of initializer "w" cannot be read from "w.bin": too many symbolic links.\n${besideRemedy}`,
+      `initializer "w": its external data cannot be read from "w.bin": too many symbolic links.\n${besideRemedy}`,
     );
   });
 });
@@ -226,7 +223,7 @@ describe('locations that are read', () => {
       assert.deepEqual(Array.from(value.value.read().data, Number), [7, 8]);
       assert.equal(
         messageOf(() => decodeModel(build('../w.bin'), join(folder, 'm.onnx'))),
-        `"${folder}/m.onnx": external data of attribute "value" of node "c" points outside the folder of the model: "../w.bin".\n${outsideRemedy}`,
+        `"${folder}/m.onnx", node "c" (Constant), attribute "value": its external data points outside the folder of the model: "../w.bin".\n${outsideRemedy}`,
       );
     }
   });

@@ -78,7 +78,7 @@ describe('nodes are held against the schemas of ONNX', () => {
 
   it('shapes of inputs that no machine holds', () => {
     assert.throws(() => decodeModel(linear({ input: [info('x', [2n ** 62n, 64n])] }), 'm.onnx'), {
-      message: '"m.onnx": input "x" of shape [4611686018427388000, 64] is too large.',
+      message: '"m.onnx", input "x": its shape [4611686018427388000, 64] is too large.',
     });
   });
 });

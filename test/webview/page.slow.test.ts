@@ -61,6 +61,17 @@ describe('the panel in a browser, under its policy', { timeout: 120_000 }, () =>
     });
     assert.match((await page.locator('.notice.error').textContent()) ?? '', /^Cause\.Remedy\.Retry on CPUShow Log$/);
     await page.locator('vscode-button', { hasText: 'Retry on CPU' }).click();
+    await post(page, {
+      type: 'activity',
+      activity: {
+        kind: 'failed',
+        message: ', line 3: has 2 cells.',
+        file: { path: '/w/t.csv', line: 3 },
+        retry: 'change',
+      },
+    });
+    assert.equal(await page.locator('.notice.error .message').textContent(), 't.csv, line 3: has 2 cells.');
+    await page.locator('.notice.error .link').click();
     await post(page, { type: 'show', runs: [run()], activity: idle, stale: ['lr is now 3'] });
     await page.locator('.notice.warning', { hasText: 'These numbers are of an earlier state: lr is now 3.' }).waitFor();
     await page.locator('.notice vscode-button', { hasText: 'Re-run' }).click();
@@ -69,7 +80,7 @@ describe('the panel in a browser, under its policy', { timeout: 120_000 }, () =>
     await page.locator('.empty h2', { hasText: 'No run yet' }).waitFor();
     assert.deepEqual(
       (await told(page)).flatMap((message) => (message.type === 'do' ? [message.action] : [])),
-      ['trySample', 'stop', 'retryOnCpu', 'rerun'],
+      ['trySample', 'stop', 'retryOnCpu', 'openFile', 'rerun'],
     );
     await page.close();
   });

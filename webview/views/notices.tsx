@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { inEditor, inEditorBriefly } from '../../extension/shared/editorWords.ts';
-import { duration, tensorLabel, thousands } from '../../extension/shared/format.ts';
-import type { PanelAction } from '../../extension/shared/panel.ts';
+import { baseName, duration, shorten, tensorLabel, thousands } from '../../extension/shared/format.ts';
+import type { PanelAction, ShownFile } from '../../extension/shared/panel.ts';
 import type { RunHeader } from '../../extension/shared/protocol.ts';
 import { capitalised } from '../../extension/shared/verdict.ts';
 import { joinWords } from '../../extension/shared/words.ts';
@@ -22,7 +22,14 @@ export function Notices({ model, actions }: { readonly model: Model; readonly ac
   return (
     <div class="notices">
       {activity.kind === 'failed' ? (
-        <Notice key="failed" kind="error" message={activity.message} remedy={activity.remedy}>
+        <Notice
+          key="failed"
+          kind="error"
+          message={activity.message}
+          remedy={activity.remedy}
+          file={activity.file}
+          openFile={act('openFile')}
+        >
           {activity.retry === 'cpu' && (
             <Button appearance="primary" run={act('retryOnCpu')}>
               Retry on CPU
@@ -83,15 +90,25 @@ interface NoticeProps {
   readonly kind: 'error' | 'warning' | 'note';
   readonly message: string;
   readonly remedy?: string;
+  /** What the message is about; it stands before it, and opens. */
+  readonly file?: ShownFile;
+  readonly openFile?: () => void;
   readonly children?: ComponentChildren;
 }
 
 /** What has happened, what can be done about it, and the buttons that do it. */
-export function Notice({ kind, message, remedy, children }: NoticeProps) {
+export function Notice({ kind, message, remedy, file, openFile, children }: NoticeProps) {
   return (
     <div class={`notice ${kind}`} role={kind === 'error' ? 'alert' : 'note'}>
       <div>
-        <p class="message">{message}</p>
+        <p class="message">
+          {file && (
+            <button type="button" class="link" title={file.path} onClick={openFile}>
+              {shorten(baseName(file.path), 80)}
+            </button>
+          )}
+          {message}
+        </p>
         {remedy && <p class="remedy">{remedy}</p>}
       </div>
       {children && <div class="actions">{children}</div>}

@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import * as vscode from 'vscode';
 import { EngineClient } from '../../engine/client.ts';
-import { inEditor } from '../../shared/editorWords.ts';
-import { failureOf, failureWords } from '../../shared/errors.ts';
+import { failureOf, placed } from '../../shared/errors.ts';
 import type { ExperimentDescription } from '../../shared/experiments.ts';
 import { duration } from '../../shared/format.ts';
 import type { EngineRequest, Progress } from '../../shared/protocol.ts';
 import { onCommandLine } from '../../shared/words.ts';
+import { tellFailure } from '../told.ts';
 import type { ResultPages } from './pages.ts';
 
 type Kind = 'experiment' | 'sweep' | 'compare';
@@ -65,7 +65,7 @@ export async function runWithProgress(
       });
       if (last.type === 'finished') return { folder: last.folder, status: last.status };
       if (last.type !== 'failed') throw new Error(`unexpected event ${last.type}`);
-      log.error(last.failure.stack ?? onCommandLine(last.failure.message));
+      log.error(last.failure.stack ?? onCommandLine(placed(last.failure)));
       return { folder, failure: last.failure };
     } catch (error) {
       // One that does not answer is ended.
@@ -78,13 +78,12 @@ export async function runWithProgress(
   });
   if (outcome.folder !== undefined) pages.end(outcome.folder);
   if (outcome.failure !== undefined) {
-    void tellFailure(
+    void tellFailure(outcome.failure, {
       title,
-      inEditor(failureWords(outcome.failure), request.type === 'experiment' ? 'experiment' : 'sweep').replaceAll(
-        '\n',
-        ' ',
-      ),
-    );
+      place: request.type === 'experiment' ? 'experiment' : 'sweep',
+      folder: 'base' in request.request ? request.request.base.directory : undefined,
+      actions: { 'Show Log': () => vscode.commands.executeCommand('optimizerBias.showLog') },
+    });
     return false;
   }
   log.info(`${title}: ${outcome.status}, ${outcome.folder}`);
@@ -96,10 +95,4 @@ function progressText(type: Kind, { phase, step, steps, secondsLeft }: Progress)
   const left = secondsLeft === undefined ? '' : ` · ${duration(secondsLeft)} left`;
   if (type === 'compare') return `${step} of ${steps} runs${left}`;
   return type === 'sweep' ? `point ${Math.min(steps, Math.floor(step) + 1)} of ${steps}${left}` : `${step} %${left}`;
-}
-
-async function tellFailure(title: string, text: string): Promise<void> {
-  const showLog = 'Show Log';
-  if ((await vscode.window.showErrorMessage(`${title}: ${text}`, showLog)) === showLog)
-    await vscode.commands.executeCommand('optimizerBias.showLog');
 }

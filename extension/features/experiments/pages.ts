@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
-import { InspectorError } from '../../shared/errors.ts';
+import { inEditor } from '../../shared/editorWords.ts';
+import { failureOf, InspectorError, messageOf } from '../../shared/errors.ts';
 import { type FromExperimentPage, isFromExperimentPage, type ToExperimentPage } from '../../shared/experimentPanel.ts';
 import type { ExperimentHeader } from '../../shared/experiments.ts';
 import { shorten } from '../../shared/format.ts';
@@ -164,8 +165,8 @@ export class ResultPages implements vscode.Disposable {
       }
     } catch (error) {
       this.log.error(error as Error);
-      const remedy = error instanceof InspectorError ? error.remedy : undefined;
-      message = { type: 'failed', message: (error as Error).message, ...(remedy && { remedy }) };
+      const { remedy } = failureOf(error);
+      message = { type: 'failed', message: inEditor(messageOf(error)), ...(remedy && { remedy: inEditor(remedy) }) };
     }
     void panel.webview.postMessage(message);
   }

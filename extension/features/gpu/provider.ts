@@ -7,6 +7,7 @@ import { collectAll } from '../../files/streams.ts';
 import { tarFiles } from '../../files/tar.ts';
 import { zipEntries, zipSource } from '../../files/zip.ts';
 import { InspectorError } from '../../shared/errors.ts';
+import type { Where } from '../../shared/where.ts';
 
 /** The CUDA provider of ONNX Runtime: what has to lie beside the runtime. Nothing of it is run when it is put there. */
 export const providerFiles = ['libonnxruntime_providers_shared.so', 'libonnxruntime_providers_cuda.so'] as const;
@@ -61,10 +62,13 @@ export async function unpackProvider(
         else if (wanted) await write(join(staging, wanted), file.where, entry, signal);
       }
       const missing = missingProviders(staging);
-      if (missing.length > 0) throw new InspectorError(`${file.where} does not hold ${missing.join(' and ')}.`);
+      if (missing.length > 0)
+        throw new InspectorError(`does not hold ${missing.join(' and ')}.`, 'Choose another archive.', file);
       if (found !== version)
         throw new InspectorError(
-          `${file.where} is of ${found === undefined ? 'an unknown version of ONNX Runtime' : `ONNX Runtime ${found}`}; it has to be ${version}, like the runtime here.`,
+          `is of ${found === undefined ? 'an unknown version of ONNX Runtime' : `ONNX Runtime ${found}`}; it has to be ${version}, like the runtime here.`,
+          'Choose another archive.',
+          file,
         );
     });
     for (const name of providerFiles) await InputFile.use(join(staging, name), neededLibraries);
@@ -88,17 +92,15 @@ async function* filesOf(file: InputFile): AsyncGenerator<ArchiveFile> {
       yield { name, size, blocks: () => zipSource(file, entry, file.where).blocks() };
     }
   } else
-    throw new InspectorError(
-      `${file.where} is no archive.`,
-      'Choose the package itself: a .whl, .nupkg, .zip or .tgz file.',
-    );
+    throw new InspectorError('is no archive.', 'Choose the package itself: a .whl, .nupkg, .zip or .tgz file.', file);
 }
 
-const text = async (where: string, { size, blocks }: ArchiveFile): Promise<string> =>
+const text = async (where: Where, { size, blocks }: ArchiveFile): Promise<string> =>
   Buffer.from(await collectAll({ where, most: size, blocks }, longestText, 'Choose another archive.')).toString('utf8');
 
-async function write(path: string, where: string, { size, blocks }: ArchiveFile, signal?: AbortSignal): Promise<void> {
-  if (size > largestLibrary) throw new InspectorError(`${where} announces ${basename(path)} of ${size} bytes.`);
+async function write(path: string, where: Where, { size, blocks }: ArchiveFile, signal?: AbortSignal): Promise<void> {
+  if (size > largestLibrary)
+    throw new InspectorError(`announces ${basename(path)} of ${size} bytes.`, 'Choose another archive.', { where });
   const target = await open(path, 'w');
   try {
     let written = 0;
@@ -106,7 +108,7 @@ async function write(path: string, where: string, { size, blocks }: ArchiveFile,
       signal?.throwIfAborted();
       written += bytes.length;
       if (written > size)
-        throw new InspectorError(`${where}: ${basename(path)} is longer than announced.`, 'Download the file again.');
+        throw new InspectorError(`${basename(path)} is longer than announced.`, 'Download the file again.', { where });
       await target.write(bytes);
     }
     await target.sync();

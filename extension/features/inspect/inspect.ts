@@ -1,11 +1,11 @@
-import { dirname, relative } from 'node:path';
+import { basename, dirname, relative } from 'node:path';
 import * as vscode from 'vscode';
 import { type ConfiguredOptimizer, configuredOptimizer } from '../../advice/configured.ts';
 import { optimizerTitle } from '../../advice/hover.ts';
 import type { OptimizerConfig } from '../../configs/config.ts';
 import type { Address } from '../../contributions.ts';
 import { optimizers } from '../../optimizers/registry.ts';
-import { describeError } from '../../shared/errors.ts';
+import { describeError, failureOf } from '../../shared/errors.ts';
 import type { InspectRequest } from '../../shared/request.ts';
 import { pickConfiguration } from '../code/commands.ts';
 import { type Configurations, notebookOf, pythonCells, rangeIn, SELECTOR } from '../configurations.ts';
@@ -14,10 +14,11 @@ import { isResult } from '../experiments/folders.ts';
 import type { ResultPages } from '../experiments/pages.ts';
 import type { Panel } from '../panel/panel.ts';
 import { reader } from '../reading/reader.ts';
+import { opening, tell, tellFailure } from '../told.ts';
 import { registerCommand, typedCommand } from '../typedCommand.ts';
 import { currentOptimizer } from './current.ts';
 import { defaultOptimizer, hyperOf } from './hyper.ts';
-import type { Inspection, Inspections } from './inspections.ts';
+import type { Failure, Inspection, Inspections } from './inspections.ts';
 import { OwnRuns } from './ownRuns.ts';
 import { type Chosen, prepare } from './prepare.ts';
 
@@ -79,7 +80,7 @@ export function registerInspect(
         status.text = `$(sync~spin) Stopping ${event.title}…`;
       } else if (event.type === 'ended') {
         status.hide();
-        if (event.failure && !panel.isVisible) void tellFailure(event.failure);
+        if (event.failure && !panel.isVisible) void tellEnd(event.failure);
       }
     }),
     registerCommand('optimizerBias.inspect', async (where, line, character) => {
@@ -139,26 +140,20 @@ export async function isTrusted(): Promise<boolean> {
   return false;
 }
 
-async function tellFailure({
-  message,
-  remedy,
-  retry,
-}: {
-  message: string;
-  remedy: string | undefined;
-  retry: string;
-}): Promise<void> {
-  const showLog = 'Show Log';
-  const [title, command] =
-    retry === 'cpu'
-      ? (['Retry on CPU', 'optimizerBias.retryOnCpu'] as const)
-      : ([
-          retry === 'again' ? 'Run Again' : 'Change Settings…',
-          retry === 'again' ? 'optimizerBias.rerun' : 'optimizerBias.inspect',
-        ] as const);
-  const answer = await vscode.window.showErrorMessage([message, remedy].filter(Boolean).join(' '), title, showLog);
-  if (answer === title) await vscode.commands.executeCommand(command);
-  else if (answer === showLog) await vscode.commands.executeCommand('optimizerBias.showLog');
+/** Tells how an inspection ended that nobody looks at, with what can be tried. */
+function tellEnd({ message, file, remedy, retry }: Failure): Promise<void> {
+  const run = (command: string) => () => vscode.commands.executeCommand(command);
+  const attempts = {
+    cpu: { 'Retry on CPU': run('optimizerBias.retryOnCpu') },
+    again: { 'Run Again': run('optimizerBias.rerun') },
+    change: { 'Change Settings…': run('optimizerBias.inspect') },
+  };
+  const text = `${file ? basename(file.path) : ''}${message}`;
+  return tell([text, remedy].filter(Boolean).join(' '), {
+    ...attempts[retry],
+    ...opening(file),
+    'Show Log': run('optimizerBias.showLog'),
+  });
 }
 
 export async function chooseConfiguration(
@@ -290,7 +285,7 @@ async function inspectionOf(
     };
   } catch (error) {
     log.warn(describeError(error));
-    void vscode.window.showErrorMessage(describeError(error));
+    void tellFailure(failureOf(error));
     return undefined;
   }
 }

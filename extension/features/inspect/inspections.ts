@@ -1,10 +1,11 @@
-import { basename, join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import * as vscode from 'vscode';
 import { EngineClient } from '../../engine/client.ts';
 import { type RunSource, writeSource } from '../../runStore/source.ts';
 import { closeStopped } from '../../runStore/store.ts';
-import { inEditor } from '../../shared/editorWords.ts';
-import { type Failure as Failed, failureOf, failureWords } from '../../shared/errors.ts';
+import { besideFile, inEditor } from '../../shared/editorWords.ts';
+import { type Failure as Failed, failureOf, failureWords, placed } from '../../shared/errors.ts';
+import type { ShownFile } from '../../shared/panel.ts';
 import type { EngineEvent, InspectRequest, Progress, RunHeader, StepLine } from '../../shared/protocol.ts';
 import { mentionsIn, onCommandLine } from '../../shared/words.ts';
 import { Pace, type SlowStep } from './pace.ts';
@@ -18,6 +19,8 @@ export interface Inspection {
 /** An inspection that failed: cause, remedy, and what can be tried. */
 export interface Failure {
   readonly message: string;
+  /** What the message is about, and continues the name of. */
+  readonly file?: ShownFile;
   readonly remedy: string | undefined;
   readonly retry: 'cpu' | 'again' | 'change';
 }
@@ -91,7 +94,7 @@ export class Inspections implements vscode.Disposable {
         this.forward(event, running.folder, title);
       });
       if (last.type === 'failed') {
-        this.log.error(last.failure.stack ?? onCommandLine(last.failure.message));
+        this.log.error(last.failure.stack ?? onCommandLine(placed(last.failure)));
         failure = shownFailure(last.failure, request, false);
       }
     } catch (error) {
@@ -109,7 +112,7 @@ export class Inspections implements vscode.Disposable {
     const { folder } = running;
     if (running.stopped) this.close(folder);
     const outcome = running.stopped ? `Stopped by you: ${folder ?? title}` : `Finished: ${folder}`;
-    this.log.info(failure ? `Failed: ${failure.message}` : outcome);
+    this.log.info(failure ? `Failed: ${failure.file?.path ?? ''}${failure.message}` : outcome);
     this.emitter.fire({ type: 'ended', folder, title, failure });
     return !failure && running.hasMeasured;
   }
@@ -190,9 +193,11 @@ export class Inspections implements vscode.Disposable {
 
 /** A failure as the panel shows it; what it proposes to set decides what can be tried. */
 function shownFailure(failed: Failed, request: InspectRequest, died: boolean): Failure {
-  const { kind, message, remedy } = failed;
+  const { kind, remedy, where } = failed;
   const onCpu = mentionsIn(remedy ?? '').some(({ setting, value }) => setting === 'device' && value === 'cpu');
   const retry = request.device !== 'cpu' && (died || onCpu) ? 'cpu' : died ? 'again' : 'change';
-  const said = kind === 'defect' ? failureWords(failed) : message;
-  return { message: inEditor(said), remedy: remedy && inEditor(remedy), retry };
+  const words = kind === 'defect' ? { message: failureWords(failed) } : failed;
+  const file =
+    where?.file === undefined ? undefined : { path: resolve(request.directory, where.file), line: where.line };
+  return { message: besideFile(words), ...(file && { file }), remedy: remedy && inEditor(remedy), retry };
 }

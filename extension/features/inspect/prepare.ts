@@ -1,8 +1,9 @@
-import * as vscode from 'vscode';
+import type * as vscode from 'vscode';
 import type { ConfiguredOptimizer } from '../../advice/configured.ts';
 import type { TrainingFacts } from '../../configs/training.ts';
-import { describeError } from '../../shared/errors.ts';
-import { projectFile, type Target } from '../../shared/target.ts';
+import { describeError, failureOf } from '../../shared/errors.ts';
+import type { Target } from '../../shared/target.ts';
+import { tellFailure } from '../told.ts';
 import type { Inspection } from './inspections.ts';
 import { type Training, trainingDifferences } from './proposal.ts';
 import { confirm, type Purpose } from './sheet.ts';
@@ -37,7 +38,7 @@ export async function prepare(
     if (inWorkspace) targets = readTargets(folder);
   } catch (error) {
     log.warn(describeError(error));
-    void tellDamaged(folder, describeError(error).replace('\n', ' '));
+    void tellFailure(failureOf(error), { folder });
     return undefined;
   }
   const known = targetFor(targets, { source: source?.path, model: chosen.model });
@@ -85,10 +86,3 @@ const trained = ({ batchSize, clipNorm }: TrainingFacts): Partial<Target> => ({
   ...(batchSize !== undefined && { batchSize }),
   ...(typeof clipNorm === 'number' && { clipNorm }),
 });
-
-/** The project file is written by hand, too. */
-async function tellDamaged(folder: string, message: string): Promise<void> {
-  const open = 'Open File';
-  if ((await vscode.window.showWarningMessage(message, open)) === open)
-    await vscode.window.showTextDocument(vscode.Uri.joinPath(vscode.Uri.file(folder), projectFile));
-}

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { findNodeAtLocation, type ParseError, parseTree } from 'jsonc-parser/lib/esm/main.js';
 import type { ConfiguredOptimizer } from '../../advice/configured.ts';
 import { readTextFile } from '../../files/regular.ts';
 import { writeWhole } from '../../files/writing.ts';
@@ -18,27 +19,45 @@ export function parseTargets(text: string): Target[] {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new InspectorError(
-      `${projectFile} is no JSON: ${(error as Error).message}.`,
-      `Correct ${projectFile}, or delete it.`,
-    );
+    throw new InspectorError(`is no JSON: ${(error as Error).message}.`, 'Correct the file, or delete it.', {
+      where: { file: projectFile, line: faultyLine(text) },
+    });
   }
   const list = (value as { inspections?: unknown } | null)?.inspections;
   if (!Array.isArray(list))
-    throw new InspectorError(`${projectFile} has no list "inspections".`, `Correct ${projectFile}, or delete it.`);
+    throw new InspectorError('has no list "inspections".', 'Correct the file, or delete it.', {
+      where: { file: projectFile },
+    });
   const problems = list.flatMap((entry, i) => {
-    const where = `inspections[${i}]`;
-    const wrong = groupProblems(where, targetSettings, entry);
+    const place = `inspections[${i}]`;
+    const wrong = groupProblems(place, targetSettings, entry);
     const isWithoutModel = wrong.length === 0 && (entry as Partial<Target>).model === undefined;
-    return isWithoutModel ? [`${where} has no "model".`] : wrong;
+    const found = isWithoutModel ? [`${place} has no "model".`] : wrong;
+    return found.map((message) => ({ where: { line: lineOfEntry(text, i) }, message }));
   });
   if (problems.length > 0)
-    throw new InspectorError(
-      problems.map((problem) => `${projectFile}: ${problem}`).join('\n'),
-      `Correct ${projectFile}, or delete the entry.`,
-    );
+    throw new InspectorError('holds settings that are not possible:', 'Correct the file, or delete the entry.', {
+      where: { file: projectFile, line: problems[0].where.line },
+      parts: problems,
+    });
   return list as Target[];
 }
+
+/** The line of a text's first fault, from 1; undefined where the parser that comments are allowed for finds none. */
+function faultyLine(text: string): number | undefined {
+  const faults: ParseError[] = [];
+  parseTree(text, faults);
+  return faults.length > 0 ? lineAt(text, faults[0].offset) : undefined;
+}
+
+/** The line of an entry of the list, from 1. */
+function lineOfEntry(text: string, index: number): number | undefined {
+  const tree = parseTree(text);
+  const entry = tree && findNodeAtLocation(tree, ['inspections', index]);
+  return entry && lineAt(text, entry.offset);
+}
+
+const lineAt = (text: string, offset: number): number => text.slice(0, offset).split('\n').length;
 
 /** The target that goes with a source or a model: that of the source, else the last used one that fits; undefined where none does. */
 export function targetFor(

@@ -2,7 +2,9 @@ import { fork } from 'node:child_process';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
 import { childEnvironment } from '../../engine/environment.ts';
+import { failureWords } from '../../shared/errors.ts';
 import { isFromModelPage, type ToModelPage } from '../../shared/panel.ts';
+import { onCommandLine } from '../../shared/words.ts';
 import { Debouncer } from '../debouncer.ts';
 import { pageHtml, pageOptions } from '../panel/page.ts';
 
@@ -22,7 +24,7 @@ export function registerModelEditor(extension: vscode.Uri, log: vscode.LogOutput
         const show = async () => {
           await webview.postMessage({ type: 'loading' } satisfies ToModelPage);
           const message = await read(extension, uri, abort.signal);
-          if (message.type === 'failed') log.error(`${uri.fsPath}: ${message.message}`);
+          if (message.type === 'failed') log.error(`${uri.fsPath}: ${onCommandLine(failureWords(message.failure))}`);
           if (!abort.signal.aborted) await webview.postMessage(message);
         };
         webview.options = pageOptions(extension);
@@ -62,14 +64,15 @@ export function registerModelEditor(extension: vscode.Uri, log: vscode.LogOutput
   );
 }
 
+const refused = (message: string, remedy?: string): ToModelPage => ({
+  type: 'failed',
+  failure: { kind: 'refusal', message, remedy },
+});
+
 /** Reads a model in a process of its own; resolves with what the page is to show. */
 function read(extension: vscode.Uri, uri: vscode.Uri, signal: AbortSignal): Promise<ToModelPage> {
   if (uri.scheme !== 'file')
-    return Promise.resolve({
-      type: 'failed',
-      message: 'Only files on disk are read.',
-      remedy: 'Save the model to a folder.',
-    });
+    return Promise.resolve(refused('Only files on disk are read.', 'Save the model to a folder.'));
   return new Promise((resolve) => {
     const child = fork(join(extension.fsPath, 'dist', 'modelProcess.js'), [], {
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
@@ -77,17 +80,12 @@ function read(extension: vscode.Uri, uri: vscode.Uri, signal: AbortSignal): Prom
       env: childEnvironment(),
       execArgv: [],
     });
-    let result: ToModelPage = {
-      type: 'failed',
-      message: 'The process that reads the model ended without an answer.',
-      remedy: 'The file may be damaged, or larger than the memory of this machine.',
-    };
+    let result: ToModelPage = refused(
+      'The process that reads the model ended without an answer.',
+      'The file may be damaged, or larger than the memory of this machine.',
+    );
     const timer = setTimeout(() => {
-      result = {
-        type: 'failed',
-        message: `The model was not read within ${patienceMilliseconds / 1000} seconds.`,
-        remedy: 'It may be damaged.',
-      };
+      result = refused(`The model was not read within ${patienceMilliseconds / 1000} seconds.`, 'It may be damaged.');
       child.kill('SIGKILL');
     }, patienceMilliseconds);
     signal.addEventListener('abort', () => child.kill('SIGKILL'), { once: true });
@@ -96,7 +94,7 @@ function read(extension: vscode.Uri, uri: vscode.Uri, signal: AbortSignal): Prom
       result = answer.type === 'model' ? { ...answer, trusted: vscode.workspace.isTrusted } : answer;
     });
     child.once('error', (error) => {
-      result = { type: 'failed', message: error.message };
+      result = refused(error.message);
       clearTimeout(timer);
       resolve(result);
     });

@@ -16,6 +16,7 @@ import type { StepLine } from '../../shared/protocol.ts';
 import type { InspectionEvent, Inspections } from '../inspect/inspections.ts';
 import { reader } from '../reading/reader.ts';
 import { revealFolder, saveFile } from '../saving.ts';
+import { openFile } from '../told.ts';
 import { registerCommand } from '../typedCommand.ts';
 import { pageHtml, pageIcon, pageOptions } from './page.ts';
 import { ShownRuns } from './shownRuns.ts';
@@ -242,6 +243,11 @@ export class Panel implements vscode.Disposable {
         return;
       case 'showLog':
         return this.log.show();
+      case 'openFile': {
+        const { activity } = this.shown;
+        if (activity.kind === 'failed' && activity.file) await openFile(activity.file);
+        return;
+      }
       case 'addRun':
         await run('optimizerBias.compareRuns');
         return;

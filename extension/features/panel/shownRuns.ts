@@ -88,7 +88,15 @@ export class ShownRuns {
     const here = folder === undefined ? !this.chosen : this.runs.some((run) => run.folder === folder);
     this.activity = !failure
       ? { kind: 'idle' }
-      : { kind: 'failed', ...failure, message: here ? failure.message : `${title}: ${failure.message}` };
+      : {
+          kind: 'failed',
+          ...failure,
+          message: here
+            ? failure.message
+            : failure.file
+              ? ` (${title})${failure.message}`
+              : `${title}: ${failure.message}`,
+        };
     this.flush();
     const now = folder === undefined ? undefined : this.read(folder);
     if (folder === undefined || !now) return;

@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import type { RunItem } from '../../contributions.ts';
 import { nameProblem, renameRun } from '../../runStore/list.ts';
-import { describeError } from '../../shared/errors.ts';
+import { failureOf } from '../../shared/errors.ts';
 import { mostRuns } from '../../shared/panel.ts';
 import { Debouncer } from '../debouncer.ts';
 import type { ResultPages } from '../experiments/pages.ts';
@@ -10,6 +10,7 @@ import type { Inspections } from '../inspect/inspections.ts';
 import type { Panel } from '../panel/panel.ts';
 import { reader } from '../reading/reader.ts';
 import { revealFolder } from '../saving.ts';
+import { tellFailure } from '../told.ts';
 import { registerCommand } from '../typedCommand.ts';
 import { type Entry, stateOf } from './entries.ts';
 import { describe, treeItem } from './items.ts';
@@ -72,7 +73,7 @@ export function registerRunsView(panel: Panel, pages: ResultPages, inspections: 
         if (panel.run?.folder === folder) panel.show([renamed]);
         pages.move(folder, renamed);
       } catch (error) {
-        void vscode.window.showErrorMessage(describeError(error).replace('\n', ' '));
+        void tellFailure(failureOf(error));
       }
       provider.refresh();
     }),
