@@ -117,7 +117,7 @@ export function differentiate(model: Uint8Array, options: DifferentiateOptions =
   const built = instantiate(b, graph, operators, { inputs, parameters, floatType, options: { batchStatistics } });
   const value = built.outputs.get(output);
   if (!value || built.blockers.length > 0)
-    throw new InspectorError(...describeBlockers(graph, built.blockers, [...parameters.keys()]));
+    throw InspectorError.of(describeBlockers(graph, built.blockers, [...parameters.keys()]));
   if (!isFloat(value.type))
     throw new InspectorError(
       `The output ${quoteName(output)} is of type ${value.type}.`,

@@ -32,7 +32,7 @@ export const badGraphs: readonly [name: string, bytes: Uint8Array, message: stri
   [
     'only another domain',
     linear({}, { opsetImport: [{ domain: 'com.microsoft', version: 1n }] }),
-    `: the model declares no version of the standard operators (opset_import), which node "y" (MatMul) uses.\n${again}`,
+    `, node "y" (MatMul): the model declares no version of the standard operators (opset_import), which this node uses.\n${again}`,
   ],
   [
     'opset 6',
@@ -78,33 +78,33 @@ export const badGraphs: readonly [name: string, bytes: Uint8Array, message: stri
   [
     'two outputs of one name',
     linear({ node: [node('MatMul(x, w) -> y'), node('Relu(x) -> y')] }),
-    `: node "y" (Relu) computes "y", which is defined already.\n${invalid}`,
+    `, node "y" (Relu): it computes "y", which is defined already.\n${invalid}`,
   ],
   [
     'output with the name of an input',
     linear({ node: [node('Relu(w) -> x')] }),
-    `: node "x" (Relu) computes "x", which is defined already.\n${invalid}`,
+    `, node "x" (Relu): it computes "x", which is defined already.\n${invalid}`,
   ],
   [
     'output with the name of an initializer',
     linear({ node: [node('Relu(x) -> w')] }),
-    `: node "w" (Relu) computes "w", which is defined already.\n${invalid}`,
+    `, node "w" (Relu): it computes "w", which is defined already.\n${invalid}`,
   ],
   [
     'one output twice',
     linear({ node: [node('Split(x) -> y, y')] }),
-    `: node "y" (Split) computes "y", which is defined already.\n${invalid}`,
+    `, node "y" (Split): it computes "y", which is defined already.\n${invalid}`,
   ],
-  ['node without operator', linear({ node: [node('(x) -> y')] }), `: node 0 ("y") names no operator.\n${invalid}`],
+  ['node without operator', linear({ node: [node('(x) -> y')] }), `, node "y": node 0 names no operator.\n${invalid}`],
   [
     'cycle',
     linear({ node: [node('Add(x, z) -> y'), node('Relu(y) -> z', { name: 'loop' })] }),
-    ': the graph has a cycle through node "y" (Add).\nA graph must not depend on itself; export the model again.',
+    ', node "y" (Add): the graph has a cycle through this node.\nA graph must not depend on itself; export the model again.',
   ],
   [
     'self-loop',
     linear({ node: [node('Add(x, y) -> y')] }),
-    ': the graph has a cycle through node "y" (Add).\nA graph must not depend on itself; export the model again.',
+    ', node "y" (Add): the graph has a cycle through this node.\nA graph must not depend on itself; export the model again.',
   ],
   [
     'missing inputs',
@@ -134,52 +134,52 @@ export const badGraphs: readonly [name: string, bytes: Uint8Array, message: stri
   [
     'attribute twice',
     linear({ node: [node('Relu(x) -> y', { attribute: [{ name: 'a' }, { name: 'a' }] })] }),
-    `: there are two of attribute "a" of node "y".\n${again}`,
+    `, node "y" (Relu), attribute "a": there are two of this name.\n${again}`,
   ],
   [
     'negative dimension',
     weights({ dims: [-2n, 1n] }),
-    `: initializer "w" has the impossible shape [-2, 1].\n${damaged}`,
+    `, initializer "w": it has the impossible shape [-2, 1].\n${damaged}`,
   ],
   [
     'huge dimension',
     weights({ dims: [2n ** 62n, 0n] }),
-    `: initializer "w" has the impossible shape [4611686018427387904, 0].\n${damaged}`,
+    `, initializer "w": it has the impossible shape [4611686018427387904, 0].\n${damaged}`,
   ],
   [
     'product beyond 2^53',
     weights({ dims: [2n ** 40n, 2n ** 40n] }),
-    `: initializer "w" of shape [1099511627776, 1099511627776] is larger than any file.\n${damaged}`,
+    `, initializer "w": its shape [1099511627776, 1099511627776] is larger than any file.\n${damaged}`,
   ],
   [
     'product that wraps to the size of the data',
     weights({ dims: [2n ** 32n, 2n ** 32n, 2n] }),
-    `: initializer "w" of shape [4294967296, 4294967296, 2] is larger than any file.\n${damaged}`,
+    `, initializer "w": its shape [4294967296, 4294967296, 2] is larger than any file.\n${damaged}`,
   ],
   [
     'a terabyte',
     weights({ dims: [2n ** 38n] }),
-    `: initializer "w" of shape [274877906944] and type float32 needs 1099511627776 bytes, but the file has 8.\n${damaged}`,
+    `, initializer "w": its shape [274877906944] and type float32 need 1099511627776 bytes, but the file has 8.\n${damaged}`,
   ],
   [
     'too few bytes',
     weights({ rawData: floats(1) }),
-    `: initializer "w" of shape [2, 1] and type float32 needs 8 bytes, but the file has 4.\n${damaged}`,
+    `, initializer "w": its shape [2, 1] and type float32 need 8 bytes, but the file has 4.\n${damaged}`,
   ],
   [
     'half a value',
     weights({ rawData: new Uint8Array(7) }),
-    `: initializer "w" of shape [2, 1] and type float32 needs 8 bytes, but the file has 7.\n${damaged}`,
+    `, initializer "w": its shape [2, 1] and type float32 need 8 bytes, but the file has 7.\n${damaged}`,
   ],
   [
     'values in the wrong field',
     weights({ rawData: new Uint8Array(), doubleData: [1, 2] }),
-    `: initializer "w" of shape [2, 1] and type float32 needs 2 values, but the file has 0.\n${damaged}`,
+    `, initializer "w": its shape [2, 1] and type float32 need 2 values, but the file has 0.\n${damaged}`,
   ],
   [
     'no data',
     weights({ rawData: new Uint8Array() }),
-    `: initializer "w" of shape [2, 1] and type float32 needs 2 values, but the file has 0.\n${damaged}`,
+    `, initializer "w": its shape [2, 1] and type float32 need 2 values, but the file has 0.\n${damaged}`,
   ],
   [
     'damaged tensor in an attribute',
@@ -191,7 +191,7 @@ export const badGraphs: readonly [name: string, bytes: Uint8Array, message: stri
         }),
       ],
     }),
-    `: attribute "value" of node "c" of shape [2, 1] and type float32 needs 8 bytes, but the file has 4.\n${damaged}`,
+    `, node "c" (Constant), attribute "value": its shape [2, 1] and type float32 need 8 bytes, but the file has 4.\n${damaged}`,
   ],
   [
     'recursive function',
@@ -225,7 +225,7 @@ export const badGraphs: readonly [name: string, bytes: Uint8Array, message: stri
   [
     'function without output',
     calling(f('F0', ['Relu(a) -> c'])),
-    `: function "F0" does not compute its output "b".\n${invalid}`,
+    `, function "F0": it does not compute its output "b".\n${invalid}`,
   ],
   [
     'function with a missing input',
