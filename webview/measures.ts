@@ -3,7 +3,7 @@ import { finePercent, number, percent, setting, shorten, thousands } from '../ex
 import type { PanelRun } from '../extension/shared/panel.ts';
 import type { RunHeader, StepLine, TensorLine } from '../extension/shared/protocol.ts';
 import { origins } from '../extension/shared/request.ts';
-import { decisiveSelfCheck, mostSelfCheck } from '../extension/shared/verdict.ts';
+import { decisiveSelfCheck, mostSelfCheck, strengthText } from '../extension/shared/verdict.ts';
 
 /** A measure of theory C as the panel shows it: one entry is a column, a choice of bars, and a paragraph of "About the numbers". */
 export interface Measure {
@@ -18,6 +18,8 @@ export interface Measure {
   /** Its value for a tensor, or for the model itself; `model` is the line of the same step. */
   value(line: TensorLine, model: StepLine): number | null | undefined;
   text(value: number | null | undefined): string;
+  /** The same without words, where the bar beside it shows the direction. */
+  readonly brief?: (value: number | null | undefined) => string;
   /** It is measured against a reference, at lines of its own. */
   readonly measured?: boolean;
   /** It says something only where the first-order theory holds. */
@@ -95,7 +97,8 @@ export const strengthMeasure: Measure = {
   formula: '− h κ_eff = − h (Σ_j κ_j w_j) / (Σ_j w_j) , w_j = q_j^2 / D_j',
   source: P1,
   value: ({ hKappa }) => (hKappa === null || hKappa === undefined ? hKappa : -hKappa || 0),
-  text: number,
+  text: (value) => strengthText(value === null || value === undefined ? value : -value),
+  brief: (value) => number(value === null || value === undefined ? value : Math.abs(value)),
   theoretical: true,
   ends: ['regularizing', 'anti-regularizing'],
   anti: 1,

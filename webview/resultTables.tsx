@@ -59,7 +59,7 @@ function TableSection({ title, columns, rows }: ResultTable) {
 }
 
 /** Columns of numbers that mean nothing where the first-order theory does not hold. */
-const theoretical: ReadonlySet<string> = new Set(['κ_eff', 'h·κ']);
+const theoretical: ReadonlySet<string> = new Set(['strength', 'κ_eff', 'h·κ']);
 
 /** The row says of itself that the theory does not hold there. */
 function isDoubtful(columns: readonly string[], row: ResultTable['rows'][number]): boolean {

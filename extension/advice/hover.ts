@@ -2,6 +2,7 @@ import { type HyperparameterValue, numberOf, type OptimizerConfig } from '../con
 import { otherTitle } from '../configs/names.ts';
 import { optimizers } from '../optimizers/registry.ts';
 import { amount, setting } from '../shared/format.ts';
+import { strengthText } from '../shared/verdict.ts';
 import { compareBeta2, halfStrengthStep, impossibleValue, knownOptimizer, type Summary, summarize } from './summary.ts';
 
 /** A setting as it was written: digits that tell 0.9999 from 1 stay. */
@@ -187,17 +188,12 @@ function comparisonTable(config: OptimizerConfig): string | undefined {
   if (!rows) return undefined;
   const cell = (text: string, bold: boolean) => (bold ? `**${text}**` : text);
   const head = rows.map(({ beta2, isCurrent }) => cell(formatSetting(beta2), isCurrent));
-  const strength = rows.map(({ hKappa, isCurrent }) => cell(signed(-hKappa), isCurrent));
+  const strength = rows.map(({ hKappa, isCurrent }) => cell(strengthText(hKappa), isCurrent));
   return [
     `| β₂ | ${head.join(' | ')} |`,
     `|---|${rows.map(() => '---|').join('')}`,
     `| strength | ${strength.join(' | ')} |`,
   ].join('\n');
-}
-
-/** Anti-regularizing strength −h·κ; regularizing values carry a minus. */
-function signed(strength: number): string {
-  return Math.abs(strength) < 1e-12 ? '0' : amount(strength);
 }
 
 /**

@@ -17,6 +17,7 @@ import {
   mostSelfCheck,
   sentence,
   strength,
+  strengthText,
 } from '../shared/verdict.ts';
 import { onCommandLine } from '../shared/words.ts';
 import {
@@ -147,7 +148,7 @@ function nextStep(name: string, hyper: RunHeader['optimizer']['hyper']): string 
 
 /** A row per tensor; numbers that the theory does not support stand in parentheses. */
 function tensorTable(run: Run, line: StepLine): string {
-  const columns = ['strength h·κ', '|corr|/|g|', 'cos', 'net', 'valid', 'self-check', '|g| < |g|*'];
+  const columns = ['strength', '|corr|/|g|', 'cos', 'net', 'valid', 'self-check', '|g| < |g|*'];
   const measured = run.header.reference !== undefined && run.header.reference.kind !== 'none';
   const grouped = run.header.groups !== undefined;
   const header = [
@@ -171,7 +172,7 @@ function tensorTable(run: Run, line: StepLine): string {
             shown(typeof fields.effectPredicted === 'number' ? predictedText(fields.effectPredicted) : '–'),
           ]
         : []),
-      shown(number(fields.hKappa, true)),
+      shown(strengthText(fields.hKappa)),
       shown(number(fields.relativeSize)),
       shown(number(fields.cosine, true)),
       shown(

@@ -3,7 +3,7 @@ import type { Chart, ExperimentResult, Series, SweepPoint, SweepRequest } from '
 import { agreeing, disagreeing, undecided, type Verdict } from '../shared/experimentVerdict.ts';
 import { finePercent } from '../shared/format.ts';
 import type { RunHeader, StepLine } from '../shared/protocol.ts';
-import { decisiveSelfCheck, isBelievable } from '../shared/verdict.ts';
+import { decisiveSelfCheck, isBelievable, strengthText } from '../shared/verdict.ts';
 import { finite, listed, shown } from './format.ts';
 import { aboveFloor, hillOf, normAtLoss } from './hills.ts';
 import { isCertain, type Trend, trend, trendText } from './trends.ts';
@@ -120,8 +120,7 @@ function tableOf(request: SweepRequest, points: readonly SweepPoint[], level: nu
       'norm at equal loss',
       'final norm',
       ...(tested ? ['test accuracy', 'best'] : []),
-      'κ_eff',
-      'h·κ',
+      'strength',
       'valid',
       'self-check',
     ],
@@ -133,8 +132,7 @@ function tableOf(request: SweepRequest, points: readonly SweepPoint[], level: nu
       point.normAtEqualLoss ?? null,
       point.finalNorm ?? null,
       ...(tested ? [percent(point.finalAccuracy), percent(point.bestAccuracy)] : []),
-      point.kappa ?? null,
-      point.hKappa ?? null,
+      strengthText(point.hKappa),
       percent(point.validShare),
       decisiveSelfCheck(point),
     ]),

@@ -16,7 +16,7 @@ export function inEditor(message: Words, place: Place = 'inspect'): string {
   const text = rendered(message, place, named);
   const hints = [
     named.has('line') && place === 'inspect' && 'Change it in “Inspect…”.',
-    named.has('key') && `Settings in quotation marks are keys of ${projectFile}.`,
+    named.has('key') && `What stands in parentheses after a setting goes into ${projectFile}.`,
   ];
   return [text, ...hints].filter(Boolean).join(' ');
 }
@@ -59,7 +59,8 @@ function settingName({ setting, value }: Mention, place: Place): [Kind, string] 
   };
   if (place === 'experiment' || !Object.hasOwn(targetSettings, setting))
     return ['parameter', line(optionOf(setting).replaceAll('-', ' '))];
-  const own = (inspectSettings as Readonly<Record<string, InspectSetting>>)[setting]?.line;
+  const { line: own, title } = (inspectSettings as Readonly<Record<string, InspectSetting>>)[setting] ?? {};
   if (own !== undefined) return ['line', line(own)];
-  return ['key', value === undefined ? `"${setting}"` : `"${setting}": ${JSON.stringify(value)}`];
+  const key = value === undefined ? `"${setting}"` : `"${setting}": ${JSON.stringify(value)}`;
+  return ['key', title === undefined ? key : `“${title}” (${key})`];
 }

@@ -75,6 +75,15 @@ export function strength(hKappa: number | null | undefined): string {
   return `${hKappa < 0 ? 'anti-regularizing' : 'regularizing'} ${amount(Math.abs(hKappa))}`;
 }
 
+/** The same where there is little room: `anti-regularizing 0.016`, `regularizing 0.003`, `neutral`; an en dash where it is unknown. */
+export function strengthText(hKappa: number | null | undefined): string {
+  if (hKappa === null || hKappa === undefined || Number.isNaN(hKappa)) return '–';
+  return Math.abs(hKappa) < negligible ? 'neutral' : strength(hKappa);
+}
+
+/** Below this a strength is an error of rounding. */
+const negligible = 1e-12;
+
 export const capitalised = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
 /** What theory predicts for these settings, in sentences; opens with the scope and closes with the caveat. */

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { describe, it, test } from 'node:test';
 import { besideFile, inEditor, inEditorBriefly } from '../../extension/shared/editorWords.ts';
 import { errorOf, failureOf, failureWords, InspectorError } from '../../extension/shared/errors.ts';
-import { inspectSettings } from '../../extension/shared/request.ts';
+import { type InspectSetting, inspectSettings } from '../../extension/shared/request.ts';
+import { strengthText } from '../../extension/shared/verdict.ts';
 import {
   anotherFolder,
   at,
@@ -17,7 +18,7 @@ import {
   words,
 } from '../../extension/shared/words.ts';
 
-const inFile = 'Settings in quotation marks are keys of .optimizer-bias.json.';
+const inFile = 'What stands in parentheses after a setting goes into .optimizer-bias.json.';
 const inForm = 'Change it in “Inspect…”.';
 
 test('settings of inspections: options, lines of the form, and keys of the project file with their values', () => {
@@ -30,20 +31,24 @@ test('settings of inspections: options, lines of the form, and keys of the proje
     [
       words`Use ${at('loss', 'mse')} or ${at('microBatch', 1000)}.`,
       'Use --loss mse or --micro-batch 1000.',
-      `Use “Loss: mse” or "microBatch": 1000. ${inForm} ${inFile}`,
+      `Use “Loss: mse” or “Micro-batch” ("microBatch": 1000). ${inForm} ${inFile}`,
     ],
-    [words`Try ${at('microBatch', 7)}.`, 'Try --micro-batch 7.', `Try "microBatch": 7. ${inFile}`],
-    [words`Add ${at('scale', 1 / 255)}.`, 'Add --scale 1/255.', `Add "scale": ${1 / 255}. ${inFile}`],
-    [words`Use ${at('batchStatistics')}.`, 'Use --batch-statistics.', `Use "batchStatistics". ${inFile}`],
+    [words`Try ${at('microBatch', 7)}.`, 'Try --micro-batch 7.', `Try “Micro-batch” ("microBatch": 7). ${inFile}`],
+    [words`Add ${at('scale', 1 / 255)}.`, 'Add --scale 1/255.', `Add “Scale” ("scale": ${1 / 255}). ${inFile}`],
+    [
+      words`Use ${at('batchStatistics')}.`,
+      'Use --batch-statistics.',
+      `Use “Batch statistics” ("batchStatistics"). ${inFile}`,
+    ],
     [
       words`Name it with ${at('batchAxes', ['NAME=1'])}.`,
       'Name it with --batch-axis NAME=1.',
-      `Name it with "batchAxes": ["NAME=1"]. ${inFile}`,
+      `Name it with “Batch axes” ("batchAxes": ["NAME=1"]). ${inFile}`,
     ],
     [
       words`Add ${at('freeze', ['bn.mean', "it's a b"])}. Then go on.`,
       "Add --freeze bn.mean --freeze 'it'\\''s a b'. Then go on.",
-      `Add "freeze": ["bn.mean","it's a b"]. Then go on. ${inFile}`,
+      `Add “Freeze” ("freeze": ["bn.mean","it's a b"]). Then go on. ${inFile}`,
     ],
     ['Nothing -- here, nor in "--x" or a--b.', ...(['Nothing -- here, nor in "--x" or a--b.'] as const), ''],
     [
@@ -60,7 +65,7 @@ test('settings of inspections: options, lines of the form, and keys of the proje
     assert.ok(isWords(copy));
     assert.equal(inEditor(copy), inEditor(message));
   }
-  assert.equal(inEditorBriefly(words`frozen by ${at('freeze')}`), 'frozen by "freeze"');
+  assert.equal(inEditorBriefly(words`frozen by ${at('freeze')}`), 'frozen by “Freeze” ("freeze")');
 });
 
 test('parameters of experiments, and lines of the form of sweeps', () => {
@@ -171,4 +176,21 @@ describe('where an error is', () => {
       'Cannot:\n  "n" (Unique-17): it has no shape',
     );
   });
+});
+
+test('every setting has a name of its own in the editor', () => {
+  const all = Object.entries<InspectSetting>(inspectSettings).filter(([key]) => key !== 'directory');
+  const names = all.map(([, { line, title }]) => line ?? title);
+  assert.deepEqual(
+    all.filter(([, { line, title }]) => (line === undefined) === (title === undefined)).map(([key]) => key),
+    [],
+  );
+  assert.equal(new Set(names).size, names.length);
+});
+
+test('the strength of the correction in words', () => {
+  assert.equal(strengthText(-0.016), 'anti-regularizing 0.016');
+  assert.equal(strengthText(0.003), 'regularizing 0.003');
+  assert.equal(strengthText(-1e-17), 'neutral');
+  assert.equal(strengthText(null), '–');
 });

@@ -32,8 +32,8 @@ test('Markdown: verdict, sentence and table; names are no markup; doubtful numbe
   const cells = (row: string) => row.split(/(?<!\\)\|/).length;
   assert.deepEqual(new Set(rows.map(cells)).size, 1);
   assert.ok(!text.includes('<img') && !text.includes('\n# title'));
-  assert.match(rows[3], /\(0\.0100\)/);
-  assert.match(rows[2], / 0\.0100 /);
+  assert.match(rows[3], /\(anti-regularizing 0\.01\)/);
+  assert.match(rows[2], / anti-regularizing 0\.01 /);
 });
 
 test('a run without a correction says why', () => {

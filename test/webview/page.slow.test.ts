@@ -129,7 +129,7 @@ describe('the panel in a browser, under its policy', { timeout: 120_000 }, () =>
     assert.deepEqual((await told(page)).at(-1), { type: 'reveal', tensor: 'fc.bias' });
     assert.match(
       (await page.locator('.bar-row').first().getAttribute('aria-label')) ?? '',
-      /^fc\.weight: anti-regularizing 0\.0100, valid 90 %$/,
+      /^fc\.weight: anti-regularizing 0\.01, valid 90 %$/,
     );
     await page.locator('vscode-panel-tab', { hasText: 'Parameters' }).focus();
     await page.keyboard.press('ArrowRight');
@@ -307,7 +307,7 @@ describe('the panel in a browser, under its policy', { timeout: 120_000 }, () =>
     });
     const cells = page.locator('.grid tbody tr', { hasText: 'bad' }).locator('td');
     await cells.first().waitFor();
-    assert.match((await cells.allTextContents()).join(' '), /\(0\.0100\).*90 % 4\.00/);
+    assert.match((await cells.allTextContents()).join(' '), /\(anti-regularizing 0\.01\).*90 % 4\.00/);
     await page.locator('vscode-panel-tab', { hasText: 'Parameters' }).click();
     await page.locator('.bar-row', { hasText: 'bad' }).locator('.hatched').waitFor();
     assert.equal(await page.locator('.bar-row', { hasText: 'good' }).locator('.hatched').count(), 0);

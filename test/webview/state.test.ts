@@ -123,7 +123,11 @@ test('every measure has a text for any value, and rates are in units of the mode
   const line = run().steps[1];
   for (const measure of measures) {
     for (const value of [measure.value(line, line), null, undefined, 0, -1e-9, 1e12, Number.NaN])
-      assert.match(measure.text(value), /^(?:[+−>]?[\d.,]+(?:e−?\d+)?(?: %)?|–)$/, `${measure.id} of ${value}`);
+      assert.match(
+        measure.text(value),
+        /^(?:neutral|(?:(?:anti-)?regularizing )?[+−>]?[\d.,]+(?:e−?\d+)?(?: %)?|–)$/,
+        `${measure.id} of ${value}`,
+      );
     assert.ok(measure.about.length > 20 && measure.formula !== '' && measure.source !== '');
   }
   assert.equal(measureNamed('net').value(line, line), 0.18);

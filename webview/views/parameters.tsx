@@ -5,7 +5,15 @@ import type { StepLine } from '../../extension/shared/protocol.ts';
 import { hedged } from '../../extension/shared/verdict.ts';
 import { Sparkline } from '../charts/sparkline.tsx';
 import { Kept } from '../kept.ts';
-import { lineOf, type Measure, measuresOf, predictedMeasure, sideOf, validMeasure } from '../measures.ts';
+import {
+  lineOf,
+  type Measure,
+  measuresOf,
+  predictedMeasure,
+  sideOf,
+  strengthMeasure,
+  validMeasure,
+} from '../measures.ts';
 import { useOnScreen } from '../onScreen.ts';
 import { barMeasure, type Row, rows, type SortKey, sampled, series } from '../state.ts';
 import { inFile, type Names, namesAmong, TensorName } from '../tensorName.tsx';
@@ -182,7 +190,7 @@ function BarRow({ row, names, index, isSelected, isAtCursor, measure, lines, low
     : typeof row.predicted === 'number'
       ? `, predicted ${hedged(predictedMeasure.text(row.predicted), row.holds)}`
       : '';
-  const spoken = `${tensorLabel(row.label, 80)}: ${value === 0 ? '' : `${end} `}${measure.text(row.value)}${theory}${row.holds ? '' : ', theory does not hold'}`;
+  const spoken = `${tensorLabel(row.label, 80)}: ${value === 0 || measure === strengthMeasure ? '' : `${end} `}${measure.text(row.value)}${theory}${row.holds ? '' : ', theory does not hold'}`;
   return (
     // biome-ignore lint/a11y/useFocusableInteractive: the list has the focus, and names the active one
     // biome-ignore lint/a11y/useKeyWithClickEvents: the list handles the keys
@@ -207,7 +215,7 @@ function BarRow({ row, names, index, isSelected, isAtCursor, measure, lines, low
         />
         <span class="bar-zero" style={{ left: `${at(0)}%` }} />
       </span>
-      <span class="numeric">{measure.text(row.value)}</span>
+      <span class="numeric">{(measure.brief ?? measure.text)(row.value)}</span>
       {measure.measured ? (
         <span class={`numeric${row.holds ? '' : ' dim'}`}>
           {hedged(predictedMeasure.text(row.predicted), row.holds)}
