@@ -1,6 +1,7 @@
 import { type ErrorWords, placed } from './errors.ts';
 import { setting as settingText } from './format.ts';
 import { type InspectSetting, inspectSettings, optionOf } from './request.ts';
+import { settingTitles } from './settingTitles.ts';
 import { projectFile, targetSettings } from './target.ts';
 import { withinFile } from './where.ts';
 import type { Mention, Words } from './words.ts';
@@ -59,7 +60,8 @@ function settingName({ setting, value }: Mention, place: Place): [Kind, string] 
   };
   if (place === 'experiment' || !Object.hasOwn(targetSettings, setting))
     return ['parameter', line(optionOf(setting).replaceAll('-', ' '))];
-  const { line: own, title } = (inspectSettings as Readonly<Record<string, InspectSetting>>)[setting] ?? {};
+  const own = (inspectSettings as Readonly<Record<string, InspectSetting>>)[setting]?.line;
+  const title = settingTitles[setting as keyof typeof inspectSettings];
   if (own !== undefined) return ['line', line(own)];
   const key = value === undefined ? `"${setting}"` : `"${setting}": ${JSON.stringify(value)}`;
   return ['key', title === undefined ? key : `“${title}” (${key})`];

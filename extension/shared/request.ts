@@ -127,10 +127,8 @@ export interface InspectSetting extends Setting {
   readonly option?: string | false;
   /** Stands for the value in the help text. */
   readonly placeholder?: string;
-  /** Its line in the sheet that "Inspect…" opens, where it has one. */
+  /** The line of the sheet that "Inspect…" opens, where it has one. */
   readonly line?: string;
-  /** What the editor calls it where it has no line. */
-  readonly title?: string;
   /** True where the file of the workspace does not remember it: it comes from the code, or is of one run. */
   readonly ofOneRun?: boolean;
 }
@@ -188,41 +186,19 @@ const groupSettings = {
  * from it.
  */
 export const inspectSettings = {
-  directory: {
-    title: 'Folder',
-    kind: 'file',
-    option: false,
-    ofOneRun: true,
-    help: 'folder that paths are relative to',
-  },
+  directory: { kind: 'file', option: false, ofOneRun: true, help: 'folder that paths are relative to' },
   model: { kind: 'file', placeholder: 'M.onnx', line: 'Model', help: 'the model' },
-  weights: {
-    title: 'Weights',
-    kind: 'file',
-    placeholder: 'FILE',
-    help: 'values for its initializers, by name (safetensors or npz)',
-  },
+  weights: { kind: 'file', placeholder: 'FILE', help: 'values for its initializers, by name (safetensors or npz)' },
   data: { kind: 'file', placeholder: 'FILE', line: 'Data', help: 'samples and labels' },
-  x: { title: 'Samples’ file', kind: 'file', placeholder: 'FILE', help: 'samples alone (npy, IDX)' },
-  y: { title: 'Labels’ file', kind: 'file', placeholder: 'FILE', help: 'labels alone (npy, IDX)' },
-  xKey: { title: 'Array of samples', kind: 'text', placeholder: 'NAME', help: 'array with the samples (default x)' },
-  yKey: { title: 'Array of labels', kind: 'text', placeholder: 'NAME', help: 'array with the labels (default y)' },
-  label: {
-    title: 'Label column',
-    kind: 'text',
-    placeholder: 'COLUMN',
-    help: 'label column of a table (default: the last)',
-  },
+  x: { kind: 'file', placeholder: 'FILE', help: 'samples alone (npy, IDX)' },
+  y: { kind: 'file', placeholder: 'FILE', help: 'labels alone (npy, IDX)' },
+  xKey: { kind: 'text', placeholder: 'NAME', help: 'array with the samples (default x)' },
+  yKey: { kind: 'text', placeholder: 'NAME', help: 'array with the labels (default y)' },
+  label: { kind: 'text', placeholder: 'COLUMN', help: 'label column of a table (default: the last)' },
   limit: { kind: 'count', min: 1, placeholder: 'N', line: 'Samples', help: 'use the first N samples only' },
-  scale: { title: 'Scale', kind: 'number', placeholder: 'S', help: 'multiply the samples by S, such as 1/255' },
-  mean: { title: 'Mean', kind: 'numbers', placeholder: 'M[,M…]', help: 'subtract M, one number or one per channel' },
-  std: {
-    title: 'Standard deviation',
-    kind: 'numbers',
-    ...positive,
-    placeholder: 'S[,S…]',
-    help: 'divide by S, one number or one per channel',
-  },
+  scale: { kind: 'number', placeholder: 'S', help: 'multiply the samples by S, such as 1/255' },
+  mean: { kind: 'numbers', placeholder: 'M[,M…]', help: 'subtract M, one number or one per channel' },
+  std: { kind: 'numbers', ...positive, placeholder: 'S[,S…]', help: 'divide by S, one number or one per channel' },
   output: {
     kind: 'text',
     placeholder: 'NAME',
@@ -236,58 +212,24 @@ export const inspectSettings = {
     help: 'what is minimised (default: the only one that fits)',
   },
   freeze: {
-    title: 'Freeze',
     kind: 'texts',
     placeholder: 'GLOB',
     default: [],
     help: 'initializers that do not train; * matches anything',
   },
-  trainable: {
-    title: 'Train only',
-    kind: 'texts',
-    placeholder: 'GLOB',
-    default: [],
-    help: 'the only initializers that train',
-  },
+  trainable: { kind: 'texts', placeholder: 'GLOB', default: [], help: 'the only initializers that train' },
   batchAxes: {
-    title: 'Batch axes',
     kind: 'texts',
     option: 'batch-axis',
     placeholder: 'NAME=K',
     help: 'axis of an input that counts samples, where it is not the first one (0)',
   },
-  batchStatistics: {
-    title: 'Batch statistics',
-    kind: 'switch',
-    help: 'let BatchNormalization use the statistics of the batch',
-  },
-  optimizer: { title: 'Optimizer', kind: 'text', placeholder: 'NAME', default: 'adam', help: 'the optimizer' },
-  framework: {
-    title: 'Framework',
-    kind: 'choice',
-    choices: frameworks,
-    default: 'pytorch',
-    help: 'whose defaults hold',
-  },
-  hyper: {
-    title: 'Hyper-parameters',
-    kind: 'named',
-    option: false,
-    help: 'hyper-parameters that differ from the defaults',
-  },
-  origins: {
-    title: 'Origin of the settings',
-    kind: 'named',
-    option: false,
-    ofOneRun: true,
-    help: 'where hyper-parameters come from',
-  },
-  differs: {
-    title: 'Differences from the training',
-    kind: 'texts',
-    option: false,
-    help: 'how the run differs from the training that it stands for',
-  },
+  batchStatistics: { kind: 'switch', help: 'let BatchNormalization use the statistics of the batch' },
+  optimizer: { kind: 'text', placeholder: 'NAME', default: 'adam', help: 'the optimizer' },
+  framework: { kind: 'choice', choices: frameworks, default: 'pytorch', help: 'whose defaults hold' },
+  hyper: { kind: 'named', option: false, help: 'hyper-parameters that differ from the defaults' },
+  origins: { kind: 'named', option: false, ofOneRun: true, help: 'where hyper-parameters come from' },
+  differs: { kind: 'texts', option: false, help: 'how the run differs from the training that it stands for' },
   schedule: { kind: 'group', fields: scheduleSettings, line: 'Schedule', help: 'learning-rate schedule' },
   clipNorm: {
     kind: 'number',
@@ -297,7 +239,6 @@ export const inspectSettings = {
     help: 'clip the two-norm of the gradient to C, as clip_grad_norm_',
   },
   groups: {
-    title: 'Groups',
     kind: 'list',
     fields: groupSettings,
     option: 'group',
@@ -313,56 +254,40 @@ export const inspectSettings = {
     help: 'samples of the mini-batch of a step (default: all); measured are all always',
   },
   order: {
-    title: 'Order of batches',
     kind: 'text',
     placeholder: 'ORDER',
     help: `order of the mini-batches: ${batchOrders.join(', ')}, or a .npy file, int64 [steps, B]`,
   },
-  seed: { title: 'Seed', kind: 'count', placeholder: 'N', help: 'seed of a random order (default 0)' },
-  dropLast: {
-    title: 'Drop last batch',
-    kind: 'switch',
-    help: 'leave out the last mini-batch of an epoch where it is smaller',
-  },
+  seed: { kind: 'count', placeholder: 'N', help: 'seed of a random order (default 0)' },
+  dropLast: { kind: 'switch', help: 'leave out the last mini-batch of an epoch where it is smaller' },
   state: { kind: 'file', placeholder: 'FILE', line: 'State', help: 'the optimizer’s state from which the run goes on' },
-  saveState: {
-    title: 'Save state as',
-    kind: 'file',
-    placeholder: 'FILE',
-    ofOneRun: true,
-    help: 'write parameters and state at the end',
-  },
+  saveState: { kind: 'file', placeholder: 'FILE', ofOneRun: true, help: 'write parameters and state at the end' },
   steps: { kind: 'count', default: 50, placeholder: 'N', line: 'Steps', help: 'steps to take' },
   stage: {
-    title: 'Stage',
     kind: 'stage',
     default: 'step' as const,
     placeholder: 'step|inf|K',
     help: 'n of the correction: the run’s own step (default), the limit, or K',
   },
   every: {
-    title: 'Correction every',
     kind: 'count',
     min: 1,
     placeholder: 'K',
     help: 'compute the correction at every K-th step (default 1; on mini-batches once per epoch)',
   },
   edgeEvery: {
-    title: 'Edge every',
     kind: 'count',
     min: 0,
     placeholder: 'K',
     help: 'measure the edge of stability at every K-th step (default: in the middle of the run and at its end; 0: never)',
   },
   reference: {
-    title: 'Reference',
     kind: 'choice',
     choices: referenceKinds,
     help: 'what the run is held against at equal loss (default: the twin without memory where there is one, else the flow)',
   },
-  dtype: { title: 'Precision', kind: 'choice', choices: floatTypes, help: 'precision (default: that of the model)' },
+  dtype: { kind: 'choice', choices: floatTypes, help: 'precision (default: that of the model)' },
   microBatch: {
-    title: 'Micro-batch',
     kind: 'count',
     min: 1,
     placeholder: 'B',
@@ -375,27 +300,9 @@ export const inspectSettings = {
     line: 'Device',
     help: 'where to run (default auto: CUDA where it starts, else CPU)',
   },
-  threads: {
-    title: 'CPU threads',
-    kind: 'count',
-    min: 1,
-    max: 1024,
-    placeholder: 'N',
-    help: 'CPU threads (default: all cores)',
-  },
-  arrays: {
-    title: 'Write arrays',
-    kind: 'switch',
-    default: false,
-    help: 'write gradient, q and correction of every parameter to arrays.npz',
-  },
-  out: {
-    title: 'Folder of the run',
-    kind: 'file',
-    placeholder: 'DIR',
-    ofOneRun: true,
-    help: 'folder of the run (default: a new one below runs/)',
-  },
+  threads: { kind: 'count', min: 1, max: 1024, placeholder: 'N', help: 'CPU threads (default: all cores)' },
+  arrays: { kind: 'switch', default: false, help: 'write gradient, q and correction of every parameter to arrays.npz' },
+  out: { kind: 'file', placeholder: 'DIR', ofOneRun: true, help: 'folder of the run (default: a new one below runs/)' },
 } satisfies { readonly [K in keyof Required<InspectRequest>]: InspectSetting };
 
 /** The option of a setting on the command line, without the dashes: `microBatch` → `micro-batch`. */

@@ -223,7 +223,7 @@ describe('nodes that cannot be differentiated', () => {
     };
     assert.match(
       messageOf(() => problem(graph, 3)),
-      /^Cannot differentiate 1 node, which blocks "w":\n[^]*\n.* If "w" does not train in your program, freeze it with --freeze/,
+      /^Cannot differentiate 1 node, which blocks "w":\n[\s\S]*\n.* If "w" does not train in your program, freeze it with --freeze/,
     );
   });
 });

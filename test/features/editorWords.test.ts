@@ -5,6 +5,7 @@ import { describe, it, test } from 'node:test';
 import { besideFile, inEditor, inEditorBriefly } from '../../extension/shared/editorWords.ts';
 import { errorOf, failureOf, failureWords, InspectorError } from '../../extension/shared/errors.ts';
 import { type InspectSetting, inspectSettings } from '../../extension/shared/request.ts';
+import { settingTitles } from '../../extension/shared/settingTitles.ts';
 import { strengthText } from '../../extension/shared/verdict.ts';
 import {
   anotherFolder,
@@ -179,10 +180,15 @@ describe('where an error is', () => {
 });
 
 test('every setting has a name of its own in the editor', () => {
-  const all = Object.entries<InspectSetting>(inspectSettings).filter(([key]) => key !== 'directory');
-  const names = all.map(([, { line, title }]) => line ?? title);
+  const titleOf = (key: string) => settingTitles[key as keyof typeof inspectSettings];
+  const all = Object.entries<InspectSetting>(inspectSettings).map(([key, { line }]) => ({
+    key,
+    line,
+    title: titleOf(key),
+  }));
+  const names = all.map(({ line, title }) => line ?? title);
   assert.deepEqual(
-    all.filter(([, { line, title }]) => (line === undefined) === (title === undefined)).map(([key]) => key),
+    all.filter(({ line, title }) => (line === undefined) === (title === undefined)).map(({ key }) => key),
     [],
   );
   assert.equal(new Set(names).size, names.length);
