@@ -2,6 +2,7 @@ import { operators } from '../autodiff/decompositions/index.ts';
 import { describeBlockers } from '../engine/blockers.ts';
 import { inspectModel } from '../engine/modelReport.ts';
 import { readModel } from '../onnx/read.ts';
+import { describeError, InspectorError } from '../shared/errors.ts';
 import { onCommandLine } from '../shared/words.ts';
 import { type AgentTool, anyText, count, flag, list, object, type ToolContext, text } from './tool.ts';
 
@@ -46,7 +47,7 @@ export const describeModel: AgentTool = {
     const model = await readModel(context.path(given));
     const report = inspectModel(model, operators, {});
     const names = report.parameters.map(({ name }) => name);
-    const [message, remedy] = report.blockers.length > 0 ? describeBlockers(model, report.blockers, names) : ['', ''];
+    const blocked = report.blockers.length > 0 && InspectorError.of(describeBlockers(model, report.blockers, names));
     const portOf = ({ name, type, dims }: (typeof report.inputs)[number]) => ({
       name,
       type,
@@ -54,7 +55,7 @@ export const describeModel: AgentTool = {
     });
     return {
       canBeInspected: report.blockers.length === 0,
-      blockers: [message, onCommandLine(remedy)].filter(Boolean).join('\n'),
+      blockers: blocked ? describeError(blocked) : '',
       warnings: report.warnings.map(
         ({ title, detail, remedy: cure }) => `${title}. ${onCommandLine(detail)} ${onCommandLine(cure)}`,
       ),
