@@ -3,7 +3,7 @@ import type { Runner } from '../engine/runner.ts';
 import { WritingError, writeWhole } from '../files/writing.ts';
 import { isAbsent } from '../optimizers/optimizer.ts';
 import { RunWriter } from '../runStore/store.ts';
-import { failureOf, InspectorError } from '../shared/errors.ts';
+import { InspectorError, messageOf } from '../shared/errors.ts';
 import type { SweepPoint } from '../shared/experiments.ts';
 import type { InspectRequest, RunReference } from '../shared/protocol.ts';
 import type { OrderedBatches } from './batchOrder.ts';
@@ -101,7 +101,7 @@ export async function runPoint(
     await effect?.finish(writer).catch(() => {});
     // Numbers that stop being finite are a result; anything else is to be tried again.
     const diverged = error instanceof InspectorError && !(error instanceof WritingError);
-    writer.fail(diverged ? 'failed' : 'cancelled', failureOf(error).message);
+    writer.fail(diverged ? 'failed' : 'cancelled', messageOf(error));
     if (!diverged) throw error;
     return { status: 'failed', message: error.message };
   }
