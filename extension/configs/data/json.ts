@@ -1,4 +1,4 @@
-import { type Node, parseTree } from 'jsonc-parser/lib/esm/main.js';
+import { findNodeAtLocation, type Node, type ParseError, parseTree } from 'jsonc-parser/lib/esm/main.js';
 import { type DataEntry, type DataNode, DEPTH_LIMIT } from './tree.ts';
 
 /** JSON with comments and trailing commas; broken text yields what could be read of it. */
@@ -43,3 +43,20 @@ export function tooDeep(text: string, hasOtherStrings = false): boolean {
   }
   return false;
 }
+
+/** The line of a text's first fault, from 1; undefined where there is none for a parser that allows comments. */
+export function faultyLine(text: string): number | undefined {
+  if (tooDeep(text)) return undefined;
+  const faults: ParseError[] = [];
+  parseTree(text, faults);
+  return faults.length > 0 ? lineAt(text, faults[0].offset) : undefined;
+}
+
+/** The line at which a value begins, from 1; undefined where there is no such value. */
+export function lineOf(text: string, path: (string | number)[]): number | undefined {
+  const tree = tooDeep(text) ? undefined : parseTree(text);
+  const node = tree && findNodeAtLocation(tree, path);
+  return node && lineAt(text, node.offset);
+}
+
+const lineAt = (text: string, offset: number): number => text.slice(0, offset).split('\n').length;

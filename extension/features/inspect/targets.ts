@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { findNodeAtLocation, type ParseError, parseTree } from 'jsonc-parser/lib/esm/main.js';
 import type { ConfiguredOptimizer } from '../../advice/configured.ts';
+import { faultyLine, lineOf } from '../../configs/data/json.ts';
 import { readTextFile } from '../../files/regular.ts';
 import { writeWhole } from '../../files/writing.ts';
 import { InspectorError } from '../../shared/errors.ts';
@@ -33,7 +33,7 @@ export function parseTargets(text: string): Target[] {
     const wrong = groupProblems(place, targetSettings, entry);
     const isWithoutModel = wrong.length === 0 && (entry as Partial<Target>).model === undefined;
     const found = isWithoutModel ? [`${place} has no "model".`] : wrong;
-    return found.map((message) => ({ where: { line: lineOfEntry(text, i) }, message }));
+    return found.map((message) => ({ where: { line: lineOf(text, ['inspections', i]) }, message }));
   });
   if (problems.length > 0)
     throw new InspectorError('holds settings that are not possible:', 'Correct the file, or delete the entry.', {
@@ -42,22 +42,6 @@ export function parseTargets(text: string): Target[] {
     });
   return list as Target[];
 }
-
-/** The line of a text's first fault, from 1; undefined where the parser that comments are allowed for finds none. */
-function faultyLine(text: string): number | undefined {
-  const faults: ParseError[] = [];
-  parseTree(text, faults);
-  return faults.length > 0 ? lineAt(text, faults[0].offset) : undefined;
-}
-
-/** The line of an entry of the list, from 1. */
-function lineOfEntry(text: string, index: number): number | undefined {
-  const tree = parseTree(text);
-  const entry = tree && findNodeAtLocation(tree, ['inspections', index]);
-  return entry && lineAt(text, entry.offset);
-}
-
-const lineAt = (text: string, offset: number): number => text.slice(0, offset).split('\n').length;
 
 /** The target that goes with a source or a model: that of the source, else the last used one that fits; undefined where none does. */
 export function targetFor(
