@@ -816,6 +816,8 @@ class _Watcher:
         self.depth, self.call, self.value = 0, None, None
         self.export = self.clip = self.loader = self.scheduler = self.smoother = None
         self.running, self.restore_smoother = False, None
+        # Exporters trace the modules' own calls.
+        self.unwatched = contextlib.nullcontext
 
     # The outermost call of a module with parameters is that of the model.
     def before_call(self, module, args):
@@ -870,7 +872,8 @@ class _Watcher:
         arguments = _call(module, args, kwargs)
         labels, loss = self.target(module, arguments, _main_output(output), output)
         if self.export is None:
-            self.export = _Export(module, arguments, labels, loss, optimizer, self.folder, self.scheduler)
+            with self.unwatched():
+                self.export = _Export(module, arguments, labels, loss, optimizer, self.folder, self.scheduler)
         self.export.add(arguments, labels)
         if self.export.samples >= self.samples:
             raise _Done
@@ -928,11 +931,34 @@ class _Watcher:
             initialise(this, *args, **kwargs)
             self.scheduler = this
 
-        hooks = [
-            modules.register_module_forward_pre_hook(self.before_call),
-            modules.register_module_forward_hook(self.after_call, with_kwargs=True, always_call=True),
-            register_optimizer_step_pre_hook(self.before_step),
-        ]
+        call = nn.Module.__call__
+
+        def called(module, *args, **kwargs):
+            self.before_call(module, args)
+            try:
+                output = call(module, *args, **kwargs)
+            except BaseException:
+                self.depth -= 1
+                raise
+            self.after_call(module, args, kwargs, output)
+            return output
+
+        @contextlib.contextmanager
+        def unwatched():
+            nn.Module.__call__ = call
+            try:
+                yield
+            finally:
+                nn.Module.__call__ = called
+
+        hooks = [register_optimizer_step_pre_hook(self.before_step)]
+        if "with_kwargs" in inspect.signature(modules.register_module_forward_hook).parameters:
+            hooks += [
+                modules.register_module_forward_pre_hook(self.before_call),
+                modules.register_module_forward_hook(self.after_call, with_kwargs=True, always_call=True),
+            ]
+        else:  # PyTorch 2.5 has no hook for all modules that is told the keyword arguments
+            nn.Module.__call__, self.unwatched = called, unwatched
         nn.utils.clip_grad_norm_ = nn.utils.clip_grad.clip_grad_norm_ = clipped
         torch.utils.data.DataLoader.__iter__ = iterated
         base.__init__ = scheduled
@@ -945,6 +971,7 @@ class _Watcher:
             base.__init__ = initialise
             if self.restore_smoother:
                 self.restore_smoother()
+            nn.Module.__call__ = call
             for hook in hooks:
                 hook.remove()
 
