@@ -16,7 +16,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   datasets: ['files', 'onnx', 'shared'],
   autodiff: ['onnx', 'shared'],
   optimizers: ['onnx', 'shared'],
-  configs: ['files', 'shared'],
+  configs: ['optimizers', 'files', 'shared'],
   exports: ['onnx', 'shared'],
   runStore: ['datasets', 'files', 'onnx', 'shared'],
   engine: ['exports', 'autodiff', 'optimizers', 'datasets', 'files', 'onnx', 'shared'],

@@ -174,7 +174,7 @@ export const inspectModel: AgentTool = {
   input: requestSchema(),
   output: runAnswer,
   confirmation: ({ model, optimizer, steps }) =>
-    `Take ${String(steps ?? inspectSettings.steps.default)} steps of ${String(optimizer ?? 'adam')} on ${String(model)}, and write a run.`,
+    `Take ${String(steps ?? inspectSettings.steps.default)} steps of ${String(optimizer ?? inspectSettings.optimizer.default)} on ${String(model)}, and write a run.`,
   async run(input: Readonly<Record<string, unknown>>, context: ToolContext) {
     const request = requestOf(input, context);
     const { folder } = await runRequest({ type: 'inspect', request }, context);

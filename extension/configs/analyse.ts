@@ -2,6 +2,7 @@ import type { Language, OptimizerConfig, SourceDocument } from './config.ts';
 import { mapRanges } from './config.ts';
 import { findInData } from './data/find.ts';
 import { parseData } from './data/parse.ts';
+import { NAME_PARTS, TELLING_PART } from './names.ts';
 import { joinCells, notebookCells } from './notebook.ts';
 import type { Parsed, Surroundings } from './python/analyse.ts';
 
@@ -9,9 +10,14 @@ import type { Parsed, Surroundings } from './python/analyse.ts';
 export const TEXT_LIMIT = 5 * 1024 * 1024;
 
 /** A configuration file without any of these has no optimizer that the analysis would accept. */
-const DATA_HINT = /optim|\bopt\b|class_path|_target_|_component_|SOLVER|learning_rate|adam/i;
-const PYTHON_HINT =
-  /optim|optax|adam|sgd|keras|TrainingArguments|(?:SFT|DPO|GRPO|KTO|Reward)Config|bitsandbytes|SOLVER|lion|rmsprop|torchopt|deepspeed|apex|mlx|heavyball|lamb\b|lars\b|ada(?:factor|grad|delta|n\b)|\bsoap\b|muon|prodigy|schedulefree|sophia|\bSOAP\b|shampoo|ADOPT|\bLamb\b/i;
+const DATA_HINT = new RegExp(
+  `optim|\\bopt\\b|class_path|_target_|_component_|SOLVER|learning_rate|${TELLING_PART}`,
+  'i',
+);
+const PYTHON_HINT = new RegExp(
+  `optim|optax|keras|TrainingArguments|(?:SFT|DPO|GRPO|KTO|Reward)Config|bitsandbytes|SOLVER|torchopt|deepspeed|apex|mlx|heavyball|${NAME_PARTS}`,
+  'i',
+);
 
 /** The optimizer configurations of a text. */
 export interface Analysis {

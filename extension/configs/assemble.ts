@@ -7,8 +7,9 @@ import type {
   Scalar,
   Schedule,
 } from './config.ts';
-import type { Constructor } from './frameworks.ts';
-import { huggingFaceOptimizer, optimizerNamed } from './names.ts';
+import { type Constructor, constructorOf } from './frameworks.ts';
+import { huggingFaceOptimizer, optimizerNamed, torchClass } from './names.ts';
+import { applies, ownNames, withFlags } from './ownArguments.ts';
 import { canonicalNames, type Parameter } from './signature.ts';
 import type { SourceRange } from './source.ts';
 
@@ -72,8 +73,7 @@ export function assemble(definition: Constructor, call: FoundCall): OptimizerCon
   let weightDecayForm = definition.weightDecayForm;
   if (becomes && hyperparameters.get(becomes.parameter)?.value === becomes.value) {
     optimizer = becomes.optimizer;
-    if (optimizer === 'adamw') weightDecayForm = 'decoupled';
-    else if (optimizer === 'adam') weightDecayForm = 'l2';
+    weightDecayForm = becomes.weightDecayForm ?? weightDecayForm;
   } else if (hyperparameters.get('decoupled_weight_decay')?.value === true) {
     weightDecayForm = 'decoupled';
   }
@@ -184,8 +184,7 @@ export function assembleGeneric(
   const hyperparameters = new Map<string, HyperparameterValue>();
   const others = new Map<string, HyperparameterValue>();
   for (const [key, argument] of call.arguments) {
-    let names = canonicalNames(key).filter((name) => applies(name, optimizer));
-    if (names[0] === 'rho' && optimizer === 'rmsprop') names = ['alpha'];
+    let names = ownNames(key, optimizer);
     const { value } = argument.finding;
     // Adan has three betas.
     if (names.length > 1 && Array.isArray(value) && value.length !== names.length) names = [];
@@ -195,30 +194,15 @@ export function assembleGeneric(
     if (names.length === 0 && showsOthers && !CARRYING_OUT.test(key)) others.set(key, asWritten(argument, key));
   }
   const { constructorName, range, callRange } = call;
-  const isAdam = optimizer === 'adamw' && hyperparameters.get('adamw_mode')?.value === false;
   return {
     framework,
-    optimizer: isAdam ? 'adam' : optimizer,
+    optimizer: withFlags(optimizer, hyperparameters),
     constructorName,
     range,
     callRange,
     hyperparameters,
     ...extras(call, others, call.notes ?? []),
   };
-}
-
-const WITHOUT_BETAS = /^(sgd|rmsprop|adagrad|adadelta|asgd|rprop|lbfgs|muon|lars|adafactor|ftrl)$/;
-
-/** Flat configuration files mix the keys of many things: `alpha` may be a loss's, `momentum` a teacher's. */
-function applies(name: string, optimizer: string): boolean {
-  if (name === 'beta1' || name === 'beta2') return !WITHOUT_BETAS.test(optimizer);
-  if (name === 'momentum' || name === 'nesterov' || name === 'dampening')
-    return /^(sgd|rmsprop|muon|lars|asgd)$/.test(optimizer);
-  if (name === 'alpha' || name === 'centered') return optimizer === 'rmsprop';
-  if (name === 'rho') return optimizer === 'rmsprop' || optimizer === 'adadelta';
-  if (name === 'lambd' || name === 'power' || name === 't0') return optimizer === 'asgd';
-  if (name === 'amsgrad') return /adam/.test(optimizer);
-  return name !== 'bias_correction' || /adam|lamb/.test(optimizer);
 }
 
 function optimizerArgument(parameter: Parameter, argument: Argument | undefined, open: boolean): string | undefined {
@@ -261,19 +245,14 @@ function plain(finding: Finding): Pick<HyperparameterValue, 'value' | 'from' | '
   return { value, from: 'resolved', range, ...(sourceRange && { sourceRange }) };
 }
 
-/** What PyTorch's Adam and AdamW take, which the name stands for. */
+/** What PyTorch's class of the optimizer takes, which the name stands for. */
 function defaultByName({ name }: Parameter, sets: string, optimizer: string): HyperparameterValue {
-  const value = /^adamw?$/.test(optimizer) ? ADAM_DEFAULTS.get(sets) : undefined;
+  const title = torchClass(optimizer);
+  const own = title && constructorOf(`torch.optim.${title}`)?.parameters.find((each) => each.sets.includes(sets));
+  const value = own ? own.defaults?.[own.sets.indexOf(sets)] : undefined;
   if (value === undefined) return { argument: name, value: null, from: 'unknown' };
   return { argument: name, value, from: 'default' };
 }
-
-const ADAM_DEFAULTS: ReadonlyMap<string, number> = new Map([
-  ['lr', 1e-3],
-  ['beta1', 0.9],
-  ['beta2', 0.999],
-  ['eps', 1e-8],
-]);
 
 function absent(parameter: Parameter, index: number, open: boolean): HyperparameterValue | undefined {
   const value = parameter.defaults?.[index];

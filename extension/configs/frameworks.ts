@@ -18,7 +18,13 @@ export interface Constructor {
   readonly eps?: EpsPlacement;
   readonly weightDecayForm?: 'l2' | 'decoupled';
   /** A flag that turns this optimizer into another: `adam_w_mode=False`. */
-  readonly becomes?: { readonly parameter: string; readonly value: Scalar; readonly optimizer: string };
+  readonly becomes?: {
+    readonly parameter: string;
+    readonly value: Scalar;
+    readonly optimizer: string;
+    /** How weight decay then acts, where that changes with it. */
+    readonly weightDecayForm?: Constructor['weightDecayForm'];
+  };
   /** The parameter that names the optimizer: `optim="adamw_torch"`. */
   readonly namedBy?: string;
   /** Keywords of other versions of the library. */

@@ -1,3 +1,9 @@
+/** Parts of names that a text about optimizers has, as alternatives of a pattern that ignores case. */
+export const NAME_PARTS =
+  'adam|sgd|(?<!il)lion|rmsprop|ada(?:factor|grad|delta|n\\b)|lamb\\b|lars\\b|adopt|muon|prodigy|schedulefree|shampoo|soap|sophia';
+/** The one of them that a configuration file is read for even where it has none of the usual keys. */
+export const TELLING_PART = 'adam';
+
 /** Names of optimizers in strings, reduced to letters and digits, to canonical names. */
 const NAMES: ReadonlyMap<string, string> = new Map(
   Object.entries({

@@ -182,7 +182,7 @@ describe('texts', () => {
     );
     assert.match(
       text,
-      /\| β₂ \| 0\.9 \| 0\.95 \| 0\.99 \| \*\*0\.999\*\* \|\n\|---\|---\|---\|---\|---\|\n\| strength \| 0 \| 0\.01 \| 0\.09 \| \*\*0\.99\*\* \|/,
+      /\| β₂ \| 0\.9 \| 0\.95 \| 0\.99 \| \*\*0\.999\*\* \|\n\|---\|---\|---\|---\|---\|\n\| strength \| neutral \| anti-regularizing 0\.01 \| anti-regularizing 0\.09 \| \*\*anti-regularizing 0\.99\*\* \|/,
     );
     assert.match(text, /depends on batch size and stage, and large steps oscillate: a run measures it\./);
     assert.match(

@@ -34,6 +34,7 @@ export const IMPLEMENTATIONS: readonly Library[] = [
         L2,
       ],
       ['SGD SGD8bit SGD32bit', 'sgd', 'params, lr, momentum=0, dampening=0, weight_decay=0, nesterov=False', L2],
+      ['LARS LARS8bit LARS32bit', 'lars', 'params, lr, momentum=0, dampening=0, weight_decay=0, nesterov=False', L2],
       [
         'Adagrad Adagrad8bit Adagrad32bit',
         'adagrad',

@@ -33,5 +33,5 @@ export const DECOUPLED = { weightDecayForm: 'decoupled' } as const;
 export const BETAS = 'betas=(0.9, 0.999), eps=1e-8';
 export const NOT_ADAMW_MODE = {
   ...DECOUPLED,
-  becomes: { parameter: 'adamw_mode', value: false, optimizer: 'adam' },
+  becomes: { parameter: 'adamw_mode', value: false, optimizer: 'adam', ...L2 },
 } as const;

@@ -43,7 +43,7 @@ export const OPTAX: readonly Library[] = [
       ['adagrad', 'adagrad', 'learning_rate, initial_accumulator_value=0.1, eps=1e-7', { eps: 'inside' }],
       ['adadelta', 'adadelta', 'learning_rate=None, rho=0.9, eps=1e-6, weight_decay=0.0', { ...L2, eps: 'inside' }],
       ['lion', 'lion', 'learning_rate, b1=0.9, b2=0.99, mu_dtype, weight_decay=1e-3', DECOUPLED],
-      ['signum', 'signum', 'learning_rate, beta=0.9', { rename: { beta: 'beta1' } }],
+      ['signum', 'signum', 'learning_rate, beta=0.9', { rename: { beta: 'momentum' } }],
       ['sign_sgd', 'signsgd', 'learning_rate'],
       ['adafactor', 'adafactor', 'learning_rate=None'],
     ],

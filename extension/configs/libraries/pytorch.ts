@@ -11,7 +11,7 @@ export const PYTORCH: readonly Library[] = [
         'Adam',
         'adam',
         `params, lr=1e-3, ${BETAS}, weight_decay=0, amsgrad=False, *, maximize=False, decoupled_weight_decay=False`,
-        { ...L2, becomes: { parameter: 'decoupled_weight_decay', value: true, optimizer: 'adamw' } },
+        { ...L2, becomes: { parameter: 'decoupled_weight_decay', value: true, optimizer: 'adamw', ...DECOUPLED } },
       ],
       ['AdamW', 'adamw', `params, lr=1e-3, ${BETAS}, weight_decay=1e-2, amsgrad=False, *, maximize=False`, DECOUPLED],
       [

@@ -2,6 +2,7 @@ import type { SyntaxNode } from '@lezer/common';
 import { type Argument, assemble, type Finding } from '../assemble.ts';
 import type { OptimizerConfig } from '../config.ts';
 import { type Constructor, constructorOf } from '../frameworks.ts';
+import { CORES } from '../libraries/chains.ts';
 import { parseSignature } from '../signature.ts';
 import type { Evaluator } from './evaluate.ts';
 import type { Call, Scope } from './scope.ts';
@@ -17,38 +18,6 @@ interface Link {
 
 /** Transformations that a gradient goes through before and after, which change nothing that is looked at. */
 const PASSING = /^(?:clip\w*|adaptive_grad_clip|zero_nans|keep_params_nonnegative|apply_every|identity|centralize)$/;
-/** The parts of known optimizers, with what they are in a chain. */
-const CORES: Readonly<
-  Record<string, { readonly optimizer: string; readonly signature: string; readonly eps?: Constructor['eps'] }>
-> = {
-  scale_by_adam: {
-    optimizer: 'adam',
-    signature: 'b1=0.9, b2=0.999, eps=1e-8, eps_root=0.0, mu_dtype, *, nesterov=False',
-    eps: 'outside',
-  },
-  scale_by_rms: {
-    optimizer: 'rmsprop',
-    signature: 'decay=0.9, eps=1e-8, initial_scale=0.0, eps_in_sqrt=True',
-    eps: 'inside',
-  },
-  scale_by_lion: { optimizer: 'lion', signature: 'b1=0.9, b2=0.99' },
-  scale_by_amsgrad: { optimizer: 'amsgrad', signature: 'b1=0.9, b2=0.999, eps=1e-8, eps_root=0.0', eps: 'outside' },
-  scale_by_radam: {
-    optimizer: 'radam',
-    signature: 'b1=0.9, b2=0.999, eps=1e-8, eps_root=0.0, threshold=5.0',
-    eps: 'outside',
-  },
-  scale_by_adamax: { optimizer: 'adamax', signature: 'b1=0.9, b2=0.999, eps=1e-8' },
-  scale_by_adadelta: { optimizer: 'adadelta', signature: 'rho=0.9, eps=1e-6', eps: 'inside' },
-  scale_by_belief: { optimizer: 'adabelief', signature: 'b1=0.9, b2=0.999, eps=1e-16, eps_root=1e-16' },
-  scale_by_yogi: { optimizer: 'yogi', signature: 'b1=0.9, b2=0.999, eps=1e-3' },
-  scale_by_adan: { optimizer: 'adan', signature: 'b1=0.98, b2=0.92' },
-  scale_by_novograd: { optimizer: 'novograd', signature: 'b1=0.9, b2=0.25, eps=1e-6' },
-  scale_by_sm3: { optimizer: 'sm3', signature: 'b1=0.9, b2=1.0, eps=1e-8' },
-  trace: { optimizer: 'sgd', signature: 'decay, nesterov=False' },
-  scale_by_sign: { optimizer: 'signsgd', signature: '' },
-};
-
 /** The optimizer that a chain of Optax is, under its core's name; undefined where the chain has none of the known cores. */
 export function fromChain(evaluator: Evaluator, call: Call): OptimizerConfig | undefined {
   if (!isChain(evaluator, call.node, call.scope)) return undefined;
@@ -56,10 +25,10 @@ export function fromChain(evaluator: Evaluator, call: Call): OptimizerConfig | u
   const cores = links.filter(({ name }) => Object.hasOwn(CORES, name));
   const core = cores.find(({ name }) => name !== 'trace') ?? cores[0];
   if (!core) return undefined;
-  const { optimizer, signature, eps } = CORES[core.name];
+  const { optimizer, signature, eps, rename, decoupled, nesterov } = CORES[core.name];
   const callee = core.node.firstChild!;
   const bound = new Map<string, Argument>();
-  const parameters = parseSignature(signature, { decay: optimizer === 'sgd' ? 'momentum' : 'alpha' });
+  const parameters = parseSignature(signature, rename);
   bind(evaluator, core, parameters, bound);
   const at = links.indexOf(core);
   const decay = links.findIndex(({ name }) => name === 'add_decayed_weights');
@@ -76,7 +45,7 @@ export function fromChain(evaluator: Evaluator, call: Call): OptimizerConfig | u
   );
   const definition: Constructor = {
     framework: 'optax',
-    optimizer: optimizer === 'adam' && isDecoupled ? 'adamw' : optimizer,
+    optimizer: (isDecoupled && decoupled) || optimizer,
     parameters: [
       ...parseSignature('learning_rate'),
       ...parameters,
@@ -84,7 +53,7 @@ export function fromChain(evaluator: Evaluator, call: Call): OptimizerConfig | u
     ],
     ...(eps && { eps }),
     ...(decay >= 0 && { weightDecayForm: isDecoupled ? ('decoupled' as const) : ('l2' as const) }),
-    becomes: { parameter: 'nesterov', value: true, optimizer: optimizer === 'adam' ? 'nadam' : optimizer },
+    ...(nesterov && { becomes: { parameter: 'nesterov', value: true, optimizer: nesterov } }),
   };
   return assemble(definition, {
     constructorName: evaluator.text(callee),

@@ -4,14 +4,17 @@ const MASK_FROM = 40_000;
 export const PARSE_LIMIT = 1_500_000;
 
 /** Words of optimizers and of statements that any other part can depend on: what holds one has to be read. */
-const STRONG =
-  /optim|adam|sgd|rmsprop|ada(?:grad|delta|factor)|\blion|lamb\b|FusedL|muon|TrainingArg|(?:SFT|DPO|GRPO|KTO|Reward)Config|\.compile\(|add_argument|parse_args|parse_known|DEFINE_|ArgumentParser|tyro|\bglobal\b|nonlocal|BASE_LR|hparams|setattr|safe_load|OmegaConf|json\.load|tomllib|hydra|click\.|typer|wandb|lr_scheduler|class_name|\beval\(|schedule|prodigy|sophia|soap|shampoo|\badan\b|set_defaults/gi;
+const STRONG = new RegExp(
+  `optim|${NAME_PARTS}|FusedL|TrainingArg|(?:SFT|DPO|GRPO|KTO|Reward)Config|\\.compile\\(|add_argument|parse_args|parse_known|DEFINE_|ArgumentParser|tyro|\\bglobal\\b|nonlocal|BASE_LR|hparams|setattr|safe_load|OmegaConf|json\\.load|tomllib|hydra|click\\.|typer|wandb|lr_scheduler|class_name|\\beval\\(|schedule|set_defaults`,
+  'gi',
+);
 /** Names of their arguments. Where one is only a local name, what is around it is read only if something asks for it. */
 const WEAK =
   /\b(?:lr|learning_rate|betas?|beta_?[12]|b[12]|eps(?:ilon)?|weight_decay|momentum)\b|(?:learning_rate|weight_decay|momentum)/gi;
 /** `args.lr =`, `config['lr'] =` right after the name. */
 const STORED = /^\w*['"]?\]?\s*(?:[-+*/]|\/\/|\*\*)?=(?!=)/;
 
+import { NAME_PARTS } from '../names.ts';
 import { logicalLineEnd } from './lines.ts';
 import { slice } from './slice.ts';
 

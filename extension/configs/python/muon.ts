@@ -1,46 +1,9 @@
 import { type Argument, assemble, assembleGeneric } from '../assemble.ts';
 import type { OptimizerConfig } from '../config.ts';
-import type { Constructor } from '../frameworks.ts';
-import { canonicalNames, parseSignature } from '../signature.ts';
+import { AUXILIARY, BUILT_IN, PREFIX } from '../libraries/muon.ts';
+import { canonicalNames } from '../signature.ts';
 import type { Given } from './build.ts';
 import { type DictEntry, type Evaluated, scalarOf, toFinding } from './values.ts';
-
-/** The Adam of Muon's own repository, for the groups that do not take Muon. */
-const AUXILIARY: Constructor = {
-  framework: 'other',
-  optimizer: 'adamw',
-  eps: 'outside',
-  weightDecayForm: 'decoupled',
-  parameters: parseSignature('params, lr=3e-4, betas=(0.9, 0.95), eps=1e-10, weight_decay=0'),
-};
-/** Optax's and Keras' Muon take Adam for what is no matrix. */
-const BUILT_IN: Readonly<Record<string, Constructor>> = {
-  optax: {
-    framework: 'optax',
-    optimizer: 'adamw',
-    eps: 'outside',
-    weightDecayForm: 'decoupled',
-    parameters: parseSignature('learning_rate, adam_b1=0.9, adam_b2=0.999, eps=1e-8, adam_weight_decay=0.0', {
-      adam_b1: 'beta1',
-      adam_b2: 'beta2',
-      adam_weight_decay: 'weight_decay',
-    }),
-  },
-  keras: {
-    framework: 'keras',
-    optimizer: 'adamw',
-    eps: 'uncorrected',
-    weightDecayForm: 'decoupled',
-    parameters: parseSignature(
-      'learning_rate=0.001, adam_beta_1=0.9, adam_beta_2=0.999, epsilon=1e-7, adam_weight_decay=0.004',
-      {
-        adam_beta_1: 'beta1',
-        adam_beta_2: 'beta2',
-        adam_weight_decay: 'weight_decay',
-      },
-    ),
-  },
-};
 
 /** The part of a Muon that is Adam: its groups without Muon, its `adamw_…` arguments, or what the library always has. */
 export function auxiliaryAdam(whole: OptimizerConfig, given: Given): OptimizerConfig[] {
@@ -49,7 +12,7 @@ export function auxiliaryAdam(whole: OptimizerConfig, given: Given): OptimizerCo
     given.positional[0] ?? given.keywords.get('params')?.value ?? given.keywords.get('param_groups')?.value;
   const own = (groups?.value.kind === 'sequence' ? groups.value.items : []).flatMap((group) => fromGroup(whole, group));
   if (own.length > 0) return own;
-  const prefixed = [...given.keywords].filter(([key]) => /^adamw?_(?!params)/.test(key));
+  const prefixed = [...given.keywords].filter(([key]) => PREFIX.test(key));
   const { callRange, constructorName, range } = whole;
   const definition = Object.hasOwn(BUILT_IN, whole.framework) ? BUILT_IN[whole.framework] : undefined;
   if (definition && /muon/i.test(whole.optimizer)) {
@@ -63,12 +26,12 @@ export function auxiliaryAdam(whole: OptimizerConfig, given: Given): OptimizerCo
   }
   const at = prefixed[0]?.[1].keyRange;
   if (!at) return [];
-  const renamed = prefixed.map(([key, entry]) => [key.replace(/^adamw?_/, ''), entry] as const);
+  const renamed = prefixed.map(([key, entry]) => [key.replace(PREFIX, ''), entry] as const);
   const rate = given.keywords.get('lr');
   const bound = argumentsOf(renamed);
   if (rate && !bound.has('lr') && !prefixed.some(([key]) => /lr/.test(key)))
     bound.set('lr', { finding: toFinding(rate.value) });
-  return [assembleGeneric('other', 'adamw', { constructorName, range: at, callRange, arguments: bound })];
+  return [assembleGeneric('other', AUXILIARY.optimizer, { constructorName, range: at, callRange, arguments: bound })];
 }
 
 function fromGroup(whole: OptimizerConfig, { value, range }: Evaluated): OptimizerConfig[] {
