@@ -1,26 +1,25 @@
 // The whole build: one esbuild call for each kind of output. `node extension/build.mjs`, or `bundle()` from the tests.
-import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build as buildOnce, context } from 'esbuild';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const entryPoints = [
-  'extension/cli.ts',
-  'extension/engineProcess.ts',
-  'extension/modelProcess.ts',
-  'extension/laneWorker.ts',
-  'extension/compareWorker.ts',
-  'extension/parquetWorker.ts',
-  'extension/watchWorker.ts',
-  'extension/analysisWorker.ts',
-  'extension/mcpServer.ts',
-  'extension/features/reading/readerWorker.ts',
-  'extension/extension.ts',
-]
-  .map((path) => join(root, path))
-  .filter((path) => existsSync(path))
-  .map((path) => ({ in: path, out: basename(path, '.ts') }));
+/** Programs and threads of their own, each a file of that name in `dist/`, by their paths in `extension/`. */
+const sources = [
+  'cli',
+  'engineProcess',
+  'modelProcess',
+  'laneWorker',
+  'compareWorker',
+  'parquetWorker',
+  'watchWorker',
+  'analysisWorker',
+  'mcpServer',
+  'features/reading/readerWorker',
+  'extension',
+];
+/** All of them: where they come from, and their names in `dist/`. */
+export const programs = sources.map((path) => ({ in: join(root, 'extension', `${path}.ts`), out: basename(path) }));
 
 /** Builds once, or with `--watch` again at every change, until the process ends. */
 const build = async (options) =>
@@ -29,7 +28,7 @@ const build = async (options) =>
 /** Bundles for Node as CommonJS; onnxruntime-node (native) and vscode (the editor's own) stay outside. */
 export function bundle(options = {}) {
   return build({
-    entryPoints,
+    entryPoints: programs,
     outdir: join(root, 'dist'),
     bundle: true,
     platform: 'node',

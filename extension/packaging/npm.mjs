@@ -5,22 +5,12 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, cpSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { bundle } from '../build.mjs';
+import { bundle, programs } from '../build.mjs';
 import { thirdPartyNotice } from './notices.mjs';
 import { root, runtimeFiles, targetsOf } from './runtime.mjs';
 
 const staging = join(root, 'dist', 'npm');
-const programs = [
-  'cli',
-  'engineProcess',
-  'modelProcess',
-  'laneWorker',
-  'parquetWorker',
-  'watchWorker',
-  'analysisWorker',
-  'mcpServer',
-  'readerWorker',
-];
+const ours = programs.filter(({ out }) => !['extension', 'readerWorker'].includes(out));
 const bundled = ['onnxruntime-node', 'onnxruntime-common'];
 
 const readJson = (path) => JSON.parse(readFileSync(path, 'utf8'));
@@ -54,7 +44,7 @@ async function layOut(targets) {
   mkdirSync(join(staging, 'dist'), { recursive: true });
   const { metafile } = await bundle({
     entryPoints: [
-      ...programs.map((name) => ({ in: join(root, 'extension', `${name}.ts`), out: name })),
+      ...ours,
       { in: join(root, 'extension/library/autodiff.ts'), out: 'autodiff' },
     ],
     outdir: join(staging, 'dist'),

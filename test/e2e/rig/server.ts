@@ -52,6 +52,7 @@ const SHIPPED = [
   'dist/compareWorker.js',
   'dist/analysisWorker.js',
   'dist/readerWorker.js',
+  'dist/mcpServer.js',
   'dist/watchWorker.js',
   'dist/webview',
   'media',
