@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { after, describe, it } from 'node:test';
+import { createInterface } from 'node:readline';
+import { after, before, describe, it } from 'node:test';
 import { readSteps } from '../../extension/runStore/steps.ts';
 import type { Target } from '../../extension/shared/target.ts';
 
@@ -21,12 +22,28 @@ const cli = resolve('dist/cli.js');
 const root = mkdtempSync(join(tmpdir(), 'helper-'));
 after(() => rmSync(root, { recursive: true, force: true }));
 
-function run(name: string, args: readonly string[]) {
-  const folder = join(root, name);
-  mkdirSync(folder, { recursive: true });
-  const env = { ...process.env, OPTIMIZER_BIAS_PROJECT: folder, OPTIMIZER_BIAS_EXPECTED: '1', PYTHONPATH: programs };
-  const { status, stderr, stdout } = spawnSync(python, args, { cwd: folder, env, encoding: 'utf8' });
-  return { folder, status, output: `${stdout}${stderr}` };
+/** One Python that has imported what the scripts share, and forks for each of them: importing takes longer than most scripts. */
+class Scripts {
+  private readonly server = spawn(python, [join(programs, 'serve.py')], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+    env: { ...process.env, PYTHONPATH: programs },
+  });
+  private readonly answers = createInterface({ input: this.server.stdout })[Symbol.asyncIterator]();
+
+  async run(name: string, args: readonly string[]) {
+    const folder = join(root, name);
+    mkdirSync(folder, { recursive: true });
+    const environment = { OPTIMIZER_BIAS_PROJECT: folder, OPTIMIZER_BIAS_EXPECTED: '1' };
+    this.server.stdin.write(`${JSON.stringify({ args, folder, environment })}\n`);
+    const { value } = await this.answers.next();
+    assert.ok(value !== undefined, 'the server of scripts has ended');
+    const { status, output } = JSON.parse(value) as { status: number; output: string };
+    return { folder, status, output };
+  }
+
+  end(): void {
+    this.server.kill();
+  }
 }
 
 function entryOf(folder: string): Target {
@@ -122,11 +139,17 @@ const scripts: readonly Program[] = [
 ];
 
 describe('the helper in Python', { skip }, () => {
+  let interpreter: Scripts;
+  const run = (name: string, args: readonly string[]) => interpreter.run(name, args);
+  before(() => {
+    interpreter = new Scripts();
+  });
+  after(() => interpreter.end());
   for (const { name, tolerance, entry, needs = [] } of scripts) {
     const missing = needs.filter((module) => !has(module));
-    it(`takes ${name}.py as it is`, { skip: missing.length > 0 && `no ${missing.join(', ')}` }, () => {
+    it(`takes ${name}.py as it is`, { skip: missing.length > 0 && `no ${missing.join(', ')}` }, async () => {
       const script = join(programs, `${name}.py`);
-      const { folder, status, output } = run(name, [join(helper, 'optimizer_bias.py'), script]);
+      const { folder, status, output } = await run(name, [join(helper, 'optimizer_bias.py'), script]);
       assert.equal(status, 0, output);
       const found = entryOf(folder);
       assert.deepEqual({ ...found, ...entry }, found, output);
@@ -142,8 +165,8 @@ describe('the helper in Python', { skip }, () => {
     assert.deepEqual(found.schedule!.factors!.slice(0, 3), [0.1, 0.2, 0.3]);
   });
 
-  it('takes lines in a script: export before the loop, capture inside it', () => {
-    const { folder, status, output } = run('lines', [join(programs, 'lines.py'), helper]);
+  it('takes lines in a script: export before the loop, capture inside it', async () => {
+    const { folder, status, output } = await run('lines', [join(programs, 'lines.py'), helper]);
     assert.equal(status, 0, output);
     const entry = entryOf(folder);
     assert.deepEqual(
@@ -158,8 +181,8 @@ describe('the helper in Python', { skip }, () => {
 
   it('takes a compiled Keras model, with its schedule, clipping and loss', {
     skip: !has('keras') && 'no keras',
-  }, () => {
-    const { folder, status, output } = run('keras', [join(programs, 'keras_model.py'), helper]);
+  }, async () => {
+    const { folder, status, output } = await run('keras', [join(programs, 'keras_model.py'), helper]);
     assert.equal(status, 0, output);
     const found = entryOf(folder);
     const entry = { loss: 'cross-entropy', optimizer: 'adamw', framework: 'keras', batchSize: 8, clipNorm: 1 } as const;
@@ -171,8 +194,11 @@ describe('the helper in Python', { skip }, () => {
     compare(folder, found, 1e-5);
   });
 
-  it('leaves the errors of a script visible, and writes nothing', () => {
-    const { folder, status, output } = run('broken', [join(helper, 'optimizer_bias.py'), join(programs, 'broken.py')]);
+  it('leaves the errors of a script visible, and writes nothing', async () => {
+    const { folder, status, output } = await run('broken', [
+      join(helper, 'optimizer_bias.py'),
+      join(programs, 'broken.py'),
+    ]);
     assert.equal(status, 1);
     assert.match(output, /No module named 'a_package_that_does_not_exist'/);
     assert.ok(!existsSync(join(folder, '.optimizer-bias.json')));
