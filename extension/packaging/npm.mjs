@@ -43,10 +43,7 @@ async function layOut(targets) {
   rmSync(staging, { recursive: true, force: true });
   mkdirSync(join(staging, 'dist'), { recursive: true });
   const { metafile } = await bundle({
-    entryPoints: [
-      ...ours,
-      { in: join(root, 'extension/library/autodiff.ts'), out: 'autodiff' },
-    ],
+    entryPoints: [...ours, { in: join(root, 'extension/library/autodiff.ts'), out: 'autodiff' }],
     outdir: join(staging, 'dist'),
     sourcemap: false,
     minify: true,

@@ -320,7 +320,7 @@ def _known(output, labels, value):
         candidates += [("mse", target), ("bce-with-logits", target)]
     for name, target in candidates:
         with contextlib.suppress(Exception):
-            if torch.allclose(_value(name, output.detach(), target), value.detach(), rtol=1e-4, atol=1e-6):
+            if torch.allclose(_value(name, output.detach(), target).double(), value.detach().double(), rtol=1e-4, atol=1e-6):
                 return name, target
     return None
 
