@@ -43,7 +43,9 @@ async function steps(problem: Problem, plan: Plan, optimizer: Optimizer = adam):
 function agree(got: readonly Advance[], expected: readonly Advance[], tolerance: number): void {
   assert.equal(got.length, expected.length);
   expected.forEach((advance, i) => {
-    const vectors = (a: Advance) => [a.position.theta, ...a.position.state.values(), ...Object.values(a.arrays ?? {})];
+    // What remains of a step beside the frozen one is a difference of neighbouring numbers, and has no digits to compare.
+    const arraysOf = ({ arrays }: Advance) => (arrays ? [arrays.gradient, arrays.normGradient, arrays.correction] : []);
+    const vectors = (a: Advance) => [a.position.theta, ...a.position.state.values(), ...arraysOf(a)];
     vectors(advance).forEach((vector, k) => {
       const [a, b] = [vectors(got[i])[k].data as Float64Array, vector.data as Float64Array];
       const scale = Math.max(...b.map(Math.abs));
