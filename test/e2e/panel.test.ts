@@ -87,7 +87,7 @@ describe('inspecting a model in the editor', { timeout: 900_000 }, () => {
     const frame = webview();
     await frame.locator('.activity', { hasText: /Finished · 50 steps/ }).waitFor({ timeout: 60_000 });
     await frame.locator('.tile', { hasText: 'nti-regularizing 0.016' }).waitFor();
-    await frame.locator('.tile', { hasText: 'valid for' }).waitFor();
+    await frame.locator('.tile', { hasText: 'small changes of the gradient' }).waitFor();
     assert.match(
       await frame.locator('.sentence').last().innerText(),
       /^In full-batch training .* Small batches can reverse this\.$/,
@@ -202,7 +202,7 @@ describe('inspecting a model in the editor', { timeout: 900_000 }, () => {
     await inspect();
     const frame = webview();
     await frame.locator('.activity', { hasText: /step \d+/ }).waitFor({ timeout: 60_000 });
-    await frame.locator('.tile', { hasText: 'valid for' }).waitFor();
+    await frame.locator('.tile', { hasText: 'small changes of the gradient' }).waitFor();
     await picture(workbench.page, 'panel-running');
     await frame.locator('vscode-button', { hasText: 'Stop' }).click();
     await frame.locator('.activity', { hasText: 'Stopped' }).waitFor({ timeout: 10_000 });

@@ -86,7 +86,7 @@ describe('two windows on one folder', { timeout: 600_000 }, () => {
   test('what one window renames and deletes, by keyboard, the other sees; its panel keeps what it shows', async () => {
     const [first, second] = windows;
     const { keyboard } = second.page;
-    const shown = panel(first).locator('.tile', { hasText: 'valid for' });
+    const shown = panel(first).locator('.tile', { hasText: 'small changes of the gradient' });
     await shown.waitFor();
     const rowsOf = ({ page }: Workbench, text: string) =>
       page.locator('.pane-body .monaco-list-row', { hasText: text });
