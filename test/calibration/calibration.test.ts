@@ -17,6 +17,14 @@ test('by the self-check alone, nothing by more than a factor 2.5', () => {
   assert.ok(counts.trueInvalid > 30, JSON.stringify(counts));
 });
 
+test('in the second set little passes wrongly by the self-check alone, and nothing beside the effect', () => {
+  const second = readStored(resolve('test/calibration/validation.jsonl'));
+  assert.ok(second.length >= 40);
+  assert.equal(countsOf(second, { withEffect: true, tensors: false, factor: 1.5 }).falseValid, 0);
+  const alone = countsOf(second, { withEffect: false, tensors: false, factor: 1.5 });
+  assert.ok(alone.falseValid <= 2 && alone.trueInvalid > 20, JSON.stringify(alone));
+});
+
 test('rank correlation', () => {
   assert.equal(rankCorrelation([[1, 10], [2, 20], [3, 400]]), 1); // biome-ignore format: pairs
   assert.equal(rankCorrelation([[1, 3], [2, 2], [3, 1]]), -1); // biome-ignore format: pairs
