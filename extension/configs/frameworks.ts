@@ -1,4 +1,5 @@
 import type { ConfigFramework, Scalar } from './config.ts';
+import { ownDefaults } from './defaults.ts';
 import { LIBRARIES } from './libraries/index.ts';
 import type { LegacyKeyword } from './libraries/library.ts';
 import { optimizerNamed } from './names.ts';
@@ -62,13 +63,15 @@ function find(qualified: string): Constructor | undefined {
     if (!row) continue;
     const [, optimizer, signature, extra] = row;
     const { rename, ...rest } = extra ?? {};
+    const own = ownDefaults(optimizer, library.framework);
+    const eps = (own?.eps_placement as EpsPlacement | undefined) ?? library.eps;
     return {
       framework: library.framework,
       optimizer,
-      ...(library.eps && { eps: library.eps }),
+      ...(eps && { eps }),
       ...(library.legacy && { legacy: library.legacy }),
       ...rest,
-      parameters: parseSignature(signature, rename),
+      parameters: parseSignature(signature, rename, own),
     };
   }
   if (NO_OPTIMIZER.test(name) || NO_MODULE.test(module)) return undefined;

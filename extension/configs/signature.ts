@@ -72,9 +72,13 @@ export function canonicalNames(spelling: string): readonly string[] {
 
 /**
  * Reads a signature written as in the library's documentation: `params, lr=1e-3, betas=(0.9, 0.999), *, eps=1e-8`.
- * `rename` overrides the canonical name of a parameter.
+ * `rename` overrides the canonical name of a parameter; `eps=~` has the default in `own`, by canonical name, and none without.
  */
-export function parseSignature(signature: string, rename: Readonly<Record<string, string>> = {}): Parameter[] {
+export function parseSignature(
+  signature: string,
+  rename: Readonly<Record<string, string>> = {},
+  own?: Readonly<Record<string, Scalar>>,
+): Parameter[] {
   const parameters: Parameter[] = [];
   let positional = true;
   for (const part of signature.split(/,\s*(?![^(]*\))/)) {
@@ -84,11 +88,14 @@ export function parseSignature(signature: string, rename: Readonly<Record<string
     }
     const [name, text] = part.split('=');
     const sets = Object.hasOwn(rename, name) ? [rename[name]] : canonicalNames(name);
-    const defaults = text?.startsWith('(') ? text.slice(1, -1).split(', ').map(scalar) : text && [scalar(text)];
+    const defaults = text === '~' ? own && sets.map((each) => own[each]) : text && scalars(text);
     parameters.push({ name, sets, positional, ...(defaults && { defaults }) });
   }
   return parameters;
 }
+
+const scalars = (text: string): Scalar[] =>
+  text.startsWith('(') ? text.slice(1, -1).split(', ').map(scalar) : [scalar(text)];
 
 function scalar(text: string): Scalar {
   if (text === 'True' || text === 'False') return text === 'True';

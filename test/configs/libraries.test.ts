@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { codeLensText, optimizerTitle } from '../../extension/advice/hover.ts';
 import { scanText } from '../../extension/advice/scan.ts';
+import { ownDefaults } from '../../extension/configs/defaults.ts';
 import { LIBRARIES } from '../../extension/configs/libraries/index.ts';
 import { huggingFaceOptimizer, kerasClass, optimizerNamed, otherOptimizer } from '../../extension/configs/names.ts';
+import { parseSignature } from '../../extension/configs/signature.ts';
 
 const rows = LIBRARIES.flatMap((library) =>
   library.rows.flatMap(([names, optimizer, signature, extra]) =>
@@ -45,6 +47,29 @@ test('what a signature says is what a scan says where nothing is given', () => {
     for (const [key, { from }] of found.config.hyperparameters)
       assert.ok(from === 'default' || from === 'unknown', `${name} ${key} ${from}`);
   }
+});
+
+test('a signature states only what is not the optimizer’s own default', () => {
+  let own = 0;
+  for (const { library, name, optimizer, signature, extra } of rows) {
+    const defaults = ownDefaults(optimizer, library.framework);
+    const written = parseSignature(signature, extra?.rename);
+    for (const [i, { sets, defaults: values }] of parseSignature(signature, extra?.rename, defaults).entries()) {
+      const where = `${library.example}.${name} ${sets}`;
+      if (written[i].defaults === undefined) {
+        if (values) own++;
+        assert.ok(!values?.includes(undefined as never), where);
+        // Where no framework that the library follows has the optimizer, a learning rate may be its own by chance.
+      } else if (sets.length > 0 && sets[0] !== 'lr')
+        assert.notDeepEqual(
+          values,
+          sets.map((each) => defaults?.[each]),
+          where,
+        );
+    }
+    assert.ok(!signature.includes('~') || defaults, name);
+  }
+  assert.ok(own > 150, String(own));
 });
 
 test('names in texts: other optimizers have a title and no prediction', () => {

@@ -4,6 +4,7 @@ import type { Constructor } from '../frameworks.ts';
 interface Core {
   readonly optimizer: string;
   readonly signature: string;
+  /** Where ε stands, for optimizers without a theory. */
   readonly eps?: Constructor['eps'];
   readonly rename?: Readonly<Record<string, string>>;
   /** The optimizer that it is with `add_decayed_weights` behind it, where that has a name of its own. */
@@ -16,19 +17,17 @@ interface Core {
 export const CORES: Readonly<Record<string, Core>> = {
   scale_by_adam: {
     optimizer: 'adam',
-    signature: 'b1=0.9, b2=0.999, eps=1e-8, eps_root=0.0, mu_dtype, *, nesterov=False',
-    eps: 'outside',
+    signature: 'b1=~, b2=~, eps=~, eps_root=0.0, mu_dtype, *, nesterov=False',
     decoupled: 'adamw',
     nesterov: 'nadam',
   },
   scale_by_rms: {
     optimizer: 'rmsprop',
-    signature: 'decay=0.9, eps=1e-8, initial_scale=0.0, eps_in_sqrt=True',
-    eps: 'inside',
+    signature: 'decay=~, eps=~, initial_scale=0.0, eps_in_sqrt=True',
     rename: { decay: 'alpha' },
   },
-  scale_by_lion: { optimizer: 'lion', signature: 'b1=0.9, b2=0.99' },
-  scale_by_amsgrad: { optimizer: 'amsgrad', signature: 'b1=0.9, b2=0.999, eps=1e-8, eps_root=0.0', eps: 'outside' },
+  scale_by_lion: { optimizer: 'lion', signature: 'b1=~, b2=~' },
+  scale_by_amsgrad: { optimizer: 'amsgrad', signature: 'b1=~, b2=~, eps=~, eps_root=0.0' },
   scale_by_radam: {
     optimizer: 'radam',
     signature: 'b1=0.9, b2=0.999, eps=1e-8, eps_root=0.0, threshold=5.0',
@@ -41,6 +40,6 @@ export const CORES: Readonly<Record<string, Core>> = {
   scale_by_adan: { optimizer: 'adan', signature: 'b1=0.98, b2=0.92' },
   scale_by_novograd: { optimizer: 'novograd', signature: 'b1=0.9, b2=0.25, eps=1e-6' },
   scale_by_sm3: { optimizer: 'sm3', signature: 'b1=0.9, b2=1.0, eps=1e-8' },
-  trace: { optimizer: 'sgd', signature: 'decay, nesterov=False', rename: { decay: 'momentum' } },
+  trace: { optimizer: 'sgd', signature: 'decay, nesterov=~', rename: { decay: 'momentum' } },
   scale_by_sign: { optimizer: 'signsgd', signature: '' },
 };

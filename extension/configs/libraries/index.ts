@@ -8,7 +8,8 @@ import { TOOLKITS } from './toolkits.ts';
 
 /**
  * Every constructor the analysis knows. Signatures list arguments in the library's order up to the last positional one
- * that matters, with the library's defaults; `*` starts the keyword-only ones; no default means required.
+ * that matters; `*` starts the keyword-only ones; no default means required, `=~` the optimizer's own default in that framework,
+ * and a value one of the library's own.
  */
 export const LIBRARIES: readonly Library[] = [
   ...PYTORCH,

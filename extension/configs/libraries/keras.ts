@@ -1,6 +1,5 @@
 import { DECOUPLED, type LegacyKeyword, type Library } from './library.ts';
 
-const UNCORRECTED = { ...DECOUPLED, eps: 'uncorrected' } as const;
 const RHO_IS_ALPHA = { rename: { rho: 'alpha' } } as const;
 const VERSIONS =
   'TensorFlow up to 2.10 and the legacy optimizers take it; TensorFlow 2.11 to 2.15 ignore it with a warning, and Keras 3 refuses it.';
@@ -19,19 +18,9 @@ export const KERAS: readonly Library[] = [
     others: /^[A-Z]\w+$/,
     eps: 'outside',
     rows: [
-      [
-        'Adam',
-        'adam',
-        'learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, amsgrad=False, weight_decay=None',
-        UNCORRECTED,
-      ],
-      [
-        'AdamW',
-        'adamw',
-        'learning_rate=0.001, weight_decay=0.004, beta_1=0.9, beta_2=0.999, epsilon=1e-7, amsgrad=False',
-        UNCORRECTED,
-      ],
-      ['Nadam', 'nadam', 'learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, weight_decay=None', DECOUPLED],
+      ['Adam', 'adam', 'learning_rate=~, beta_1=~, beta_2=~, epsilon=~, amsgrad=~, weight_decay=None', DECOUPLED],
+      ['AdamW', 'adamw', 'learning_rate=~, weight_decay=~, beta_1=~, beta_2=~, epsilon=~, amsgrad=~', DECOUPLED],
+      ['Nadam', 'nadam', 'learning_rate=~, beta_1=~, beta_2=~, epsilon=~, weight_decay=None', DECOUPLED],
       ['Adamax', 'adamax', 'learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, weight_decay=None', DECOUPLED],
       [
         'Adadelta',
@@ -42,17 +31,12 @@ export const KERAS: readonly Library[] = [
       [
         'RMSprop',
         'rmsprop',
-        'learning_rate=0.001, rho=0.9, momentum=0.0, epsilon=1e-7, centered=False, weight_decay=None',
-        { ...DECOUPLED, ...RHO_IS_ALPHA, eps: 'inside' },
+        'learning_rate=~, rho=~, momentum=~, epsilon=~, centered=~, weight_decay=None',
+        { ...DECOUPLED, ...RHO_IS_ALPHA },
       ],
-      ['SGD', 'sgd', 'learning_rate=0.01, momentum=0.0, nesterov=False, weight_decay=None', DECOUPLED],
-      [
-        'Adagrad',
-        'adagrad',
-        'learning_rate=0.001, initial_accumulator_value=0.1, epsilon=1e-7, weight_decay=None',
-        { ...DECOUPLED, eps: 'inside' },
-      ],
-      ['Lion', 'lion', 'learning_rate=0.001, beta_1=0.9, beta_2=0.99, weight_decay=None', DECOUPLED],
+      ['SGD', 'sgd', 'learning_rate=~, momentum=~, nesterov=~, weight_decay=None', DECOUPLED],
+      ['Adagrad', 'adagrad', 'learning_rate=~, initial_accumulator_value=~, epsilon=~, weight_decay=None', DECOUPLED],
+      ['Lion', 'lion', 'learning_rate=~, beta_1=~, beta_2=~, weight_decay=None', DECOUPLED],
       ['Ftrl', 'ftrl', 'learning_rate=0.001, learning_rate_power=-0.5, initial_accumulator_value=0.1'],
       ['Adafactor', 'adafactor', 'learning_rate=0.001, weight_decay=None', DECOUPLED],
     ],
@@ -63,16 +47,16 @@ export const KERAS: readonly Library[] = [
     example: 'tensorflow.compat.v1.train',
     eps: 'outside',
     rows: [
-      ['AdamOptimizer', 'adam', 'learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-8', { eps: 'uncorrected' }],
+      ['AdamOptimizer', 'adam', 'learning_rate=~, beta1=~, beta2=~, epsilon=1e-8'],
       [
         'RMSPropOptimizer',
         'rmsprop',
-        'learning_rate, decay=0.9, momentum=0.0, epsilon=1e-10, use_locking, centered=False',
-        { eps: 'inside', rename: { decay: 'alpha' } },
+        'learning_rate, decay=~, momentum=~, epsilon=1e-10, use_locking, centered=~',
+        { rename: { decay: 'alpha' } },
       ],
       ['GradientDescentOptimizer', 'sgd', 'learning_rate'],
-      ['MomentumOptimizer', 'sgd', 'learning_rate, momentum, use_locking, name, use_nesterov=False'],
-      ['AdagradOptimizer', 'adagrad', 'learning_rate, initial_accumulator_value=0.1'],
+      ['MomentumOptimizer', 'sgd', 'learning_rate, momentum, use_locking, name, use_nesterov=~'],
+      ['AdagradOptimizer', 'adagrad', 'learning_rate, initial_accumulator_value=~'],
       ['AdadeltaOptimizer', 'adadelta', 'learning_rate=0.001, rho=0.95, epsilon=1e-8', { eps: 'inside' }],
     ],
   },
@@ -83,13 +67,8 @@ export const KERAS: readonly Library[] = [
     legacy: KERAS_LEGACY,
     others: /^[A-Z]\w+$/,
     rows: [
-      [
-        'AdamW',
-        'adamw',
-        'weight_decay, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, amsgrad=False',
-        UNCORRECTED,
-      ],
-      ['SGDW', 'sgd', 'weight_decay, learning_rate=0.001, momentum=0.0, nesterov=False', DECOUPLED],
+      ['AdamW', 'adamw', 'weight_decay, learning_rate=~, beta_1=~, beta_2=~, epsilon=~, amsgrad=~', DECOUPLED],
+      ['SGDW', 'sgd', 'weight_decay, learning_rate=0.001, momentum=~, nesterov=~', DECOUPLED],
     ],
   },
 ];

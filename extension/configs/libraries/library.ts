@@ -21,6 +21,7 @@ export interface Library {
   readonly modules: RegExp;
   /** One such module, which has all rows. */
   readonly example: string;
+  /** Where ε stands, for optimizers without a theory or whose theory leaves it open. */
   readonly eps?: EpsPlacement;
   readonly rows: readonly Row[];
   readonly legacy?: Readonly<Record<string, LegacyKeyword>>;

@@ -1,3 +1,4 @@
+import { ownDefaults } from '../defaults.ts';
 import type { Constructor } from '../frameworks.ts';
 import { parseSignature } from '../signature.ts';
 
@@ -16,11 +17,11 @@ export const BUILT_IN: Readonly<Record<string, Constructor>> = {
     optimizer: 'adamw',
     eps: 'outside',
     weightDecayForm: 'decoupled',
-    parameters: parseSignature('learning_rate, adam_b1=0.9, adam_b2=0.999, eps=1e-8, adam_weight_decay=0.0', {
-      adam_b1: 'beta1',
-      adam_b2: 'beta2',
-      adam_weight_decay: 'weight_decay',
-    }),
+    parameters: parseSignature(
+      'learning_rate, adam_b1=~, adam_b2=~, eps=~, adam_weight_decay=0.0',
+      {},
+      ownDefaults('adamw', 'optax'),
+    ),
   },
   keras: {
     framework: 'keras',
@@ -28,12 +29,13 @@ export const BUILT_IN: Readonly<Record<string, Constructor>> = {
     eps: 'uncorrected',
     weightDecayForm: 'decoupled',
     parameters: parseSignature(
-      'learning_rate=0.001, adam_beta_1=0.9, adam_beta_2=0.999, epsilon=1e-7, adam_weight_decay=0.004',
+      'learning_rate=~, adam_beta_1=~, adam_beta_2=~, epsilon=~, adam_weight_decay=~',
       {
         adam_beta_1: 'beta1',
         adam_beta_2: 'beta2',
         adam_weight_decay: 'weight_decay',
       },
+      ownDefaults('adamw', 'keras'),
     ),
   },
 };

@@ -1,4 +1,4 @@
-import { BETAS, DECOUPLED, L2, type Library } from './library.ts';
+import { DECOUPLED, L2, type Library } from './library.ts';
 
 /** Collections of optimizers, and trainers that make them. */
 export const TOOLKITS: readonly Library[] = [
@@ -9,12 +9,12 @@ export const TOOLKITS: readonly Library[] = [
     others: /^[A-Z]\w+$/,
     eps: 'outside',
     rows: [
-      ['AdamW ForeachAdamW', 'adamw', 'params, lr=0.0025, betas=(0.9, 0.99), eps=1e-8, weight_decay=0', DECOUPLED],
-      ['NAdam ForeachNAdam', 'nadam', 'params, lr=0.0025, betas=(0.9, 0.99), eps=1e-8, weight_decay=0', DECOUPLED],
+      ['AdamW ForeachAdamW', 'adamw', 'params, lr=0.0025, betas=(0.9, 0.99), eps=~, weight_decay=0', DECOUPLED],
+      ['NAdam ForeachNAdam', 'nadam', 'params, lr=0.0025, betas=(0.9, 0.99), eps=~, weight_decay=~', DECOUPLED],
       [
         'RMSprop ForeachRMSprop',
         'rmsprop',
-        'params, lr=0.0025, betas=(0.9, 0.99), eps=1e-6, weight_decay=0',
+        'params, lr=0.0025, betas=(0.9, 0.99), eps=1e-6, weight_decay=~',
         DECOUPLED,
       ],
     ],
@@ -29,15 +29,15 @@ export const TOOLKITS: readonly Library[] = [
       [
         'create_optimizer_v2',
         'sgd',
-        'model_or_params, opt="sgd", lr, weight_decay=0.0, momentum=0.9, *, betas, eps',
+        'model_or_params, opt="sgd", lr, weight_decay=~, momentum=0.9, *, betas, eps',
         { namedBy: 'opt' },
       ],
-      ['AdamWLegacy', 'adamw', `params, lr=1e-3, ${BETAS}, weight_decay=1e-2, amsgrad=False`, DECOUPLED],
-      ['Lion', 'lion', 'params, lr=1e-4, betas=(0.9, 0.99), weight_decay=0.0', DECOUPLED],
+      ['AdamWLegacy', 'adamw', 'params, lr=~, betas=~, eps=~, weight_decay=~, amsgrad=~', DECOUPLED],
+      ['Lion', 'lion', 'params, lr=1e-4, betas=~, weight_decay=~', DECOUPLED],
       [
         'RMSpropTF',
         'rmsprop',
-        'params, lr=1e-2, alpha=0.9, eps=1e-10, weight_decay=0, momentum=0.0, centered=False',
+        'params, lr=~, alpha=0.9, eps=1e-10, weight_decay=~, momentum=~, centered=~',
         { eps: 'inside' },
       ],
     ],
@@ -46,7 +46,7 @@ export const TOOLKITS: readonly Library[] = [
     framework: 'lion-pytorch',
     modules: /^lion_pytorch(\.\w+)*$/,
     example: 'lion_pytorch',
-    rows: [['Lion', 'lion', 'params, lr=1e-4, betas=(0.9, 0.99), weight_decay=0.0', DECOUPLED]],
+    rows: [['Lion', 'lion', 'params, lr=1e-4, betas=~, weight_decay=~', DECOUPLED]],
   },
   {
     framework: 'mlx',
@@ -55,11 +55,11 @@ export const TOOLKITS: readonly Library[] = [
     others: /^[A-Z]\w+$/,
     eps: 'outside',
     rows: [
-      ['Adam', 'adam', `learning_rate, ${BETAS}, bias_correction=False`],
-      ['AdamW', 'adamw', `learning_rate, ${BETAS}, weight_decay=0.01, bias_correction=False`, DECOUPLED],
-      ['SGD', 'sgd', 'learning_rate, momentum=0.0, weight_decay=0.0, dampening=0.0, nesterov=False', L2],
-      ['RMSprop', 'rmsprop', 'learning_rate, alpha=0.99, eps=1e-8'],
-      ['Lion', 'lion', 'learning_rate, betas=(0.9, 0.99), weight_decay=0.0', DECOUPLED],
+      ['Adam', 'adam', 'learning_rate, betas=~, eps=~, bias_correction=False'],
+      ['AdamW', 'adamw', 'learning_rate, betas=~, eps=~, weight_decay=~, bias_correction=False', DECOUPLED],
+      ['SGD', 'sgd', 'learning_rate, momentum=~, weight_decay=~, dampening=~, nesterov=~', L2],
+      ['RMSprop', 'rmsprop', 'learning_rate, alpha=~, eps=~'],
+      ['Lion', 'lion', 'learning_rate, betas=~, weight_decay=~', DECOUPLED],
     ],
   },
   {
@@ -72,7 +72,7 @@ export const TOOLKITS: readonly Library[] = [
       [
         'SOLVER',
         'sgd',
-        '*, BASE_LR=0.001, MOMENTUM=0.9, NESTEROV=False, WEIGHT_DECAY=1e-4, OPTIMIZER="SGD"',
+        '*, BASE_LR=~, MOMENTUM=0.9, NESTEROV=~, WEIGHT_DECAY=1e-4, OPTIMIZER="SGD"',
         { namedBy: 'OPTIMIZER' },
       ],
     ],
