@@ -1,7 +1,7 @@
 import { optimizerOf } from '../optimizers/registry.ts';
 import type { Chart, ExperimentResult, Series, SweepPoint, SweepRequest } from '../shared/experiments.ts';
 import { agreeing, disagreeing, undecided, type Verdict } from '../shared/experimentVerdict.ts';
-import { finePercent } from '../shared/format.ts';
+import { columnPercent, finePercent } from '../shared/format.ts';
 import type { RunHeader, StepLine } from '../shared/protocol.ts';
 import { decisiveSelfCheck, isBelievable, strengthText } from '../shared/verdict.ts';
 import { finite, listed, shown } from './format.ts';
@@ -131,16 +131,13 @@ function tableOf(request: SweepRequest, points: readonly SweepPoint[], level: nu
       point.peakNorm ?? null,
       point.normAtEqualLoss ?? null,
       point.finalNorm ?? null,
-      ...(tested ? [percent(point.finalAccuracy), percent(point.bestAccuracy)] : []),
+      ...(tested ? [columnPercent(point.finalAccuracy), columnPercent(point.bestAccuracy)] : []),
       strengthText(point.hKappa),
-      percent(point.validShare),
+      columnPercent(point.validShare),
       decisiveSelfCheck(point),
     ]),
   };
 }
-
-const percent = (share: number | null | undefined): string | null =>
-  share === null || share === undefined ? null : `${(100 * share).toFixed(1)} %`;
 
 /** Where values of a hyper-parameter stand: decay rates by their memory, step sizes and ε by their logarithm. */
 function axisOf(name: string, values: readonly number[]) {

@@ -46,6 +46,13 @@ export function finePercent(share: number | null | undefined, sign = false): str
   return `${text === '0' ? '' : share < 0 ? '−' : sign ? '+' : ''}${text} %`;
 }
 
+/** 98.0 %, for columns of shares: always with one decimal. No value stays none, as tables have it. */
+export function columnPercent(share: number): string;
+export function columnPercent(share: number | null | undefined): string | null;
+export function columnPercent(share: number | null | undefined): string | null {
+  return share === null || share === undefined ? null : `${(100 * share).toFixed(1)} %`;
+}
+
 /** A setting as users write it: 0.001, 1e-6. */
 export function setting(value: unknown): string {
   if (typeof value !== 'number' || value === 0) return String(value);

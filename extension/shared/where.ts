@@ -56,24 +56,3 @@ const nodeText = ({ node, operator }: Where): string =>
 
 /** The place of one of several things: in a list of nodes, their names say enough. */
 export const partText = (where: Where): string => (where.node === undefined ? whereText(where) : nodeText(where));
-
-/** Whether a value is a place: it may come from a file that anyone has written. */
-export function isWhere(value: unknown): value is Where {
-  if (typeof value !== 'object' || value === null) return false;
-  const { line, column, tensor, ...texts } = value as Record<string, unknown>;
-  const isText = (each: unknown) => each === undefined || typeof each === 'string';
-  const isNumber = (each: unknown) => each === undefined || Number.isSafeInteger(each);
-  const named = (each: unknown) => (each ?? {}) as Record<string, unknown>;
-  return (
-    [
-      texts.file,
-      texts.node,
-      texts.operator,
-      texts.attribute,
-      texts.function,
-      named(column).name,
-      named(tensor).kind,
-      named(tensor).name,
-    ].every(isText) && [line, named(column).number].every(isNumber)
-  );
-}

@@ -4,6 +4,7 @@ import { completeHyperparameters } from '../../optimizers/hyperparameters.ts';
 import { optimizerNamed } from '../../optimizers/registry.ts';
 import type { ExperimentResult, Series } from '../../shared/experiments.ts';
 import { agreeing, disagreeing, undecided, type Verdict } from '../../shared/experimentVerdict.ts';
+import { columnPercent } from '../../shared/format.ts';
 import { choice, count, decay, defineExperiment, number, numbers, positive } from '../experiment.ts';
 import { loadSubject, subjectParameters } from '../subject.ts';
 import { ClosenessProgram, type ClosenessRecord } from './program.ts';
@@ -115,7 +116,7 @@ function resultOf(
           finite(second),
           finite(first / second),
           finite(records[records.length - 1].loss),
-          `${(100 * valid).toFixed(1)} %`,
+          columnPercent(valid),
         ]),
       },
     ],

@@ -3,6 +3,7 @@ import { hillOf, normAtLoss, type Regime, regimeOf } from '../../jobs/hills.ts';
 import { type Measure, trend } from '../../jobs/trends.ts';
 import type { Chart, ExperimentResult, Series, SweepPoint } from '../../shared/experiments.ts';
 import { agreeing, disagreeing, undecided, type Verdict } from '../../shared/experimentVerdict.ts';
+import { columnPercent } from '../../shared/format.ts';
 import { capitalised } from '../../shared/verdict.ts';
 
 const step = { label: 'step (one full-batch epoch each)' } as const;
@@ -96,9 +97,6 @@ export function resultOf(
   };
 }
 
-const percent = (share: number | null | undefined) =>
-  share === null || share === undefined ? null : `${(100 * share).toFixed(1)} %`;
-
 function tableOf(title: string, points: readonly Point[]): ExperimentResult['tables'][0] {
   return {
     title,
@@ -111,10 +109,10 @@ function tableOf(title: string, points: readonly Point[]): ExperimentResult['tab
       point.finalLoss ?? null,
       point.peakNorm ?? null,
       point.normAtEqualLoss ?? null,
-      percent(point.trainAccuracy),
-      percent(point.bestAccuracy),
+      columnPercent(point.trainAccuracy),
+      columnPercent(point.bestAccuracy),
       point.regime,
-      percent(point.validShare),
+      columnPercent(point.validShare),
       point.selfCheck ?? null,
     ]),
   };
@@ -238,7 +236,7 @@ function observe(
   const found = trend(points, name, of as Measure);
   if (!found) return { what, seen: 'unclear' };
   const [first, last] = [found.means[0].mean, found.means[found.means.length - 1].mean];
-  const number = (value: number) => (isNorm ? shown(value) : `${(100 * value).toFixed(1)} %`);
+  const number = (value: number) => (isNorm ? shown(value) : columnPercent(value));
   const subject = isNorm
     ? hills
       ? 'the hill of ‖∇E‖₁,ε'

@@ -1,6 +1,7 @@
 import { finite, listed, shown } from '../../jobs/format.ts';
 import type { ExperimentResult } from '../../shared/experiments.ts';
 import { agreeing, disagreeing, undecided, type Verdict } from '../../shared/experimentVerdict.ts';
+import { columnPercent } from '../../shared/format.ts';
 import { adamSteps, adamTerms, refuseOrder } from '../adamRun.ts';
 import { count, decay, defineExperiment, number, positive, type Surroundings } from '../experiment.ts';
 import { meanLoss, rungeKutta, type SmoothLoss, tanhProblem } from '../smallProblems.ts';
@@ -89,7 +90,7 @@ export const table1 = defineExperiment({
             signed(medianOf(cell.gaps)),
             signed(medianOf(cell.predicted)),
             `${Math.round(shareOf(cell) * cell.gaps.length)} of ${cell.gaps.length}`,
-            `${(100 * cell.valid).toFixed(1)} %`,
+            columnPercent(cell.valid),
           ]),
         },
       ],
