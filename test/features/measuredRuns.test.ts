@@ -43,7 +43,7 @@ test('what runs with the same settings have measured', async (t) => {
   const runs = new MeasuredRuns();
   assert.equal(
     await lineOf(runs, configOf(SAME), workspace),
-    '**Inspected** 2026\\-11\\-20 on net\\_1.onnx, step 9: anti-regularizing 0.0042 · 13 % below the switch.',
+    '**Inspected** 2026\\-11\\-20 on net\\_1.onnx, step 9: anti-regularizing 0.0042 · 13 % below the switch. The theory holds there.',
   );
   for (const other of [
     'torch.optim.Adam(p, lr=2e-4, betas=(0.9, 0.99))',

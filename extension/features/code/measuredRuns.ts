@@ -76,6 +76,6 @@ export function measuredMarkdown({ header, last }: Measured): string {
     strength(hKappa),
     typeof belowSwitchShare === 'number' && `${percent(belowSwitchShare)} below the switch`,
   ];
-  const unreliable = doubt(last) ? ' The theory is not reliable there.' : '';
-  return `**Inspected** ${where}, step ${Number(step)}: ${parts.filter(Boolean).join(' · ')}.${unreliable}`;
+  const validity = doubt(last) ? 'The theory is not reliable there.' : 'The theory holds there.';
+  return `**Inspected** ${where}, step ${Number(step)}: ${parts.filter(Boolean).join(' · ')}. ${validity}`;
 }
