@@ -311,24 +311,26 @@ zero'''
     );
   });
 
-  test('edits give what a fresh analysis gives', () => {
-    const analyser = new Analyser();
-    let text = `${head}${middle}${call}${tail}`;
-    fc.assert(
-      fc.property(
-        fc.nat(),
-        fc.nat(30),
-        fc.constantFrom('x', '\n', '    ', 'lr', '(', ')', '"""', 'global lr', 'torch.optim.SGD(p, lr=1)\n'),
-        (at, drop, insert) => {
-          const from = at % text.length;
-          text = text.slice(0, from) + insert + text.slice(from + drop);
-          const fresh = analyse({ path: 'f', language: 'python', text });
-          assert.deepEqual(analyser.analyse('uri', { language: 'python', text }).configs, fresh);
-        },
-      ),
-      { numRuns: 30, endOnFailure: true },
-    );
-  });
+  // Another seed in every run, and one in which the text is broken where the value is looked for.
+  for (const seed of [undefined, -862963649])
+    test(`edits give what a fresh analysis gives${seed === undefined ? '' : `, seed ${seed}`}`, () => {
+      const analyser = new Analyser();
+      let text = `${head}${middle}${call}${tail}`;
+      fc.assert(
+        fc.property(
+          fc.nat(),
+          fc.nat(30),
+          fc.constantFrom('x', '\n', '    ', 'lr', '(', ')', '"""', 'global lr', 'torch.optim.SGD(p, lr=1)\n'),
+          (at, drop, insert) => {
+            const from = at % text.length;
+            text = text.slice(0, from) + insert + text.slice(from + drop);
+            const fresh = analyse({ path: 'f', language: 'python', text });
+            assert.deepEqual(analyser.analyse('uri', { language: 'python', text }).configs, fresh);
+          },
+        ),
+        { numRuns: 30, endOnFailure: true, ...(seed !== undefined && { seed }) },
+      );
+    });
 
   test('more than 5 MB is left alone', () => {
     const text = `import torch\ntorch.optim.Adam(p)\n${'# filler\n'.repeat(700_000)}`;

@@ -120,7 +120,7 @@ describe("the settings are the project's", () => {
   test('OmegaConf with an interpolation, attributes', () => {
     const text =
       'import torch\nfrom omegaconf import OmegaConf\ncfg = OmegaConf.load("c.yaml")\ntorch.optim.Adam(p, lr=cfg.opt.lr, eps=cfg.opt.eps)\n';
-    found({ 'train.py': text, 'c.yaml': 'base: 0.25\nopt:\n  lr: ${base}\n  eps: ${oc.env:EPS}\n' }, 'train.py', [
+    found({ 'train.py': text, 'c.yaml': `base: 0.25\nopt:\n  lr: $\{base}\n  eps: $\{oc.env:EPS}\n` }, 'train.py', [
       'pytorch adam lr=0.25(resolved) eps=?',
     ]);
   });

@@ -34,11 +34,29 @@ export function analysePython(text: string, previous: Parsed | undefined, around
   if (previous && previous.masked === masked && !around) return previous;
   const parsed = withClosedNumbers(masked);
   const isSame = previous?.parsed === parsed;
-  const tree = isSame ? previous.tree : parser.parse(parsed, previous ? unchanged(previous, parsed) : undefined);
+  const tree = isSame ? previous.tree : treeOf(parsed, previous);
   const imports = new Imports(around?.workspace);
   const evaluator = new Evaluator(indexTree(tree, masked), imports, around?.path);
   imports.add(evaluator);
   return { masked, parsed, tree, configs: findInPython(evaluator), isPartial: bounded.isPartial };
+}
+
+/**
+ * The syntax tree, from what still holds of the last one. Where the text is broken, how the parser recovers depends on what it is given
+ * of the last tree; then the whole is parsed, so that the same text always gives the same.
+ */
+function treeOf(text: string, previous: Parsed | undefined): Tree {
+  if (!previous) return parser.parse(text);
+  const tree = parser.parse(text, unchanged(previous, text));
+  return isWhole(tree) && isWhole(previous.tree) ? tree : parser.parse(text);
+}
+
+/** True where nothing had to be skipped or made up. */
+function isWhole(tree: Tree): boolean {
+  const cursor = tree.cursor();
+  do if (cursor.type.isError) return false;
+  while (cursor.next());
+  return true;
 }
 
 /** The parts of the last tree that still hold: everything outside the one stretch in which the texts differ. */

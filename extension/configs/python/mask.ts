@@ -1,3 +1,7 @@
+import { NAME_PARTS } from '../names.ts';
+import { logicalLineEnd } from './lines.ts';
+import { slice } from './slice.ts';
+
 /** Texts shorter than this are parsed whole. */
 const MASK_FROM = 40_000;
 /** What is parsed at most, in characters that are not masked. */
@@ -13,10 +17,6 @@ const WEAK =
   /\b(?:lr|learning_rate|betas?|beta_?[12]|b[12]|eps(?:ilon)?|weight_decay|momentum)\b|(?:learning_rate|weight_decay|momentum)/gi;
 /** `args.lr =`, `config['lr'] =` right after the name. */
 const STORED = /^\w*['"]?\]?\s*(?:[-+*/]|\/\/|\*\*)?=(?!=)/;
-
-import { NAME_PARTS } from '../names.ts';
-import { logicalLineEnd } from './lines.ts';
-import { slice } from './slice.ts';
 
 interface Block {
   readonly name: string;
