@@ -3,6 +3,7 @@ import type { Browser, Page } from 'playwright-core';
 import type { FromExperimentPage, ToExperimentPage } from '../../extension/shared/experimentPanel.ts';
 import type { ExperimentHeader, ExperimentResult } from '../../extension/shared/experiments.ts';
 import { agreeing } from '../../extension/shared/experimentVerdict.ts';
+import { deliver } from './deliver.ts';
 
 export const ORIGIN = 'http://panel.test';
 export const hostile = '<img src=x onerror="document.title=1">\u202egpj.exe';
@@ -88,7 +89,6 @@ export async function open(browser: Browser, saved: unknown = null): Promise<{ p
   return { page, problems };
 }
 
-export const post = (page: Page, data: ToExperimentPage) =>
-  page.evaluate((value) => (globalThis as unknown as { postMessage(m: unknown): void }).postMessage(value), data);
+export const post = (page: Page, message: ToExperimentPage) => deliver(page, message);
 export const told = (page: Page) =>
   page.evaluate(() => (globalThis as unknown as { told: unknown[] }).told) as Promise<FromExperimentPage[]>;

@@ -70,7 +70,8 @@ describe('the panel in a browser, under its policy', { timeout: 120_000 }, () =>
         retry: 'change',
       },
     });
-    assert.equal(await page.locator('.notice.error .message').textContent(), 't.csv, line 3: has 2 cells.');
+    // The notice before it stands until the panel draws again.
+    await page.locator('.notice.error .message', { hasText: /^t\.csv, line 3: has 2 cells\.$/ }).waitFor();
     await page.locator('.notice.error .link').click();
     await post(page, { type: 'show', runs: [run()], activity: idle, stale: ['lr is now 3'] });
     await page.locator('.notice.warning', { hasText: 'These numbers are of an earlier state: lr is now 3.' }).waitFor();

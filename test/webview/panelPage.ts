@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Browser, Page } from 'playwright-core';
 import type { FromPanel, ToPanel } from '../../extension/shared/panel.ts';
+import { deliver } from './deliver.ts';
 
 const ORIGIN = 'http://panel.test';
 export const hostile = '<img src=x onerror="document.title=1">"; alert(1) \u202egpj.exe';
@@ -28,8 +29,7 @@ export async function open(browser: Browser, saved: unknown = undefined): Promis
   return { page, problems };
 }
 
-export const post = (page: Page, message: ToPanel) =>
-  page.evaluate((data) => (globalThis as unknown as { postMessage(m: unknown): void }).postMessage(data), message);
+export const post = (page: Page, message: ToPanel) => deliver(page, message);
 export const told = (page: Page) =>
   page.evaluate(() => (globalThis as unknown as { told: unknown[] }).told) as Promise<FromPanel[]>;
 export const idle = { kind: 'idle' } as const;
