@@ -25,12 +25,22 @@ const leastMilliseconds = 1000;
 const slowestBytesPerMillisecond = 2000;
 
 /**
+ * By how many bytes the process may grow while a file is read: a damaged page can announce more values than there are. Pages of
+ * one value repeated expand most, rarely above a thousand times.
+ */
+export const mostGrowth = (fileBytes: number): number => 256 * 2 ** 20 + 1000 * fileBytes;
+/** How often that is looked at. A limit of the thread's own heap would end the process where one array exceeds it. */
+export const growthMilliseconds = 25;
+
+/**
  * Reads a Parquet file in a thread of its own, which is ended where a column makes no progress: one changed byte is enough
  * for the library to read the same page for ever.
  */
 function readInThread(file: InputFile, label: string | undefined): Promise<Table> {
   const task: ParquetTask = { path: file.path, label };
   const worker = new Worker(ownScript('parquetWorker.js'), { workerData: task });
+  const most = process.memoryUsage.rss() + mostGrowth(file.size);
+  let growth: NodeJS.Timeout | undefined;
   let timer: NodeJS.Timeout | undefined;
   return new Promise<Table>((resolve, reject) => {
     const damaged = (how: string) => {
@@ -45,6 +55,10 @@ function readInThread(file: InputFile, label: string | undefined): Promise<Table
       const milliseconds = leastMilliseconds + bytes / slowestBytesPerMillisecond;
       timer = setTimeout(() => damaged('it is damaged so that reading it does not come to an end'), milliseconds);
     };
+    growth = setInterval(() => {
+      if (process.memoryUsage.rss() > most)
+        damaged('it is damaged so that it has more values than a file of its size can hold');
+    }, growthMilliseconds);
     timer = setTimeout(() => damaged('the thread that reads it does not start'), startMilliseconds);
     worker.on('message', (answer: ParquetAnswer) => {
       // The metadata are read first.
@@ -57,6 +71,7 @@ function readInThread(file: InputFile, label: string | undefined): Promise<Table
     worker.on('exit', () => damaged('reading it ended early'));
   }).finally(() => {
     clearTimeout(timer);
+    clearInterval(growth);
     return worker.terminate();
   });
 }

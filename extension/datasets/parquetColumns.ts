@@ -51,6 +51,7 @@ async function readColumns(file: InputFile, label: string | undefined, progress:
     },
   };
   const metadata = await parquetMetadataAsync(buffer);
+  requireNamesAndCounts(metadata, where);
   const names = flatColumns(metadata, where);
   const rows = Number(metadata.num_rows);
   if (rows === 0) fail(where, 'holds no rows.');
@@ -82,6 +83,19 @@ async function readColumns(file: InputFile, label: string | undefined, progress:
     }
   }
   return { x: { type: 'float64', shape: [rows, width], data: features }, y: labelTensor(labels) };
+}
+
+/** The library reads what is missing or has another type as undefined. */
+function requireNamesAndCounts({ schema, num_rows, row_groups }: FileMetaData, where: Where): void {
+  const isCount = (value: unknown) => Number.isSafeInteger(Number(value)) && Number(value) >= 0;
+  const isWhole =
+    schema.every(({ name }) => typeof name === 'string') &&
+    [num_rows, ...row_groups.map((group) => group.num_rows)].every(isCount) &&
+    row_groups.every(({ columns }) =>
+      columns.every(({ meta_data }) => isCount(meta_data?.total_uncompressed_size ?? 0)),
+    );
+  if (!isWhole)
+    fail(where, 'is damaged: a column has no name, or a number of rows or bytes is missing.', 'Save it again.');
 }
 
 /** Names of the columns; refuses lists, structs and names that occur twice. */

@@ -1,11 +1,14 @@
 import { GraphBuilder } from './builder.ts';
 import { dependencies, type Graph, type Node, nodesReaching, type Value } from './graph.ts';
+import { RefusedUse } from './refusal.ts';
 import { inlined } from './rewrite.ts';
 import { sameShape } from './shapes.ts';
 import { allocate, elementCount, isFloat, type Tensor } from './tensor.ts';
 
 /** Loops of more turns than this become a recurrence, since the runtime takes long to load many nodes. */
 export const mostUnrolled = 64;
+/** Turns that are told in advance; a model without bounds on its own would keep the program busy for ever. */
+const mostTurns = 100_000;
 
 /** A loop as both Loop and Scan describe it. */
 export interface RollableLoop {
@@ -104,6 +107,7 @@ function tellInAdvance(b: GraphBuilder, loop: RollableLoop, draft: Draft): Told 
   const told: { readonly counters: Tensor[][]; readonly places: Tensor[][] } = { counters: [], places: [] };
   let counters = constants(loop.carried.filter(isCounter));
   for (let turn = 0; turn < loop.turns; turn++) {
+    if (turn === mostTurns) throw new RefusedUse(`it takes more than ${mostTurns} turns, which is not supported`);
     const values =
       counters &&
       constants(inlined(b, graph, [b.scalar('int64', turn), ...counters.map((value) => b.constant(value))]));

@@ -257,7 +257,7 @@ export const shapeRules: { readonly [Op in PrimitiveOp]: ShapeRule<Op> } = {
     const parts = constantInts(sizes, 'the sizes');
     const total = parts.reduce((sum, size) => sum + size, 0);
     need(
-      total === x.shape[axis] && parts.every((size) => size >= 0),
+      parts.length > 0 && total === x.shape[axis] && parts.every((size) => size >= 0),
       () => `sizes ${showShape(parts)} do not divide axis ${axis} of ${showShape(x.shape)}`,
     );
     return parts.map((size) => ({ type: x.type, shape: x.shape.with(axis, size) })) as unknown as ValueTypes;

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { growthMilliseconds, mostGrowth } from '../../extension/datasets/parquet.ts';
 import { InspectorError } from '../../extension/shared/errors.ts';
 
 /** What the thread answers: undefined where a file was read. */
@@ -23,6 +24,8 @@ export class ParquetThread {
     const { worker } = this;
     worker.ref();
     let timer: NodeJS.Timeout | undefined;
+    let growth: NodeJS.Timeout | undefined;
+    const most = process.memoryUsage.rss() + mostGrowth(0);
     const outcome = await new Promise<ParquetOutcome>((resolve) => {
       const end = (value: ParquetOutcome) => {
         this.worker = undefined;
@@ -33,9 +36,13 @@ export class ParquetThread {
       worker.removeAllListeners();
       worker.once('message', resolve);
       worker.once('error', (error) => end({ failed: error.message, stack: error.stack ?? '' }));
+      growth = setInterval(() => {
+        if (process.memoryUsage.rss() > most) end({ refused: 'it takes too much memory' });
+      }, growthMilliseconds);
       worker.postMessage(path);
     });
     clearTimeout(timer);
+    clearInterval(growth);
     worker.unref();
     if (outcome === undefined) return;
     if ('refused' in outcome) throw new InspectorError(outcome.refused);

@@ -21,8 +21,11 @@ export const foreign =
 
 /** Why what a target threw is a finding; undefined where it is a message of ours. */
 export function findingOf(error: unknown): string | undefined {
+  // What stands in quotes is of the input.
   if (error instanceof InspectorError)
-    return foreign.test(error.message) ? `a message of the language: ${error.message}` : undefined;
+    return foreign.test(error.message.replace(/"[^"]*"/g, '""'))
+      ? `a message of the language: ${error.message}`
+      : undefined;
   if (!(error instanceof Error)) return String(error);
   const { name, message, stack, cause } = error;
   return `${name}: ${message}\n${cause instanceof Error ? cause.stack : stack}`;

@@ -41,8 +41,11 @@ async function main(): Promise<void> {
       said = now;
       memory = process.memoryUsage.rss();
     }
+    const keep = () => writeFileSync(join(folder, `${group}-${seed}-${index}`), bytes);
+    // Before it is tried: it may end the process.
+    if (only) keep();
     const finding = await tryInput(bytes);
-    if (finding || only) writeFileSync(join(folder, `${group}-${seed}-${index}`), bytes);
+    if (finding) keep();
     if (finding) process.send!({ index, finding });
     if (only) break;
   }

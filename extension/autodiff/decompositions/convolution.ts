@@ -35,11 +35,15 @@ function transposedWindow(call: OperatorCall) {
     'output_padding',
     spatial.map(() => 0),
   );
+  if (padding.length !== spatial.length)
+    throw new Error(`output_padding ${showShape(padding)} does not fit ${spatial.length} axes of space`);
   const same = samePadding(call);
   const wanted = call.has('output_shape')
     ? call.ints('output_shape').slice(-spatial.length)
     : same && spatial.map((size, i) => size * window.strides[i]!);
   if (!wanted) return { ...window, output_padding: padding };
+  if (wanted.length !== spatial.length)
+    throw new Error(`output_shape ${showShape(wanted)} does not fit ${spatial.length} axes of space`);
   const surplus = spatial.map(
     (size, i) =>
       window.strides[i]! * (size - 1) + padding[i]! + (kernel[i]! - 1) * window.dilations[i]! + 1 - wanted[i]!,

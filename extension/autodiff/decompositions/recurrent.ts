@@ -4,7 +4,7 @@ import type { Operator, OperatorCall } from '../../onnx/operator.ts';
 import { RefusedUse } from '../../onnx/refusal.ts';
 import { mostUnrolled } from '../../onnx/rolling.ts';
 import { leading, showShape } from '../../onnx/shapes.ts';
-import { numbersOf, tensorOf } from '../../onnx/tensor.ts';
+import { numbersOf, type Shape, tensorOf } from '../../onnx/tensor.ts';
 import { elu, hardSigmoid, leakyRelu, softsign, thresholdedRelu } from './activations.ts';
 
 // LSTM, GRU and RNN are unrolled over time, which is static; long ones become a recurrence, since the runtime takes long to
@@ -170,11 +170,26 @@ const ofDirection = (b: GraphBuilder, value: Value, axis: number, direction: num
     value.shape.filter((_, i) => i !== axis),
   );
 
+/** Inputs of the recurrent operators, by position, as ONNX names them; a GRU and an RNN have no `initial_c` and no `P`. */
+const inputNames = ['X', 'W', 'R', 'B', 'sequence_lens', 'initial_h', 'initial_c', 'P'] as const;
+
+/** Refuses inputs that are there and have another shape than the definition of the operator gives them. */
+function requireShapes(call: OperatorCall, shapes: Partial<Record<(typeof inputNames)[number], Shape>>): void {
+  for (const [index, name] of inputNames.entries()) {
+    const given = call.inputs[index]?.shape;
+    const due = shapes[name];
+    if (given && due && String(given) !== String(due))
+      throw new Error(`${name} has shape ${showShape(given)}, where ${showShape(due)} is due`);
+  }
+}
+
 const recurrent =
   ({ gates, defaults, initial, separateBias, division, step }: Architecture): Operator =>
   (b, call) => {
     const batchFirst = call.int('layout', 0) === 1;
-    const x = batchFirst ? b.transpose(call.input(0), [1, 0, 2]) : call.input(0);
+    const given = call.input(0);
+    if (given.shape.length !== 3) throw new Error(`X has shape ${showShape(given.shape)}, where three axes are due`);
+    const x = batchFirst ? b.transpose(given, [1, 0, 2]) : given;
     const [steps, samples, features] = leading(x.shape, 3);
     const direction = call.string('direction', 'forward');
     const directions = direction === 'bidirectional' ? 2 : 1;
@@ -185,6 +200,15 @@ const recurrent =
       throw new Error(
         `recurrent weights ${showShape(call.input(2).shape)} do not fit a hidden size of ${hidden}; ONNX has no projections (proj_size)`,
       );
+    const state = batchFirst ? [samples, directions, hidden] : [directions, samples, hidden];
+    requireShapes(call, {
+      W: [directions, gates * hidden, features],
+      B: [directions, 2 * gates * hidden],
+      sequence_lens: [samples],
+      initial_h: state,
+      initial_c: state,
+      P: [directions, 3 * hidden],
+    });
     const flat = b.reshape(x, [steps * samples, features]);
     const stateAxis = batchFirst ? 1 : 0;
 
