@@ -102,4 +102,5 @@ if (probed) {
       state.cancelled = true;
     });
   endWithParent();
+  send({ type: 'ready' });
 }

@@ -8,6 +8,12 @@ import { childEnvironment } from './environment.ts';
 /** How long a run may take to notice that it was cancelled before its process is ended, unless told otherwise. */
 const patienceMilliseconds = 3000;
 
+/** How long a process may take to start; where the system refuses it threads, it can wait for them for ever. */
+const startMilliseconds = 30_000;
+
+/** What to do where the system gives a process less than it needs. */
+const scarce = 'The system lacks memory, processes or open files for it; end other programs and try again.';
+
 /**
  * Runs requests in an engine process. The process may die (native code, out of memory, kill); that is an error of the
  * request with cause and remedy, and the next request gets a new process.
@@ -19,8 +25,14 @@ export class EngineClient {
   /** True once this side has ended the process. */
   private stopped = false;
 
+  /** The process that was ended since it did not start. */
+  private unstarted: ChildProcess | undefined;
+
   /** @param script the bundled engine process */
-  constructor(private readonly script: string) {}
+  constructor(
+    private readonly script: string,
+    private readonly mostToStart = startMilliseconds,
+  ) {}
 
   /** Runs an inspection, as `run`. */
   inspect(request: InspectRequest, listen: (event: EngineEvent) => void): Promise<EngineEvent> {
@@ -48,6 +60,7 @@ export class EngineClient {
       };
       const receive = (message: unknown) => {
         const event = message as EngineEvent;
+        if (event.type === 'ready') return;
         if (event.type === 'started' || event.type === 'opened') folder = event.folder;
         listen(event);
         if (event.type === 'finished' || event.type === 'failed' || event.type === 'experiments') {
@@ -58,36 +71,33 @@ export class EngineClient {
       const ended = (code: number | null, signal: NodeJS.Signals | null) => {
         done();
         reject(
-          this.stopped
-            ? new StoppedError(folder)
-            : new InspectorError(deathMessage(code, signal, tail), deathRemedy(signal, request)),
+          this.unstarted === child
+            ? new InspectorError(`The engine process did not start within ${this.mostToStart / 1000} seconds.`, scarce)
+            : this.stopped
+              ? new StoppedError(folder)
+              : new InspectorError(deathMessage(code, signal, tail), deathRemedy(signal, request, tail)),
         );
       };
       const unstarted = (error: Error) => {
         done();
         if (this.child === child) this.child = undefined;
         const reason = (error as NodeJS.ErrnoException).code ?? error.message;
-        reject(
-          new InspectorError(
-            `The engine process could not be started: ${reason}.`,
-            'The system lacks memory, processes or open files for it; end other programs and try again.',
-            { cause: error },
-          ),
-        );
+        reject(new InspectorError(`The engine process could not be started: ${reason}.`, scarce, { cause: error }));
       };
       child.stderr?.on('data', collect);
       child.on('message', receive);
       child.once('exit', ended);
       child.once('error', unstarted);
       // A process that could not be started has no channel; the event says why.
-      if (child.connected) child.send(request);
+      // One that ends before it has read the request makes sending fail; its end says why.
+      if (child.connected) child.send(request, () => {});
     });
   }
 
   /** Asks the running request to stop after its current step, and ends the process where it does not in time. */
   cancel(patience = patienceMilliseconds): void {
     if (!this.child) return;
-    if (this.child.connected) this.child.send({ type: 'cancel' } satisfies EngineRequest);
+    if (this.child.connected) this.child.send({ type: 'cancel' } satisfies EngineRequest, () => {});
     clearTimeout(this.patience);
     this.patience = setTimeout(() => this.dispose(), patience);
   }
@@ -110,7 +120,13 @@ export class EngineClient {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       serialization: 'advanced',
     });
+    const limit = setTimeout(() => {
+      this.unstarted = child;
+      child.kill('SIGKILL');
+    }, this.mostToStart);
+    child.once('message', () => clearTimeout(limit));
     child.once('exit', () => {
+      clearTimeout(limit);
       if (this.child === child) this.child = undefined;
     });
     this.child = child;
@@ -119,7 +135,11 @@ export class EngineClient {
   }
 }
 
+/** What the systems' libraries say where a process may have no more threads. */
+const outOfThreads = /pthread_create|Resource temporarily unavailable|uv_thread_create|EAGAIN/;
+
 function deathMessage(code: number | null, signal: NodeJS.Signals | null, tail: string): string {
+  if (outOfThreads.test(tail)) return 'The engine process got no threads from the system.';
   if (signal === 'SIGKILL') return 'The engine process was killed (SIGKILL): most often the system ran out of memory.';
   if (signal) return `The engine process crashed (${signal}) in native code.`;
   const heap = /heap out of memory/i.test(tail);
@@ -128,7 +148,8 @@ function deathMessage(code: number | null, signal: NodeJS.Signals | null, tail: 
     : `The engine process ended unexpectedly (exit code ${code}).${tail ? `\n${tail.trim().split('\n').slice(-3).join('\n')}` : ''}`;
 }
 
-function deathRemedy(signal: NodeJS.Signals | null, request: EngineRequest): Words {
+function deathRemedy(signal: NodeJS.Signals | null, request: EngineRequest, tail: string): Words {
+  if (outOfThreads.test(tail)) return words`${scarce}`;
   if (signal && signal !== 'SIGKILL' && request.type === 'inspect' && request.request.device !== 'cpu')
     return words`Try again on the CPU (${at('device', 'cpu')}). What was measured until then is kept.`;
   return words`Try a smaller ${at('microBatch')} or fewer samples (${at('limit')}). What was measured until then is kept.`;

@@ -27,6 +27,8 @@ export interface Progress {
 }
 
 export type EngineEvent =
+  /** The process runs and listens. */
+  | { readonly type: 'ready' }
   | { readonly type: 'started'; readonly folder: string; readonly run: RunHeader }
   | { readonly type: 'opened'; readonly folder: string }
   /** What is in the folder of an experiment or a sweep has changed. */

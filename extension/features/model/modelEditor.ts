@@ -102,6 +102,7 @@ function read(extension: vscode.Uri, uri: vscode.Uri, signal: AbortSignal): Prom
       clearTimeout(timer);
       resolve(result);
     });
-    child.send(uri.fsPath);
+    // Where it ends before it has read the path, its end says so.
+    child.send(uri.fsPath, () => {});
   });
 }
