@@ -8,7 +8,7 @@ import { allocate, elementCount, isFloat, type Tensor } from './tensor.ts';
 /** Loops of more turns than this become a recurrence, since the runtime takes long to load many nodes. */
 export const mostUnrolled = 64;
 /** Turns that are told in advance; a model without bounds on its own would keep the program busy for ever. */
-const mostTurns = 100_000;
+const mostTurns = 50_000;
 
 /** A loop as both Loop and Scan describe it. */
 export interface RollableLoop {

@@ -17,7 +17,7 @@ import type { ElementType, Shape } from './tensor.ts';
 import { elementCount, numbersOf } from './tensor.ts';
 import { windowAxes } from './window.ts';
 
-/** Type and shape of each output of a node. */
+/** Type and shape of each output of a node. Throws where the inputs do not fit the operator. */
 export interface ValueType {
   readonly type: ElementType;
   readonly shape: Shape;
@@ -322,12 +322,17 @@ export const shapeRules: { readonly [Op in PrimitiveOp]: ShapeRule<Op> } = {
     of(x.type, [nth(dy.shape, 1), nth(x.shape, 1) / attributes.group, ...attributes.kernel_shape]),
 };
 
-/** Type and shape of each output of a node. */
+/** Sizes above 2⁵³ are not exact here, also where another size of 0 leaves nothing to hold. */
+const isSize = (dim: number): boolean => Number.isSafeInteger(dim) && dim >= 0;
+
+/** Type and shape of each output of a node. Throws where the inputs do not fit the operator. */
 export function inferTypes(
   op: PrimitiveOp,
   inputs: readonly (Value | undefined)[],
   attributes: Attributes,
 ): ValueTypes {
   // The table is typed for nodes in normal form, which is what operators are written in.
-  return (shapeRules[op] as CommonRule<readonly (Value | undefined)[], Attributes>)(inputs, attributes);
+  const types = (shapeRules[op] as CommonRule<readonly (Value | undefined)[], Attributes>)(inputs, attributes);
+  for (const { shape } of types) need(shape.every(isSize), () => `it would put out the shape ${showShape(shape)}`);
+  return types;
 }
