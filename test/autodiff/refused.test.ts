@@ -34,6 +34,7 @@ const cases: [spec: OperatorSpec, reason: string][] = [
   [{ op: 'Transpose', inputs: [x], attributes: { perm: [0, 0] } }, '[0, 0] is no order of the 2 axes'],
   [{ op: 'Transpose', inputs: [x], attributes: { perm: [0, 1, 2] } }, '[0, 1, 2] is no order of the 2 axes'],
   [{ op: 'Gather', inputs: [x, ints(0, 3)], attributes: { axis: 1 } }, 'index 3 is out of range for axis 1 of size 3'],
+  [{ op: 'Gather', inputs: [x, ints(-4)], attributes: { axis: 1 } }, 'index -4 is out of range for axis 1 of size 3'],
   [{ op: 'Split', inputs: [x, ints(-1, 4)], attributes: { axis: 1 } }, 'sizes [-1, 4] do not divide axis 1 of [2, 3]'],
   [
     { op: 'Conv', inputs: [{ shape: [1, 1, 4, 4] }, { shape: [1, 1, 2, 2] }], attributes: { strides: [1, 0] } },

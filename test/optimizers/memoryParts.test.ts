@@ -93,6 +93,27 @@ test('AMSGrad remembers past steps of a latched coordinate as the first moment d
     const directions = optimizer.hessianDirections(numeric, hyper, c, { theta, gradient, state });
     const expected = theta.map((x, j) => age * (bias_correction ? 1 : weight) * (gradient[j] / root + 0.4 * x));
     assertVectorClose(directions[directions.length - 1], expected, 1e-9, `bias correction ${bias_correction}`);
+    // The gradient changes by h·q/D in a step, and the first moment remembers `age` of them.
+    const products = directions.map(apply);
+    const { expansion } = optimizer.correction(numeric, hyper, c, { theta, gradient, state }, products);
+    const changes = products[0].map((q) => (hyper.lr * age * (bias_correction ? 1 : weight) * Math.abs(q)) / root);
+    assertVectorClose(expansion, changes, 1e-9, `expansion, bias correction ${bias_correction}`);
+  }
+});
+
+test('what Lion and Signum remember in the limit is what they remember after many steps', () => {
+  for (const [name, given, remembered] of [
+    // b₁/(1 − b₂): Σ b₁·b₂^m of the steps before.
+    ['lion', { beta1: 0.8, beta2: 0.95, smoothing: 1 }, 16],
+    ['signum', { momentum: 0.9, smoothing: 1 }, 9],
+  ] as const) {
+    const optimizer = optimizerNamed(name);
+    const hyper = completeHyperparameters(optimizer, 'pytorch', given);
+    const [limit, late] = [Infinity, 5000].map((n) => optimizer.correctionCoefficients(hyper, n));
+    for (const c of [limit, late]) {
+      assert.ok(Math.abs(c.pastTotal / remembered - 1) < 1e-9, `${name}: ${c.pastTotal}`);
+      assert.ok(Math.abs(c.horizon / (remembered * hyper.lr) - 1) < 1e-9, `${name}: ${c.horizon}`);
+    }
   }
 });
 
