@@ -10,6 +10,10 @@ export function shown(value: number | null | undefined, digits = 3): string {
   return `${value < 0 ? '−' : ''}${text.replace('e+', 'e').replace('e-', 'e−')}`;
 }
 
+/** 3.21 %, 0.0512 %: a share with three significant digits, for sentences; a plus sign where asked for. */
+export const sharePercent = (share: number, sign = false): string =>
+  `${sign && share > 0 ? '+' : ''}${shown(100 * share)} %`;
+
 /** `a`, `a and b`, `a, b and c`. */
 export const listed = (parts: readonly string[]): string =>
   parts.length < 2 ? (parts[0] ?? '') : `${parts.slice(0, -1).join(', ')} and ${parts[parts.length - 1]}`;

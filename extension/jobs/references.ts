@@ -11,6 +11,7 @@ import { type Hyperparameters, isAbsent } from '../optimizers/optimizer.ts';
 import type { InspectRequest, RunReference } from '../shared/protocol.ts';
 import type { OrderedBatches } from './batchOrder.ts';
 import { crossing } from './equalLoss.ts';
+import { sharePercent, shown } from './format.ts';
 import type { Settings } from './setup.ts';
 
 /** The change of the norm that halving the flow's step may make: of the model, and of a tensor. */
@@ -292,7 +293,7 @@ class FlowReference implements Reference {
   doubt(loss: number): string | undefined {
     if (!this.failed || loss > this.failed.loss) return undefined;
     const { moved, loss: from } = this.failed;
-    return `the memoryless flow does not converge: at loss ${short(from)} halving its step to lr/${this.refinement} still moves the norm by ${percentage(moved)} (tolerance ${percentage(flowTolerance)})`;
+    return `the memoryless flow does not converge: at loss ${shown(from)} halving its step to lr/${this.refinement} still moves the norm by ${sharePercent(moved)} (tolerance ${sharePercent(flowTolerance)})`;
   }
 
   async release(): Promise<void> {
@@ -342,6 +343,3 @@ class FlowReference implements Reference {
     };
   }
 }
-
-const short = (value: number): string => String(Number(value.toPrecision(3)));
-const percentage = (value: number): string => `${short(100 * value)} %`;

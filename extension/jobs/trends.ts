@@ -1,6 +1,6 @@
 import { isSettled } from '../shared/differences.ts';
 import type { Interval, SweepPoint } from '../shared/experiments.ts';
-import { shown } from './format.ts';
+import { sharePercent, shown } from './format.ts';
 import { pairedInterval } from './paired.ts';
 
 export type Measure = (point: SweepPoint) => number | null | undefined;
@@ -78,9 +78,8 @@ export function trend(points: readonly SweepPoint[], name: string, of: Measure):
 export function trendText({ name, means, rises, steady, change }: Trend): string {
   const [first, last] = [means[0], means[means.length - 1]];
   const move = `${rises ? 'rises' : 'falls'}${steady ? '' : ', not steadily,'}`;
-  const percent = (log: number) => `${log > 0 ? '+' : ''}${shown(100 * Math.expm1(log))} %`;
   const interval = change
-    ? ` (95 % interval over ${change.pairs} seeds ${percent(change.low)} to ${percent(change.high)})`
+    ? ` (95 % interval over ${change.pairs} seeds ${sharePercent(Math.expm1(change.low), true)} to ${sharePercent(Math.expm1(change.high), true)})`
     : '';
   return `${move} from ${shown(first.mean)} to ${shown(last.mean)} as ${name} grows from ${first.at} to ${last.at}${interval}`;
 }

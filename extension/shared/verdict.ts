@@ -81,6 +81,22 @@ export function strengthText(hKappa: number | null | undefined): string {
   return Math.abs(hKappa) < negligible ? 'neutral' : strength(hKappa);
 }
 
+/**
+ * What the strengths of coordinates span, from anti-regularizing to regularizing, where there is little room: `anti 0.02…0.01`,
+ * `anti 0.02…reg. 0.003`; an en dash where it is unknown.
+ */
+export function strengthRange({ kappa, hKappa, kappaMin, kappaMax }: Partial<MeasureFields>): string {
+  const step = (hKappa ?? Number.NaN) / (kappa ?? Number.NaN);
+  const [low, high] = [kappaMin, kappaMax].map((value) => (value ?? Number.NaN) * step) as [number, number];
+  if (!Number.isFinite(low) || !Number.isFinite(high)) return '–';
+  const words = [low, high].map((value) => (Math.abs(value) < negligible ? '' : value < 0 ? 'anti' : 'reg.'));
+  const texts = [low, high].map((value, i) => (words[i] ? number(Math.abs(value)) : '0'));
+  const [from, to] = words.map((word, i) =>
+    word && (i === 0 || word !== words[0]) ? `${word} ${texts[i]}` : texts[i],
+  );
+  return `${from}…${to}`;
+}
+
 /** Below this a strength is an error of rounding. */
 const negligible = 1e-12;
 

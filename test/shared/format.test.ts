@@ -2,7 +2,55 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { columnPercent } from '../../extension/shared/format.ts';
+import { columnPercent, duration, finePercent, number, percent, setting } from '../../extension/shared/format.ts';
+
+test('columns have three digits, powers of ten only where plain digits would be long, and one sign', () => {
+  const texts = [0, 1234.5, 99_940, 99_999, 0.001, 0.00099996, 0.000999, -0.0162].map((value) => number(value));
+  assert.deepEqual(texts, ['0', '1,235', '99,940', '1.00e5', '0.00100', '0.00100', '9.99e−4', '−0.0162']);
+  assert.deepEqual(
+    [null, undefined, Number.NaN, -1 / 0].map((value) => number(value)),
+    ['–', '–', '–', '−∞'],
+  );
+});
+
+test('shares are whole percents, with a decimal where it tells something', () => {
+  assert.deepEqual(
+    [0.64, 0.004, -0.126, 999, 1000].map((share) => percent(share)),
+    ['64 %', '0 %', '−13 %', '99,900 %', '1.00e5 %'],
+  );
+  assert.deepEqual(
+    [0.0994, 0.0996, 0.032, 0.03, 0.0004].map((share) => finePercent(share)),
+    ['9.9 %', '10 %', '3.2 %', '3 %', '0 %'],
+  );
+  assert.deepEqual(
+    [0.0004, -0.0004, 0.03, 0.3].map((share) => finePercent(share, true)),
+    ['0 %', '0 %', '+3 %', '+30 %'],
+  );
+});
+
+test('durations are seconds up to a minute and a half, then whole minutes', () => {
+  assert.deepEqual([-3, 12.4, 75, 89, 90, 100, 170].map(duration), [
+    '0 s',
+    '12 s',
+    '75 s',
+    '89 s',
+    '2 min',
+    '2 min',
+    '3 min',
+  ]);
+});
+
+test('settings read as users write them', () => {
+  assert.deepEqual([0, 0.001, 1e-6, 1_000_000, 1234567.5, true, 'inside'].map(setting), [
+    '0',
+    '0.001',
+    '1e-6',
+    '1000000',
+    '1.2345675e6',
+    'true',
+    'inside',
+  ]);
+});
 
 test('shares in columns have one decimal each, and no value stays none', () => {
   assert.deepEqual([0, 0.5, 0.98, 0.9876, 1].map(columnPercent), ['0.0 %', '50.0 %', '98.0 %', '98.8 %', '100.0 %']);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { doubt, isBelievable, isUnchecked } from '../../extension/shared/verdict.ts';
+import { doubt, isBelievable, isUnchecked, strengthRange } from '../../extension/shared/verdict.ts';
 
 test('the self-check of the run decides, by means of three steps where there are some; the share of valid coordinates does not', () => {
   assert.ok(isBelievable({ selfCheck: 9, selfCheckRun: 0.4 }));
@@ -35,4 +35,19 @@ test('a prediction of nothing passes no check: Adagrad has none, and that of Lio
     assert.ok(isUnchecked(nothing));
   }
   assert.ok(!isUnchecked({ selfCheckRun: 2 }));
+});
+
+test('a doubt begins above the calibrated self-check, and a prediction that is too small is one, too', () => {
+  assert.ok(isBelievable({ selfCheckRun: 0.5 }));
+  assert.ok(!isBelievable({ selfCheckRun: 0.501 }));
+  assert.ok(!isBelievable({ selfCheckRun: 0.1, effect: 0.1, effectPredicted: 0.06 }));
+});
+
+test('the strengths of coordinates are words and sizes, times the step size', () => {
+  const at = (kappaMin: number, kappaMax: number) => strengthRange({ kappa: -2, hKappa: -0.02, kappaMin, kappaMax });
+  assert.equal(at(-10, -1), 'anti 0.100…0.0100');
+  assert.equal(at(-10, 0.5), 'anti 0.100…reg. 0.00500');
+  assert.equal(at(0.5, 2), 'reg. 0.00500…0.0200');
+  assert.equal(at(-1, 0), 'anti 0.0100…0');
+  assert.equal(strengthRange({ kappa: null, hKappa: null, kappaMin: null, kappaMax: null }), '–');
 });

@@ -1,6 +1,7 @@
 import { useMemo, useRef } from 'preact/hooks';
 import { labelOf, number, percent } from '../../extension/shared/format.ts';
 import type { MeasureFields } from '../../extension/shared/protocol.ts';
+import { strengthRange } from '../../extension/shared/verdict.ts';
 import { Figure } from '../charts/figure.tsx';
 import { RunLegend } from '../charts/swatch.tsx';
 import { Kept } from '../kept.ts';
@@ -134,7 +135,7 @@ interface RegimeProps {
 }
 
 function Regime({ name, label, names, fields, look = '', select, reveal }: RegimeProps) {
-  const { negativeShare, belowSwitchShare, kappaMin, kappaMax } = fields;
+  const { negativeShare, belowSwitchShare } = fields;
   const [anti, regularized] = [negativeShare ?? 0, belowSwitchShare ?? 0];
   return (
     // biome-ignore lint/a11y/useFocusableInteractive: its button has the focus
@@ -158,7 +159,7 @@ function Regime({ name, label, names, fields, look = '', select, reveal }: Regim
       </span>
       <Cell>{percent(negativeShare)}</Cell>
       <Cell>{percent(belowSwitchShare)}</Cell>
-      <Cell more=" dim wide">{`${number(kappaMin, true)}…${number(kappaMax, true)}`}</Cell>
+      <Cell more=" dim wide">{strengthRange(fields)}</Cell>
     </div>
   );
 }
@@ -173,7 +174,7 @@ const Cell = ({ children, more = '' }: { readonly children: string; readonly mor
 const columns = [
   ['anti', 'Share of the coordinates that are anti-regularized', ''],
   ['reg.', 'Share of the coordinates that are regularized', ''],
-  ['κ', 'Least and largest κ of a coordinate', ' wide'],
+  ['strength', 'Of the coordinates, from the strongest anti-regularization to the strongest regularization', ' wide'],
 ] as const;
 
 const Head = () => (

@@ -1,5 +1,5 @@
 import { chooseChunks } from '../../engine/chunks.ts';
-import { finite, listed, shown } from '../../jobs/format.ts';
+import { finite, listed, sharePercent, shown } from '../../jobs/format.ts';
 import { completeHyperparameters } from '../../optimizers/hyperparameters.ts';
 import { optimizerNamed } from '../../optimizers/registry.ts';
 import type { ExperimentResult, Series } from '../../shared/experiments.ts';
@@ -177,7 +177,7 @@ export function judge(
   if (valid < enoughValid)
     return undecided(
       seen,
-      `even at h = ${smallest.lr} the expansion in h holds for only ${shown(100 * valid)} % of the parameters at every step, so these step sizes are too large to test the theory (or ε too small)`,
+      `even at h = ${smallest.lr} the expansion in h holds for only ${sharePercent(valid)} of the parameters at every step, so these step sizes are too large to test the theory (or ε too small)`,
     );
   if (closer || improves)
     return undecided(

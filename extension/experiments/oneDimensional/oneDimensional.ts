@@ -1,4 +1,4 @@
-import { finite, listed, shown } from '../../jobs/format.ts';
+import { finite, listed, sharePercent, shown } from '../../jobs/format.ts';
 import type { ExperimentResult, Series } from '../../shared/experiments.ts';
 import { agreeing, disagreeing, undecided, type Verdict } from '../../shared/experimentVerdict.ts';
 import { adamSteps, adamTerms, refuseOrder } from '../adamRun.ts';
@@ -89,15 +89,15 @@ export const oneDimensional = defineExperiment({
       tables: [
         {
           title: 'The four cells of Table 1 in one dimension',
-          columns: ['', 'β', 'ρ', 'ε', 'Table 1', 'predicted κ of the memory', 'measured', 'self-check'],
+          columns: ['', 'β', 'ρ', 'ε', 'Table 1', 'the memory predicts', 'measured', 'self-check'],
           rows: cells.map(({ label, beta1, beta2, eps, expected, predictedKappa, kappa, selfCheck }) => [
             label,
             String(beta1),
             String(beta2),
             String(eps),
             expected > 0 ? 'penalised' : 'anti-penalised',
-            finite(predictedKappa),
-            finite(kappa),
+            weightText(predictedKappa),
+            weightText(kappa),
             finite(selfCheck),
           ]),
         },
@@ -210,7 +210,7 @@ export function judge(
   const wrong = cells.filter(({ kappa, predictedKappa }) => !(kappa * predictedKappa > 0));
   const between = cells.filter(({ predictedKappa, expected }) => !(predictedKappa * expected > 0));
   const worst = Math.max(...cells.map(({ selfCheck }) => selfCheck));
-  const misses = `its prediction misses by ${worst < 0.5 ? '' : 'up to '}${shown(100 * worst)} %`;
+  const misses = `its prediction misses by ${worst < 0.5 ? '' : 'up to '}${sharePercent(worst)}`;
   if (cells.some(({ kappa }) => !Number.isFinite(kappa)))
     return undecided(
       undefined,
@@ -235,6 +235,10 @@ export function judge(
     );
   return agreeing(seen, `, as the theory says; ${misses} at most`);
 }
+
+/** `penalised 2.1`, `anti-penalised 9.5`: the weight of the gradient's norm, in units of the step size. */
+const weightText = (kappa: number): string | null =>
+  Number.isFinite(kappa) ? `${kappa > 0 ? 'penalised' : 'anti-penalised'} ${shown(Math.abs(kappa))}` : null;
 
 const namesOf = (cells: readonly { readonly label: string }[]): string =>
   cells.length === 0 ? 'no cell' : listed(cells.map(({ label }) => `"${label}"`));

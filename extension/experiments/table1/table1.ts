@@ -1,4 +1,4 @@
-import { finite, listed, shown } from '../../jobs/format.ts';
+import { finite, listed, sharePercent } from '../../jobs/format.ts';
 import type { ExperimentResult } from '../../shared/experiments.ts';
 import { agreeing, disagreeing, undecided, type Verdict } from '../../shared/experimentVerdict.ts';
 import { columnPercent } from '../../shared/format.ts';
@@ -87,8 +87,8 @@ export const table1 = defineExperiment({
             String(cell.eps),
             cell.norm,
             cell.expected < 0 ? 'penalised (smaller)' : 'anti-penalised (larger)',
-            signed(medianOf(cell.gaps)),
-            signed(medianOf(cell.predicted)),
+            sharePercent(medianOf(cell.gaps), true),
+            sharePercent(medianOf(cell.predicted), true),
             `${Math.round(shareOf(cell) * cell.gaps.length)} of ${cell.gaps.length}`,
             columnPercent(cell.valid),
           ]),
@@ -170,8 +170,6 @@ async function gapOverTime(loss: SmoothLoss, start: Float64Array, setting: Setti
   return { x, y, predicted: size(corrected) / size(flow) - 1, valid: valid / looks };
 }
 
-const signed = (share: number): string => `${share > 0 ? '+' : ''}${shown(100 * share)} %`;
-
 const shareOf = ({ gaps: found, expected }: Cell): number =>
   found.filter((gap) => gap * expected > 0).length / found.length;
 
@@ -195,7 +193,7 @@ export function judge(cells: readonly Cell[]): Verdict {
   const seen = listed(
     cells.map((cell) => {
       const median = medianOf(cell.gaps);
-      return `${shown(Math.abs(100 * median))} % ${median > 0 ? 'above' : 'below'} for ${cell.label}`;
+      return `${sharePercent(Math.abs(median))} ${median > 0 ? 'above' : 'below'} for ${cell.label}`;
     }),
   );
   const compared = `Compared with the flow without correction, Adam's gradient norm ends ${seen} (medians over ${cells[0].gaps.length} problems)`;
@@ -209,7 +207,7 @@ export function judge(cells: readonly Cell[]): Verdict {
       outside.length > 0 &&
         `the full formula itself predicts another sign than Table 1 for ${listed(outside.map(({ label }) => label))}: its ε is not small or large enough there, or h is too large`,
       invalid.length > 0 &&
-        `the sign of Table 1 is missed in at least half of the problems for ${listed(invalid.map(({ label }) => label))}, but with this h the expansion holds at only ${listed(invalid.map(({ valid }) => `${shown(100 * valid)} %`))} of its steps and parameters`,
+        `the sign of Table 1 is missed in at least half of the problems for ${listed(invalid.map(({ label }) => label))}, but with this h the expansion holds at only ${listed(invalid.map(({ valid }) => sharePercent(valid)))} of its steps and parameters`,
     ];
     return undecided(compared, reasons.filter(Boolean).join('; '));
   }
