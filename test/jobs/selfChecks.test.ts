@@ -4,8 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { readNpz } from '../../extension/datasets/npz.ts';
+import type { Arrays, Runner } from '../../extension/engine/runner.ts';
+import type { StepRecord } from '../../extension/engine/stepRecord.ts';
 import { inspect } from '../../extension/jobs/inspect.ts';
+import { SelfChecks } from '../../extension/jobs/selfChecks.ts';
 import { readModel } from '../../extension/onnx/read.ts';
+import { tensorOf } from '../../extension/onnx/tensor.ts';
 import { meanAge } from '../../extension/optimizers/theory.ts';
 import type { StepLine } from '../../extension/shared/protocol.ts';
 import { sample } from '../support/paths.ts';
@@ -146,4 +150,25 @@ test('the means of three steps do not depend on how often the correction is meas
     [0, 10, 20],
   );
   assert.ok(Math.abs(some[20].selfCheckAveraged! / each[20].selfCheckAveraged! - 1) < 1e-9);
+});
+
+test('tensors with larger steps count for the square of them, and errors of rounding do not count', () => {
+  const segments = ['a', 'b'].map((name, offset) => ({ name, offset, size: 1 }));
+  // The second tensor's steps are three times as large. The memory explains all of a's departure and nothing of b's.
+  const runner = { problem: { layout: { segments } }, relativeSteps: () => [1, 3] } as unknown as Runner;
+  const vectors = {
+    deviation: tensorOf('float64', [2], [1, 1]),
+    memory: tensorOf('float64', [2], [1, 0]),
+  } as unknown as Pick<Arrays, 'deviation' | 'memory'>;
+  const rate = { correction: 0, base: 0 };
+  const measures = { normRate: rate, lossRate: rate, selfCheck: null };
+  const tensor = { measures: { ...measures, selfCheckErrors: { withMemory: 1, withoutMemory: 1 } } };
+  const recordAt = (step: number) =>
+    ({ step, measures: { ...measures, selfCheckErrors: null }, tensors: [tensor, tensor] }) as unknown as StepRecord;
+  const checks = new SelfChecks(runner, 0, 8);
+  const [, , line] = [3, 4, 5].map((step) => checks.line(recordAt(step), vectors));
+  assert.ok(Math.abs(line.selfCheckAveraged! - Math.sqrt(9 / 10)) < 1e-12, `${line.selfCheckAveraged}`);
+  assert.equal(line.tensors.a.selfCheckAveraged, 0);
+  assert.equal(line.tensors.b.selfCheckAveraged, 1);
+  assert.equal(line.selfCheckRun, null);
 });

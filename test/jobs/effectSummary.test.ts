@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Path } from '../../extension/engine/path.ts';
+import type { StepRecord } from '../../extension/engine/stepRecord.ts';
+import { Comparison } from '../../extension/jobs/comparison.ts';
+import { effectSummary } from '../../extension/jobs/effectSummary.ts';
+import { crossing } from '../../extension/jobs/equalLoss.ts';
+import type { Reference } from '../../extension/jobs/references.ts';
+import type { RunReference } from '../../extension/shared/protocol.ts';
+
+const steps = 400;
+const lowest = 0.01;
+const header = { kind: 'twin' } as unknown as RunReference;
+
+/** A loss that falls from 1 to 0.01 in equal ratios, with a norm that depends on the share of the way. */
+function pathOf(norm: (share: number) => number, kept?: number): Path {
+  const path = new Path();
+  for (let step = 0; step <= steps; step++) {
+    const share = step / steps;
+    const loss = lowest ** share;
+    path.push({ step, loss, gradientNorm1: norm(share), tensors: [] } as unknown as StepRecord);
+    if (kept !== undefined && step % 10 === 5) path.average({ step, loss, ratios: [kept] });
+  }
+  return path;
+}
+
+function summaryOf(path: Path) {
+  const other = pathOf(() => 1);
+  const reference = {
+    path: other,
+    steady: false,
+    header,
+    doubt: () => undefined,
+    crossing(loss: number) {
+      const norms = crossing(other, loss);
+      return norms ? { norms } : { reason: 'not reached' };
+    },
+  } as unknown as Reference;
+  return effectSummary(new Comparison(path, reference), path, { names: [], curve: [], reference: header });
+}
+
+test('levels of the loss are in equal ratios, and early begins where 15 % of the way down is done', () => {
+  // The effect is the share of the way.
+  const { losses, effect, early, late } = summaryOf(pathOf((share) => 1 + share));
+  assert.equal(losses[0], 1);
+  assert.equal(losses.at(-1), lowest);
+  losses.slice(1).forEach((loss, k) => {
+    assert.ok(Math.abs(loss / losses[k] / lowest ** (1 / (losses.length - 1)) - 1) < 1e-9, `level ${k + 1}: ${loss}`);
+  });
+  effect.forEach((value, k) => {
+    assert.ok(Math.abs(value! - k / (losses.length - 1)) < 1e-3, `level ${k}: ${value}`);
+  });
+  assert.ok(early! > 0.1 && early! < 0.16, `${early}`);
+  assert.ok(late! > 0.99, `${late}`);
+});
+
+test('a norm of which averaging takes more than a fifth oscillates', () => {
+  const oscillating = (kept: number) => summaryOf(pathOf(() => 1.5, kept)).parts.map((part) => part.oscillating);
+  assert.deepEqual(oscillating(0.75), ['run']);
+  assert.deepEqual(oscillating(0.85), [null]);
+});
