@@ -4,7 +4,7 @@ import { Path } from '../../extension/engine/path.ts';
 import type { StepRecord } from '../../extension/engine/stepRecord.ts';
 import { Comparison } from '../../extension/jobs/comparison.ts';
 import { effectSummary } from '../../extension/jobs/effectSummary.ts';
-import { crossing } from '../../extension/jobs/equalLoss.ts';
+import { crossing, LossIndex } from '../../extension/jobs/equalLoss.ts';
 import type { Reference } from '../../extension/jobs/references.ts';
 import type { RunReference } from '../../extension/shared/protocol.ts';
 
@@ -58,4 +58,22 @@ test('a norm of which averaging takes more than a fifth oscillates', () => {
   const oscillating = (kept: number) => summaryOf(pathOf(() => 1.5, kept)).parts.map((part) => part.oscillating);
   assert.deepEqual(oscillating(0.75), ['run']);
   assert.deepEqual(oscillating(0.85), [null]);
+});
+
+test('the norm of a bin is the geometric mean over the steps in it, and there is none where no step is', () => {
+  const path = new Path();
+  // Five steps lie within 12 % of 1; those at 2 and 0.5 do not.
+  for (const [step, [loss, norm]] of [
+    [2, 100],
+    [1.05, 1],
+    [0.95, 4],
+    [1, 2],
+    [1.05, 1],
+    [0.95, 4],
+    [0.5, 100],
+  ].entries())
+    path.push({ step, loss, gradientNorm1: norm, tensors: [] } as unknown as StepRecord);
+  const [mean] = new LossIndex(path).bin(1)!;
+  assert.ok(Math.abs(mean - 2) < 1e-12, `${mean}`);
+  assert.equal(new LossIndex(path).bin(1.5), undefined);
 });
