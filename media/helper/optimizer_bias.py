@@ -19,6 +19,7 @@ import argparse
 import contextlib
 import copy
 import fnmatch
+import importlib
 import inspect
 import json
 import os
@@ -495,7 +496,8 @@ class _Export:
     def samples(self):
         return sum(next(iter(batch.values())).shape[0] for batch in self.batches)
 
-    def write(self, source=None, batch_size=None, drop_last=False, clip_norm=None, order=None, total=None):
+    def write(self, source=None, batch_size=None, drop_last=False, clip_norm=None, order=None, total=None, pace=1):
+        """Writes all but the model. `pace`: optimizer steps for each step of the scheduler, None where that is not known."""
         names = self.batches[0].keys()
         data = {name: numpy.concatenate([batch[name] for batch in self.batches]) for name in names}
         numpy.savez(self.folder / "data.npz", **data)
@@ -525,7 +527,12 @@ class _Export:
         if clip_norm:
             entry["clipNorm"] = float(clip_norm)
         if self.factors:
-            entry["schedule"] = {"kind": "table", "factors": self.factors}
+            factors = [self.factors[i // pace] for i in range(len(self.factors))] if pace else [1.0]
+            if any(factor != 1 for factor in factors):
+                entry["schedule"] = {"kind": "table", "factors": factors}
+            else:
+                how = f"its schedule steps every {pace} steps" if pace else "when its schedule steps was not seen"
+                self.differs.append(f"constant learning rate ({how})")
         if self.frozen:
             entry["freeze"] = _globs(self.frozen, {n for n, _ in self.model.named_parameters()} - set(self.frozen))
         if self.batch_statistics:
@@ -557,6 +564,12 @@ def _length(loader):
     """The samples of a loader's data set; None where it does not say."""
     with contextlib.suppress(Exception):
         return len(loader.dataset)
+
+
+def _epoch_length(loader):
+    """The batches of an epoch; None where the loader does not say."""
+    with contextlib.suppress(Exception):
+        return len(loader)
 
 
 def _split(model, batch):
@@ -816,6 +829,8 @@ class _Watcher:
         self.depth, self.call, self.value = 0, None, None
         self.export = self.clip = self.loader = self.scheduler = self.smoother = None
         self.running, self.restore_smoother = False, None
+        # Calls of the model since the last step, before each step, and the scheduler's own count there.
+        self.calls, self.calls_before, self.counts = 0, [], []
         # Exporters trace the modules' own calls.
         self.unwatched = contextlib.nullcontext
 
@@ -843,6 +858,7 @@ class _Watcher:
         self.depth -= 1
         if self.depth == 0 and torch.is_grad_enabled() and any(p.requires_grad for p in module.parameters()):
             self.call = (module, args, kwargs, output)
+            self.calls += 1
 
     def before_step(self, optimizer, args, kwargs):
         if self.running:
@@ -858,7 +874,8 @@ class _Watcher:
             self.step(optimizer)
         finally:
             self.running = False
-        self.call = None
+        # The step itself calls a closure again.
+        self.call, self.calls = None, -1 if closure is not None else 0
 
     def step(self, optimizer):
         if self.call is None:
@@ -874,9 +891,22 @@ class _Watcher:
         if self.export is None:
             with self.unwatched():
                 self.export = _Export(module, arguments, labels, loss, optimizer, self.folder, self.scheduler)
-        self.export.add(arguments, labels)
-        if self.export.samples >= self.samples:
+        self.calls_before.append(self.calls)
+        self.counts.append(getattr(self.scheduler, "last_epoch", 0))
+        if self.export.samples < self.samples:
+            self.export.add(arguments, labels)
+        # A second step tells whether the scheduler steps after each or after an epoch.
+        if self.export.samples >= self.samples and (self.export.factors is None or len(self.counts) > 1):
             raise _Done
+
+    def pace(self):
+        """Optimizer steps for each step of the scheduler; None where that cannot be told from what was seen."""
+        steps, turns = len(self.counts) - 1, self.counts[-1] - self.counts[0]
+        if steps > 0 and turns >= steps:
+            return 1
+        batches = _epoch_length(self.loader)
+        # The model may also have been called before the training; several calls before every step accumulate gradients.
+        return -(-batches // max(1, min(self.calls_before))) if batches else None
 
     def target(self, module, arguments, tensor, output):
         """Labels in the shape of the model's output and the loss, as a name or as a part of the model."""
@@ -980,11 +1010,20 @@ class _Watcher:
             raise Refusal(f"{self.script} ended without a step of an optimizer.")
         size = getattr(self.loader, "batch_size", None) or next(iter(self.export.batches[0].values())).shape[0]
         return self.export.write(source=self.script, batch_size=size, clip_norm=self.clip, total=_length(self.loader),
-                                 drop_last=bool(getattr(self.loader, "drop_last", False)))
+                                 drop_last=bool(getattr(self.loader, "drop_last", False)), pace=self.pace())
 
 
 def _is_plain(key, value):
     return key in PLAIN_ARGUMENTS and (value is PLAIN_ARGUMENTS[key] or value == PLAIN_ARGUMENTS[key])
+
+
+def _leave_no_config(script):
+    """LightningCLI writes its configuration beside the script, and refuses to run where it finds that again."""
+    if "LightningCLI" not in script.read_text(encoding="utf-8", errors="replace"):
+        return
+    for name in ("lightning.pytorch.cli", "pytorch_lightning.cli"):
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name).SaveConfigCallback.setup = lambda *args, **kwargs: None
 
 
 def export_script(script, arguments=(), directory=FOLDER, samples=SAMPLES):
@@ -996,6 +1035,7 @@ def export_script(script, arguments=(), directory=FOLDER, samples=SAMPLES):
     sys.argv = [str(script), *arguments]
     sys.path.insert(0, str(script.parent))
     try:
+        _leave_no_config(script)
         with watcher.watching():
             try:
                 runpy.run_path(str(script), run_name="__main__")

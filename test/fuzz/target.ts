@@ -17,7 +17,7 @@ export const memory = (): string => (existsSync('/dev/shm') ? '/dev/shm' : tmpdi
 
 /** Words of the language, not ours. */
 export const foreign =
-  /Cannot (read|set|convert|mix|destructure)|is not (a function|iterable|an object|defined)|(?<!element type )undefined|\bNaN\b|Invalid (array length|typed array|string length|count)|Internal error|should not happen|call stack|BigInt|Unexpected (token|end of JSON)|circular structure|out of bounds/;
+  /Cannot (read|set|convert|mix|destructure)|is not (a function|iterable|an object|defined)|(?<!element type )undefined|(?<!holds )\bNaN\b|Invalid (array length|typed array|string length|count)|Internal error|should not happen|call stack|BigInt|Unexpected (token|end of JSON)|circular structure|out of bounds/;
 
 /** Why what a target threw is a finding; undefined where it is a message of ours. */
 export function findingOf(error: unknown): string | undefined {

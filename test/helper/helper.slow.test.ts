@@ -136,6 +136,21 @@ const scripts: readonly Program[] = [
     entry: { loss: 'cross-entropy', optimizer: 'rmsprop', batchSize: 10 },
     needs: ['lightning'],
   },
+  {
+    name: 'accumulated',
+    tolerance: 1e-6,
+    entry: { loss: 'cross-entropy', optimizer: 'adam', batchSize: 5 },
+  },
+];
+
+/** Factors of the learning rate in the first epochs of programs whose schedules step once an epoch: value, and steps that have it. */
+const epochs: readonly {
+  readonly name: string;
+  readonly needs?: string;
+  readonly runs: readonly [number, number][];
+}[] = [
+  { name: 'lightning_module', needs: 'lightning', runs: [[1, 3], [0.5, 3], [0.25, 3]] }, // biome-ignore format: one line
+  { name: 'accumulated', runs: [[1, 8], [0.1, 8], [0.01, 8]] }, // biome-ignore format: one line
 ];
 
 describe('the helper in Python', { skip }, () => {
@@ -164,6 +179,16 @@ describe('the helper in Python', { skip }, () => {
     assert.ok(found.groups!.some(({ glob }) => glob === '*.bias'));
     assert.deepEqual(found.schedule!.factors!.slice(0, 3), [0.1, 0.2, 0.3]);
   });
+
+  for (const { name, needs, runs } of epochs) {
+    it(`sees that the schedule of ${name}.py steps once an epoch`, {
+      skip: needs && !has(needs) && `no ${needs}`,
+    }, () => {
+      const due = runs.flatMap(([factor, steps]) => new Array<number>(steps).fill(factor));
+      const found = entryOf(join(root, name)).schedule!.factors!.slice(0, due.length);
+      assert.deepEqual(found.map((factor) => Number(factor.toFixed(9))), due); // biome-ignore format: one line
+    });
+  }
 
   it('takes lines in a script: export before the loop, capture inside it', async () => {
     const { folder, status, output } = await run('lines', [join(programs, 'lines.py'), helper]);

@@ -1,4 +1,4 @@
-"""A Lightning module, trained by Lightning's own loop, whose optimizer steps are closures."""
+"""A Lightning module, trained by Lightning's own loop, whose optimizer steps are closures; its schedule steps once an epoch."""
 
 import lightning
 import torch
@@ -24,7 +24,8 @@ class Module(lightning.LightningModule):
         return F.cross_entropy(self(x), y)
 
     def configure_optimizers(self):
-        return torch.optim.RMSprop(self.parameters(), lr=1e-3, alpha=0.95)
+        optimizer = torch.optim.RMSprop(self.parameters(), lr=1e-3, alpha=0.95)
+        return [optimizer], [torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)]
 
 
 module = Module()
