@@ -71,7 +71,7 @@ export const COMMANDS: { readonly [K in CommandId]: { readonly when?: string } }
   'optimizerBias.openExperiment': {},
   'optimizerBias.compareBeta2': {},
   'optimizerBias.sweep': {},
-  'optimizerBias.exportFromScript': { when: 'editorLangId == python' },
+  'optimizerBias.exportFromScript': { when: `editorLangId =~ /^(${LANGUAGES.join('|')})$/` },
   'optimizerBias.runExport': { when: 'false' },
   'optimizerBias.insertHelper': { when: 'editorLangId == python' },
   'optimizerBias.trySample': {},

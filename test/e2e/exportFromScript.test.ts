@@ -15,6 +15,18 @@ model = Net()
 optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3, betas=(0.9, 0.99))
 `;
 
+const commandLine = `from lightning.pytorch.cli import LightningCLI
+
+if __name__ == "__main__":
+    LightningCLI()
+`;
+const configuration = `optimizer:
+  class_path: torch.optim.AdamW
+  init_args:
+    lr: 0.002
+    betas: [0.9, 0.95]
+`;
+
 const target = {
   model: 'optimizer-bias/model.onnx',
   data: 'optimizer-bias/data.npz',
@@ -47,7 +59,7 @@ describe('from the training script to the panel', { timeout: 600_000, skip: proc
     writeFileSync(interpreter, standIn);
     chmodSync(interpreter, 0o755);
     server = await startServer({
-      files: { 'train.py': script },
+      files: { 'train.py': script, 'lightning/main.py': commandLine, 'lightning/configs/fit.yaml': configuration },
       settings: { 'optimizerBias.python.interpreter': interpreter },
     });
     browser = await launchBrowser();
@@ -81,6 +93,20 @@ describe('from the training script to the panel', { timeout: 600_000, skip: proc
     );
     assert.ok(!existsSync(join(server.workspace, 'optimizer-bias')));
     await picture(workbench.page, 'export-script');
+  });
+
+  test('from a configuration file the script that reads it is exported, with its command line', async () => {
+    const editor = await workbench.openFile('lightning/configs/fit.yaml');
+    await workbench.click(editor, 'optimizer');
+    await workbench.page.locator('.codelens-decoration a', { hasText: 'Export from Its Script…' }).first().click();
+    await runLens().waitFor();
+    const written = readFileSync(join(server.workspace, 'lightning', 'export_main.py'), 'utf8');
+    assert.match(written, /^ARGUMENTS = \["fit", "--config", "configs\/fit\.yaml"\]$/m);
+    await picture(workbench.page, 'export-configuration');
+    const script = await workbench.openFile('train.py');
+    await workbench.click(script, 'import torch');
+    await exportLens().click();
+    await runLens().waitFor();
   });
 
   test('an export that fails says where to look, and its terminal stays', async () => {

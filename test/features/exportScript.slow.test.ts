@@ -27,10 +27,11 @@ describe('the script that exports what another one trains', { skip }, () => {
       script: 'train.py',
       optimizers: ['line 37: AdamW lr 1e-3'],
       directory: 'optimizer-bias',
+      arguments: ['--config', 'a "b"\\.yaml'],
     });
     assert.deepEqual(callOf(text), {
       script: 'train.py',
-      ARGUMENTS: [],
+      ARGUMENTS: ['--config', 'a "b"\\.yaml'],
       SAMPLES: 256,
       DIRECTORY: 'optimizer-bias',
     });

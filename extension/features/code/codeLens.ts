@@ -3,6 +3,7 @@ import { configuredOptimizer } from '../../advice/configured.ts';
 import { codeLensText, optimizerTitle } from '../../advice/hover.ts';
 import type { OptimizerConfig } from '../../configs/config.ts';
 import { type Configurations, rangeIn, SELECTOR } from '../configurations.ts';
+import { exportTitle } from '../export/configured.ts';
 import type { Inspections } from '../inspect/inspections.ts';
 import { notLookedAt } from '../inspect/pickFile.ts';
 import type { Settings } from '../settings.ts';
@@ -36,7 +37,7 @@ export function registerCodeLens(
         if (token.isCancellationRequested || !settings.get('codeLens.enabled', document)) return [];
         const configs = await configurations.of(document);
         if (configs.length > settings.get('codeLens.mostPerFile', document)) return [summaryLens(document, configs)];
-        const exports = configs.length > 0 && document.languageId === 'python' && !(await hasModel(document));
+        const exports = configs.length > 0 && !document.uri.path.endsWith('.ipynb') && !(await hasModel(document));
         const found = configs.map(async (config) => {
           const run = await measuredFor(runs, config, document, patience);
           return lenses(document, config, run, exports);
@@ -81,7 +82,7 @@ function lenses(
     runs && typedCommand('Inspect…', 'optimizerBias.inspect', ...at),
     runs &&
       exports &&
-      typedCommand('Export from This Script…', 'optimizerBias.exportFromScript', document.uri.toString()),
+      typedCommand(exportTitle(document.uri), 'optimizerBias.exportFromScript', document.uri.toString()),
     runs && config.hyperparameters.has('beta2') && typedCommand('Compare β₂', 'optimizerBias.compareBeta2', ...at),
   ];
   return commands.flatMap((command) => (command ? [new vscode.CodeLens(range, command)] : []));

@@ -7,6 +7,7 @@ import { type Configurations, rangeIn } from '../configurations.ts';
 import { describeOptimizer, hyperTitle } from '../inspect/hyper.ts';
 import { isTrusted } from '../inspect/inspect.ts';
 import { registerCommand, typedCommand } from '../typedCommand.ts';
+import { configuredArguments, isConfiguration, scriptOf } from './configured.ts';
 import { interpreterFor } from './interpreter.ts';
 import { exportedScript, exportScript } from './script.ts';
 
@@ -26,10 +27,18 @@ export function registerExport(
   return vscode.Disposable.from(
     registerCommand('optimizerBias.exportFromScript', async (where) => {
       if (!(await isTrusted())) return;
-      const document = await pythonDocument(where === undefined ? undefined : vscode.Uri.parse(where.toString()));
+      const given =
+        where === undefined ? vscode.window.activeTextEditor?.document.uri : vscode.Uri.parse(where.toString());
+      const found = given && isConfiguration(given) ? await scriptOf(given) : undefined;
+      const document = found
+        ? await vscode.workspace.openTextDocument(found.script)
+        : given && isConfiguration(given)
+          ? undefined
+          : await pythonDocument(given);
       if (!document) return;
       try {
-        const script = await writeScript(document, helper, configurations);
+        const given = found?.arguments ?? (await configuredArguments(document, configurations));
+        const script = await writeScript(document, helper, configurations, given);
         await vscode.window.showTextDocument(script, { preview: false });
       } catch (error) {
         tellUnwritable(document.uri, error);
@@ -81,6 +90,7 @@ async function writeScript(
   document: vscode.TextDocument,
   helper: string,
   configurations: Configurations,
+  given: readonly string[],
 ): Promise<vscode.Uri> {
   const folder = dirname(document.uri.fsPath);
   const script = basename(document.uri.fsPath);
@@ -92,7 +102,7 @@ async function writeScript(
     return `line ${line}: ${optimizer ? describeOptimizer(optimizer) : optimizerTitle(config.optimizer)}${unknown}`;
   });
   await copyHelper(helper, folder);
-  const text = exportScript({ script, optimizers, directory });
+  const text = exportScript({ script, optimizers, directory, arguments: given });
   const stem = `export_${script.replace(/\.py$/, '').replace(/\W/g, '_')}`;
   for (let i = 1; ; i++) {
     const path = join(folder, `${stem}${i === 1 ? '' : `_${i}`}.py`);

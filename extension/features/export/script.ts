@@ -6,6 +6,8 @@ export interface ScriptFacts {
   readonly optimizers: readonly string[];
   /** Folder for model and data, relative to the script. */
   readonly directory: string;
+  /** The script's own command line. */
+  readonly arguments?: readonly string[];
 }
 
 /** Text in a Python string literal. */
@@ -18,7 +20,7 @@ const plain = (text: string): string => text.replaceAll('\\', '/').replaceAll('"
  * The script that exports what a training script trains. It runs the user's own script with the helper watching, so that
  * model, data, loss and settings are those of the training, whatever they come from, and ends it once enough was seen.
  */
-export function exportScript({ script, optimizers, directory }: ScriptFacts): string {
+export function exportScript({ script, optimizers, directory, arguments: given = [] }: ScriptFacts): string {
   const found = optimizers.length > 0 ? optimizers : ['none from the text; it is seen when the script runs'];
   return `"""Exports what ${plain(script)} trains, for Optimizer Bias Inspector. Look it over, then run it.
 
@@ -37,7 +39,7 @@ from pathlib import Path
 import optimizer_bias
 
 # The command line of ${plain(script)}, such as ["--config", "small.yaml"].
-ARGUMENTS = []
+ARGUMENTS = [${given.map(literal).join(', ')}]
 # More samples make the numbers steadier and each step longer.
 SAMPLES = ${defaultSamples}
 DIRECTORY = ${literal(directory)}

@@ -6,6 +6,7 @@ import { describeError } from '../../shared/errors.ts';
 import { setting } from '../../shared/format.ts';
 import type { InspectRequest } from '../../shared/request.ts';
 import { projectFile, type Target } from '../../shared/target.ts';
+import { exportTitle } from '../export/configured.ts';
 import { askHyper } from './askHyper.ts';
 import { describeOptimizer, hyperOf, hyperTitle, type OpenValue, openValues, optimizerWithoutText } from './hyper.ts';
 import { findFiles } from './pickFile.ts';
@@ -196,12 +197,12 @@ async function choose(
     ...(ready && differs.length > 0
       ? [{ chosen: 'none' as const, label: `$(info) Differs from your training: ${differs.join(' · ')}` }]
       : []),
-    ...(!ready && source?.path.endsWith('.py')
+    ...(!ready && source && /\.(py|ya?ml|json|toml)$/.test(source.path)
       ? [
           {
             chosen: 'export' as const,
-            label: `$(export) ${'Export from This Script…'}`,
-            description: `no model yet: ${source.path} is run until enough samples were seen`,
+            label: `$(export) ${exportTitle(source)}`,
+            description: `no model yet: ${source.path.endsWith('.py') ? source.path : 'the script'} is run until enough samples were seen`,
           },
         ]
       : []),
