@@ -74,7 +74,9 @@ async function scriptsIn(folder: vscode.WorkspaceFolder | undefined, near: vscod
       return size > mostBytes ? undefined : { path: fsPath, text: await readFile(fsPath, 'utf8').catch(() => '') };
     }),
   );
-  return scripts.flatMap((script) => (script && !/(^|[\\/])(?:export_[^\\/]*|optimizer_bias)\.py$/.test(script.path) ? [script] : []));
+  return scripts.flatMap((script) =>
+    script && !/(^|[\\/])(?:export_[^\\/]*|optimizer_bias)\.py$/.test(script.path) ? [script] : [],
+  );
 }
 
 const filesIn = (base: vscode.WorkspaceFolder | vscode.Uri, pattern: string) =>
