@@ -12,6 +12,7 @@ import {
 } from '@modelcontextprotocol/sdk/types.js';
 import { readRun } from '../runStore/store.ts';
 import { describeError, InspectorError } from '../shared/errors.ts';
+import { number } from '../shared/format.ts';
 import type { Progress } from '../shared/protocol.ts';
 import { toolVersion } from '../shared/version.ts';
 import { agentTools, callTool } from './registry.ts';
@@ -63,7 +64,7 @@ export function createServer({ folders, engine }: ServerOptions): Server {
       if (token === undefined || phase !== 'running' || step <= told) return;
       told = step;
       const message =
-        typeof loss === 'number' ? `step ${step} of ${steps}, loss ${loss.toPrecision(3)}` : `${step} of ${steps}`;
+        typeof loss === 'number' ? `step ${step} of ${steps}, loss ${number(loss)}` : `${step} of ${steps}`;
       void sendNotification({
         method: 'notifications/progress',
         params: { progressToken: token, progress: step, total: steps, message },

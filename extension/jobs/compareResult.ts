@@ -1,7 +1,7 @@
 import { boundsText, intervalText, isSettled, quantityTitle } from '../shared/differences.ts';
 import type { CompareRequest, Differences, ExperimentResult, Interval, ResultTable } from '../shared/experiments.ts';
 import { measured } from '../shared/experimentVerdict.ts';
-import { finePercent, setting } from '../shared/format.ts';
+import { columnPercent, finePercent, setting } from '../shared/format.ts';
 import { pairedInterval } from './paired.ts';
 
 /** What is compared, of one run. */
@@ -42,6 +42,13 @@ export const labelOf = (changed: Readonly<Record<string, unknown>>): string =>
   Object.entries(changed)
     .map(([name, value]) => `${name} ${setting(value)}`)
     .join(', ');
+
+/** What a table of runs has of one: shares in percent, an effect with its sign. */
+function cellOf({ name, points }: Quantity, value: number | null | undefined): number | string | null {
+  if (typeof value !== 'number') return null;
+  if (!points) return value;
+  return name === 'effect' ? finePercent(value, true) : columnPercent(value);
+}
 
 /** The differences of each setting from the user's own, which is the first. */
 export function differencesOf(
@@ -107,7 +114,7 @@ export function compareResult(
         runs.map((run, k) => [
           i === 0 ? yours : labels[i - 1],
           String(seeds[k]),
-          ...shown.map(({ name }) => run?.[name] ?? null),
+          ...shown.map((quantity) => cellOf(quantity, run?.[quantity.name])),
         ]),
       ),
     },
