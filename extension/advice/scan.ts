@@ -9,6 +9,7 @@ import type { Incomplete } from '../configs/protocol.ts';
 import type { Surroundings } from '../configs/python/analyse.ts';
 import { LineMap } from '../configs/source.ts';
 import { type FoundFile, readText, walk } from '../configs/walk.ts';
+import { systemReason } from '../files/regular.ts';
 import { describeError, InspectorError, quoteName } from '../shared/errors.ts';
 import { withoutKnown, writeBaseline } from './baseline.ts';
 import { changedSince } from './changedFiles.ts';
@@ -152,10 +153,10 @@ export async function scanPaths(
     // What a script reads lies in the working folder, or beside what was asked for.
     const folder = isInside(resolve(io.cwd), root) ? resolve(io.cwd) : dirname(root);
     const onError = (at: string, error: unknown) => {
-      const message = error instanceof Error ? error.message : String(error);
+      const message = systemReason(error);
       if (at === root)
         throw new InspectorError(
-          `Cannot read ${quoteName(path)}: ${visible(message)}`,
+          `Cannot read ${quoteName(path)}: ${visible(message)}.`,
           'Give an existing file or directory.',
         );
       io.error(`Left out ${visible(relativeName(io.cwd, at))}: ${visible(message)}\n`);

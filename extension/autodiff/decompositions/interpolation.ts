@@ -137,7 +137,8 @@ class Row {
 /** The linear map that resamples one axis. */
 export function resampling(axis: AxisResampling): Resampling {
   const { size, out } = axis;
-  if (!(out >= 0)) throw new Error(`an axis of ${size} elements cannot be resampled to ${out}`);
+  if (Number.isNaN(out)) throw new Error('the size or scale of a resampled axis is not a number');
+  if (out < 0) throw new Error(`an axis of ${size} elements cannot be resampled to ${out}`);
   if (size === 0 && out > 0) throw new Error('an empty axis cannot be resampled');
   if (Math.max(size, out) > longestAxis)
     throw new RefusedUse(`an axis of ${Math.max(size, out)} elements is not resampled; at most ${longestAxis} are`);
