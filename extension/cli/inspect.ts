@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { planRun, planText } from '../jobs/plan.ts';
 import { optimizerNamed } from '../optimizers/registry.ts';
 import { readSteps } from '../runStore/steps.ts';
 import { readHeader, readRun } from '../runStore/store.ts';
@@ -49,6 +50,10 @@ export const ofOptimizer = (options: readonly Option[], values: Given['values'])
 const ownOptions: readonly Option[] = [
   ...inspectOptions,
   {
+    flag: 'dry-run',
+    help: 'say what the run will take (operations, time, memory) after a few timed steps, and write nothing',
+  },
+  {
     flag: 'script',
     value: 'text',
     placeholder: 'FILE',
@@ -69,6 +74,11 @@ export const inspectCommand: Command = {
     const request = named
       ? withScript(requestOf(ofScript(given, named)), named, given.values.has('framework'))
       : requestOf(given);
+    if (given.values.has('dry-run')) {
+      const plan = await planRun(request);
+      process.stdout.write(`${given.values.has('json') ? JSON.stringify(plan) : planText(plan, request)}\n`);
+      return 0;
+    }
     const isAlone = script === undefined && !given.values.has('sample');
     const found = isAlone ? await scriptBeside(request.model) : undefined;
     const last = await runInEngine({ type: 'inspect', request }, progressText);

@@ -98,17 +98,21 @@ export function sampleCost(problem: Problem): SampleCost {
   };
 }
 
-function graphBytes(problem: Problem, batch: number): SampleCost {
-  const b = new GraphBuilder();
-  const parameters = new Map(
-    problem.layout.segments.map(({ name, shape }) => [name, b.input(name, problem.floatType, shape)]),
-  );
+/** Parameters and data of `batch` samples as inputs of a graph, by name. */
+export function chunkInputs(b: GraphBuilder, { layout, floatType, feeds }: Problem, batch: number) {
+  const parameters = new Map(layout.segments.map(({ name, shape }) => [name, b.input(name, floatType, shape)]));
   const data = new Map(
-    problem.feeds.map(({ name, tensor, perSample }) => [
+    feeds.map(({ name, tensor, perSample }) => [
       name,
       b.input(name, tensor.type, perSample ? [batch, ...tensor.shape.slice(1)] : tensor.shape),
     ]),
   );
+  return { parameters, data };
+}
+
+function graphBytes(problem: Problem, batch: number): SampleCost {
+  const b = new GraphBuilder();
+  const { parameters, data } = chunkInputs(b, problem, batch);
   const loss = problem.emit(b, parameters, data);
   const results = gradient(b, loss, [...parameters.values()]);
   let total = 0;

@@ -16,7 +16,7 @@ import {
 } from '../../extension/features/inspect/hyper.ts';
 import { trainingDifferences } from '../../extension/features/inspect/proposal.ts';
 import { requestOf } from '../../extension/features/inspect/targets.ts';
-import { proposed, timingText } from '../../extension/features/inspect/timing.ts';
+import { proposed, timingText } from '../../extension/jobs/timing.ts';
 import { outputsOf } from '../../extension/onnx/outputs.ts';
 import { checkRequest } from '../../extension/shared/checkRequest.ts';
 import { originsText, settingsText } from '../../webview/measures.ts';

@@ -1,5 +1,5 @@
-/** A step that takes longer is long to wait for. */
-export const mostSeconds = 2;
+import { mostSeconds, roundDown } from '../../jobs/timing.ts';
+
 /** The first steps of a run, which also load the program, tell nothing. */
 const skippedRecords = 1;
 
@@ -28,10 +28,4 @@ export class Pace {
     const samples = roundDown((this.samples * mostSeconds) / seconds);
     return seconds > mostSeconds && samples < this.samples ? { seconds, samples } : undefined;
   }
-}
-
-/** To one digit that people would choose: 1, 2 or 5 times a power of ten; at least 1. */
-export function roundDown(value: number): number {
-  const power = 10 ** Math.floor(Math.log10(Math.max(1, value)));
-  return Math.max(1, ([5, 2, 1].find((digit) => digit * power <= value) ?? 1) * power);
 }

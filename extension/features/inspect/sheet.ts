@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import * as vscode from 'vscode';
 import type { ConfiguredOptimizer } from '../../advice/configured.ts';
+import { type Timing, timeStep, timingText } from '../../jobs/timing.ts';
 import { outputsOf } from '../../onnx/outputs.ts';
 import { describeError } from '../../shared/errors.ts';
 import { setting } from '../../shared/format.ts';
@@ -13,7 +14,6 @@ import { findFiles } from './pickFile.ts';
 import { type Proposal, propose, type Training, trainingDifferences, withModel } from './proposal.ts';
 import { dataText, type Row, rows } from './sheetRows.ts';
 import { defaultSteps, requestOf } from './targets.ts';
-import { type Timing, timeStep, timingText } from './timing.ts';
 
 /** What is to be inspected, before the user has confirmed it. */
 export interface Sheet {

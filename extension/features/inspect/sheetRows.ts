@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import type { Timing } from '../../jobs/timing.ts';
 import { setting } from '../../shared/format.ts';
 import { groupText } from '../../shared/groupLabel.ts';
 import {
@@ -13,7 +14,6 @@ import type { Target } from '../../shared/target.ts';
 import { type Files, pickData, pickFile } from './pickFile.ts';
 import type { Training } from './proposal.ts';
 import { defaultSteps } from './targets.ts';
-import type { Timing } from './timing.ts';
 
 interface Context {
   readonly folder: string;

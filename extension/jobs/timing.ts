@@ -1,13 +1,15 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { EngineClient } from '../../engine/client.ts';
-import { ownScript } from '../../files/ownScript.ts';
-import { InspectorError } from '../../shared/errors.ts';
-import { duration, thousands } from '../../shared/format.ts';
-import type { InspectRequest } from '../../shared/request.ts';
-import { onCommandLine } from '../../shared/words.ts';
-import { mostSeconds, roundDown } from './pace.ts';
+import { EngineClient } from '../engine/client.ts';
+import { ownScript } from '../files/ownScript.ts';
+import { InspectorError } from '../shared/errors.ts';
+import { duration, thousands } from '../shared/format.ts';
+import type { InspectRequest } from '../shared/request.ts';
+import { onCommandLine } from '../shared/words.ts';
+
+/** A step that takes longer is long to wait for. */
+export const mostSeconds = 2;
 
 /** How long a step with its correction takes, and how many samples keep it under two seconds. */
 export interface Timing {
@@ -42,20 +44,26 @@ export function proposed(seconds: number, timed: number, whole: boolean): Timing
 export const timingText = ({ seconds, timed, samples }: Timing): string =>
   `a step of ${thousands(timed)} samples takes ${seconds < 1 ? `${Math.max(1, Math.round(1000 * seconds))} ms` : duration(seconds)}${samples === undefined ? ', which are all there are' : ''}`;
 
+/** Steps of a try: enough for the run to stop between them. */
+const timedSteps = 6;
+
 async function secondsOf(request: InspectRequest, limit: number, signal: AbortSignal | undefined) {
   const folder = mkdtempSync(join(tmpdir(), 'optimizer-bias-'));
   const client = new EngineClient(ownScript('engineProcess.js'));
   const stop = () => client.dispose();
   signal?.addEventListener('abort', stop, { once: true });
-  const times: number[] = [];
+  // Lines of a run come in groups: its progress tells when steps were taken.
+  const seen: { readonly step: number; readonly at: number }[] = [];
   let samples = 0;
   try {
     // All samples at once: that is what is measured, whatever the batches are.
     const { batchSize: _, order: __, state: ___, dropLast: ____, ...rest } = request;
-    const steps = { ...rest, limit, steps: 3, every: 1, edgeEvery: 0, reference: 'none', arrays: false, out: join(folder, 'run') } as const; // biome-ignore format: one line
+    const steps = { ...rest, limit, steps: timedSteps, every: 1, edgeEvery: 0, reference: 'none', arrays: false, out: join(folder, 'run') } as const; // biome-ignore format: one line
     const last = await client.inspect(steps, (event) => {
       if (event.type === 'started') samples = event.run.data.samples;
-      if (event.type === 'record') times.push(performance.now());
+      if (event.type === 'started') seen.push({ step: 0, at: performance.now() });
+      if (event.type === 'progress' && event.progress.phase === 'running' && event.progress.step > 0)
+        seen.push({ step: event.progress.step, at: performance.now() });
     });
     if (last.type === 'failed') throw new InspectorError(onCommandLine(last.failure.message), last.failure.remedy && onCommandLine(last.failure.remedy)); // biome-ignore format: one line
   } finally {
@@ -64,6 +72,12 @@ async function secondsOf(request: InspectRequest, limit: number, signal: AbortSi
     rmSync(folder, { recursive: true, force: true });
   }
   // The first steps also load the program.
-  const waits = times.slice(1).map((time, i) => time - times[i]!);
-  return { seconds: Math.min(...waits.slice(-2)) / 1000, samples };
+  const rates = seen.slice(1).map(({ step, at }, i) => (at - seen[i]!.at) / (step - seen[i]!.step));
+  return { seconds: Math.min(...(rates.length > 1 ? rates.slice(1) : rates)) / 1000, samples };
+}
+
+/** To one digit that people would choose: 1, 2 or 5 times a power of ten; at least 1. */
+export function roundDown(value: number): number {
+  const power = 10 ** Math.floor(Math.log10(Math.max(1, value)));
+  return Math.max(1, ([5, 2, 1].find((digit) => digit * power <= value) ?? 1) * power);
 }
