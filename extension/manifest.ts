@@ -21,12 +21,20 @@ import {
   viewsWelcome,
   walkthroughs,
 } from './places.ts';
-import { projectFile } from './shared/target.ts';
+import { runSchema } from './shared/runSchema.ts';
+import { stepsSchema } from './shared/stepsSchema.ts';
+import { projectFile, projectSchema } from './shared/target.ts';
 
 // The parts of the manifest that are made from tables; a test compares `package.json` with them.
 
-/** The schema of the project file; a test compares it with the table of settings. */
-export const schemaFile = 'media/project.schema.json';
+const schemaFile = 'media/project.schema.json';
+
+/** The schemas of what is written; a test compares the files with the tables that they are made from. */
+export const schemas: readonly (readonly [file: string, schema: () => object])[] = [
+  [schemaFile, projectSchema],
+  ['media/schemas/run.schema.json', runSchema],
+  ['media/schemas/steps.schema.json', stepsSchema],
+];
 
 /** `optimizerBiasInspectModel`, as it is written after `#` in a chat. */
 const referenceName = ({ name }: AgentTool): string =>

@@ -53,7 +53,15 @@ async function layOut(targets) {
   writeDeclarations();
   const manifestOfExtension = readJson(join(root, 'package.json'));
   writeJson(join(staging, 'package.json'), manifest(manifestOfExtension));
-  for (const file of ['README.md', 'LICENSE', 'CHANGELOG.md', 'media/sample', 'media/helper', 'media/skill'])
+  for (const file of [
+    'README.md',
+    'LICENSE',
+    'CHANGELOG.md',
+    'media/sample',
+    'media/helper',
+    'media/schemas',
+    'media/skill',
+  ])
     cpSync(join(root, file), join(staging, file), { recursive: true });
   writeFileSync(join(staging, 'THIRD-PARTY-NOTICES.txt'), thirdPartyNotice([metafile], bundled));
   for (const file of new Set(targets.flatMap(runtimeFiles))) {

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { activationEvents, contributes, restrictedConfigurations, schemaFile } from '../../extension/manifest.ts';
+import { activationEvents, contributes, restrictedConfigurations, schemas } from '../../extension/manifest.ts';
 import { manifestTexts, withTexts } from '../../extension/manifestTexts.ts';
-import { projectSchema } from '../../extension/shared/target.ts';
 
 const descriptions = (['untrustedWorkspaces', 'virtualWorkspaces'] as const).map(
   (name) => [name, manifestTexts[`capability.${name}`]] as const,
@@ -41,8 +40,9 @@ test('every text of the manifest is used, and no placeholder is left', () => {
   assert.throws(() => withTexts(['%no.such.text%']), /no text "no\.such\.text"/);
 });
 
-test('the schema of the project file is what the table of settings says', () => {
-  if (process.env.UPDATE_MANIFEST) writeFileSync(schemaFile, `${JSON.stringify(projectSchema(), null, 2)}\n`);
-  const hint = 'UPDATE_MANIFEST=1 node test/run.mjs manifest brings the schema up to date';
-  assert.deepEqual(read(schemaFile), JSON.parse(JSON.stringify(projectSchema())), hint);
-});
+for (const [file, schema] of schemas)
+  test(`${file} is what its table says`, () => {
+    if (process.env.UPDATE_MANIFEST) writeFileSync(file, `${JSON.stringify(schema(), null, 2)}\n`);
+    const hint = 'UPDATE_MANIFEST=1 node test/run.mjs manifest brings the schema up to date';
+    assert.deepEqual(read(file), JSON.parse(JSON.stringify(schema())), hint);
+  });

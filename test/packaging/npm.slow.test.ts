@@ -44,7 +44,13 @@ describe('the package for npm, installed in an empty folder', { timeout: 600_000
       files.filter((file) => /extension\.js|webview|\.test\.|\.map$|^test|script\/install|cuda/.test(file)),
       [],
     );
-    for (const file of ['LICENSE', 'THIRD-PARTY-NOTICES.txt', 'README.md', 'dist/autodiff.d.ts'])
+    for (const file of [
+      'LICENSE',
+      'THIRD-PARTY-NOTICES.txt',
+      'README.md',
+      'dist/autodiff.d.ts',
+      'media/schemas/run.schema.json',
+    ])
       assert.ok(files.includes(file), file);
     const size = files.reduce((sum, file) => sum + statSync(installed(file)).size, 0);
     t.diagnostic(`${files.length} files, ${(size / 2 ** 20).toFixed(0)} MiB`);
