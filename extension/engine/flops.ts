@@ -25,8 +25,8 @@ export function stepFlops(problem: Problem, samples: number): StepFlops {
   }
   // Linear in the samples, with a part that does not grow.
   const [one, two] = [countedAt(problem, unit), countedAt(problem, 2 * unit)];
-  const at = (of: keyof StepFlops) => one[of] + ((two[of] - one[of]) * (samples - unit)) / unit;
-  return { plain: at('plain'), corrected: at('corrected') };
+  const grown = (of: keyof StepFlops) => one[of] + ((two[of] - one[of]) * (samples - unit)) / unit;
+  return { plain: grown('plain'), corrected: grown('corrected') };
 }
 
 function countedAt(problem: Problem, batch: number): StepFlops {
