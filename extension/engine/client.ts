@@ -28,7 +28,10 @@ export class EngineClient {
   /** The process that was ended since it did not start. */
   private unstarted: ChildProcess | undefined;
 
-  /** @param script the bundled engine process */
+  /**
+   * @param script the bundled engine process
+   * @param mostToStart milliseconds after which a process that has said nothing is ended
+   */
   constructor(
     private readonly script: string,
     private readonly mostToStart = startMilliseconds,

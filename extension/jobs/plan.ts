@@ -1,4 +1,4 @@
-import { sampleCost } from '../engine/chunks.ts';
+import { sampleCost, workingSet } from '../engine/chunks.ts';
 import { type StepFlops, stepFlops } from '../engine/flops.ts';
 import { bytesPerElement } from '../onnx/tensor.ts';
 import { checkRequest } from '../shared/checkRequest.ts';
@@ -31,8 +31,6 @@ export interface RunPlan {
 const emptyProcess = 100e6;
 /** Vectors of a parameter's size that a run holds: state, measures, the program's own copies. Measured with 3.5 and 25 M parameters. */
 const vectors = 35;
-/** Memory of a step with correction against all intermediate values of loss and gradient. */
-const workingSet = 1.8;
 
 /**
  * Reads model and data, counts, and times a few steps on some of the samples in a folder that is removed. Throws an

@@ -1,6 +1,6 @@
-import { readFile, stat } from 'node:fs/promises';
 import { relative } from 'node:path';
 import * as vscode from 'vscode';
+import { readRegularFile } from '../../files/regular.ts';
 import type { Configurations } from '../configurations.ts';
 import { notLookedAt } from '../inspect/pickFile.ts';
 import { argumentsFor, type Script, scriptsFor } from './arguments.ts';
@@ -57,7 +57,7 @@ export async function configuredArguments(
   if (!folder || argumentsFor(script, `${script.path}.yaml`) === undefined) return [];
   const found: string[] = [];
   for (const uri of await filesIn(folder, '**/*.{yaml,yml,json,toml}')) {
-    if (((await stat(uri.fsPath).catch(() => undefined))?.size ?? Number.POSITIVE_INFINITY) > mostBytes) continue;
+    if ((await textOf(uri.fsPath)) === undefined) continue;
     const text = await vscode.workspace.openTextDocument(uri);
     if ((await configurations.of(text)).length > 0) found.push(uri.fsPath);
   }
@@ -69,15 +69,17 @@ async function scriptsIn(folder: vscode.WorkspaceFolder | undefined, near: vscod
   const base = folder ?? vscode.Uri.joinPath(near, '..');
   const found = await filesIn(base, '**/*.py');
   const scripts = await Promise.all(
-    found.map(async ({ fsPath }) => {
-      const { size = Number.POSITIVE_INFINITY } = (await stat(fsPath).catch(() => undefined)) ?? {};
-      return size > mostBytes ? undefined : { path: fsPath, text: await readFile(fsPath, 'utf8').catch(() => '') };
-    }),
+    found.map(async ({ fsPath }) => ({ path: fsPath, text: (await textOf(fsPath)) ?? '' })),
   );
-  return scripts.flatMap((script) =>
-    script && !/(^|[\\/])(?:export_[^\\/]*|optimizer_bias)\.py$/.test(script.path) ? [script] : [],
-  );
+  return scripts.filter(({ path }) => !/(^|[\\/])(?:export_[^\\/]*|optimizer_bias)\.py$/.test(path));
 }
+
+/** A text of the workspace; undefined where it is large, no regular file or cannot be read. */
+const textOf = async (path: string): Promise<string | undefined> =>
+  readRegularFile(path, { limit: mostBytes, tooLarge: '' }).then(
+    (bytes) => Buffer.from(bytes).toString('utf8'),
+    () => undefined,
+  );
 
 const filesIn = (base: vscode.WorkspaceFolder | vscode.Uri, pattern: string) =>
   vscode.workspace.findFiles(new vscode.RelativePattern(base, pattern), notLookedAt, mostFiles);

@@ -37,8 +37,8 @@ export function registerExport(
           : await pythonDocument(given);
       if (!document) return;
       try {
-        const given = found?.arguments ?? (await configuredArguments(document, configurations));
-        const script = await writeScript(document, helper, configurations, given);
+        const commandLine = found?.arguments ?? (await configuredArguments(document, configurations));
+        const script = await writeScript(document, helper, configurations, commandLine);
         await vscode.window.showTextDocument(script, { preview: false });
       } catch (error) {
         tellUnwritable(document.uri, error);
@@ -90,7 +90,7 @@ async function writeScript(
   document: vscode.TextDocument,
   helper: string,
   configurations: Configurations,
-  given: readonly string[],
+  commandLine: readonly string[],
 ): Promise<vscode.Uri> {
   const folder = dirname(document.uri.fsPath);
   const script = basename(document.uri.fsPath);
@@ -102,7 +102,7 @@ async function writeScript(
     return `line ${line}: ${optimizer ? describeOptimizer(optimizer) : optimizerTitle(config.optimizer)}${unknown}`;
   });
   await copyHelper(helper, folder);
-  const text = exportScript({ script, optimizers, directory, arguments: given });
+  const text = exportScript({ script, optimizers, directory, arguments: commandLine });
   const stem = `export_${script.replace(/\.py$/, '').replace(/\W/g, '_')}`;
   for (let i = 1; ; i++) {
     const path = join(folder, `${stem}${i === 1 ? '' : `_${i}`}.py`);
