@@ -10,7 +10,7 @@ const triples = 8;
 type Vectors = Pick<Arrays, 'deviation' | 'memory'>;
 
 /**
- * The self-check of a run so far (theory C5): squared errors with and without the memory's term, summed over the lines with a
+ * The self-check of a run so far (theory C7): squared errors with and without the memory's term, summed over the lines with a
  * correction; and the same of the mean of three neighbouring steps, (n−1) + 2n + (n+1) over 4, in which an oscillation from step
  * to step cancels. The latter needs vectors of some steps: those that it `wants`.
  */

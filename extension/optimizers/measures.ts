@@ -2,7 +2,7 @@ import { positive, reciprocal, square } from './adaptive.ts';
 import type { Arithmetic } from './arithmetic.ts';
 import type { CorrectionTerms } from './optimizer.ts';
 
-/** The first-order theory is trusted where the predicted relative change of g_j over the memory is below this (theory C5). */
+/** The first-order theory is trusted where the predicted relative change of g_j over the memory is below this (theory C7). */
 export const VALID_EXPANSION = 0.3;
 
 /** Relative size of ‖F − G‖ that float32 rounding alone can make. */
@@ -92,7 +92,7 @@ function isActive<V>(a: Arithmetic<V>, { gradient, normGradient }: CorrectionTer
   return a.whereLess(zero, a.max(a.abs(gradient), a.abs(normGradient)), a.constant(1), zero);
 }
 
-/** How well the expansion predicts the direction `actual` that the optimizer really took (theory C5). */
+/** How well the expansion predicts the direction `actual` that the optimizer really took (theory C7). */
 export interface SelfCheckTerms<V> {
   /** (F − G)²: without memory. */
   readonly withoutMemory: V;
@@ -150,7 +150,7 @@ export interface Rate {
   readonly base: number;
 }
 
-/** The measures of theory C1–C6 and C5 for one tensor or for the model; null where a quotient has no value. */
+/** The measures of theory C1–C7 for one tensor or for the model; null where a quotient has no value. */
 export interface Measures {
   readonly size: number;
   /** Σκw/Σw with w = q²/D; negative: anti-regularizing. */

@@ -1,7 +1,7 @@
 import { amount, finePercent, number, percent } from './format.ts';
 import type { EffectFields, MeasureFields, RunHeader, SelfCheckFields, StepLine } from './protocol.ts';
 
-/** Above this self-check of the run so far the first-order theory is not shown as fact: calibrated, see THEORY.md, C5. */
+/** Above this self-check of the run so far the first-order theory is not shown as fact: calibrated, see THEORY.md, C7. */
 export const mostSelfCheck = 0.5;
 /** Predicted and measured effect agree within this factor. */
 export const mostFactor = 1.5;
@@ -42,7 +42,7 @@ export function isUnchecked(checked: Checked): boolean {
   return (check === null || check === 1) && agreement(checked) === undefined;
 }
 
-/** What predicts a large self-check best (THEORY.md, C5): gradients that change too much within the memory. */
+/** What predicts a large self-check best (THEORY.md, C7): gradients that change too much within the memory. */
 function reason({ validShare }: Checked): string {
   const changing = typeof validShare === 'number' ? 1 - validShare : 0;
   return changing > 0

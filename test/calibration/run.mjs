@@ -1,4 +1,4 @@
-// Measures the settings that say when the first-order theory may be believed (THEORY.md, C5): `node test/calibration/run.mjs
+// Measures the settings that say when the first-order theory may be believed (THEORY.md, C7): `node test/calibration/run.mjs
 // calibration|validation`. What is measured is kept in SET.jsonl beside this file, a line for each setting; what is there is
 // not measured again. `node test/calibration/run.mjs tables` prints the tables of the documentation.
 import { spawnSync } from 'node:child_process';

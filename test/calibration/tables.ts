@@ -1,4 +1,4 @@
-// Prints the tables of THEORY.md, C5, from what is stored. Called by run.mjs.
+// Prints the tables of THEORY.md, C7, from what is stored. Called by run.mjs.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { decisiveSelfCheck } from '../../extension/shared/verdict.ts';

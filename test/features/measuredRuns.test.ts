@@ -88,10 +88,10 @@ test('the measured effect is said above the configuration and first in its hover
   ];
   writeRun(workspace, 'a', { reference }, ...lines);
   const find = () => new MeasuredRuns().find(configOf(SAME), workspace);
-  assert.equal(measuredLens((await find())!), 'Measured: +8 % against β₂ = β₁');
+  assert.equal(measuredLens((await find())!), 'Measured 2026-11-20: +8 % against β₂ = β₁ (until loss 1.00)');
   assert.match(measuredMarkdown((await find())!), /^\*\*Measured\*\* 2026.* So far, at loss 1\.00, .* 8 % larger than with β₂ = β₁, .* At the end 31 % of the norm is oscillation\.$/); // biome-ignore format: one line
   writeRun(workspace, 'a', { reference, effect }, ...lines);
-  assert.equal(measuredLens((await find())!), 'Measured: +12 % against β₂ = β₁ (loss 2.00 → 1.80)');
+  assert.equal(measuredLens((await find())!), 'Measured 2026-11-20: +12 % against β₂ = β₁ (loss 2.00 → 1.80)');
   const unsure = { ...reference, converged: false, reason: 'the flow does not converge' };
   writeRun(workspace, 'a', { reference: unsure }, ...lines);
   assert.equal(measuredLens((await find())!), undefined);

@@ -49,12 +49,19 @@ function isOf({ optimizer }: RunHeader, config: OptimizerConfig): boolean {
   });
 }
 
-/** `Measured: +12 % against β₂ = β₁ (loss 2.3 → 0.2)`: what stands above a configuration; undefined where nothing was measured. */
+/** `Measured 2026-11-20: +12 % against β₂ = β₁ (loss 2.3 → 0.2)`: what stands above a configuration; undefined where nothing was measured. */
 export function measuredLens({ header, last }: Measured): string | undefined {
   const headline = effectHeadline(header, typeof last.effect === 'number' ? last : undefined);
   if (headline === undefined || !header.reference?.converged) return undefined;
-  return `Measured: ${headline} against ${shorten(header.reference.label)}${lossRange(header)}`;
+  return `Measured ${dateOf(header)}: ${headline} against ${shorten(header.reference.label)}${stageOf({ header, last })}`;
 }
+
+/** The day on which a run began, 2026-11-20. */
+const dateOf = ({ started }: RunHeader): string => started.slice(0, 10);
+
+/** What of the training was measured: from which loss to which; how far it has come where that is not known yet. */
+const stageOf = ({ header, last }: Measured): string =>
+  lossRange(header) || (last.loss === null || last.loss === undefined ? '' : ` (until loss ${number(last.loss)})`);
 
 const lossRange = ({ effect }: RunHeader): string =>
   effect && effect.losses.length > 1 ? ` (loss ${number(effect.losses[0])} → ${number(effect.losses.at(-1))})` : '';
@@ -64,7 +71,7 @@ const lossRange = ({ effect }: RunHeader): string =>
  * held against nothing, what the theory says at its last step.
  */
 export function measuredMarkdown({ header, last }: Measured): string {
-  const where = `${escapeMarkdown(header.started.slice(0, 10))} on ${escapeMarkdown(baseName(header.model.path))}`;
+  const where = `${escapeMarkdown(dateOf(header))} on ${escapeMarkdown(baseName(header.model.path))}`;
   const effect = typeof last.effect === 'number' ? last : undefined;
   const sentence = effectSentence(header, effect);
   if (sentence !== undefined) {
