@@ -60,7 +60,7 @@ export function measuredLens({ header, last }: Measured): string | undefined {
 const dateOf = ({ started }: RunHeader): string => started.slice(0, 10);
 
 /** What of the training was measured: from which loss to which; how far it has come where that is not known yet. */
-const stageOf = ({ header, last }: Measured): string =>
+const stageOf = ({ header, last }: Pick<Measured, 'header' | 'last'>): string =>
   lossRange(header) || (last.loss === null || last.loss === undefined ? '' : ` (until loss ${number(last.loss)})`);
 
 const lossRange = ({ effect }: RunHeader): string =>
