@@ -83,7 +83,7 @@ describe('no process leaves anything behind or opens a connection', () => {
       });
       const last = await new Promise<Record<string, unknown>>((resolve) => {
         child.on('message', (said: Record<string, unknown>) => {
-          if (said.type !== 'progress' && said.type !== 'started' && said.type !== 'record') resolve(said);
+          if (!['ready', 'progress', 'started', 'record'].includes(String(said.type))) resolve(said);
         });
         const sent = message(join(work, 'run'));
         if (sent !== undefined) child.send(sent);
