@@ -198,8 +198,8 @@ function comparisonTable(config: OptimizerConfig): string | undefined {
 
 /**
  * Others measured the boundary of the spiky phase late in training at 1−β₂ ≈ C·(1−β₁)^p with p between 0.75 and 1.06 on
- * six tasks, and there is a proof for |x|^n that spikes end where β₂ < β₁^{2(n−2)/n}: C is of the order of 1. Ten times
- * beyond it there is little doubt.
+ * six tasks, and there is a proof for |x|^n that spikes end where β₂ < β₁^{2(n−2)/n}. C is not known: the factor is ours
+ * (theory F4).
  */
 const SPIKES_BEYOND = 10;
 
