@@ -1,4 +1,5 @@
 import type { Path } from '../engine/path.ts';
+import type { EffectPart } from '../shared/protocol.ts';
 import { crossing, LossIndex } from './equalLoss.ts';
 import type { Reference } from './references.ts';
 
@@ -29,6 +30,9 @@ export function found(method: Found['method'], norms: readonly number[], others:
   return { method, effect, reasons };
 }
 
+/** A share of the norm from which on it counts as oscillation. */
+const oscillating = 0.2;
+
 /** A run and its reference, both at their ends, at equal loss. */
 export class Comparison {
   readonly run: LossIndex;
@@ -42,12 +46,27 @@ export class Comparison {
     this.other = new LossIndex(reference.path);
   }
 
+  /**
+   * Whether the effect at a loss is measured over a bin of it: where the loss of one of the two does not fall steadily, or,
+   * against a twin, where a good part of a norm is oscillation, so that a single step shows a phase of it. A converged flow has
+   * no phases.
+   */
+  binnedAt(loss: number): boolean {
+    const { run, other } = this;
+    if (run.oscillates(loss) || other.oscillates(loss)) return true;
+    return !this.reference.steady && [run, other].some((index) => normOscillates(index, loss, false));
+  }
+
+  /** Which of the two oscillates around a loss: in its loss, or in its norm. */
+  swingsAt(loss: number, { method }: Found): EffectPart['oscillating'] {
+    const binned = method === 'bins';
+    const swings = (index: LossIndex) => normOscillates(index, loss, binned) || (binned && index.oscillates(loss));
+    const [run, other] = [swings(this.run), swings(this.other)];
+    return run && other ? 'both' : run ? 'run' : other ? 'reference' : null;
+  }
+
   /** The effect at a loss: of the norms `own`, or where the run first reaches it; over a bin where one of the two oscillates. */
-  at(
-    loss: number,
-    own = crossing(this.path, loss),
-    binned = this.run.oscillates(loss) || this.other.oscillates(loss),
-  ): Found | Unknown {
+  at(loss: number, own = crossing(this.path, loss), binned = this.binnedAt(loss)): Found | Unknown {
     const reason = this.reference.doubt(loss);
     if (reason !== undefined) return { reason };
     if (!own) return { reason: 'the run has not come down to this loss' };
@@ -73,6 +92,9 @@ export class Comparison {
     });
   }
 }
+
+const normOscillates = (index: LossIndex, loss: number, binned: boolean): boolean =>
+  (oscillationOf(index.averaged(loss, binned)?.[0]) ?? 0) > oscillating;
 
 /** The share of norms that is oscillation, where averaging leaves `kept` of them. */
 export const oscillationOf = (kept: number | undefined): number | null =>

@@ -14,8 +14,6 @@ export interface PredictedPoint {
 const levels = 32;
 /** The way down, in the logarithm of the loss, after which "early" begins. */
 const earlyShare = 0.15;
-/** A share of the norm from which on it counts as oscillation. */
-const oscillating = 0.2;
 
 interface Level {
   readonly loss: number;
@@ -85,16 +83,13 @@ function levelAt(comparison: Comparison, loss: number): Level {
     return { loss, found: undefined, reason: found.reason, averaged: [], kept: undefined, swings: null };
   const binned = found.method === 'bins';
   const kept = comparison.run.averaged(loss, binned);
-  const swings = (index: Comparison['run']) =>
-    (oscillationOf(index.averaged(loss, binned)?.[0]) ?? 0) > oscillating || (binned && index.oscillates(loss));
-  const [run, other] = [swings(comparison.run), swings(comparison.other)];
   return {
     loss,
     found,
     reason: undefined,
     averaged: comparison.averaged(loss, found),
     kept,
-    swings: run && other ? 'both' : run ? 'run' : other ? 'reference' : null,
+    swings: comparison.swingsAt(loss, found),
   };
 }
 

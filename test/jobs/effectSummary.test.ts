@@ -60,6 +60,21 @@ test('a norm of which averaging takes more than a fifth oscillates', () => {
   assert.deepEqual(oscillating(0.85), [null]);
 });
 
+test('where the loss falls steadily and a norm alternates from step to step, bins tell the size, not a phase', () => {
+  // The norm is 3, 1, 3, 1 …: its geometric mean is √3, whatever step a level falls on.
+  const path = new Path();
+  for (let step = 0; step <= steps; step++) {
+    const loss = lowest ** (step / steps);
+    path.push({ step, loss, gradientNorm1: step % 2 ? 1 : 3, tensors: [] } as unknown as StepRecord);
+    if (step % 10 === 5) path.average({ step, loss, ratios: [0.5] });
+  }
+  const { effect, method } = summaryOf(path);
+  assert.equal(method, 'bins');
+  for (const value of effect.slice(1, -1)) assert.ok(Math.abs(value! - (Math.sqrt(3) - 1)) < 0.08, `${value}`);
+  const steady = summaryOf(pathOf(() => 1.5, 0.9));
+  assert.equal(steady.method, 'crossing');
+});
+
 test('the norm of a bin is the geometric mean over the steps in it, and there is none where no step is', () => {
   const path = new Path();
   // Five steps lie within 12 % of 1; those at 2 and 0.5 do not.
