@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 
 /** Tests run from the project's folder, bundled below `dist/test`. */
-const root = process.cwd();
+export const root = process.cwd();
 
 /** The bundled command-line program. */
 export const cli = join(root, 'dist', 'cli.js');
