@@ -204,7 +204,6 @@ async function scanFile(
 ): Promise<{ readonly findings: ScanFinding[]; readonly incomplete?: Incomplete }> {
   const { configs, incomplete } = await pool.run({
     kind: 'text',
-    uri: path,
     language,
     text,
     place: { path, root, open: [] },
@@ -219,7 +218,7 @@ export async function scanLoose(
 ): Promise<{ readonly findings: ScanFinding[]; readonly incomplete?: string }> {
   const pool = new AnalysisPool(1);
   try {
-    const { configs, incomplete } = await pool.run({ kind: 'text', uri: 'text', language, text });
+    const { configs, incomplete } = await pool.run({ kind: 'text', language, text });
     return { findings: findingsOf(configs, 'text', text), ...(incomplete && { incomplete: INCOMPLETE[incomplete] }) };
   } finally {
     pool.dispose();

@@ -34,7 +34,6 @@ async function optimizersIn(path: string): Promise<Scripted[]> {
     const root = below.startsWith(`..${sep}`) ? dirname(file) : process.cwd();
     const { configs } = await pool.run({
       kind: 'text',
-      uri: file,
       language,
       text,
       place: { path: file, root, open: [] },

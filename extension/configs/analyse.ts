@@ -2,9 +2,10 @@ import type { Language, OptimizerConfig, SourceDocument } from './config.ts';
 import { mapRanges } from './config.ts';
 import { findInData } from './data/find.ts';
 import { parseData } from './data/parse.ts';
-import { NAME_PARTS, TELLING_PART } from './names.ts';
+import { ARGUMENT_NAMES, NAME_PARTS, TELLING_PART } from './names.ts';
 import { joinCells, notebookCells } from './notebook.ts';
 import type { Parsed, Surroundings } from './python/analyse.ts';
+import { withoutWords } from './python/lines.ts';
 
 /** Longer texts are not analysed. */
 export const TEXT_LIMIT = 5 * 1024 * 1024;
@@ -34,7 +35,7 @@ const NOTHING: Analysis = { configs: [], isPartial: false };
  * units of `document.text`; for notebooks, of the .ipynb file.
  */
 export function analyse(document: SourceDocument, around?: Surroundings): OptimizerConfig[] {
-  return [...new Analyser().analyse(document.path, document, around).configs];
+  return [...new Analyser().analyse(undefined, document, around).configs];
 }
 
 /** The configurations of the code cells of an open notebook; ranges carry their cell and count within it. */
@@ -52,10 +53,14 @@ export function analyseCells(cells: readonly string[], around?: Surroundings): A
 export class Analyser {
   private readonly cache = new Map<string, { text: string; language: string; parsed?: Parsed; result: Analysis }>();
 
-  /** As `analyse`; `uri` identifies the text across edits. */
-  analyse(uri: string, document: Pick<SourceDocument, 'language' | 'text'>, around?: Surroundings): Analysis {
+  /** As `analyse`; `uri` identifies the text across edits, and nothing is kept of texts that have none. */
+  analyse(
+    uri: string | undefined,
+    document: Pick<SourceDocument, 'language' | 'text'>,
+    around?: Surroundings,
+  ): Analysis {
     const { language, text } = document;
-    const last = this.cache.get(uri);
+    const last = uri === undefined ? undefined : this.cache.get(uri);
     // What stands in other files may have changed.
     if (last?.text === text && last.language === language && !around) return last.result;
     const previous = last?.language === language ? last.parsed : undefined;
@@ -63,7 +68,7 @@ export class Analyser {
     const result = parsed
       ? { configs: parsed.configs, isPartial: parsed.isPartial }
       : otherThanPython(document, around);
-    this.cache.set(uri, { text, language, result, ...(parsed && { parsed }) });
+    if (uri !== undefined) this.cache.set(uri, { text, language, result, ...(parsed && { parsed }) });
     return result;
   }
 
@@ -74,7 +79,14 @@ export class Analyser {
 }
 
 function python(text: string, previous: Parsed | undefined, around: Surroundings | undefined): Parsed | undefined {
-  return PYTHON_HINT.test(text) ? pythonParser().analysePython(text, previous, around) : undefined;
+  return mayHaveOptimizers(text) ? pythonParser().analysePython(text, previous, around) : undefined;
+}
+
+/** Comments and docstrings that speak of optimizers make none: the most of what is long and says nothing else is not parsed. */
+function mayHaveOptimizers(text: string): boolean {
+  if (!PYTHON_HINT.test(text)) return false;
+  const code = withoutWords(text);
+  return PYTHON_HINT.test(code) || ARGUMENT_NAMES.test(code);
 }
 
 function otherThanPython(

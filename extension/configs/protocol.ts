@@ -14,7 +14,8 @@ export interface Place {
 export type AnalysisTask =
   | {
       readonly kind: 'text';
-      readonly uri: string;
+      /** Identifies the text across edits; absent where it is asked for once. */
+      readonly uri?: string;
       readonly language: Language;
       readonly text: string;
       readonly place?: Place;

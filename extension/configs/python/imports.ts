@@ -6,8 +6,7 @@ import type { Workspace } from '../workspace.ts';
 import { Evaluator } from './evaluate.ts';
 import { ModulePaths } from './modulePaths.ts';
 import type { Scope } from './scope.ts';
-import { indexTree } from './scopes.ts';
-import { moduleTrees } from './trees.ts';
+import { moduleIndexes } from './moduleIndexes.ts';
 
 /** Modules that one analysis follows. */
 const MOST_MODULES = 60;
@@ -53,10 +52,7 @@ export class Imports {
       // A module that imports itself in a circle finds nothing while it is read.
       this.byPath.set(path, undefined);
       const text = this.byRoot.size < MOST_MODULES ? this.workspace?.read(path) : undefined;
-      if (text !== undefined) {
-        const module = moduleTrees.of(text);
-        this.add(new Evaluator(indexTree(module.tree, module.text), this, path));
-      }
+      if (text !== undefined) this.add(new Evaluator(moduleIndexes.of(path, text), this, path));
     }
     return this.byPath.get(path);
   }

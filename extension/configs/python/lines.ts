@@ -39,3 +39,31 @@ function isEscaped(text: string, at: number): boolean {
   while (text.charCodeAt(at - 1 - backslashes) === 92) backslashes++;
   return backslashes % 2 === 1;
 }
+
+/** A text without its lines of comments and without the strings that are statements of their own, such as docstrings. */
+export function withoutWords(text: string): string {
+  let code = '';
+  /** Start of what is kept and not copied yet. */
+  let kept = 0;
+  for (let at = 0; at < text.length; ) {
+    let first = at;
+    while (text.charCodeAt(first) === 32 || text.charCodeAt(first) === 9) first++;
+    const end = logicalLineEnd(text, first);
+    if (text.charCodeAt(first) === 35 || isStringStatement(text, first, end)) {
+      code += text.slice(kept, at);
+      kept = end;
+    }
+    at = end;
+  }
+  return code + text.slice(kept);
+}
+
+const PREFIX = /[rRuU]?(?=["'])/y;
+
+function isStringStatement(text: string, from: number, to: number): boolean {
+  PREFIX.lastIndex = from;
+  const prefix = PREFIX.exec(text);
+  if (!prefix) return false;
+  const start = from + prefix[0].length;
+  return /^\s*$/.test(text.slice(stringEnd(text, start, text.charCodeAt(start)), to));
+}

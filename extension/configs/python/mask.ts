@@ -1,4 +1,4 @@
-import { NAME_PARTS } from '../names.ts';
+import { ARGUMENT_NAMES, NAME_PARTS } from '../names.ts';
 import { logicalLineEnd } from './lines.ts';
 import { slice } from './slice.ts';
 
@@ -13,8 +13,7 @@ const STRONG = new RegExp(
   'gi',
 );
 /** Names of their arguments. Where one is only a local name, what is around it is read only if something asks for it. */
-const WEAK =
-  /\b(?:lr|learning_rate|betas?|beta_?[12]|b[12]|eps(?:ilon)?|weight_decay|momentum)\b|(?:learning_rate|weight_decay|momentum)/gi;
+const WEAK = new RegExp(ARGUMENT_NAMES, 'gi');
 /** `args.lr =`, `config['lr'] =` right after the name. */
 const STORED = /^\w*['"]?\]?\s*(?:[-+*/]|\/\/|\*\*)?=(?!=)/;
 
