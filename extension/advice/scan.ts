@@ -3,12 +3,13 @@ import { availableParallelism } from 'node:os';
 import { dirname, isAbsolute, relative, resolve, sep } from 'node:path';
 import { parseArgs } from 'node:util';
 import { analyse } from '../configs/analyse.ts';
+import { AnalysisCache, type CachedText } from '../configs/cache.ts';
 import type { Language, OptimizerConfig, SourceDocument } from '../configs/config.ts';
 import { AnalysisPool } from '../configs/pool.ts';
-import type { Incomplete } from '../configs/protocol.ts';
+import type { AnalysisResult, Incomplete } from '../configs/protocol.ts';
 import type { Surroundings } from '../configs/python/analyse.ts';
 import { LineMap } from '../configs/source.ts';
-import { type FoundFile, readText, walk } from '../configs/walk.ts';
+import { readText, walk } from '../configs/walk.ts';
 import { systemReason } from '../files/regular.ts';
 import { describeError, InspectorError, quoteName } from '../shared/errors.ts';
 import { withoutKnown, writeBaseline } from './baseline.ts';
@@ -26,6 +27,8 @@ export interface ScanIo {
   error(text: string): void;
   /** False for files that are not to be read; all are, where it is left out. */
   accepts?(path: string): boolean;
+  /** The folder that results are kept in where the command line names none; nothing is kept without it. */
+  readonly cacheFolder?: string;
 }
 
 const HELP = `optimizer-bias scan [PATH…] [--format text|json|sarif] [--fail-on SEVERITY]
@@ -40,6 +43,8 @@ Nothing is run. Without PATH the current directory is scanned.
   --write-baseline FILE
                       write what is found to FILE, for later scans
   --fail-on SEVERITY  exit with 1 if a diagnostic is at least error, warning, information or hint
+  --cache DIR         keep what was found in unchanged files in DIR, not in the user's folder for caches
+  --no-cache          read every file anew, and keep nothing
   --help              this text
 
 Exit code: 0, 1 as --fail-on says, 2 if the arguments are wrong.
@@ -55,6 +60,8 @@ interface ScanOptions {
   readonly changedSince: string | undefined;
   readonly baseline: string | undefined;
   readonly writeBaseline: string | undefined;
+  readonly cache: string | undefined;
+  readonly noCache: boolean;
   readonly help: boolean;
 }
 
@@ -68,7 +75,13 @@ export async function runScan(argv: readonly string[], io: ScanIo): Promise<numb
     }
     const changed = options.changedSince === undefined ? undefined : await changedSince(options.changedSince, io.cwd);
     const accepts = changed && ((path: string) => changed.has(realpathSync(path)));
-    const { findings: found, fileCount } = await scanPaths(options.paths, accepts ? { ...io, accepts } : io);
+    const folder = options.cache === undefined ? io.cacheFolder : resolve(io.cwd, options.cache);
+    const cache = options.noCache || folder === undefined ? undefined : new AnalysisCache(folder);
+    const { findings: found, fileCount } = await scanPaths(
+      options.paths,
+      { ...io, ...(accepts && { accepts }) },
+      cache,
+    );
     const { baseline } = options;
     const { findings, known } =
       baseline === undefined ? { findings: found, known: 0 } : withoutKnown(found, resolve(io.cwd, baseline));
@@ -109,6 +122,8 @@ function readOptions(argv: readonly string[]): ScanOptions {
     changedSince: values['changed-since'],
     baseline: values.baseline,
     writeBaseline: values['write-baseline'],
+    cache: values.cache,
+    noCache: values['no-cache'] === true,
     help: values.help === true,
   };
 }
@@ -126,6 +141,8 @@ function parse(argv: readonly string[]) {
         'changed-since': { type: 'string' },
         baseline: { type: 'string' },
         'write-baseline': { type: 'string' },
+        cache: { type: 'string' },
+        'no-cache': { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
       },
     });
@@ -138,10 +155,14 @@ function parse(argv: readonly string[]) {
   }
 }
 
-/** All findings under the paths, in the order of the files and of their text. Unreadable files are reported and left out. */
+/**
+ * All findings under the paths, in the order of the files and of their text. Unreadable files are reported and left out. What `cache`
+ * knows is not analysed again.
+ */
 export async function scanPaths(
   paths: readonly string[],
   io: Pick<ScanIo, 'cwd' | 'error' | 'accepts'>,
+  cache?: AnalysisCache,
 ): Promise<{ findings: ScanFinding[]; fileCount: number }> {
   const waiting: Promise<ScanFinding[]>[] = [];
   const pool = new AnalysisPool(availableParallelism());
@@ -168,19 +189,22 @@ export async function scanPaths(
       fileCount++;
       await turns.enter();
       waiting.push(
-        scanFile(pool, { ...file, path: resolve(file.path) }, text, folder, relativeName(io.cwd, file.path)).then(
-          (result) => {
-            turns.leave();
-            if (result.incomplete)
-              io.error(`${visible(relativeName(io.cwd, file.path))}: ${INCOMPLETE[result.incomplete]}\n`);
-            return result.findings;
-          },
-        ),
+        scanFile(
+          { pool, ...(cache && { cache }) },
+          { text, language: file.language, path: resolve(file.path), root: folder },
+          relativeName(io.cwd, file.path),
+        ).then((result) => {
+          turns.leave();
+          if (result.incomplete)
+            io.error(`${visible(relativeName(io.cwd, file.path))}: ${INCOMPLETE[result.incomplete]}\n`);
+          return result.findings;
+        }),
       );
     }
   }
   const findings = (await Promise.all(waiting)).flat();
   pool.dispose();
+  cache?.save();
   return { findings, fileCount };
 }
 
@@ -196,19 +220,24 @@ const INCOMPLETE: Readonly<Record<Incomplete, string>> = {
 };
 
 async function scanFile(
-  pool: AnalysisPool,
-  { path, language }: FoundFile,
-  text: string,
-  root: string,
+  { pool, cache }: { readonly pool: AnalysisPool; readonly cache?: AnalysisCache },
+  document: CachedText,
   name: string,
 ): Promise<{ readonly findings: ScanFinding[]; readonly incomplete?: Incomplete }> {
-  const { configs, incomplete } = await pool.run({
-    kind: 'text',
-    language,
-    text,
-    place: { path, root, open: [] },
-  });
-  return { findings: findingsOf(configs, name, text), ...(incomplete && { incomplete }) };
+  const { configs, incomplete } = cache?.find(document) ?? (await analysed(pool, cache, document));
+  return { findings: findingsOf(configs, name, document.text), ...(incomplete && { incomplete }) };
+}
+
+async function analysed(
+  pool: AnalysisPool,
+  cache: AnalysisCache | undefined,
+  document: CachedText,
+): Promise<AnalysisResult> {
+  const { path, root, text, language } = document;
+  const place = { path, root, open: [] };
+  const result = await pool.run({ kind: 'text', language, text, place, tellsSights: cache !== undefined });
+  cache?.keep(document, result);
+  return result;
 }
 
 /** The findings of a text that is in no file, in a thread that is stopped where it takes too long, and what was not looked at. */

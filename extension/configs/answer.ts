@@ -40,6 +40,7 @@ function carriedOut(task: AnalysisTask): AnalysisResult {
       root: task.place?.root ?? '',
     }),
     asked: workspace?.asked ?? [],
+    ...(task.kind === 'text' && task.tellsSights && { sights: workspace?.sights ?? [] }),
     ...(incomplete && { incomplete }),
   };
 }

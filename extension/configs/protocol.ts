@@ -1,6 +1,7 @@
 import type { Language, OptimizerConfig } from './config.ts';
 import type { SourceRange } from './source.ts';
 import type { TrainingFacts } from './training.ts';
+import type { Sight } from './workspace.ts';
 
 /** Where a text lies: the folder of its workspace, and texts of it that editors hold otherwise than the disk. */
 export interface Place {
@@ -20,6 +21,8 @@ export type AnalysisTask =
       readonly text: string;
       readonly place?: Place;
       readonly most?: number;
+      /** What is seen of other files is told. */
+      readonly tellsSights?: boolean;
     }
   | { readonly kind: 'cells'; readonly cells: readonly string[]; readonly place?: Place; readonly most?: number }
   | {
@@ -44,6 +47,8 @@ export interface AnalysisResult {
   readonly incomplete?: Incomplete;
   /** The other files that the result depends on, there or not. */
   readonly asked: readonly string[];
+  /** What was seen of them, where the task asks for it. */
+  readonly sights?: readonly Sight[];
 }
 
 export const NO_RESULT: AnalysisResult = { configs: [], lines: new Map(), asked: [] };

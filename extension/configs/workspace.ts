@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, relative, resolve, sep } from 'node:path';
 
@@ -15,6 +16,22 @@ const LONGEST = 512 * 1024;
 const MOST_FILES = 200;
 /** Looks at the file system for one analysis. */
 const MOST_LOOKS = 5000;
+
+/** What an analysis saw of another file: whether it exists (`+`, `-`), or, where it was read, a digest of its text (`?` without one). */
+export type Sight = readonly [path: string, state: string];
+
+const sightOf = (text: string | undefined): string =>
+  text === undefined ? '?' : createHash('sha256').update(text).digest('base64');
+
+/** Whether what was seen of a file below `root` is still to be seen. */
+export function isSeen(root: string, [path, state]: Sight): boolean {
+  try {
+    if (state !== '+' && state !== '-') return sightOf(loadText(resolve(root), path)) === state;
+    return (statSync(path, { throwIfNoEntry: false }) !== undefined) === (state === '+');
+  } catch {
+    return false;
+  }
+}
 
 /**
  * The files below `root`, read when they are asked for, at most once for each analysis. `open` are texts that editors
@@ -37,10 +54,18 @@ export class FolderWorkspace implements Workspace {
     return [...new Set([...this.texts.keys(), ...this.known.keys()])];
   }
 
+  /** What was seen of those files, so that it can be told whether another analysis would see the same. */
+  get sights(): readonly Sight[] {
+    return [
+      ...[...this.texts].map(([path, text]): Sight => [path, sightOf(text)]),
+      ...[...this.known].map(([path, isThere]): Sight => [path, isThere ? '+' : '-']),
+    ];
+  }
+
   read(path: string): string | undefined {
     if (!this.isInside(path)) return undefined;
     if (!this.texts.has(path) && this.texts.size < MOST_FILES)
-      this.texts.set(path, this.open.get(path) ?? this.load(path));
+      this.texts.set(path, this.open.get(path) ?? loadText(this.root, path));
     return this.texts.get(path);
   }
 
@@ -66,29 +91,30 @@ export class FolderWorkspace implements Workspace {
   private isInside(path: string): boolean {
     return !path.includes('\0') && isBelow(this.root, path);
   }
+}
 
-  private load(path: string): string | undefined {
-    let handle: number | undefined;
-    try {
-      // Pipes and devices would be waited for, so the kind is looked at before and after opening.
-      if (!statSync(path).isFile() || !isBelow(realpathSync(this.root), realpathSync(path))) return undefined;
-      handle = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
-      const stats = fstatSync(handle);
-      if (!stats.isFile() || stats.size > LONGEST) return undefined;
-      const bytes = Buffer.alloc(stats.size);
-      let filled = 0;
-      while (filled < bytes.length) {
-        const count = readSync(handle, bytes, filled, bytes.length - filled, filled);
-        if (count === 0) break;
-        filled += count;
-      }
-      return new TextDecoder('utf-8').decode(bytes.subarray(0, filled));
-    } catch {
-      // What cannot be read is as good as not there: the value stays unknown.
-      return undefined;
-    } finally {
-      if (handle !== undefined) closeSync(handle);
+/** The text of a regular file below `root`; undefined for anything else. */
+function loadText(root: string, path: string): string | undefined {
+  let handle: number | undefined;
+  try {
+    // Pipes and devices would be waited for, so the kind is looked at before and after opening.
+    if (!statSync(path).isFile() || !isBelow(realpathSync(root), realpathSync(path))) return undefined;
+    handle = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+    const stats = fstatSync(handle);
+    if (!stats.isFile() || stats.size > LONGEST) return undefined;
+    const bytes = Buffer.alloc(stats.size);
+    let filled = 0;
+    while (filled < bytes.length) {
+      const count = readSync(handle, bytes, filled, bytes.length - filled, filled);
+      if (count === 0) break;
+      filled += count;
     }
+    return new TextDecoder('utf-8').decode(bytes.subarray(0, filled));
+  } catch {
+    // What cannot be read is as good as not there: the value stays unknown.
+    return undefined;
+  } finally {
+    if (handle !== undefined) closeSync(handle);
   }
 }
 

@@ -62,10 +62,10 @@ export function useRegularFile<T>(path: string, limit: number, use: (file: Regul
 const longestText = 2 ** 26;
 
 /**
- * The text of a regular file, at most as long as the file was when it was opened. Throws an Error with the reason, without
+ * The bytes of a regular file, at most as many as the file had when it was opened. Throws an Error with the reason, without
  * the path; what is no file, or longer than `limit` bytes, is not read.
  */
-export function readTextFile(path: string, limit = longestText): string {
+export function readBytes(path: string, limit: number): Buffer {
   return useRegularFile(path, limit, ({ descriptor, size }) => {
     const bytes = Buffer.alloc(size);
     let filled = 0;
@@ -74,9 +74,12 @@ export function readTextFile(path: string, limit = longestText): string {
       if (count === 0) break;
       filled += count;
     }
-    return bytes.toString('utf8', 0, filled);
+    return bytes.subarray(0, filled);
   });
 }
+
+/** The text of a regular file; see `readBytes`. */
+export const readTextFile = (path: string, limit = longestText): string => readBytes(path, limit).toString('utf8');
 
 /** What a JSON file holds; see `readTextFile`. */
 export function readJsonFile(path: string, limit?: number): unknown {

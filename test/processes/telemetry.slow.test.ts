@@ -43,6 +43,8 @@ describe('no process leaves anything behind or opens a connection', () => {
     ['graph', join(sample, 'digits.onnx'), '--write', 'gradient', '-o', 'g.onnx'],
     ['model', join(sample, 'digits.onnx')],
     ['optimizers'],
+    ['scan', '.', '--no-cache'],
+    // Nothing to keep, nothing kept.
     ['scan', '.'],
   ];
   for (const [i, args] of rows.entries()) {

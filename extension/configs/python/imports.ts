@@ -4,9 +4,9 @@ import type { DataNode } from '../data/tree.ts';
 import { languageNamed } from '../languages.ts';
 import type { Workspace } from '../workspace.ts';
 import { Evaluator } from './evaluate.ts';
+import { moduleIndexes } from './moduleIndexes.ts';
 import { ModulePaths } from './modulePaths.ts';
 import type { Scope } from './scope.ts';
-import { moduleIndexes } from './moduleIndexes.ts';
 
 /** Modules that one analysis follows. */
 const MOST_MODULES = 60;
