@@ -46,7 +46,7 @@ export function activate(context: vscode.ExtensionContext): void {
     registerDocumentation(),
     registerHover(configurations, settings, runs),
     registerCodeLens(configurations, settings, runs, inspections),
-    registerInlayHints(configurations, settings),
+    registerInlayHints(configurations, settings, runs, inspections),
     registerDiagnostics(configurations, settings),
     registerQuickFixes(configurations, settings),
     registerLanguageStatus(configurations),

@@ -284,3 +284,11 @@ export interface StepLine extends TensorLine, EdgeFields {
   /** By tensor name. */
   readonly tensors: Readonly<Record<string, TensorLine>>;
 }
+
+/** What a run has measured, without its tensors. */
+export interface MeasuredRun {
+  readonly folder: string;
+  readonly header: RunHeader;
+  /** The last line with an effect, else the last one with a correction. */
+  readonly last: StepLine;
+}

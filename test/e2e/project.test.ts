@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import type { Browser, Locator } from 'playwright-core';
+import { cli } from '../support/paths.ts';
 import { picture } from './pictures.ts';
 import { type Server, startServer } from './rig/server.ts';
 import { eventually, launchBrowser, textOf, Workbench } from './rig/workbench.ts';
@@ -23,10 +25,30 @@ describe('a project whose settings stand in other files', { timeout: 600_000 }, 
 
   before(async () => {
     server = await startServer({
-      files: { 'train.py': script, 'configs/base.yaml': 'optim:\n  name: adamw\n  betas: [0.9, 0.9995]\n' },
+      settings: { 'optimizerBias.inlayHints.enabled': true },
+      files: {
+        'train.py': script,
+        'measured.py': 'import torch\n\nopt = torch.optim.Adam(net.parameters(), lr=1e-3, betas=(0.9, 0.95))\n',
+        'configs/base.yaml': 'optim:\n  name: adamw\n  betas: [0.9, 0.9995]\n',
+      },
       copies: { 'digits.onnx': 'media/sample/digits.onnx', 'digits.npz': 'media/sample/digits.npz' },
     });
     browser = await launchBrowser();
+    // A run of a script's settings, from the command line.
+    execFileSync(
+      process.execPath,
+      [cli, 'inspect', '--model', 'digits.onnx', '--data', 'digits.npz', '--lr', '0.001', '--beta2', '0.95'].concat([
+        '--steps',
+        '60',
+        '--every',
+        '10',
+        '--limit',
+        '300',
+        '--out',
+        'runs/before',
+      ]),
+      { cwd: server.workspace, stdio: 'ignore' },
+    );
     workbench = await Workbench.open(browser, server);
   });
   after(async () => {
@@ -81,5 +103,23 @@ describe('a project whose settings stand in other files', { timeout: 600_000 }, 
       request.origins,
     );
     assert.deepEqual([request.hyper.lr, request.hyper.beta2], [0.002, 0.95]);
+  });
+
+  test('what was measured stands above the code and behind it, and comes first in the hover', async () => {
+    const { page } = workbench;
+    const editor = await workbench.openFile('measured.py');
+    const lens = page.locator('.codelens-decoration', { hasText: /Measured \d{4}-\d\d-\d\d: [+−]/ });
+    await lens.first().waitFor();
+    const headline = /: ([+−][\d.]+ %)/.exec(await textOf(lens.first()))![1];
+    // The editor writes hints with spaces that do not break.
+    const hint = page.locator('.view-lines', {
+      hasText: /measured\s[+−][\d.]+\s%\sto\sloss\s[\d.]+,\s\d{4}-\d\d-\d\d/,
+    });
+    await hint.first().waitFor();
+    assert.ok((await textOf(hint.first())).replace(/\s/g, ' ').includes(`measured ${headline}`), headline);
+    const hover = await workbench.hover(editor, 'Adam(', /Measured/);
+    const text = await textOf(hover);
+    assert.ok(text.indexOf('Measured') < text.indexOf('theory predicts'), text);
+    await picture(page, 'measured-at-the-code');
   });
 });

@@ -3,9 +3,10 @@ import { appendFileSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { measuredHint, measuredMarkdown, measuredTitle } from '../../extension/advice/measured.ts';
 import { analyse } from '../../extension/configs/analyse.ts';
 import { lineTable, lineText } from '../../extension/features/code/lineTexts.ts';
-import { MeasuredRuns, measuredLens, measuredMarkdown } from '../../extension/features/code/measuredRuns.ts';
+import { MeasuredRuns } from '../../extension/features/code/measuredRuns.ts';
 import { measuredRun, run } from '../webview/runs.ts';
 
 const HYPER = { lr: 1e-4, beta1: 0.9, beta2: 0.99, eps: 1e-8, eps_placement: 'outside', weight_decay: 0 };
@@ -88,13 +89,21 @@ test('the measured effect is said above the configuration and first in its hover
   ];
   writeRun(workspace, 'a', { reference }, ...lines);
   const find = () => new MeasuredRuns().find(configOf(SAME), workspace);
-  assert.equal(measuredLens((await find())!), 'Measured 2026-11-20: +8 % against β₂ = β₁ (until loss 1.00)');
+  assert.equal(measuredTitle((await find())!), 'Measured 2026-11-20: +8 % against β₂ = β₁ (until loss 1.00)');
+  const hint = measuredHint((await find())!)!;
+  assert.equal(hint, 'measured +8 % to loss 1.00, 2026-11-20');
+  assert.ok(hint.length <= 43, 'editors cut hints after 43 characters');
   assert.match(measuredMarkdown((await find())!), /^\*\*Measured\*\* 2026.* So far, at loss 1\.00, .* 8 % larger than with β₂ = β₁, .* At the end 31 % of the norm is oscillation\.$/); // biome-ignore format: one line
   writeRun(workspace, 'a', { reference, effect }, ...lines);
-  assert.equal(measuredLens((await find())!), 'Measured 2026-11-20: +12 % against β₂ = β₁ (loss 2.00 → 1.80)');
+  assert.equal(measuredTitle((await find())!), 'Measured 2026-11-20: +12 % against β₂ = β₁ (loss 2.00 → 1.80)');
+  assert.match(
+    measuredMarkdown((await find())!).replaceAll('\\', ''),
+    /^\*\*Measured\*\* 2026-11-20 on \S+ \(loss 2\.00 → 1\.80\): At/,
+  );
   const unsure = { ...reference, converged: false, reason: 'the flow does not converge' };
   writeRun(workspace, 'a', { reference: unsure }, ...lines);
-  assert.equal(measuredLens((await find())!), undefined);
+  assert.equal(measuredTitle((await find())!), undefined);
+  assert.equal(measuredHint((await find())!), undefined);
   assert.match(measuredMarkdown((await find())!), /: The effect is not shown\\: the flow does not converge$/);
 });
 

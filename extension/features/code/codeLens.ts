@@ -1,7 +1,9 @@
 import * as vscode from 'vscode';
 import { configuredOptimizer } from '../../advice/configured.ts';
 import { codeLensText, optimizerTitle } from '../../advice/hover.ts';
+import { measuredTitle } from '../../advice/measured.ts';
 import type { OptimizerConfig } from '../../configs/config.ts';
+import type { MeasuredRun } from '../../shared/protocol.ts';
 import { type Configurations, rangeIn, SELECTOR } from '../configurations.ts';
 import { exportTitle } from '../export/configured.ts';
 import type { Inspections } from '../inspect/inspections.ts';
@@ -9,7 +11,7 @@ import { notLookedAt } from '../inspect/pickFile.ts';
 import type { Settings } from '../settings.ts';
 import { typedCommand } from '../typedCommand.ts';
 import { measuredFor } from './measuredFor.ts';
-import { type Measured, type MeasuredRuns, measuredLens } from './measuredRuns.ts';
+import type { MeasuredRuns } from './measuredRuns.ts';
 
 /** How long lenses wait for the disk. */
 const patience = 200;
@@ -68,13 +70,13 @@ function summaryLens(document: vscode.TextDocument, configs: readonly OptimizerC
 function lenses(
   document: vscode.TextDocument,
   config: OptimizerConfig,
-  run: Measured | undefined,
+  run: MeasuredRun | undefined,
   exports: boolean,
 ): vscode.CodeLens[] {
   const range = rangeIn(document, config.range);
   const { line, character } = range.start;
   const at = [document.uri.toString(), line, character] as const;
-  const measured = run && measuredLens(run);
+  const measured = run && measuredTitle(run);
   const runs = configuredOptimizer(config) !== undefined;
   const commands = [
     run && measured !== undefined && typedCommand(measured, 'optimizerBias.openRun', { folder: run.folder }),

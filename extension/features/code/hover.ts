@@ -1,11 +1,13 @@
 import * as vscode from 'vscode';
 import { argumentMarkdown, hoverMarkdown } from '../../advice/hover.ts';
+import { measuredMarkdown } from '../../advice/measured.ts';
 import type { OptimizerConfig } from '../../configs/config.ts';
+import type { MeasuredRun } from '../../shared/protocol.ts';
 import { type Configurations, SELECTOR } from '../configurations.ts';
 import { documentationLink } from '../documentation/documentation.ts';
 import type { Settings } from '../settings.ts';
 import { measuredFor } from './measuredFor.ts';
-import { type Measured, type MeasuredRuns, measuredMarkdown } from './measuredRuns.ts';
+import type { MeasuredRuns } from './measuredRuns.ts';
 import { type PictureTheme, strengthPicture } from './strengthPicture.ts';
 
 /** What the settings under the mouse do, on an optimizer's name and on each of its arguments. */
@@ -32,7 +34,7 @@ export function registerHover(
 const patience = 15;
 
 /** Editors show about 250 pixels without scrolling: the verdict, a warning and the picture. */
-function constructorMarkdown(config: OptimizerConfig, run: Measured | undefined): string {
+function constructorMarkdown(config: OptimizerConfig, run: MeasuredRun | undefined): string {
   const picture = strengthPicture(config, pictureTheme(vscode.window.activeColorTheme.kind));
   const links = [
     `[What this means](${documentationLink('strength')})`,

@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import type { OptimizerConfig } from '../../configs/config.ts';
-import type { Measured, MeasuredRuns } from './measuredRuns.ts';
+import type { MeasuredRun } from '../../shared/protocol.ts';
+import type { MeasuredRuns } from './measuredRuns.ts';
 
 /** The latest run with these settings below the document's workspace folder; undefined after `patience` milliseconds. */
 export async function measuredFor(
@@ -8,7 +9,7 @@ export async function measuredFor(
   config: OptimizerConfig,
   document: vscode.TextDocument,
   patience: number,
-): Promise<Measured | undefined> {
+): Promise<MeasuredRun | undefined> {
   const folder = vscode.workspace.getWorkspaceFolder(document.uri)?.uri;
   if (folder?.scheme !== 'file') return undefined;
   const end = new Promise<undefined>((resolve) => setTimeout(resolve, patience));

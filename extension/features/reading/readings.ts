@@ -1,9 +1,9 @@
 import { triedBeside } from '../../jobs/triedBeside.ts';
+import { readMeasured } from '../../runStore/measured.ts';
 import { readSource } from '../../runStore/source.ts';
 import { readHeader, readRun } from '../../runStore/store.ts';
 import type { Chart, ExperimentHeader } from '../../shared/experiments.ts';
 import type { RunHeader, StepLine } from '../../shared/protocol.ts';
-import { readMeasured } from '../code/measured.ts';
 import {
   comparisonIn,
   isUnfinished,

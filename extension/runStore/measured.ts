@@ -1,27 +1,19 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { readEnd, readJsonFile } from '../../files/regular.ts';
-import { lastEffect } from '../../shared/effectWords.ts';
-import type { RunHeader, StepLine } from '../../shared/protocol.ts';
+import { readEnd, readJsonFile } from '../files/regular.ts';
+import { lastEffect } from '../shared/effectWords.ts';
+import type { MeasuredRun, RunHeader, StepLine } from '../shared/protocol.ts';
 
 /** Runs beyond the latest ones are not looked at, and lines of steps beyond this length are not read. */
 const MOST_RUNS = 200;
 const MOST_BYTES = 4 * 2 ** 20;
 const LARGEST_HEADER = 2 ** 20;
 
-/** What a run has measured, without its tensors. */
-export interface Measured {
-  readonly folder: string;
-  readonly header: RunHeader;
-  /** The last line with an effect, else the last one with a correction. */
-  readonly last: StepLine;
-}
-
 /** By folder of the run: what was read, and the change time of what it was read from. */
-const known = new Map<string, { changed: number; measured: Measured | undefined }>();
+const known = new Map<string, { changed: number; measured: MeasuredRun | undefined }>();
 
 /** What the runs of a folder have measured, the latest first. Never throws. */
-export function readMeasured(parent: string): Measured[] {
+export function readMeasured(parent: string): MeasuredRun[] {
   return names(parent)
     .slice(-MOST_RUNS)
     .flatMap((name) => measuredIn(join(parent, name)) ?? [])
@@ -36,7 +28,7 @@ function names(parent: string): string[] {
   }
 }
 
-function measuredIn(folder: string): Measured | undefined {
+function measuredIn(folder: string): MeasuredRun | undefined {
   try {
     const changed = Math.max(...['steps.jsonl', 'run.json'].map((name) => statSync(join(folder, name)).mtimeMs));
     const before = known.get(folder);
@@ -49,7 +41,7 @@ function measuredIn(folder: string): Measured | undefined {
   }
 }
 
-function readOne(folder: string): Measured | undefined {
+function readOne(folder: string): MeasuredRun | undefined {
   const header = readJsonFile(join(folder, 'run.json'), LARGEST_HEADER) as RunHeader;
   if (header.format !== 1 || typeof header.started !== 'string' || !header.optimizer?.hyper || !header.model?.path)
     return undefined;
