@@ -21,6 +21,7 @@ import {
   viewsWelcome,
   walkthroughs,
 } from './places.ts';
+import { compareSchema, experimentSchema, sweepSchema } from './shared/experimentSchema.ts';
 import { runSchema } from './shared/runSchema.ts';
 import { stepsSchema } from './shared/stepsSchema.ts';
 import { projectFile, projectSchema } from './shared/target.ts';
@@ -34,6 +35,9 @@ export const schemas: readonly (readonly [file: string, schema: () => object])[]
   [schemaFile, projectSchema],
   ['media/schemas/run.schema.json', runSchema],
   ['media/schemas/steps.schema.json', stepsSchema],
+  ['media/schemas/compare.schema.json', compareSchema],
+  ['media/schemas/sweep.schema.json', sweepSchema],
+  ['media/schemas/experiment.schema.json', experimentSchema],
 ];
 
 /** `optimizerBiasInspectModel`, as it is written after `#` in a chat. */

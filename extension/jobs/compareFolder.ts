@@ -2,13 +2,7 @@ import { join } from 'node:path';
 import { readJsonFile } from '../files/regular.ts';
 import { checkCompare } from '../shared/checkRequest.ts';
 import { InspectorError } from '../shared/errors.ts';
-import type { CompareRequest } from '../shared/experiments.ts';
-
-/** `compare.json`: what is compared. */
-export interface CompareHeader {
-  readonly request: CompareRequest;
-  readonly digests: { readonly model: string; readonly data: string };
-}
+import type { CompareHeader } from '../shared/experiments.ts';
 
 /** Reads what a folder compares. Throws an InspectorError where that is not possible. */
 export function readCompare(folder: string): CompareHeader {

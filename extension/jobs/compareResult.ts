@@ -93,7 +93,7 @@ export function compareResult(
   const level = loss === null ? 'equal loss' : `equal loss (about ${Number(loss.toPrecision(2))})`;
   const yours = `your setting (${labelOf(own)})`;
   const differences: Differences = {
-    quantities: shown,
+    quantities: shown.map(({ title, points }) => ({ title, points })),
     rows: found.map((row, i) => ({ label: labels[i], intervals: shown.map(({ name }) => row[name] ?? null) })),
     pairs,
   };

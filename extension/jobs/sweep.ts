@@ -12,7 +12,7 @@ import { readSteps } from '../runStore/steps.ts';
 import { newRunFolder, readHeader } from '../runStore/store.ts';
 import { checkSweep } from '../shared/checkRequest.ts';
 import { InspectorError, quoteName } from '../shared/errors.ts';
-import type { SweepPoint, SweepRequest } from '../shared/experiments.ts';
+import type { SweepHeader, SweepPoint, SweepRequest } from '../shared/experiments.ts';
 import type { InspectRequest, RunStatus } from '../shared/protocol.ts';
 import { toolVersion } from '../shared/version.ts';
 import { anotherFolder, at, either, mention, onCommandLine, type Words, words } from '../shared/words.ts';
@@ -27,15 +27,7 @@ import { failedWith, writeExperiment } from './store.ts';
 import { hasTwin, References, runPoint } from './sweepPoint.ts';
 import { type PointData, summarise, type TestLine } from './sweepResult.ts';
 
-/** `sweep.json`: what is swept, and how far it is. */
-export interface SweepHeader {
-  readonly format: 1;
-  readonly status: RunStatus | 'interrupted';
-  readonly started: string;
-  readonly request: SweepRequest;
-  readonly digests: { readonly model: string; readonly data: string };
-  readonly points: readonly SweepPoint[];
-}
+export type { SweepHeader };
 
 /**
  * Runs every point of a sweep that is not finished yet; each is a run in a folder of its own. Points whose optimizer has

@@ -4,11 +4,11 @@ import { completeHyperparameters } from '../optimizers/hyperparameters.ts';
 import type { Framework } from '../optimizers/optimizer.ts';
 import { optimizerNamed } from '../optimizers/registry.ts';
 import { isSettled } from '../shared/differences.ts';
-import type { ExperimentResult } from '../shared/experiments.ts';
+import type { CompareHeader, ExperimentResult } from '../shared/experiments.ts';
 import { finePercent } from '../shared/format.ts';
 import type { RunHeader } from '../shared/protocol.ts';
 import type { InspectRequest } from '../shared/request.ts';
-import { type CompareHeader, readCompare } from './compareFolder.ts';
+import { readCompare } from './compareFolder.ts';
 import { readExperiment } from './store.ts';
 
 /** What makes a training another one, beside model, data and the optimizer's numbers. */

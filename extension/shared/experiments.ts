@@ -182,6 +182,28 @@ export interface CompareRequest {
   readonly out?: string;
 }
 
+/** SHA-256 of the files that runs are made of. */
+export interface Digests {
+  readonly model: string;
+  readonly data: string;
+}
+
+/** `compare.json`: what is compared. */
+export interface CompareHeader {
+  readonly request: CompareRequest;
+  readonly digests: Digests;
+}
+
+/** `sweep.json`: what is swept, and how far it is. */
+export interface SweepHeader {
+  readonly format: 1;
+  readonly status: RunStatus | 'interrupted';
+  readonly started: string;
+  readonly request: SweepRequest;
+  readonly digests: Digests;
+  readonly points: readonly SweepPoint[];
+}
+
 /** `experiment.json`. */
 export interface ExperimentHeader {
   readonly format: 1;

@@ -17,33 +17,7 @@ import {
   time,
 } from './schemaTable.ts';
 import { objectSchema } from './settingSchema.ts';
-import type { Either, Mention } from './words.ts';
-
-const words = { $ref: '#/$defs/words' };
-
-const wordsSchema = {
-  description: 'A message: a text, or a list of texts and of settings that it speaks of.',
-  anyOf: [
-    text,
-    list({
-      anyOf: [
-        text,
-        object<Mention>({
-          setting: ['Key of a setting, as in request.', text],
-          value: [
-            'The value that is proposed for it.',
-            { anyOf: [{ type: ['string', 'number', 'boolean'] }, list(text)] },
-            'optional',
-          ],
-        }),
-        object<Either>({
-          commandLine: ['What is said on the command line.', text],
-          editor: ['What is said in the editor.', text],
-        }),
-      ],
-    }),
-  ],
-};
+import { words, wordsSchema } from './wordsSchema.ts';
 
 const reference: Table<RunReference> = {
   kind: ['What the run is held against; see request.reference.', { enum: referenceKinds }],
@@ -119,6 +93,11 @@ const limits = {
   ],
 } as const;
 
+/** What an inspection was asked for; paths are as they were written, relative to directory. */
+export const requestSchema = objectSchema(inspectSettings, [
+  ...['directory', 'model', 'optimizer', 'framework', 'hyper', 'steps', 'stage', 'device'],
+]);
+
 const header: Table<RunHeader> = {
   format: ['Version of the format.', { const: 1 }],
   status: [
@@ -131,19 +110,7 @@ const header: Table<RunHeader> = {
   process: ['Number of the process that writes or wrote the run.', count],
   tool: ['Name and version of this program.', text],
   runtime: ['Versions of what it ran on.', text],
-  request: [
-    'What was asked for; paths are as they were written, relative to directory.',
-    objectSchema(inspectSettings, [
-      'directory',
-      'model',
-      'optimizer',
-      'framework',
-      'hyper',
-      'steps',
-      'stage',
-      'device',
-    ]),
-  ],
+  request: ['What was asked for; paths are as they were written, relative to directory.', requestSchema],
   model: [
     'The model.',
     object<RunHeader['model']>({

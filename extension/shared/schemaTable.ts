@@ -1,13 +1,13 @@
 /** What a field holds, with its unit, and its schema; the third says that it may be missing. */
-type Needed = readonly [help: string, schema: object];
+export type Row = readonly [help: string, schema: object];
 type Optional = readonly [help: string, schema: object, 'optional'];
 
 /** A row for every field of a type: a field that is added to the type and not here is an error of the compiler. */
-export type Table<T> = { readonly [K in keyof T]-?: Record<never, never> extends Pick<T, K> ? Optional : Needed };
+export type Table<T> = { readonly [K in keyof T]-?: Record<never, never> extends Pick<T, K> ? Optional : Row };
 
 /** JSON Schema of an object that has the fields of a table and no others. */
 export function object<T>(table: Table<T>): object {
-  const rows = Object.entries(table as Record<string, Needed | Optional>);
+  const rows = Object.entries(table as Record<string, Row | Optional>);
   return {
     type: 'object',
     properties: Object.fromEntries(rows.map(([key, [description, schema]]) => [key, { description, ...schema }])),
