@@ -24,7 +24,7 @@ function connected() {
   const send = (message: ToPanel) => {
     page = receive(page, message);
   };
-  const shown = new ShownRuns(send, (folder) => (folder === A.folder ? { header: A.header, interrupted: false } : undefined)); // biome-ignore format: one expression
+  const shown = new ShownRuns(send, async (folder) => (folder === A.folder ? { header: A.header, interrupted: false } : undefined)); // biome-ignore format: one expression
   const tell = () => send({ type: 'show', runs: shown.runs, activity: shown.activity, stale: [] });
   return {
     shown,
@@ -41,7 +41,7 @@ function connected() {
 
 const record = (step: number) => ({ type: 'record', folder: A.folder, record: A.steps[step] }) as const;
 
-test('another run that is opened while an inspection goes on gets none of its records', () => {
+test('another run that is opened while an inspection goes on gets none of its records', async () => {
   const both = connected();
   both.follow({ type: 'starting', title: 'a.onnx' });
   both.follow({ type: 'started', folder: A.folder, header: running });
@@ -62,6 +62,7 @@ test('another run that is opened while an inspection goes on gets none of its re
   assert.deepEqual(both.page.runs.map(stepsOf), [stepsOf(B), [0, 1, 2, 3, 4]]);
   both.follow(record(5));
   both.follow({ type: 'ended', folder: A.folder, title: 'a.onnx', failure: undefined });
+  await new Promise(setImmediate);
   assert.deepEqual(both.page.runs.map(stepsOf), [stepsOf(B), [0, 1, 2, 3, 4, 5]]);
   assert.deepEqual(
     both.page.runs.map(({ header }) => header),

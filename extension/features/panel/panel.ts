@@ -1,6 +1,5 @@
 import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
-import { readHeader } from '../../runStore/store.ts';
 import { describeError } from '../../shared/errors.ts';
 import { shorten } from '../../shared/format.ts';
 import {
@@ -30,7 +29,7 @@ export class Panel implements vscode.Disposable {
   private panel: vscode.WebviewPanel | undefined;
   private readonly shown = new ShownRuns(
     (message) => this.post(message),
-    (folder) => headerIn(folder),
+    (folder) => reader.ask('header', folder).catch(() => undefined),
   );
   private stale: readonly string[] = [];
   /** What finished comparisons beside the run found. */
@@ -318,13 +317,4 @@ function inParts(message: ToPanel): ToPanel[] {
     return starts.map((from) => ({ type: 'records', folder, records: steps.slice(from, from + most) }));
   });
   return [{ ...message, runs: message.runs.map((run) => ({ ...run, steps: [] })) }, ...parts];
-}
-
-/** A run's header as it is on disk now. */
-function headerIn(folder: string): Pick<PanelRun, 'header' | 'interrupted'> | undefined {
-  try {
-    return readHeader(folder);
-  } catch {
-    return undefined;
-  }
 }

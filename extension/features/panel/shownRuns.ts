@@ -4,8 +4,10 @@ import type { RunHeader, StepLine } from '../../shared/protocol.ts';
 import { grown } from '../../shared/steps.ts';
 import type { InspectionEvent } from '../inspect/inspections.ts';
 
-/** The header of a run as it is on disk now; undefined where it cannot be read. */
-type ReadHeader = (folder: string) => { readonly header: RunHeader; readonly interrupted: boolean } | undefined;
+/** Reads the header of a run as it is on disk now; undefined where it cannot be read. Never rejects. */
+type ReadHeader = (
+  folder: string,
+) => Promise<{ readonly header: RunHeader; readonly interrupted: boolean } | undefined>;
 
 /**
  * What the panel shows, and how the inspection that runs in this window changes it. The user may look at any run meanwhile:
@@ -98,8 +100,13 @@ export class ShownRuns {
               : `${title}: ${failure.message}`,
         };
     this.flush();
-    const now = folder === undefined ? undefined : this.read(folder);
-    if (folder === undefined || !now) return;
+    if (folder !== undefined) void this.renew(folder);
+  }
+
+  /** Shows what the file of a run says in the end. */
+  private async renew(folder: string): Promise<void> {
+    const now = await this.read(folder);
+    if (!now) return;
     const { header, interrupted } = now;
     if (this.change(folder, (run) => ({ ...run, header, interrupted })))
       this.send({ type: 'header', folder, header, interrupted });

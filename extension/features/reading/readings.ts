@@ -19,8 +19,9 @@ import { type Entry, entriesIn, pointEntries } from '../runs/entries.ts';
 /** Numbers of a line of steps for one tensor, about, and how many reach the editor in one message: taking them takes its time. */
 const numbersOfTensor = 22;
 const mostNumbers = 20_000;
-/** Points of one curve that a page draws. */
-const mostPoints = 5000;
+/** Points of all curves of a page, and of one where there are very many. */
+const mostPoints = 20_000;
+const fewestPoints = 100;
 /** Runs whose steps wait to be fetched. */
 const mostWaiting = 32;
 
@@ -42,15 +43,19 @@ function withoutTables(header: ExperimentHeader): ExperimentHeader {
   return { ...header, result: { ...header.result, tables: [], charts: [], notes: [], numbers: {} } };
 }
 
-/** Every n-th point, and the last. */
-function thinned(chart: Chart): Chart {
-  const series = chart.series.map((each) => {
-    const stride = Math.ceil(each.x.length / mostPoints);
-    if (stride <= 1) return each;
-    const kept = <T>(values: readonly T[]) => values.filter((_, i) => i % stride === 0 || i === values.length - 1);
-    return { ...each, x: kept(each.x), y: kept(each.y) };
+/** Charts with every n-th point of their curves, and the last, so that a page has about `mostPoints` in all. */
+function thinned(charts: readonly Chart[]): Chart[] {
+  const curves = charts.reduce((sum, { series }) => sum + series.length, 0);
+  const most = Math.max(fewestPoints, Math.floor(mostPoints / curves));
+  return charts.map((chart) => {
+    const series = chart.series.map((each) => {
+      const stride = Math.ceil(each.x.length / most);
+      if (stride <= 1) return each;
+      const kept = <T>(values: readonly T[]) => values.filter((_, i) => i % stride === 0 || i === values.length - 1);
+      return { ...each, x: kept(each.x), y: kept(each.y) };
+    });
+    return { ...chart, series };
   });
-  return { ...chart, series };
 }
 
 /** Everything that the editor reads of files that others may have written, by name; carried out by a thread of its own. */
@@ -82,6 +87,12 @@ export const readings = {
     return steps.slice(from, from + most);
   },
 
+  /** A run's header as it is on disk now. Throws an InspectorError where it cannot be read. */
+  header(folder: string) {
+    const { header, interrupted } = readHeader(folder);
+    return { header, interrupted };
+  },
+
   /** What a run was asked for, and which configuration it was made from. Throws an InspectorError where it cannot be read. */
   origin: (folder: string) => ({ request: readHeader(folder).header.request, source: readSource(folder) }),
 
@@ -94,7 +105,7 @@ export const readings = {
   /** A result as its page shows it. Throws an InspectorError where it cannot be read. */
   result(folder: string) {
     const header = resultIn(folder);
-    const result = header.result && { ...header.result, charts: header.result.charts.map(thinned) };
+    const result = header.result && { ...header.result, charts: thinned(header.result.charts) };
     return {
       header: result ? { ...header, result } : header,
       isWorkedOn: isWorkedOn(header),
