@@ -33,7 +33,7 @@ const headlineOf = ({ header, last }: MeasuredRun): string | undefined =>
   header.reference?.converged ? effectHeadline(header, typeof last.effect === 'number' ? last : undefined) : undefined;
 
 /** The day on which a run began, 2026-11-20. */
-const dateOf = ({ started }: RunHeader): string => started.slice(0, 10);
+export const dateOf = ({ started }: RunHeader): string => started.slice(0, 10);
 
 /** What of the training was measured: from which loss to which; how far it has come where that is not known yet. */
 const stageOf = ({ header, last }: Pick<MeasuredRun, 'header' | 'last'>): string =>

@@ -1,8 +1,10 @@
 import type { GroupSelection, HyperparameterValue, OptimizerConfig, Provenance, Scalar } from '../configs/config.ts';
 import type { LineMap } from '../configs/source.ts';
+import type { MeasuredRun } from '../shared/protocol.ts';
 import { Fingerprints } from './baseline.ts';
 import type { Diagnostic } from './diagnostics.ts';
 import { codeLensText, formatSetting, optimizerTitle } from './hover.ts';
+import { dateOf, measuredTitle } from './measured.ts';
 import { RULES, type Severity } from './rules.ts';
 import { summarize } from './summary.ts';
 
@@ -14,6 +16,8 @@ export interface ScanFinding {
   readonly diagnostics: readonly Diagnostic[];
   readonly lines: LineMap;
   readonly text: string;
+  /** The latest run with these settings, where it measured an effect. */
+  readonly measured?: MeasuredRun;
 }
 
 /** A value, where it comes from, and the file that it was read from where that is another one. */
@@ -43,6 +47,14 @@ export interface ScanRecord {
     readonly hyperparameters: Readonly<Record<string, RecordedValue>>;
   }[];
   readonly notes: readonly string[];
+  /** What the latest run with these settings measured: at its last loss, against what it was held; null where there is none. */
+  readonly measured: {
+    readonly effect: number;
+    readonly against: string;
+    readonly loss: number | null;
+    readonly date: string;
+    readonly run: string;
+  } | null;
   /** h·κ for n → ∞ and small ε; null where it is unknown or not defined. */
   readonly hKappa: number | null;
   readonly diagnostics: readonly { code: string; severity: Severity; message: string; line: number }[];
@@ -50,7 +62,7 @@ export interface ScanRecord {
 
 /** `nameOf` shortens the paths of files that values come from. */
 export function toRecord(
-  { file, config, diagnostics, lines }: ScanFinding,
+  { file, config, diagnostics, lines, measured }: ScanFinding,
   nameOf: (path: string) => string = (path) => path,
 ): ScanRecord {
   const recorded = (values: ReadonlyMap<string, HyperparameterValue>) => recordedValues(values, nameOf);
@@ -71,10 +83,24 @@ export function toRecord(
       hyperparameters: recorded(hyperparameters),
     })),
     notes: (config.notes ?? []).map(({ text }) => text),
+    measured: recordedMeasurement(measured, nameOf),
     hKappa: summarize(config).hKappa,
     diagnostics: diagnostics.map(({ code, severity, message, range }) => {
       return { code, severity, message, line: lines.position(range.from).line + 1 };
     }),
+  };
+}
+
+function recordedMeasurement(run: MeasuredRun | undefined, nameOf: (path: string) => string): ScanRecord['measured'] {
+  const { effect, loss } = run?.last ?? {};
+  if (!run || typeof effect !== 'number') return null;
+  const { reference } = run.header;
+  return {
+    effect,
+    against: reference?.label ?? '',
+    loss: loss ?? null,
+    date: dateOf(run.header),
+    run: nameOf(run.folder),
   };
 }
 
@@ -109,6 +135,8 @@ export function renderText(findings: readonly ScanFinding[], fileCount: number):
     if (config.schedule) settings.push(`schedule ${visible(config.schedule.name)}`);
     const what = `${optimizerTitle(config.optimizer)} (${config.framework})`;
     out.push(`${visible(finding.file)}${placeOf(finding)}  ${[what, ...settings].join(' · ')}`);
+    const measured = finding.measured && measuredTitle(finding.measured);
+    if (measured !== undefined) out.push(`    ${visible(measured)}`);
     out.push(`    ${codeLensText(config)}`);
     for (const { text } of config.notes ?? []) out.push(`    note: ${visible(text)}`);
     for (const { code, severity, message, range } of diagnostics) {

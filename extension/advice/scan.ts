@@ -12,6 +12,7 @@ import { LineMap } from '../configs/source.ts';
 import { readText, walk } from '../configs/walk.ts';
 import { systemReason } from '../files/regular.ts';
 import { describeError, InspectorError, quoteName } from '../shared/errors.ts';
+import type { MeasuredRun } from '../shared/protocol.ts';
 import { withoutKnown, writeBaseline } from './baseline.ts';
 import { changedSince } from './changedFiles.ts';
 import { diagnose } from './diagnostics.ts';
@@ -27,14 +28,16 @@ export interface ScanIo {
   error(text: string): void;
   /** False for files that are not to be read; all are, where it is left out. */
   accepts?(path: string): boolean;
+  /** The latest run with the settings of a configuration in a file. */
+  measured?(config: OptimizerConfig, file: string): MeasuredRun | undefined;
   /** The folder that results are kept in where the command line names none; nothing is kept without it. */
   readonly cacheFolder?: string;
 }
 
 const HELP = `optimizer-bias scan [PATH…] [--format text|json|sarif] [--fail-on SEVERITY]
 
-Finds optimizer configurations in Python files, notebooks, YAML, JSON and TOML, and says what theory predicts of them.
-Nothing is run. Without PATH the current directory is scanned.
+Finds optimizer configurations in Python files, notebooks, YAML, JSON and TOML, and says what runs with these
+settings measured (those below runs/ of the file's folder and those above it) and what theory predicts. Nothing is run. Without PATH the current directory is scanned.
 
   --format FORMAT     text (default), json, or sarif (2.1.0)
   --json, --sarif     the same as --format json, --format sarif
@@ -91,7 +94,11 @@ export async function runScan(argv: readonly string[], io: ScanIo): Promise<numb
       const count = writeBaseline(found, resolve(io.cwd, options.writeBaseline));
       io.error(`Wrote ${options.writeBaseline} (${count === 1 ? '1 diagnostic' : `${count} diagnostics`}).\n`);
     }
-    io.write(render(options.format, findings, fileCount, (path) => relativeName(io.cwd, path)));
+    const shown = findings.map((finding) => {
+      const measured = io.measured?.(finding.config, resolve(io.cwd, finding.file));
+      return measured ? { ...finding, measured } : finding;
+    });
+    io.write(render(options.format, shown, fileCount, (path) => relativeName(io.cwd, path)));
     const limit = options.failOn === undefined ? -1 : SEVERITIES.indexOf(options.failOn);
     const fails = findings.some(({ diagnostics }) =>
       diagnostics.some(({ severity }) => SEVERITIES.indexOf(severity) <= limit),

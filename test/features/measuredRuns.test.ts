@@ -4,6 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { measuredHint, measuredMarkdown, measuredTitle } from '../../extension/advice/measured.ts';
+import type { ScanRecord } from '../../extension/advice/report.ts';
+import { runScan } from '../../extension/advice/scan.ts';
+import { runsAbove } from '../../extension/cli/scan.ts';
 import { analyse } from '../../extension/configs/analyse.ts';
 import { lineTable, lineText } from '../../extension/features/code/lineTexts.ts';
 import { MeasuredRuns } from '../../extension/features/code/measuredRuns.ts';
@@ -120,4 +123,40 @@ test('behind a line of code: what was measured of its tensors, shorter where the
   const table = lineTable(['fc.weight'], new Map(), { line: steps[3], effectLine: steps[2] }, true);
   assert.match(table, /^\*\*Stale\*\*.*Measured: .* at loss 1\.80\./);
   assert.match(table, /\| fc\.weight \| \+10 % \| \+0\.0100 \| 0\.400 \|/);
+});
+
+test('a scan says what runs of the folders above a file have measured, the nearest first, before the theory', async (t) => {
+  const workspace = mkdtempSync(join(tmpdir(), 'measured-'));
+  t.after(() => rmSync(workspace, { recursive: true }));
+  const { reference, effect } = measuredRun({ ended: true }).header;
+  const line = { step: 8, hKappa: -0.1, effect: 0.08, loss: 1 };
+  writeRun(workspace, 'a', { reference }, line);
+  mkdirSync(join(workspace, 'src', 'deep'), { recursive: true });
+  for (const path of ['src/deep/a.py', 'src/b.py'])
+    writeFileSync(join(workspace, path), `import torch\n${SAME}\ntorch.optim.Adam(p, lr=1)\n`);
+  writeRun(join(workspace, 'src', 'deep'), 'b', { reference, effect }, line);
+  const scan = async (...argv: string[]) => {
+    const out: string[] = [];
+    const io = {
+      cwd: workspace,
+      write: (text: string) => void out.push(text),
+      error() {},
+      measured: runsAbove(workspace),
+    };
+    await runScan(argv, io);
+    return out.join('');
+  };
+  const told = (await scan()).split('\n').filter((each) => /^ {4}(Measured|Theory)/.test(each));
+  assert.deepEqual(told, [
+    '    Measured 2026-11-20: +8 % against β₂ = β₁ (until loss 1.00)',
+    '    Theory: β₂ 0.99 favours a larger gradient norm',
+    '    Theory: β₂ 0.999 favours a larger gradient norm',
+    '    Measured 2026-11-20: +12 % against β₂ = β₁ (loss 2.00 → 1.80)',
+    '    Theory: β₂ 0.99 favours a larger gradient norm',
+    '    Theory: β₂ 0.999 favours a larger gradient norm',
+  ]);
+  const [first, other] = JSON.parse(await scan('--json')) as ScanRecord[];
+  const run = 'runs/a';
+  assert.deepEqual(first.measured, { effect: 0.08, against: 'β₂ = β₁', loss: 1, date: '2026-11-20', run });
+  assert.equal(other.measured, null);
 });
