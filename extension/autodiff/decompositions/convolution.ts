@@ -44,6 +44,7 @@ function transposedWindow(call: OperatorCall) {
   if (!wanted) return { ...window, output_padding: padding };
   if (wanted.length !== spatial.length)
     throw new Error(`output_shape ${showShape(wanted)} does not fit ${spatial.length} axes of space`);
+  if (wanted.some((size) => size < 1)) throw new Error(`output_shape ${showShape(wanted)} has an axis without places`);
   const surplus = spatial.map(
     (size, i) =>
       window.strides[i]! * (size - 1) + padding[i]! + (kernel[i]! - 1) * window.dilations[i]! + 1 - wanted[i]!,
