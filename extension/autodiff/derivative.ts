@@ -1,5 +1,6 @@
 import { GraphBuilder } from '../onnx/builder.ts';
-import type { Graph, Value } from '../onnx/graph.ts';
+import { first, zip } from '../onnx/checked.ts';
+import { type Graph, nameOf, type Value } from '../onnx/graph.ts';
 import { inlined } from '../onnx/rewrite.ts';
 import { showShape } from '../onnx/shapes.ts';
 import { elementCount } from '../onnx/tensor.ts';
@@ -40,7 +41,7 @@ export interface Named {
 export function derivativeGraph(b: GraphBuilder, kind: Derivative, y: Named, wrt: readonly Named[]): Graph {
   const values = wrt.map(({ value }) => value);
   const label = (prefix: string, results: readonly Value[]) =>
-    results.map((value, i) => ({ name: `${prefix}/${wrt[i]!.name}`, value }));
+    zip(results, wrt).map(([value, { name }]) => ({ name: `${prefix}/${name}`, value }));
   const inputLike = (name: string, { type, shape }: Value) => b.input(name, type, shape);
   const tangents = () => wrt.map(({ name, value }) => inputLike(`tangent/${name}`, value));
   if (kind === 'value') return graphOf(b, [y]);
@@ -52,8 +53,8 @@ export function derivativeGraph(b: GraphBuilder, kind: Derivative, y: Named, wrt
     // Jᵀ·c is linear in c, so that its derivative along c, transposed, is J·t whatever c is.
     const cotangent = inputLike(`cotangent/${y.name}`, y.value);
     const products = vectorJacobianProduct(b, [y.value], [cotangent], values);
-    const [tangent] = vectorJacobianProduct(b, products, tangents(), [cotangent]);
-    return graphOf(b, [y, { name: `jvp/${y.name}`, value: tangent! }], cotangent);
+    const tangent = first(vectorJacobianProduct(b, products, tangents(), [cotangent]));
+    return graphOf(b, [y, { name: `jvp/${y.name}`, value: tangent }], cotangent);
   }
   if (elementCount(y.value.shape) !== 1)
     throw new InspectorError(
@@ -75,8 +76,14 @@ function graphOf(b: GraphBuilder, outputs: readonly Named[], placeholder?: Value
   if (!placeholder) return graph;
   const inner = new GraphBuilder();
   const given = b.inputs.map((input) =>
-    input === placeholder ? inner.full(input.type, input.shape, 0) : inner.input(input.name!, input.type, input.shape),
+    input === placeholder
+      ? inner.full(input.type, input.shape, 0)
+      : inner.input(nameOf(input), input.type, input.shape),
   );
   const values = inlined(inner, graph, given);
-  return { scope: inner, inputs: inner.inputs, outputs: outputs.map(({ name }, i) => ({ name, value: values[i]! })) };
+  return {
+    scope: inner,
+    inputs: inner.inputs,
+    outputs: zip(outputs, values).map(([{ name }, value]) => ({ name, value })),
+  };
 }

@@ -1,4 +1,5 @@
 import { nameList } from '../exports/parameters.ts';
+import { ownAttribute } from '../onnx/attributes.ts';
 import { isDefaultDomain, type Model, type ValueInfo } from '../onnx/model.ts';
 import { elementCount, type Shape, type Tensor } from '../onnx/tensor.ts';
 import { InspectorError, quoteName } from '../shared/errors.ts';
@@ -53,25 +54,27 @@ const keeping: ReadonlySet<string> = new Set([
   ...['Relu', 'Tanh', 'Sigmoid', 'Gelu'],
 ]);
 
+const isRecurrent = (opType: string): opType is 'LSTM' | 'GRU' | 'RNN' => ['LSTM', 'GRU', 'RNN'].includes(opType);
+
 /** Recurrent operators say which axis of their input is time and which the batch; it is followed back to the inputs. */
 function recurrentAxes({ graph }: Model): Map<string, number> {
   const found = new Map<string, number>();
   /** For values that come from an input: which of its axes stands at each place. */
   const places = new Map<string, { readonly input: string; readonly axes: readonly number[] }>();
   for (const { name, dims } of graph.inputs) if (dims) places.set(name, { input: name, axes: dims.map((_, i) => i) });
-  for (const { opType, domain, inputs, outputs, attributes } of graph.nodes) {
-    if (!isDefaultDomain(domain)) continue;
+  for (const node of graph.nodes) {
+    const { opType, inputs, outputs } = node;
+    if (!isDefaultDomain(node.domain)) continue;
     const at = places.get(inputs[opType === 'Gather' ? 1 : 0] ?? '');
     if (!at) continue;
-    const perm = attributes.get('perm');
-    if (opType === 'Transpose' && perm?.kind === 'ints' && perm.value.length === at.axes.length)
-      places.set(outputs[0], { ...at, axes: perm.value.map((axis) => at.axes[axis]) });
+    const perm = ownAttribute(node, 'Transpose', 'perm');
+    if (perm?.length === at.axes.length) places.set(outputs[0], { ...at, axes: perm.map((axis) => at.axes[axis]) });
     else if (keeping.has(opType)) places.set(outputs[0], at);
     // Looking up rows of a table puts a new axis behind those of the indices.
     else if (opType === 'Gather' && graph.initializers.has(inputs[0]))
       places.set(outputs[0], { ...at, axes: [...at.axes, at.axes.length] });
-    else if (['LSTM', 'GRU', 'RNN'].includes(opType) && at.axes.length === 3 && !found.has(at.input))
-      found.set(at.input, at.axes[attributes.get('layout')?.value === 1 ? 0 : 1]);
+    else if (isRecurrent(opType) && at.axes.length === 3 && !found.has(at.input))
+      found.set(at.input, at.axes[ownAttribute(node, opType, 'layout') === 1 ? 0 : 1]);
   }
   return found;
 }

@@ -7,6 +7,7 @@ import { nameList, type ParameterChoice, parameterCandidates, refuseUntrainable 
 import { isFromPyTorch } from '../exports/roles.ts';
 import { withTrainingSemantics } from '../exports/trainingSemantics.ts';
 import type { Warning } from '../exports/warning.ts';
+import { ownAttribute } from '../onnx/attributes.ts';
 import { GraphBuilder } from '../onnx/builder.ts';
 import type { Value } from '../onnx/graph.ts';
 import { type Initializer, isDefaultDomain, labelOf, type Model } from '../onnx/model.ts';
@@ -351,9 +352,10 @@ function readValues(trained: readonly Initializer[]): Map<string, Tensor> {
 
 /** True where a BatchNormalization takes mean and variance from the batch. */
 function usesBatchStatistics(model: Model, { batchStatistics }: ProblemOptions): boolean {
-  return model.graph.nodes.some(({ opType, domain, attributes }) => {
-    if (opType !== 'BatchNormalization' || !isDefaultDomain(domain)) return false;
-    const mode = attributes.get('training_mode');
-    return batchStatistics === true || (mode?.kind === 'int' && mode.value === 1);
-  });
+  return model.graph.nodes.some(
+    (node) =>
+      node.opType === 'BatchNormalization' &&
+      isDefaultDomain(node.domain) &&
+      (batchStatistics === true || ownAttribute(node, 'BatchNormalization', 'training_mode') === 1),
+  );
 }

@@ -3,6 +3,7 @@ import { readNpz } from '../datasets/npz.ts';
 import { readSafetensors } from '../datasets/safetensors.ts';
 import { nameList } from '../exports/parameters.ts';
 import { sourceNames } from '../exports/sourceNames.ts';
+import { ownAttribute } from '../onnx/attributes.ts';
 import type { Initializer, Model } from '../onnx/model.ts';
 import { showShape } from '../onnx/shapes.ts';
 import { isFloat, type Tensor, toFloat } from '../onnx/tensor.ts';
@@ -96,8 +97,10 @@ interface Place {
 function placesOf(model: Model): Map<string, Place> {
   const { initializers, nodes } = model.graph;
   const factors = new Set(
-    nodes.flatMap(({ opType, inputs, attributes }) =>
-      opType === 'MatMul' || (opType === 'Gemm' && attributes.get('transB')?.value !== 1) ? [inputs[1]] : [],
+    nodes.flatMap((node) =>
+      node.opType === 'MatMul' || (node.opType === 'Gemm' && ownAttribute(node, 'Gemm', 'transB') !== 1)
+        ? [node.inputs[1]]
+        : [],
     ),
   );
   const places = new Map<string, Place>();

@@ -1,3 +1,4 @@
+import { ownAttribute } from '../onnx/attributes.ts';
 import type { Model, ModelNode } from '../onnx/model.ts';
 import { elementCount } from '../onnx/tensor.ts';
 import { quoteName } from '../shared/errors.ts';
@@ -115,10 +116,10 @@ function ownsNoBias(view: ExportView, node: ModelNode, kept: boolean): boolean {
 function runningStatistics(view: ExportView, batchStatistics: boolean): ExportWarning | undefined {
   // Before opset 14, training shows in the outputs for the new statistics.
   const nodes = view.nodes.filter(
-    ({ opType, attributes, outputs }) =>
-      opType === 'BatchNormalization' &&
-      attributes.get('training_mode')?.value !== 1 &&
-      outputs.filter((name) => name !== '').length === 1,
+    (node) =>
+      node.opType === 'BatchNormalization' &&
+      ownAttribute(node, 'BatchNormalization', 'training_mode') !== 1 &&
+      node.outputs.filter((name) => name !== '').length === 1,
   );
   if (batchStatistics && nodes.length > 0) return undefined;
   if (nodes.length === 0) return writtenOutStatistics(view);

@@ -1,25 +1,29 @@
 import type { Value } from './graph.ts';
 import type { ModelNode } from './model.ts';
+import type { OperatorName, OperatorTypes } from './operatorTypes.ts';
 import { RefusedUse } from './refusal.ts';
 
 /** Largest window and padding of one axis. */
 const window = 2 ** 14;
+type AttributeName = { [Op in OperatorName]: keyof OperatorTypes[Op]['attributes'] }[OperatorName];
+
 const limits = {
-  attributes: new Map([
-    ['kernel_shape', window],
-    ['pads', window],
-    ['paddings', window],
-    ['output_padding', window],
-    ['output_shape', 2 ** 22],
-    ['num_outputs', 2 ** 16],
-    ['size', 2 ** 12],
-  ]),
+  attributes: new Map<string, number>(
+    Object.entries({
+      kernel_shape: window,
+      pads: window,
+      output_padding: window,
+      output_shape: 2 ** 22,
+      num_outputs: 2 ** 16,
+      size: 2 ** 12,
+    } satisfies { [Name in AttributeName]?: number }),
+  ),
   /** Inputs, by operator and position, that hold such numbers. */
-  inputs: new Map([
+  inputs: new Map<string, readonly [position: number, most: number]>([
     ['Pad', [1, 2 ** 22]],
     ['OneHot', [1, 2 ** 22]],
     ['Resize', [3, 2 ** 19]],
-  ] as const),
+  ]),
 };
 
 /**
@@ -32,9 +36,11 @@ export function checkAmounts(node: ModelNode, inputs: readonly (Value | undefine
     if (limit === undefined || (attribute.kind !== 'int' && attribute.kind !== 'ints')) continue;
     refuse([attribute.value].flat(), limit, `attribute "${name}"`);
   }
-  const [position, limit] = limits.inputs.get(node.opType as 'Pad') ?? [];
-  const tensor = position === undefined ? undefined : inputs[position]?.constant;
-  if (tensor) refuse(Array.from(tensor.data as ArrayLike<number | bigint>, Number), limit!, `input ${position}`);
+  const limited = limits.inputs.get(node.opType);
+  if (!limited) return;
+  const [position, limit] = limited;
+  const tensor = inputs[position]?.constant;
+  if (tensor) refuse(Array.from(tensor.data as ArrayLike<number | bigint>, Number), limit, `input ${position}`);
 }
 
 function refuse(amounts: readonly number[], limit: number, what: string): void {

@@ -222,10 +222,17 @@ export class GraphBuilder implements Scope {
     if (!head) throw new RangeError('nothing is joined');
     return this.one('Concat', [head, ...rest], { axis: normaliseAxis(axis, head.shape.length) });
   }
-  split(x: Value, sizes: readonly number[], axis: number): readonly Value[] {
-    return sizes.length === 1
-      ? [x]
-      : this.emit('Split', [x, this.ints(sizes)], { axis: normaliseAxis(axis, x.shape.length) });
+  /** As many parts as there are sizes. */
+  split<const Sizes extends readonly number[]>(
+    x: Value,
+    sizes: Sizes,
+    axis: number,
+  ): { readonly [K in keyof Sizes]: Value } {
+    const parts =
+      sizes.length === 1
+        ? [x]
+        : this.emit('Split', [x, this.ints(sizes)], { axis: normaliseAxis(axis, x.shape.length) });
+    return parts as readonly Value[] as { readonly [K in keyof Sizes]: Value };
   }
   /** Elements start, start+step, … before end, along given axes; ends beyond the axis are clamped. */
   slice(

@@ -2,20 +2,20 @@
 // model that no definition foresaw, and is told with the node and its operator (see `instantiate`).
 
 /** Element `index` of a list that has one. */
-export function nth<T>(values: readonly T[], index: number): T {
+export function nth<T>(values: ArrayLike<T>, index: number): T {
   const value = values[index];
   if (value === undefined) throw new RangeError(`there is no element ${index} in a list of ${values.length}`);
   return value;
 }
 
 /** The first element of a list that has one. */
-export const first = <T>(values: readonly T[]): T => nth(values, 0);
+export const first = <T>(values: ArrayLike<T>): T => nth(values, 0);
 
 /** The last element of a list that has one. */
-export const last = <T>(values: readonly T[]): T => nth(values, values.length - 1);
+export const last = <T>(values: ArrayLike<T>): T => nth(values, values.length - 1);
 
 /** Lists of equal length, element by element: zip([1, 2], [3, 4]) = [[1, 3], [2, 4]]. */
-export function zip<T extends readonly unknown[]>(...lists: { readonly [K in keyof T]: readonly T[K][] }): T[] {
+export function zip<T extends readonly unknown[]>(...lists: { readonly [K in keyof T]: ArrayLike<T[K]> }): T[] {
   const [{ length } = { length: 0 }] = lists;
   if (!lists.every((list) => list.length === length))
     throw new RangeError(`lists of ${lists.map((list) => list.length).join(', ')} elements do not belong together`);

@@ -1,4 +1,4 @@
-import { dependencies, type Graph, type Node, nodesOf, type Value } from './graph.ts';
+import { dependencies, type Graph, type Node, nameOf, nodesOf, type Value } from './graph.ts';
 import { binaryOps, type OpType, unaryOps } from './ops.ts';
 import { excerpt, type NamedValue } from './rewrite.ts';
 
@@ -21,7 +21,7 @@ const repeated: ReadonlySet<OpType> = new Set<OpType>([
  * one passes from outputs to inputs named `kept/0`, `kept/1`, …, or is computed once more where that is cheap.
  */
 export function divideGraph(graph: Graph, lateInputs: ReadonlySet<string>): DividedGraph {
-  const isLate = new Set(graph.inputs.filter(({ name }) => lateInputs.has(name!)));
+  const isLate = new Set(graph.inputs.filter((input) => lateInputs.has(nameOf(input))));
   const lateNodes: Node[] = [];
   for (const node of nodesOf(graph)) {
     if (!dependencies(node).some((value) => isLate.has(value))) continue;
@@ -50,7 +50,7 @@ export function divideGraph(graph: Graph, lateInputs: ReadonlySet<string>): Divi
 
 /** The part that computes `outputs` from what is given and from those inputs of the graph that it needs. */
 function partOf(graph: Graph, given: readonly NamedValue[], outputs: readonly NamedValue[]): Graph {
-  const inputs = graph.inputs.map((value) => ({ name: value.name!, value }));
+  const inputs = graph.inputs.map((value) => ({ name: nameOf(value), value }));
   const part = excerpt([...given, ...inputs], outputs);
   const used = new Set([...nodesOf(part).flatMap(dependencies), ...part.outputs.map(({ value }) => value)]);
   return { ...part, inputs: part.inputs.filter((value) => used.has(value)) };

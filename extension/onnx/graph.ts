@@ -43,6 +43,12 @@ export interface Graph {
   readonly scope: Scope;
 }
 
+/** The name of an input of a graph. */
+export function nameOf(input: Value): string {
+  if (input.name === undefined) throw new RangeError('an input of a graph has no name');
+  return input.name;
+}
+
 /** The inputs of a node that exist, with the values that its body captures from outside. */
 export function dependencies(node: Node): Value[] {
   const direct = node.inputs.filter((value) => value !== undefined);

@@ -101,7 +101,9 @@ function reader(
   if (values.length !== count) throw mismatch(count, values.length, count === 1 ? 'value' : 'values');
   return () => {
     const data = allocate(type, count) as unknown as (number | bigint)[];
-    for (let i = 0; i < count; i++) data[i] = type === 'uint32' ? Number(values[i]!) : values[i]!;
+    values.forEach((value, i) => {
+      data[i] = type === 'uint32' ? Number(value) : value;
+    });
     return { type, shape, data: booleans(type, data as unknown as TypedArray) as never };
   };
 }

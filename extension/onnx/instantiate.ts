@@ -12,9 +12,10 @@ import {
   type ModelGraph,
   type ModelNode,
 } from './model.ts';
-import { type InstanceOptions, type Item, type Items, OperatorCall, type Operators, Sequence } from './operator.ts';
+import { type InstanceOptions, type Items, OperatorCall, type Operators } from './operator.ts';
 import { RefusedUse } from './refusal.ts';
 import { checkNode } from './schema.ts';
+import { type Item, Sequence } from './sequence.ts';
 import { showShape } from './shapes.ts';
 import { type ElementType, type FloatType, isFloat, toFloat } from './tensor.ts';
 import { deepestNesting, inOrder } from './validate.ts';
@@ -138,7 +139,10 @@ class Instantiation {
   private initializersOf({ initializers }: ModelGraph): Surroundings {
     const constants = new Map<string, Value>();
     return {
-      lacking: (name) => (initializers.has(name) ? initializers.get(name)!.unsupported : 'it is computed nowhere'),
+      lacking: (name) => {
+        const source = initializers.get(name);
+        return source ? source.unsupported : 'it is computed nowhere';
+      },
       get: (name) => {
         const source = initializers.get(name);
         if (!source || source.unsupported || constants.has(name)) return constants.get(name);
@@ -231,18 +235,16 @@ class Instantiation {
     const operator = isDefaultDomain(node.domain) ? this.operators.get(node.opType) : undefined;
     const inputs = items.map((item) => (item instanceof Sequence ? undefined : item));
     if (operator) {
-      const sequences = new Map(
-        items.flatMap((item, i): [number, Sequence][] => (item instanceof Sequence ? [[i, item]] : [])),
-      );
       checkAmounts(node, inputs);
       const { floatType, options } = this.bindings;
-      return operator(this.b, new OperatorCall(node, this.opsetOf(node, frame), inputs, floatType, options, sequences));
+      return operator(this.b, new OperatorCall(node, this.opsetOf(node, frame), items, floatType, options));
     }
     const called = this.functionOf(node);
     if (called) return this.call(called, node, items, frame);
     if (!isControlFlow(node)) {
-      const [kind, reason] = this.refusalOf(node)!;
-      this.block(node, frame, kind, reason);
+      const refused = this.refusalOf(node);
+      if (!refused) throw new RangeError('there is neither a definition nor a reason');
+      this.block(node, frame, ...refused);
       return [];
     }
     const runBody = (body: ModelGraph, bound: ReadonlyMap<string, Item | undefined>) =>

@@ -1,9 +1,10 @@
 import type { GraphBuilder } from './builder.ts';
+import { first, nth } from './checked.ts';
 import type { Value } from './graph.ts';
 import type { ModelGraph, ModelNode } from './model.ts';
-import { type Item, Sequence } from './operator.ts';
 import { RefusedUse } from './refusal.ts';
 import { type RollableLoop, type RolledLoop, rollLoop } from './rolling.ts';
+import { type Item, Sequence } from './sequence.ts';
 import { normaliseAxis } from './shapes.ts';
 import { numbersOf } from './tensor.ts';
 
@@ -86,7 +87,7 @@ export class LoopBuilder {
       const each = partsOf(b, sequence, axis);
       return list('scan_input_directions', i) === 1 ? each.reverse() : each;
     });
-    const length = parts[0]!.length;
+    const { length } = first(parts);
     if (parts.some((part) => part.length !== length)) throw new Error('its sequences differ in length');
     if (length === 0) throw new RefusedUse('its sequences are empty');
     let carried: readonly (Item | undefined)[] = inputs.slice(0, states);
@@ -98,7 +99,7 @@ export class LoopBuilder {
       steps.push(outputs.slice(states));
       if (outputs.includes(undefined)) break;
     }
-    const results = steps[0]!.map((_, i) => {
+    const results = first(steps).map((_, i) => {
       const each = steps.map((outputs) => outputs[i]);
       return joined(b, list('scan_output_directions', i) === 1 ? each.reverse() : each, list('scan_output_axes', i));
     });
@@ -203,7 +204,7 @@ const backwards = (b: GraphBuilder, sequence: Value): Value =>
 
 /** What lies at each index of an axis, without that axis. Parts of constants are constants. */
 function partsOf(b: GraphBuilder, sequence: Value, axis: number): Value[] {
-  const length = sequence.shape[axis]!;
+  const length = nth(sequence.shape, axis);
   const parts = sequence.constant
     ? Array.from({ length }, (_, i) => b.slice(sequence, { starts: [i], ends: [i + 1], axes: [axis] }))
     : b.split(sequence, new Array<number>(length).fill(1), axis);
@@ -226,14 +227,14 @@ function bind(body: ModelGraph, items: readonly (Item | undefined)[]): Map<strin
 function constantOf(item: Item, what: string): number {
   const constant = item instanceof Sequence ? undefined : item.constant;
   if (!constant) throw new RefusedUse(`${what} depends on data; export the model with a fixed number of steps`);
-  return numbersOf(constant)[0]!;
+  return first(numbersOf(constant));
 }
 
 /** The outputs of all steps along a new axis; undefined where one is missing. */
 function joined(b: GraphBuilder, each: readonly (Item | undefined)[], axis: number): Value | undefined {
   const values = each.flatMap((item) => (item && !(item instanceof Sequence) ? [item] : []));
   if (values.length < each.length) return undefined;
-  const at = normaliseAxis(axis, values[0]!.shape.length + 1);
+  const at = normaliseAxis(axis, first(values).shape.length + 1);
   return b.concat(
     values.map((value) => b.reshape(value, value.shape.toSpliced(at, 0, 1))),
     at,

@@ -1,9 +1,12 @@
 import { quoteName } from '../shared/errors.ts';
+import { attributesOf } from './attributes.ts';
 import type { GraphBuilder } from './builder.ts';
-import type { Value } from './graph.ts';
-import type { Attribute, ModelNode } from './model.ts';
+import type { ModelNode } from './model.ts';
+import type { OperatorName, OperatorTypes } from './operatorTypes.ts';
+import { parameterAt, takesSequence, versionAt, versionsOf } from './schema.ts';
+import { type Item, Sequence } from './sequence.ts';
 import { constantInts } from './shapes.ts';
-import { type ElementType, type FloatType, isFloat, type Tensor } from './tensor.ts';
+import { type ElementType, type FloatType, isFloat } from './tensor.ts';
 
 /** Choices about what a model computes that its file leaves open. */
 export interface InstanceOptions {
@@ -11,76 +14,55 @@ export interface InstanceOptions {
   readonly batchStatistics?: boolean;
 }
 
-/** A sequence of tensors. Its length is always known, so it is kept beside the graph and never enters it. */
-export class Sequence {
-  constructor(readonly items: readonly Value[]) {}
-}
-export type Item = Value | Sequence;
-
 /** One use of an operator in a user's model, with everything an operator's definition needs. */
-export class OperatorCall {
+export class OperatorCall<Op extends OperatorName = OperatorName> {
+  private inputs: OperatorTypes[Op]['in'] | undefined;
+  private known: OperatorTypes[Op]['attributes'] | undefined;
+
   constructor(
     readonly node: ModelNode,
     /** Version of the operator set of the node's domain. */
     readonly opset: number,
-    readonly inputs: readonly (Value | undefined)[],
+    private readonly items: readonly (Item | undefined)[],
     /** Type in which floating-point values are computed, whatever the file says. */
     readonly floatType: FloatType,
     readonly options: InstanceOptions = {},
-    private readonly sequences: ReadonlyMap<number, Sequence> = new Map(),
   ) {}
+
+  /** Its inputs, undefined where they are left out. Throws an Error where one is missing or a sequence in place of a tensor. */
+  get in(): OperatorTypes[Op]['in'] {
+    this.inputs ??= checkedInputs(this.node.opType, this.opset, this.items) as OperatorTypes[Op]['in'];
+    return this.inputs;
+  }
+
+  /**
+   * Its attributes; what the node leaves out is as the operator set of the model has it, undefined where that has no default.
+   * Throws an Error where one is missing or of another kind.
+   */
+  get attributes(): OperatorTypes[Op]['attributes'] {
+    this.known ??= attributesOf(this.node, this.opset) as OperatorTypes[Op]['attributes'];
+    return this.known;
+  }
 
   get opType(): string {
     return this.node.opType;
   }
 
-  /** An input that must be there. */
-  input(index: number): Value {
-    const value = this.inputs[index];
-    if (!value) throw new Error(`input ${index} is ${this.sequences.has(index) ? 'a sequence' : 'missing'}`);
-    return value;
-  }
-
-  /** The tensors of an input that is a sequence. */
-  sequence(index: number): readonly Value[] {
-    const found = this.sequences.get(index);
-    if (!found) throw new Error(`input ${index} is no sequence`);
-    return found.items;
-  }
-
-  has(name: string): boolean {
+  /** Whether the node itself has an attribute, default or not. */
+  has(name: keyof OperatorTypes[Op]['attributes'] & string): boolean {
     return this.node.attributes.has(name);
-  }
-
-  int(name: string, fallback?: number): number {
-    return this.attribute(name, 'int', fallback);
-  }
-  float(name: string, fallback?: number): number {
-    const found = this.node.attributes.get(name);
-    return found?.kind === 'int' ? found.value : this.attribute(name, 'float', fallback);
-  }
-  string(name: string, fallback?: string): string {
-    return this.attribute(name, 'string', fallback);
-  }
-  ints(name: string, fallback?: readonly number[]): readonly number[] {
-    return this.attribute(name, 'ints', fallback);
-  }
-  floats(name: string, fallback?: readonly number[]): readonly number[] {
-    return this.attribute(name, 'floats', fallback);
-  }
-  strings(name: string, fallback?: readonly string[]): readonly string[] {
-    return this.attribute(name, 'strings', fallback);
-  }
-  tensor(name: string): Tensor {
-    const found = this.node.attributes.get(name);
-    if (found?.kind !== 'tensor') throw new Error(`attribute ${quoteName(name)} is missing`);
-    if (found.value.unsupported) throw new Error(`attribute ${quoteName(name)}: ${found.value.unsupported}`);
-    return found.value.read();
   }
 
   /** The integers of an input that must not depend on data. */
   constantInts(index: number): number[] {
-    return constantInts(this.inputs[index], `input ${index} (${quoteName(this.node.inputs[index] ?? '')})`);
+    const item = this.items[index];
+    const value = item instanceof Sequence ? undefined : item;
+    return constantInts(value, `input ${index} (${quoteName(this.node.inputs[index] ?? '')})`);
+  }
+
+  /** The integers of an input that may be left out. */
+  optionalInts(index: number): number[] | undefined {
+    return this.items[index] ? this.constantInts(index) : undefined;
   }
 
   /** The one integer of an input that must not depend on data. */
@@ -95,24 +77,40 @@ export class OperatorCall {
   localType(type: ElementType): ElementType {
     return isFloat(type) ? this.floatType : type;
   }
+}
 
-  private attribute<K extends Attribute['kind'], T>(name: string, kind: K, fallback: T | undefined): T {
-    const found = this.node.attributes.get(name);
-    if (!found) {
-      if (fallback === undefined) throw new Error(`attribute ${quoteName(name)} is missing`);
-      return fallback;
-    }
-    if (found.kind !== kind) throw new Error(`attribute ${quoteName(name)} is a ${found.kind}, not a ${kind}`);
-    return found.value as T;
+/** The inputs of a node, each a tensor or a sequence as its operator takes it, and none missing that must be there. */
+function checkedInputs(opType: string, opset: number, items: readonly (Item | undefined)[]) {
+  const { inputs } = versionAt(versionsOf(opType), opset) ?? { inputs: [] };
+  const count = Math.max(items.length, inputs.findLastIndex(({ optional }) => !optional) + 1);
+  for (let i = 0; i < count; i++) {
+    const item = items[i];
+    if (!item && !(parameterAt(inputs, i)?.optional ?? true)) throw new Error(`input ${i} is missing`);
+    if (item && takesSequence(opType, i) !== item instanceof Sequence)
+      throw new Error(`input ${i} is ${item instanceof Sequence ? 'a' : 'no'} sequence`);
   }
+  return items;
 }
 
 export type Items = Item | readonly (Item | undefined)[];
+
 /** Emits an operator in terms of primitives. Throws an Error that says why where this use of it is not supported. */
+export type Definition<Op extends OperatorName = OperatorName> = (b: GraphBuilder, call: OperatorCall<Op>) => Items;
+
+/** A table of definitions; the operators are the keys. */
+export type Definitions<Op extends OperatorName = OperatorName> = { readonly [K in Op]: Definition<K> };
+
+/** One definition for several operators that are alike. */
+export const alike = <Op extends OperatorName>(
+  ops: readonly Op[],
+  define: (op: Op) => Definition<Op>,
+): Definitions<Op> => Object.fromEntries(ops.map((op) => [op, define(op)])) as unknown as Definitions<Op>;
+
+/** An operator that is known: what it is made of, or why no use of it is supported. */
 export interface Operator {
   (b: GraphBuilder, call: OperatorCall): Items;
-  /** Why no use of it is supported, where that is so. */
   readonly refusal?: string;
 }
-/** Definitions by operator name of the default domain. */
+
+/** Operators by name of the default domain. */
 export type Operators = ReadonlyMap<string, Operator>;

@@ -1,5 +1,6 @@
 import { readSync } from 'node:fs';
 import { useRegularFile } from '../files/regular.ts';
+import { nth } from './checked.ts';
 
 /** Fields of ONNX's messages that lead to the names of a model's outputs. */
 const graphField = 7;
@@ -84,6 +85,6 @@ class Records {
       this.start = at;
       if (this.filled === 0) throw new Error('cut off');
     }
-    return this.window[at - this.start]!;
+    return nth(this.window, at - this.start);
   }
 }

@@ -1,4 +1,5 @@
 import { GraphBuilder } from './builder.ts';
+import { nth, zip } from './checked.ts';
 import { dependencies, type Graph, type Node, nodesReaching, type Value } from './graph.ts';
 import { RefusedUse } from './refusal.ts';
 import { inlined } from './rewrite.ts';
@@ -153,20 +154,22 @@ function assemble(b: GraphBuilder, loop: RollableLoop, draft: Draft, told: Told)
       carried: loop.carried.filter((value) => isFloat(value.type)),
       sequences: [
         b.ints(Array.from({ length: turns }, (_, turn) => turn)),
-        ...counted.map((_, i) => b.constant(stacked(told.counters.slice(0, turns).map((counters) => counters[i]!)))),
+        ...counted.map((_, i) =>
+          b.constant(stacked(told.counters.slice(0, turns).map((counters) => nth(counters, i)))),
+        ),
         ...loop.sequences.map((value) => (value.shape[0] === turns ? value : firstOf(b, value, turns))),
-        ...lookups.map((node, i) => lookedUp(b, node, stacked(told.places.map((places) => places[i]!)))),
+        ...lookups.map((node, i) => lookedUp(b, node, stacked(told.places.map((places) => nth(places, i))))),
       ],
       constants: captured,
     },
     (inner, { carried, sequences, constants: given }) => {
-      const shaped = sequences.map((value, i) => inner.reshape(value, inputs[i]!.shape));
+      const shaped = zip(sequences, inputs).map(([value, { shape }]) => inner.reshape(value, shape));
       const outputs = inlined(inner, graph, [...carried, ...shaped, ...given]);
       return { carried: outputs.slice(0, states.length), stacked: outputs.slice(states.length), summed: [] };
     },
   );
   const finalStates = [...result.carried];
-  const finalCounters = told.counters[turns]!.map((value) => b.constant(value));
+  const finalCounters = nth(told.counters, turns).map((value) => b.constant(value));
   return {
     carried: before.map((value) => (isFloat(value.type) ? finalStates.shift() : finalCounters.shift()) as Value),
     stacked: result.stacked,

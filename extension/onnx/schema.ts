@@ -7,7 +7,7 @@ import { type ElementType, isFloat } from './tensor.ts';
 // What ONNX's registry of operators says of a node: which attributes it may have, how many inputs and outputs, and of what
 // types. The definitions of operators rely on it.
 
-interface Parameter {
+export interface Parameter {
   readonly name: string;
   /** The number of a set of types, a type variable, or `-` where nothing is known. */
   readonly type: string;
@@ -16,43 +16,88 @@ interface Parameter {
   readonly variadic: 'no' | 'one type' | 'any type';
 }
 
-interface Schema {
+export interface AttributeSchema {
+  readonly kind: string;
+  readonly required: boolean;
+  /** What stands for it where it is left out, as text; lists have commas. */
+  readonly fallback: string | undefined;
+}
+
+/** An operator in one of its versions. */
+export interface Schema {
+  readonly since: number;
   readonly inputs: readonly Parameter[];
   readonly outputs: readonly Parameter[];
-  readonly attributes: ReadonlyMap<string, { readonly kind: string; readonly required: boolean }>;
+  readonly attributes: ReadonlyMap<string, AttributeSchema>;
   /** The set of types that each type variable may take. */
   readonly variables: ReadonlyMap<string, string>;
 }
 
 const operators = new Map<string, Readonly<Record<string, string>>>(Object.entries(table.operators));
 const typeSets = table.types.map((names) => new Set(names.split(' ')));
-const parsed = new Map<string, Schema>();
+const parsed = new Map<string, readonly Schema[]>();
 
-/** The schema of an operator of the default domain in an operator set; undefined where ONNX has no such operator. */
-function schemaOf(opType: string, opset: number): Schema | undefined {
-  const versions = operators.get(opType);
-  if (!versions) return undefined;
-  const since = Object.keys(versions).map(Number);
-  const version = since.findLast((first) => first <= opset) ?? since[0]!;
-  const key = `${opType}-${version}`;
-  const known = parsed.get(key) ?? parse(versions[version]!);
-  parsed.set(key, known);
-  return known;
+/**
+ * Operators that models are given in place of one of ONNX (see `decompositions/program.ts`, and Erfc in `elementwise.ts`), with
+ * that operator, whose inputs and attributes they have, and with the attributes that they have besides.
+ */
+export const standIns = {
+  Erfc: ['Erf', ''],
+  FirstMaximum: ['ReduceMax', ''],
+  FirstMinimum: ['ReduceMin', ''],
+  PaddedGather: ['Gather', 'padding_idx!:int'],
+  RootOrZero: ['Sqrt', ''],
+  StopGradient: ['Identity', ''],
+} as const;
+
+const standInOf = (opType: string): readonly [like: string, attributes: string] | undefined =>
+  Object.hasOwn(standIns, opType) ? standIns[opType as keyof typeof standIns] : undefined;
+
+/** An operator of the default domain in all its versions, the oldest first; none where there is no such operator. */
+export function versionsOf(opType: string): readonly Schema[] {
+  const known = parsed.get(opType);
+  if (known) return known;
+  const [like, more] = standInOf(opType) ?? [opType, ''];
+  const versions = Object.entries(operators.get(like) ?? {}).map(([since, line]) => parse(Number(since), line, more));
+  parsed.set(opType, versions);
+  return versions;
+}
+
+/** The version of an operator that an operator set has. */
+export const versionAt = (versions: readonly Schema[], opset: number): Schema | undefined =>
+  versions.findLast(({ since }) => since <= opset) ?? versions[0];
+
+const sequences = new Map<string, boolean>();
+
+/** Whether an input of an operator is a sequence, in every version that has it, and no tensor. */
+export function takesSequence(opType: string, index: number): boolean {
+  const key = `${opType} ${index}`;
+  const known = sequences.get(key);
+  if (known !== undefined) return known;
+  const found = versionsOf(opType).flatMap(({ inputs, variables }) => {
+    const parameter = parameterAt(inputs, index);
+    return parameter ? [variables.get(parameter.type) ?? parameter.type] : [];
+  });
+  const result = found.length > 0 && found.every((type) => type === '-');
+  sequences.set(key, result);
+  return result;
 }
 
 const words = (text: string): string[] => text.split(' ').filter((word) => word !== '');
 
 /** See `schemas.py` for the form of a line. */
-function parse(line: string): Schema {
+function parse(since: number, line: string, moreAttributes: string): Schema {
   const [sides = '', attributes = '', variables = ''] = line.split(' | ');
   const [inputs, outputs] = ` ${sides} `.split(' > ').map((side) => words(side).map(parameterOf));
   return {
+    since,
     inputs: inputs ?? [],
     outputs: outputs ?? [],
     attributes: new Map(
-      words(attributes).map((word) => {
-        const [name = '', kind = ''] = word.split(':');
-        return [name.replace('!', ''), { kind, required: name.endsWith('!') }];
+      words(`${attributes} ${moreAttributes}`).map((word) => {
+        const [name = '', described = ''] = word.split(':');
+        const [kind = '', fallback] = described.split('=');
+        return [name.replace('!', ''), { kind, required: name.endsWith('!'), fallback }];
       }),
     ),
     variables: new Map(words(variables).map((word) => word.split('=') as [string, string])),
@@ -70,7 +115,7 @@ function parameterOf(word: string): Parameter {
 }
 
 /** The parameter that belongs to a position; undefined beyond the last. */
-const at = (parameters: readonly Parameter[], i: number): Parameter | undefined => {
+export const parameterAt = (parameters: readonly Parameter[], i: number): Parameter | undefined => {
   const last = parameters.at(-1);
   return parameters[i] ?? (last && last.variadic !== 'no' ? last : undefined);
 };
@@ -85,8 +130,8 @@ export function checkNode(
   opset: number,
   types: readonly (ElementType | undefined)[],
 ): readonly (ElementType | undefined)[] {
-  const schema = schemaOf(node.opType, opset);
-  if (!schema) return [];
+  const schema = versionAt(versionsOf(node.opType), opset);
+  if (!schema || standInOf(node.opType)) return [];
   const bound = new Map<string, { readonly type: ElementType; readonly name: string }>();
   const problems = [
     ...attributeProblems(node, schema),
@@ -123,7 +168,7 @@ function countProblems({ opType, inputs, outputs }: ModelNode, schema: Schema): 
     ['input', inputs, schema.inputs],
     ['output', outputs, schema.outputs],
   ] as const) {
-    if (given.length > parameters.length && !at(parameters, given.length - 1))
+    if (given.length > parameters.length && !parameterAt(parameters, given.length - 1))
       problems.push(`it has ${given.length} ${what}s; ${opType} has ${parameters.length}`);
     const missing = parameters.filter(({ optional }, i) => !optional && (given[i] ?? '') === '');
     if (what === 'input' && missing.length > 0) problems.push(...missing.map(({ name }) => `input ${name} is missing`));
@@ -139,7 +184,7 @@ function typeProblems(
 ): string[] {
   const problems: string[] = [];
   types.forEach((type, i) => {
-    const parameter = at(schema.inputs, i);
+    const parameter = parameterAt(schema.inputs, i);
     if (!type || !parameter) return;
     const allowed = typeSets[Number(schema.variables.get(parameter.type) ?? parameter.type)];
     const name = `input ${parameter.name} (${quoteName(node.inputs[i] ?? '')})`;
@@ -166,7 +211,7 @@ function outputType(
   bound: ReadonlyMap<string, { readonly type: ElementType }>,
   i: number,
 ): ElementType | undefined {
-  const parameter = at(schema.outputs, i);
+  const parameter = parameterAt(schema.outputs, i);
   if (!parameter || parameter.variadic === 'any type') return undefined;
   const known = bound.get(parameter.type);
   if (known) return known.type;

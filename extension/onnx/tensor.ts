@@ -116,14 +116,16 @@ export function tensorOf<T extends ElementType>(type: T, shape: Shape, values: A
   }
   const data = allocate(type, values.length);
   const big = type === 'int64' || type === 'uint64';
+  const largest = type === 'int64' ? 2n ** 63n - 1n : 2n ** 64n - 1n;
   for (let i = 0; i < values.length; i++) {
+    const value = values[i] ?? Number.NaN;
     (data as unknown as (number | bigint)[])[i] = big
-      ? saturated(whole(values[i]!, type), type === 'int64' ? 2n ** 63n - 1n : 2n ** 64n - 1n)
+      ? saturated(whole(value, type), largest)
       : type === 'bool'
-        ? Number(values[i])
+        ? Number(value)
           ? 1
           : 0
-        : Number(values[i]);
+        : Number(value);
   }
   return { type, shape, data };
 }

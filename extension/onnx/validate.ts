@@ -1,5 +1,6 @@
 import { InspectorError, quoteName } from '../shared/errors.ts';
 import type { Where } from '../shared/where.ts';
+import { nth } from './checked.ts';
 import {
   isDefaultDomain,
   labelOf,
@@ -169,19 +170,19 @@ export function inOrder(nodes: readonly ModelNode[]): readonly ModelNode[] {
     for (let at = stack.at(-1); at !== undefined; at = stack.at(-1)) {
       if (state[at] !== undefined) {
         stack.pop();
-        if (state[at] === 'open') result.push(nodes[at]!);
+        if (state[at] === 'open') result.push(nth(nodes, at));
         state[at] = 'done';
         continue;
       }
       state[at] = 'open';
-      for (const name of nodes[at]!.inputs) {
+      for (const name of nth(nodes, at).inputs) {
         const before = producer.get(name);
         if (before === undefined || state[before] === 'done') continue;
         if (state[before] === 'open')
           throw new InspectorError(
             'The graph has a cycle through this node.',
             'A graph must not depend on itself; export the model again.',
-            { where: ofNode(nodes[before]!) },
+            { where: ofNode(nth(nodes, before)) },
           );
         stack.push(before);
       }

@@ -139,9 +139,9 @@ class Walker {
     for (let scale = 1; ; scale *= 128) {
       if (this.at >= end) this.fail(start, 'a number is cut off');
       if (this.at - start >= 10) this.fail(start, 'a number is longer than 10 bytes');
-      const byte = this.bytes[this.at++];
-      value += (byte! & 127) * scale;
-      if (byte! < 128) return value;
+      const byte = this.bytes[this.at++] ?? 0;
+      value += (byte & 127) * scale;
+      if (byte < 128) return value;
     }
   }
 

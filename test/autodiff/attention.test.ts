@@ -165,3 +165,35 @@ describe('attention: value, gradient and Hessian product', () => {
     for (const number of [...value, ...gradients.flat(), ...products.flat()]) assert.ok(Number.isFinite(number));
   });
 });
+
+describe('a query sees the keys within its window', () => {
+  // Equal scores: each query shows the mean of the values that it sees.
+  const cases: readonly [string, Record<string, number>, number[]][] = [
+    ['on both sides', { left_window_size: 2, right_window_size: 1 }, [3, 7, 15, 30]],
+    ['on the left alone', { left_window_size: 1 }, [31, 31, 30, 28]],
+    ['on the right alone', { right_window_size: 0 }, [1, 3, 7, 15]],
+    ['that is causal besides', { left_window_size: 1, right_window_size: 3, is_causal: 1 }, [1, 3, 6, 12]],
+    ['that is not bounded', { left_window_size: -1, right_window_size: -1 }, [31, 31, 31, 31]],
+  ];
+  // Values are powers of two, so that the sum tells which are seen.
+  const keys = 5;
+  const values = tensorOf(
+    'float64',
+    [1, 1, keys, 1],
+    Array.from({ length: keys }, (_, i) => 2 ** i),
+  );
+  const zeros = (length: number) => tensorOf('float64', [1, 1, length, 1], new Float64Array(length));
+  const count = (sum: number) => sum.toString(2).replaceAll('0', '').length;
+  for (const [label, attributes, seen] of cases)
+    it(label, async () => {
+      const { value } = await evaluateOperator({
+        op: 'Attention',
+        opset: 25,
+        attributes,
+        at: [zeros(4), zeros(keys), values],
+      });
+      value.forEach((mean, i) => {
+        assert.ok(Math.abs(mean - seen[i] / count(seen[i])) < 1e-12, `${label}, query ${i}: ${mean}`);
+      });
+    });
+});

@@ -66,7 +66,7 @@ function coverage(): string {
     '',
     '<!-- Written by `UPDATE_COVERAGE=1 node test/run.mjs coverage` from the tables in decompositions/ and onnx/ops.ts. -->',
     '',
-    `Of the ${total} operators of the default domain up to opset 23, ${total - refused} are read in their versions since opset 7, and ${refused} are refused.`,
+    `Of the ${total} operators of the default domain up to opset 26, ${total - refused} are read in their versions since opset 7, and ${refused} are refused.`,
     'Differentiable means to any order: composite operators are rewritten into primitives before differentiation, and every',
     'primitive has a gradient rule that emits primitives. Kinks (x = 0 of Relu, ties of Max, …) follow PyTorch.',
     '',

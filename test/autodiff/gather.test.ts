@@ -7,6 +7,8 @@ import { GraphBuilder } from '../../extension/onnx/builder.ts';
 import { nodesOf } from '../../extension/onnx/graph.ts';
 import { numbersOf, type Tensor, tensorOf } from '../../extension/onnx/tensor.ts';
 import { encodeModel } from '../../extension/onnx/write.ts';
+import { evaluateOperator } from './evaluate.ts';
+import { checkOperator, ints, type OperatorSpec } from './harness.ts';
 
 const floats = (...values: number[]) => tensorOf('float64', [values.length], values);
 
@@ -55,4 +57,57 @@ describe('indices of Gather that count from the end', () => {
       [[2, 0]],
     );
   });
+});
+
+describe('TensorScatter writes into a cache', () => {
+  const cache = { shape: [2, 3, 4, 2] };
+  const update = { shape: [2, 3, 2, 2] };
+  const base = { op: 'TensorScatter', opset: 24, oracle: 'none' as const };
+  const specs: OperatorSpec[] = [
+    { ...base, label: 'from the front', inputs: [cache, update] },
+    { ...base, label: 'from an index for each sample', inputs: [cache, update, ints(2, 0)] },
+    { ...base, label: 'around the end', inputs: [cache, update, ints(3, 1)], attributes: { mode: 'circular' } },
+    {
+      ...base,
+      label: 'along another axis',
+      inputs: [cache, { shape: [2, 1, 4, 2] }, ints(2, 1)],
+      attributes: { axis: 1 },
+    },
+  ];
+  for (const spec of specs) it(`${spec.label}: gradient and Hessian product`, () => checkOperator(spec));
+
+  // What the definition in ONNX says, element by element.
+  const [samples, length, width] = [2, 4, 2];
+  const past = Array.from({ length: samples * length * width }, (_, i) => i);
+  const fresh = [100, 101, 102, 103, 104, 105, 106, 107];
+  const cases: readonly [string, number[], string][] = [
+    ['from an index for each sample', [2, 0], 'linear'],
+    ['around the end', [3, 6], 'circular'],
+  ];
+  for (const [label, starts, mode] of cases)
+    it(`${label}: values, and what is overwritten has no gradient`, async () => {
+      const expected = [...past];
+      const kept = past.map(() => 1);
+      starts.forEach((start, sample) => {
+        for (let step = 0; step < 2; step++)
+          for (let i = 0; i < width; i++) {
+            const place = mode === 'circular' ? (start + step) % length : start + step;
+            const at = (sample * length + place) * width + i;
+            expected[at] = fresh[(sample * 2 + step) * width + i];
+            kept[at] = 0;
+          }
+      });
+      const { value, gradients } = await evaluateOperator({
+        op: 'TensorScatter',
+        opset: 24,
+        attributes: { mode },
+        at: [
+          tensorOf('float64', [samples, length, width], past),
+          tensorOf('float64', [samples, 2, width], fresh),
+          tensorOf('int64', [samples], starts),
+        ],
+      });
+      assert.deepEqual(value, expected);
+      assert.deepEqual(gradients, [kept, fresh.map(() => 1)]);
+    });
 });

@@ -1,5 +1,7 @@
+import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { tensorOf } from '../../extension/onnx/tensor.ts';
+import { evaluateOperator, row } from './evaluate.ts';
 import { checkOperator, intScalar, ints, type OperatorSpec } from './harness.ts';
 
 const shape = [2, 3, 4];
@@ -86,7 +88,41 @@ specs.push(
     ),
   ),
   { op: 'CumSum', label: 'CumSum axis [1]', inputs: [x, ints(1)] },
+  ...[0, 1].flatMap((exclusive) =>
+    [0, 1].map(
+      (reverse): OperatorSpec => ({
+        op: 'CumProd',
+        label: `CumProd exclusive ${exclusive} reverse ${reverse}`,
+        inputs: [x, intScalar(exclusive ? -2 : 2)],
+        attributes: { exclusive, reverse },
+        opset: 26,
+        oracle: 'none',
+      }),
+    ),
+  ),
 );
 describe('reductions: value, gradient and Hessian product', () => {
   for (const spec of specs) it(spec.label ?? spec.op, () => checkOperator(spec));
+});
+
+describe('CumProd is the product of the elements up to each one', () => {
+  const at = [row(2, -3, 0, 5), tensorOf('int64', [], [0])];
+  const cases: readonly [exclusive: number, reverse: number, value: number[], gradient: number[]][] = [
+    [0, 0, [2, -6, 0, 0], [1 - 3, 2, -6 - 30, 0]],
+    [1, 0, [1, 2, -6, 0], [1 - 3, 2, -6, 0]],
+    [0, 1, [0, 0, 0, 5], [0, 0, 5 - 15 - 30, 1]],
+    [1, 1, [0, 0, 5, 1], [0, 0, 5 - 15, 1]],
+  ];
+  for (const [exclusive, reverse, value, gradient] of cases)
+    it(`exclusive ${exclusive}, reverse ${reverse}, beside a zero`, async () => {
+      const found = await evaluateOperator({ op: 'CumProd', opset: 26, attributes: { exclusive, reverse }, at });
+      assert.deepEqual(
+        found.value.map((y) => y + 0),
+        value,
+      );
+      assert.deepEqual(
+        found.gradients[0]?.map((g) => g + 0),
+        gradient,
+      );
+    });
 });

@@ -55,7 +55,11 @@ const cases: [spec: OperatorSpec, reason: string][] = [
   [{ op: 'Gather', inputs: [x, intScalar(0)], attributes: { axis: 5 } }, 'axis 5 is out of range for rank 2'],
   [{ op: 'Add', inputs: [x] }, 'input 1 is missing'],
   [
-    { op: 'GroupNormalization', inputs: [{ shape: [1, 3, 2] }], attributes: { num_groups: 2 } },
+    {
+      op: 'GroupNormalization',
+      inputs: [{ shape: [1, 3, 2] }, { shape: [2] }, { shape: [2] }],
+      attributes: { num_groups: 2 },
+    },
     '3 channels cannot form 2 equal groups',
   ],
   [{ op: 'LpNormalization', inputs: [x], attributes: { p: 3 } }, 'a norm of order 3 is not supported; 1 and 2 are'],

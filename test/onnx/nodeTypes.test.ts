@@ -33,7 +33,7 @@ it('attributes of primitives have the names and kinds that ONNX gives them', () 
     const allowed = new Map(
       versions[version]!.split(' | ')[1]!
         .split(' ')
-        .map((word) => word.replace('!', '').split(':') as [string, string]),
+        .map((word) => word.replace('!', '').replace(/=.*/, '').split(':') as [string, string]),
     );
     const named = declared.split('&').flatMap((part) => types.get(part.trim()) ?? []);
     for (const [name, type] of [...named, ...fieldsOf(declared)]) {

@@ -8,15 +8,17 @@ Each version of an operator, by the first operator set that has it, is one line:
 
 Parameters are `name:type`, with `?` where they may be left out, `*` where any number of one type may follow, or `+`
 where at least one does, doubled where their types may differ. A type is a variable of the third part, or a list of element types by number in "types"; `-` is
-anything that is no tensor of numbers or truth values. Attributes are `name:kind`, with `!` where they must be given.
+anything that is no tensor of numbers or truth values. Attributes are `name:kind`, with `!` where they must be given, and
+with `=value` where ONNX has a default; lists have commas.
 """
 
 import json
 import pathlib
 import re
 
+import numpy
 import onnx
-from onnx import defs
+from onnx import defs, helper
 
 ELEMENTS = {
     "float": "float32", "double": "float64", "float16": "float16", "bfloat16": "bfloat16", "bool": "bool",
@@ -52,11 +54,23 @@ def parameter(formal, variables) -> str:
     return f"{formal.name}{mark}:{kind}"
 
 
+def default(attribute) -> str:
+    """What stands for an attribute that is left out; floats in the shortest form that gives the single-precision number."""
+    if not attribute.default_value.type or attribute.type.name not in ("INT", "INTS", "FLOAT", "STRING"):
+        return ""
+    value = helper.get_attribute_value(attribute.default_value)
+    if attribute.type.name == "INTS":
+        return f"={','.join(map(str, value))}"
+    if attribute.type.name == "STRING":
+        return f"={value.decode()}"
+    return f"={numpy.float32(value)!s}" if attribute.type.name == "FLOAT" else f"={value}"
+
+
 def line(schema) -> str:
     variables = {c.type_param_str: type_set(c.allowed_type_strs) for c in schema.type_constraints}
     sides = (" ".join(parameter(p, variables) for p in side) for side in (schema.inputs, schema.outputs))
     attributes = " ".join(
-        f"{a.name}{'!' if a.required else ''}:{KINDS.get(a.type.name, 'other')}"
+        f"{a.name}{'!' if a.required else ''}:{KINDS.get(a.type.name, 'other')}{default(a)}"
         for a in sorted(schema.attributes.values(), key=lambda a: a.name)
     )
     return f"{' > '.join(sides)} | {attributes} | {' '.join(f'{v}={k}' for v, k in variables.items())}"

@@ -1,6 +1,6 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
-import type { Operator, OperatorCall } from '../../onnx/operator.ts';
+import type { Definitions, OperatorCall } from '../../onnx/operator.ts';
 
 // Selections are spelled as products with indicators: the runtime's Where takes many times as long as a product, and the
 // derivative of such a product is the indicator. The indicators decide what happens at kinks, as PyTorch has it.
@@ -32,13 +32,15 @@ function exponential(b: GraphBuilder, x: Value, alpha: number, rate = 1): Value 
 }
 
 /** Up to opset 10 the bounds are attributes, later they are inputs. */
-function clipBounds(b: GraphBuilder, call: OperatorCall): [Value | undefined, Value | undefined] {
-  const x = call.input(0);
-  const bound = (name: string, index: number) => {
-    const value = call.has(name) ? b.number(call.float(name), x) : call.inputs[index];
+function clipBounds(b: GraphBuilder, call: OperatorCall<'Clip'>): [Value | undefined, Value | undefined] {
+  const [x, low, high] = call.in;
+  const bound = (name: 'min' | 'max', input: Value | undefined) => {
+    // The defaults of the attributes are the largest numbers, which bound nothing.
+    const given = call.has(name) ? call.attributes[name] : undefined;
+    const value = given === undefined ? input : b.number(given, x);
     return value && b.reshape(value, []);
   };
-  return [bound('min', 1), bound('max', 2)];
+  return [bound('min', low), bound('max', high)];
 }
 
 /** x·Φ(x), Φ the normal distribution function. */
@@ -80,32 +82,22 @@ function hardSwish(b: GraphBuilder, x: Value): Value {
   return b.mul(x, b.add(b.mul(inside, b.affine(x, 1 / 6, 0.5)), above));
 }
 
-export const activations: Record<string, Operator> = {
-  Clip: (b, call) => b.clip(call.input(0), ...clipBounds(b, call)),
-  LeakyRelu: (b, call) => leakyRelu(b, call.input(0), call.float('alpha', 0.01)),
-  PRelu: (b, call) => b.emit('PRelu', [call.input(0), call.input(1)]),
-  Elu: (b, call) => elu(b, call.input(0), call.float('alpha', 1)),
-  Selu: (b, call) => {
-    const alpha = call.float('alpha', 1.6732631921768188);
-    return b.affine(elu(b, call.input(0), alpha), call.float('gamma', 1.0507010221481323));
+export const activations = {
+  Clip: (b, call) => b.clip(call.in[0], ...clipBounds(b, call)),
+  LeakyRelu: (b, { in: [x], attributes: { alpha } }) => leakyRelu(b, x, alpha),
+  PRelu: (b, { in: [x, slope] }) => b.emit('PRelu', [x, slope]),
+  Elu: (b, { in: [x], attributes: { alpha } }) => elu(b, x, alpha),
+  Selu: (b, { in: [x], attributes: { alpha, gamma } }) => b.affine(elu(b, x, alpha), gamma),
+  Celu: (b, { in: [x], attributes: { alpha } }) => exponential(b, x, alpha, 1 / alpha),
+  ThresholdedRelu: (b, { in: [x], attributes: { alpha } }) => thresholdedRelu(b, x, alpha),
+  Gelu: (b, { in: [x], attributes: { approximate } }) => (approximate === 'tanh' ? geluTanh(b, x) : gelu(b, x)),
+  Mish: (b, { in: [x] }) => b.mul(x, b.tanh(b.softplus(x))),
+  Swish: (b, { in: [x], attributes: { alpha } }) => b.mul(x, b.sigmoid(b.affine(x, alpha))),
+  HardSigmoid: (b, { in: [x], attributes: { alpha, beta } }) => hardSigmoid(b, x, alpha, beta),
+  HardSwish: (b, { in: [x] }) => hardSwish(b, x),
+  Softsign: (b, { in: [x] }) => softsign(b, x),
+  Shrink: (b, { in: [x], attributes: { lambd, bias } }) => {
+    const low = b.where(b.less(x, b.number(-lambd, x)), b.affine(x, 1, bias), b.number(0, x));
+    return b.where(b.greater(x, b.number(lambd, x)), b.affine(x, 1, -bias), low);
   },
-  Celu: (b, call) => {
-    const alpha = call.float('alpha', 1);
-    return exponential(b, call.input(0), alpha, 1 / alpha);
-  },
-  ThresholdedRelu: (b, call) => thresholdedRelu(b, call.input(0), call.float('alpha', 1)),
-  Gelu: (b, call) =>
-    call.string('approximate', 'none') === 'tanh' ? geluTanh(b, call.input(0)) : gelu(b, call.input(0)),
-  Mish: (b, call) => b.mul(call.input(0), b.tanh(b.softplus(call.input(0)))),
-  Swish: (b, call) => b.mul(call.input(0), b.sigmoid(b.affine(call.input(0), call.float('alpha', 1)))),
-  HardSigmoid: (b, call) => hardSigmoid(b, call.input(0), call.float('alpha', 0.2), call.float('beta', 0.5)),
-  HardSwish: (b, call) => hardSwish(b, call.input(0)),
-  Softsign: (b, call) => softsign(b, call.input(0)),
-  Shrink: (b, call) => {
-    const x = call.input(0);
-    const lambda = call.float('lambd', 0.5);
-    const bias = call.float('bias', 0);
-    const low = b.where(b.less(x, b.number(-lambda, x)), b.affine(x, 1, bias), b.number(0, x));
-    return b.where(b.greater(x, b.number(lambda, x)), b.affine(x, 1, -bias), low);
-  },
-};
+} satisfies Partial<Definitions>;

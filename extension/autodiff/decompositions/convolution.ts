@@ -1,26 +1,27 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
+import { first, zip } from '../../onnx/checked.ts';
 import type { Value } from '../../onnx/graph.ts';
-import type { Operator, OperatorCall } from '../../onnx/operator.ts';
+import type { Definition, Definitions, OperatorCall } from '../../onnx/operator.ts';
 import { leading, showShape } from '../../onnx/shapes.ts';
 import { distribute, samePadding, windowOf } from './window.ts';
 
 /** Spatial axes of the data and the kernel; rank and attribute must agree. */
-function geometry(call: OperatorCall): { spatial: readonly number[]; kernel: readonly number[] } {
-  const x = call.input(0);
-  const w = call.input(1);
+function geometry({ in: [x, w], attributes: { kernel_shape } }: OperatorCall<'Conv' | 'ConvTranspose'>): {
+  spatial: readonly number[];
+  kernel: readonly number[];
+} {
   if (x.shape.length < 3 || w.shape.length !== x.shape.length)
     throw new Error(`weights ${showShape(w.shape)} do not fit input ${showShape(x.shape)}`);
   const kernel = w.shape.slice(2);
-  const declared = call.ints('kernel_shape', kernel);
-  if (String(declared) !== String(kernel))
-    throw new Error(`kernel_shape ${showShape(declared)} contradicts weights ${showShape(w.shape)}`);
+  if (kernel_shape && String(kernel_shape) !== String(kernel))
+    throw new Error(`kernel_shape ${showShape(kernel_shape)} contradicts weights ${showShape(w.shape)}`);
   return { spatial: x.shape.slice(2), kernel };
 }
 
-const conv: Operator = (b, call) => {
+const conv: Definition<'Conv'> = (b, call) => {
   const { spatial, kernel } = geometry(call);
-  const [x, w, bias] = [call.input(0), call.input(1), call.inputs[2]];
-  const attributes = { ...windowOf(call, spatial, kernel), group: call.int('group', 1) };
+  const [x, w, bias] = call.in;
+  const attributes = { ...windowOf(call, spatial, kernel), group: call.attributes.group };
   return b.emit('Conv', bias ? [x, w, bias] : [x, w], attributes);
 };
 
@@ -28,26 +29,22 @@ const conv: Operator = (b, call) => {
  * Pads and output padding of a transposed convolution, of whose three descriptions (pads, SAME, the output's shape) one is
  * given. An output that is larger than what the windows reach is filled with zeros at its end.
  */
-function transposedWindow(call: OperatorCall) {
+function transposedWindow(call: OperatorCall<'ConvTranspose'>) {
   const { spatial, kernel } = geometry(call);
   const window = windowOf(call, spatial, kernel);
-  const padding = call.ints(
-    'output_padding',
-    spatial.map(() => 0),
-  );
-  if (padding.length !== spatial.length)
-    throw new Error(`output_padding ${showShape(padding)} does not fit ${spatial.length} axes of space`);
+  const { output_padding = spatial.map(() => 0), output_shape } = call.attributes;
+  if (output_padding.length !== spatial.length)
+    throw new Error(`output_padding ${showShape(output_padding)} does not fit ${spatial.length} axes of space`);
   const same = samePadding(call);
-  const wanted = call.has('output_shape')
-    ? call.ints('output_shape').slice(-spatial.length)
-    : same && spatial.map((size, i) => size * window.strides[i]!);
-  if (!wanted) return { ...window, output_padding: padding };
+  const wanted =
+    output_shape?.slice(-spatial.length) ??
+    (same && zip(spatial, window.strides).map(([size, stride]) => size * stride));
+  if (!wanted) return { ...window, output_padding };
   if (wanted.length !== spatial.length)
     throw new Error(`output_shape ${showShape(wanted)} does not fit ${spatial.length} axes of space`);
   if (wanted.some((size) => size < 1)) throw new Error(`output_shape ${showShape(wanted)} has an axis without places`);
-  const surplus = spatial.map(
-    (size, i) =>
-      window.strides[i]! * (size - 1) + padding[i]! + (kernel[i]! - 1) * window.dilations[i]! + 1 - wanted[i]!,
+  const surplus = zip(spatial, window.strides, window.dilations, output_padding, kernel, wanted).map(
+    ([size, stride, dilation, padding, taps, due]) => stride * (size - 1) + padding + (taps - 1) * dilation + 1 - due,
   );
   return {
     ...window,
@@ -55,45 +52,41 @@ function transposedWindow(call: OperatorCall) {
       surplus.map((amount) => Math.max(0, amount)),
       same ?? 'lower',
     ),
-    output_padding: padding.map((amount, i) => amount + Math.max(0, -surplus[i]!)),
+    output_padding: zip(output_padding, surplus).map(([amount, excess]) => amount + Math.max(0, -excess)),
   };
 }
 
-const convTranspose: Operator = (b, call) => {
-  const y = b.emit('ConvTranspose', [call.input(0), call.input(1)], {
-    ...transposedWindow(call),
-    group: call.int('group', 1),
-  })[0];
-  const bias = call.inputs[2];
+const convTranspose: Definition<'ConvTranspose'> = (b, call) => {
+  const [x, w, bias] = call.in;
+  const y = b.emit('ConvTranspose', [x, w], { ...transposedWindow(call), group: call.attributes.group })[0];
   return bias ? b.add(y, perChannel(b, bias, y.shape.length)) : y;
 };
 
 /** A vector with one element for each channel, shaped to broadcast against data of a rank. */
 const perChannel = (b: GraphBuilder, vector: Value, rank: number): Value =>
-  b.reshape(vector, [vector.shape[0]!, ...new Array<number>(rank - 2).fill(1)]);
+  b.reshape(vector, [first(vector.shape), ...new Array<number>(rank - 2).fill(1)]);
 
-/** [n, c, h, w] with blocks of b×b pixels moved between space and channels. */
-function blocks(call: OperatorCall): { n: number; c: number; h: number; w: number; size: number } {
-  const { shape } = call.input(0);
+/** The sizes of images, of which blocks of pixels are moved between space and channels. */
+function imageOf({ shape }: Value): { n: number; c: number; h: number; w: number } {
   if (shape.length !== 4) throw new Error(`it takes four axes, not ${showShape(shape)}`);
   const [n, c, h, w] = leading(shape, 4);
-  return { n, c, h, w, size: call.int('blocksize') };
+  return { n, c, h, w };
 }
 
-export const convolutions: Record<string, Operator> = {
+export const convolutions = {
   Conv: conv,
   ConvTranspose: convTranspose,
-  DepthToSpace: (b, call) => {
-    const { n, c, h, w, size } = blocks(call);
+  DepthToSpace: (b, { in: [x], attributes: { blocksize: size, mode } }) => {
+    const { n, c, h, w } = imageOf(x);
     const rest = c / size ** 2;
-    const columnFirst = call.string('mode', 'DCR') === 'CRD';
-    const split = b.reshape(call.input(0), columnFirst ? [n, rest, size, size, h, w] : [n, size, size, rest, h, w]);
+    const columnFirst = mode === 'CRD';
+    const split = b.reshape(x, columnFirst ? [n, rest, size, size, h, w] : [n, size, size, rest, h, w]);
     const moved = b.transpose(split, columnFirst ? [0, 1, 4, 2, 5, 3] : [0, 3, 4, 1, 5, 2]);
     return b.reshape(moved, [n, rest, h * size, w * size]);
   },
-  SpaceToDepth: (b, call) => {
-    const { n, c, h, w, size } = blocks(call);
-    const split = b.reshape(call.input(0), [n, c, h / size, size, w / size, size]);
+  SpaceToDepth: (b, { in: [x], attributes: { blocksize: size } }) => {
+    const { n, c, h, w } = imageOf(x);
+    const split = b.reshape(x, [n, c, h / size, size, w / size, size]);
     return b.reshape(b.transpose(split, [0, 3, 5, 1, 2, 4]), [n, c * size ** 2, h / size, w / size]);
   },
-};
+} satisfies Partial<Definitions>;

@@ -1,6 +1,7 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
+import { nth, zip } from '../../onnx/checked.ts';
 import type { Value } from '../../onnx/graph.ts';
-import type { Operator } from '../../onnx/operator.ts';
+import type { Definition, Definitions } from '../../onnx/operator.ts';
 import { elementCount } from '../../onnx/tensor.ts';
 
 /** A tensor whose axes have labels; each label stands once. Labels of an ellipsis are "…0", "…1", counted from the right. */
@@ -12,15 +13,15 @@ interface Labelled {
 /** The labels of one term for a tensor of a given rank. */
 function labelsOf(term: string, rank: number): string[] {
   if (!/^[A-Za-z]*(\.\.\.)?[A-Za-z]*$/.test(term)) throw new Error(`"${term}" is no term of an equation`);
-  const [before, after] = term.split('...');
-  const named = before!.length + (after?.length ?? 0);
+  const [before = '', after] = term.split('...');
+  const named = before.length + (after?.length ?? 0);
   if (named > rank || (after === undefined && named !== rank))
     throw new Error(`"${term}" does not fit a tensor of ${rank} axes`);
   const hidden = Array.from(
     { length: after === undefined ? 0 : rank - named },
     (_, i, all = rank - named) => `…${all - 1 - i}`,
   );
-  return [...before!, ...hidden, ...(after ?? '')];
+  return [...before, ...hidden, ...(after ?? '')];
 }
 
 /** The labels of the result: as written, or all that occur once in alphabetical order after those of the ellipsis. */
@@ -31,8 +32,8 @@ function resultLabels(term: string | undefined, terms: readonly (readonly string
     const once = all.filter((label) => all.filter((other) => other === label).length === 1);
     return [...hidden, ...once.filter((label) => !label.startsWith('…')).sort()];
   }
-  const [before, after] = term.split('...');
-  const labels = [...before!, ...(after === undefined ? [] : hidden), ...(after ?? '')];
+  const [before = '', after] = term.split('...');
+  const labels = [...before, ...(after === undefined ? [] : hidden), ...(after ?? '')];
   for (const label of labels) if (!all.includes(label)) throw new Error(`"${label}" of the result stands in no term`);
   return labels;
 }
@@ -43,16 +44,18 @@ function diagonal(b: GraphBuilder, { value, labels }: Labelled): Labelled {
   if (repeated === undefined) return { value, labels };
   const first = labels.indexOf(repeated);
   const second = labels.indexOf(repeated, first + 1);
-  const rest = labels.flatMap((_, i) => (i === first || i === second ? [] : [i]));
-  const n = value.shape[first]!;
+  const rest = zip(labels, value.shape).flatMap(([label, size], axis) =>
+    axis === first || axis === second ? [] : [{ label, size, axis }],
+  );
+  const n = nth(value.shape, first);
   if (value.shape[second] !== n) throw new Error(`the axes "${repeated}" have sizes ${n} and ${value.shape[second]}`);
-  const lead = rest.map((i) => value.shape[i]!);
-  const flat = b.reshape(b.transpose(value, [...rest, first, second]), [...lead, n * n]);
-  const taken = b.slice(flat, { starts: [0], ends: [n! * n!], axes: [lead.length], steps: [n! + 1] });
-  return diagonal(b, { value: taken, labels: [...rest.map((i) => labels[i]!), repeated!] });
+  const lead = rest.map(({ size }) => size);
+  const flat = b.reshape(b.transpose(value, [...rest.map(({ axis }) => axis), first, second]), [...lead, n * n]);
+  const taken = b.slice(flat, { starts: [0], ends: [n * n], axes: [lead.length], steps: [n + 1] });
+  return diagonal(b, { value: taken, labels: [...rest.map(({ label }) => label), repeated] });
 }
 
-const sizeOf = ({ value, labels }: Labelled, label: string): number => value.shape[labels.indexOf(label)]!;
+const sizeOf = ({ value, labels }: Labelled, label: string): number => nth(value.shape, labels.indexOf(label));
 
 /** Sums over the labels that nothing else needs. */
 function sumOut(b: GraphBuilder, x: Labelled, keep: ReadonlySet<string>): Labelled {
@@ -62,7 +65,8 @@ function sumOut(b: GraphBuilder, x: Labelled, keep: ReadonlySet<string>): Labell
 }
 
 /** The tensor with axes in the order of `labels`; labels that it has not get size 1. */
-function arrange(b: GraphBuilder, { value, labels }: Labelled, order: readonly string[]): Value {
+function arrange(b: GraphBuilder, x: Labelled, order: readonly string[]): Value {
+  const { value, labels } = x;
   const present = order.filter((label) => labels.includes(label));
   const moved = b.transpose(
     value,
@@ -70,19 +74,14 @@ function arrange(b: GraphBuilder, { value, labels }: Labelled, order: readonly s
   );
   return b.reshape(
     moved,
-    order.map((label) => (labels.includes(label) ? value.shape[labels.indexOf(label)]! : 1)),
+    order.map((label) => (labels.includes(label) ? sizeOf(x, label) : 1)),
   );
 }
 
 /** Repeats axes of size 1 whose label has another size elsewhere. */
 function widen(b: GraphBuilder, x: Labelled, sizes: ReadonlyMap<string, number>): Labelled {
-  return {
-    ...x,
-    value: b.expand(
-      x.value,
-      x.labels.map((label) => sizes.get(label)!),
-    ),
-  };
+  const shape = x.labels.map((label) => sizes.get(label) ?? sizeOf(x, label));
+  return { ...x, value: b.expand(x.value, shape) };
 }
 
 /** The product of two tensors, summed over what both have and nothing later needs: one matrix product. */
@@ -112,19 +111,19 @@ function contract(b: GraphBuilder, left: Labelled, right: Labelled, keep: Readon
 }
 
 /** Einstein sums, operand by operand from the left. */
-const einsum: Operator = (b, call) => {
-  const [terms, result] = call.string('equation').replaceAll(/\s/g, '').split('->');
-  const written = terms!.split(',');
-  if (written.length !== call.inputs.length)
-    throw new Error(`its equation has ${written.length} terms for ${call.inputs.length} inputs`);
-  const operands = written.map((term, i): Labelled => {
-    const value = call.input(i);
-    return diagonal(b, { value, labels: labelsOf(term, value.shape.length) });
-  });
+const einsum: Definition<'Einsum'> = (b, call) => {
+  const [terms = '', result] = call.attributes.equation.replaceAll(/\s/g, '').split('->');
+  const written = terms.split(',');
+  if (written.length !== call.in.length)
+    throw new Error(`its equation has ${written.length} terms for ${call.in.length} inputs`);
+  const given = zip(written, call.in).map(
+    ([term, value]): Labelled => ({ value, labels: labelsOf(term, value.shape.length) }),
+  );
+  const operands = given.map((operand) => diagonal(b, operand));
   // Labels count twice where a diagonal was taken, so those of the terms as written decide what the result has.
   const labels = resultLabels(
     result,
-    written.map((term, i) => labelsOf(term, call.input(i).shape.length)),
+    given.map((operand) => operand.labels),
   );
   const sizes = new Map<string, number>();
   for (const operand of operands) {
@@ -136,16 +135,16 @@ const einsum: Operator = (b, call) => {
       sizes.set(label, Math.max(size, known));
     }
   }
-  const rest = operands.map((operand) => widen(b, operand, sizes));
-  const needed = (from: number) => new Set([...labels, ...rest.slice(from).flatMap((operand) => operand.labels)]);
-  let product = sumOut(b, rest[0]!, needed(1));
-  for (let i = 1; i < rest.length; i++) {
-    const later = needed(i + 1);
-    const next = sumOut(b, rest[i]!, new Set([...later, ...product.labels]));
+  const wide = operands.map((operand) => widen(b, operand, sizes));
+  const needed = (from: number) => new Set([...labels, ...wide.slice(from).flatMap((operand) => operand.labels)]);
+  let product = sumOut(b, nth(wide, 0), needed(1));
+  wide.slice(1).forEach((operand, i) => {
+    const later = needed(i + 2);
+    const next = sumOut(b, operand, new Set([...later, ...product.labels]));
     product = contract(b, product, next, later);
     product = sumOut(b, product, later);
-  }
+  });
   return arrange(b, product, labels);
 };
 
-export const einsums: Record<string, Operator> = { Einsum: einsum };
+export const einsums = { Einsum: einsum } satisfies Partial<Definitions>;

@@ -1,16 +1,18 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
-import type { Operator } from '../../onnx/operator.ts';
+import { alike, type Definition, type Definitions } from '../../onnx/operator.ts';
 import { unaryOps } from '../../onnx/ops.ts';
 import { RefusedUse } from '../../onnx/refusal.ts';
 import { isFloat, numbersOf } from '../../onnx/tensor.ts';
 import { guardedSoftmax } from './attention.ts';
 
+type Variadic = 'Sum' | 'Max' | 'Min';
+
 /** Folds an operator of any number of arguments from one of two. */
 const nary =
-  (combine: (b: GraphBuilder) => (x: Value, y: Value) => Value): Operator =>
+  (combine: (b: GraphBuilder) => (x: Value, y: Value) => Value): Definition<Variadic> =>
   (b, call) =>
-    call.inputs.map((_, i) => call.input(i)).reduce(combine(b));
+    call.in.reduce(combine(b));
 
 // Primitives whose definition has not changed since opset 7 but for types and broadcasting. Integer division truncates, which
 // the folding of constants does too.
@@ -30,64 +32,58 @@ const ofTwo = [
   'Xor',
 ] as const;
 
-export const elementwise: Record<string, Operator> = {
-  ...Object.fromEntries(ofOne.map((op): [string, Operator] => [op, (b, call) => b.unary(op, call.input(0))])),
-  ...Object.fromEntries(
-    ofTwo.map((op): [string, Operator] => [op, (b, call) => b.emit(op, [call.input(0), call.input(1)])]),
+export const elementwise = {
+  ...alike(
+    ofOne,
+    (op) =>
+      (b, { in: [x] }) =>
+        b.unary(op, x),
   ),
-  Where: (b, call) => guardedSoftmax(b, call) ?? b.where(call.input(0), call.input(1), call.input(2)),
+  ...alike(
+    ofTwo,
+    (op) =>
+      (b, { in: [x, y] }) =>
+        b.emit(op, [x, y]),
+  ),
+  Where: (b, call) => guardedSoftmax(b, call) ?? b.where(...call.in),
   // The exponent may have another type than the base.
-  Pow: (b, call) => b.pow(call.input(0), b.cast(call.input(1), call.input(0).type)),
+  Pow: (b, { in: [x, y] }) => b.pow(x, b.cast(y, x.type)),
   // Of floating-point numbers the remainder is x − y·n with n = trunc(x/y), which is constant almost everywhere.
-  Mod: (b, call) => {
-    const [x, y] = [call.input(0), call.input(1)];
-    if (!isFloat(x.type)) return b.emit('Mod', [x, y], call.int('fmod', 0) ? { fmod: 1 } : {});
+  Mod: (b, { in: [x, y], attributes: { fmod } }) => {
+    if (!isFloat(x.type)) return b.emit('Mod', [x, y], fmod ? { fmod: 1 } : {});
     const quotient = b.unary('Round', b.div(b.sub(x, b.mod(x, y)), y));
     return b.sub(x, b.mul(y, quotient));
   },
-  IsInf: (b, call) => {
-    const x = call.input(0);
+  IsInf: (b, { in: [x], attributes: { detect_positive, detect_negative } }) => {
     const is = (value: number) => b.equal(x, b.number(value, x));
-    const positive = call.int('detect_positive', 1) === 1;
-    const negative = call.int('detect_negative', 1) === 1;
+    const [positive, negative] = [detect_positive === 1, detect_negative === 1];
     if (positive && negative) return b.unary('IsInf', x);
     if (positive) return is(Number.POSITIVE_INFINITY);
     return negative ? is(Number.NEGATIVE_INFINITY) : b.full('bool', x.shape, 0);
   },
-  Cast: (b, call) => {
-    const type = castTarget(call.int('to'));
-    return b.cast(call.input(0), call.localType(type));
-  },
-  CastLike: (b, call) => b.cast(call.input(0), call.input(1).type),
+  Cast: (b, call) => b.cast(call.in[0], call.localType(castTarget(call.attributes.to))),
+  CastLike: (b, { in: [x, like] }) => b.cast(x, like.type),
 
   // No operator of ONNX: tf2onnx leaves it in the GELU of Keras under its TensorFlow name. erfc x = 1 − erf x
-  Erfc: (b, call) => b.oneMinus(b.unary('Erf', call.input(0))),
+  Erfc: (b, { in: [x] }) => b.oneMinus(b.unary('Erf', x)),
 
   // ----- any number of arguments -----
   Sum: nary((b) => b.add),
   Max: nary((b) => b.max),
   Min: nary((b) => b.min),
-  Mean: (b, call) => b.affine(call.inputs.map((_, i) => call.input(i)).reduce(b.add), 1 / call.inputs.length),
+  Mean: (b, call) => b.affine(call.in.reduce(b.add), 1 / call.in.length),
 
   // Without the training flag, dropout is the identity; its mask, where asked for, keeps everything.
-  Dropout: (b, call) => {
-    const outputs = [call.input(0), b.full('bool', call.input(0).shape, 1)];
-    const random = new RefusedUse(
-      'dropout in training mode is random; export the model in eval mode, or with p = 0',
-      outputs,
-    );
-    const training = call.inputs[2];
-    if (call.opset >= 12 && training) {
-      if (!training.constant) throw new RefusedUse('whether it is in training mode depends on data');
-      const ratio = call.inputs[1];
-      const rate = ratio ? (ratio.constant ? numbersOf(ratio.constant)[0] : 1) : 0.5;
-      if (numbersOf(training.constant)[0] && rate! > 0) throw random;
-    } else if (call.opset < 7 && call.int('is_test', 0) === 0 && call.float('ratio', 0.5) > 0) {
-      throw random;
-    }
+  Dropout: (b, { in: [x, ratio, training] }) => {
+    const outputs = [x, b.full('bool', x.shape, 1)];
+    if (!training) return outputs;
+    if (!training.constant) throw new RefusedUse('whether it is in training mode depends on data');
+    const rate = ratio ? (ratio.constant ? (numbersOf(ratio.constant)[0] ?? 0) : 1) : 0.5;
+    if (numbersOf(training.constant)[0] && rate > 0)
+      throw new RefusedUse('dropout in training mode is random; export the model in eval mode, or with p = 0', outputs);
     return outputs;
   },
-};
+} satisfies Partial<Definitions>;
 
 const castTargets: Record<
   number,

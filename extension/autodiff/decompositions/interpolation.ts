@@ -1,4 +1,6 @@
+import { nth } from '../../onnx/checked.ts';
 import { RefusedUse } from '../../onnx/refusal.ts';
+
 /** How one axis is resampled; the names are those of the operator Resize. */
 export interface AxisResampling {
   readonly size: number;
@@ -86,7 +88,7 @@ function cubic(distance: number, a: number): number {
 /** The elements of the input that make one element of the output, each once. Filled anew for every position. */
 class Row {
   readonly indices: number[] = [];
-  readonly weights: number[] = [];
+  weights: number[] = [];
 
   constructor(private readonly axis: AxisResampling) {}
 
@@ -94,14 +96,14 @@ class Row {
   fill(at: number): void {
     const { mode, antialias, excludeOutside, size } = this.axis;
     this.indices.length = 0;
-    this.weights.length = 0;
+    this.weights = [];
     // Only the cubic kernel sees how far outside a position is; the others take the border.
     const seesOutside = mode === 'cubic' || antialias;
     const place = seesOutside ? at : Math.min(Math.max(at, 0), size - 1);
     this.addElements(place, excludeOutside && seesOutside);
     if (!antialias && !(excludeOutside && seesOutside)) return;
     const total = this.weights.reduce((sum, weight) => sum + weight, 0);
-    for (let k = 0; k < this.weights.length; k++) this.weights[k]! /= total;
+    this.weights = this.weights.map((weight) => weight / total);
   }
 
   /** Weights around a position: the kernel, stretched when it downsamples with antialiasing. */
@@ -126,7 +128,7 @@ class Row {
     const { size } = this.axis;
     if (weight === 0 || (exclude && (index < 0 || index >= size))) return;
     const place = Math.min(Math.max(index, 0), size - 1);
-    if (this.indices.at(-1) === place) this.weights[this.weights.length - 1]! += weight;
+    if (this.indices.at(-1) === place) this.weights.push((this.weights.pop() ?? 0) + weight);
     else {
       this.indices.push(place);
       this.weights.push(weight);
@@ -164,7 +166,7 @@ export function resampling(axis: AxisResampling): Resampling {
   const indices = new Int32Array(out * taps);
   const weights = new Float64Array(out * taps);
   for (let position = 0; position < out; position++) {
-    const [from, to] = [starts[position]!, starts[position + 1]!];
+    const [from, to] = [nth(starts, position), nth(starts, position + 1)];
     indices.set(found.indices.slice(from, to), position * taps);
     weights.set(found.weights.slice(from, to), position * taps);
   }

@@ -1,36 +1,40 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
+import { zip } from '../../onnx/checked.ts';
 import type { Value } from '../../onnx/graph.ts';
-import type { Operator, OperatorCall } from '../../onnx/operator.ts';
+import type { WindowAttributes } from '../../onnx/nodeTypes.ts';
+import type { Definition, Definitions, OperatorCall } from '../../onnx/operator.ts';
 import { RefusedUse } from '../../onnx/refusal.ts';
 import { leading, showShape, windowOutput } from '../../onnx/shapes.ts';
 import { type FloatType, tensorOf } from '../../onnx/tensor.ts';
-import { samePadding, type Window, windowOf } from './window.ts';
+import { padsOf, type WindowAxis, windowAxes } from '../../onnx/window.ts';
+import { requireLength, samePadding, windowOf } from './window.ts';
 
-interface Pooling extends Window {
+interface Pooling extends WindowAttributes {
   readonly kernel_shape: readonly number[];
 }
 
 /** A pooling window; with `ceil_mode`, the end is padded until the last, partial window is a whole one. */
-function poolingOf(call: OperatorCall): { given: Pooling; whole: Pooling; ceil: boolean } {
-  const spatial = call.input(0).shape.slice(2);
-  const kernel_shape = call.ints('kernel_shape');
+function poolingOf(call: OperatorCall<'MaxPool' | 'AveragePool' | 'LpPool'>): {
+  given: Pooling;
+  whole: Pooling;
+  ceil: boolean;
+} {
+  const spatial = call.in[0].shape.slice(2);
+  const { kernel_shape, ceil_mode } = call.attributes;
   const given = { ...windowOf(call, spatial, kernel_shape), kernel_shape };
-  const ceil = call.int('ceil_mode', 0) === 1 && !samePadding(call);
-  const rank = spatial.length;
-  const reach = spatial.map((size, i) => {
-    const stride = given.strides[i]!;
-    const dilation = given.dilations[i]!;
-    const [begin, end] = [given.pads[i]!, given.pads[i + rank]!];
-    const out = windowOutput({ size, kernel: kernel_shape[i]!, stride, dilation, begin, end }, ceil);
-    return Math.max(end!, (out - 1) * stride! + dilation! * (kernel_shape[i]! - 1) + 1 - size - begin!);
+  const ceil = ceil_mode === 1 && !samePadding(call);
+  const reach = windowAxes(given, kernel_shape, spatial).map((axis) => {
+    const { size, kernel, stride, dilation, begin, end } = axis;
+    const out = windowOutput(axis, ceil);
+    return Math.max(end, (out - 1) * stride + dilation * (kernel - 1) + 1 - size - begin);
   });
-  return { given, whole: { ...given, pads: [...given.pads.slice(0, rank), ...reach] }, ceil };
+  return { given, whole: { ...given, pads: [...padsOf(given).begins, ...reach] }, ceil };
 }
 
-const maxPool: Operator = (b, call) => {
-  if (call.int('storage_order', 0) !== 0 && call.node.outputs[1])
+const maxPool: Definition<'MaxPool'> = (b, call) => {
+  if (call.attributes.storage_order !== 0 && call.node.outputs[1])
     throw new RefusedUse('indices in column-major order (storage_order 1) are not supported');
-  const x = call.input(0);
+  const [x] = call.in;
   const { given, ceil } = poolingOf(call);
   // Where windows tile the data, the maxima are found again by comparison; else the indices tell what was chosen.
   const indexed = call.node.outputs[1] || !tiles(given, x.shape.slice(2));
@@ -42,9 +46,11 @@ const maxPool: Operator = (b, call) => {
 };
 
 /** Does every element belong to exactly one window? */
-const tiles = ({ kernel_shape, strides, dilations, pads }: Pooling, spatial: readonly number[]): boolean =>
-  pads.every((amount) => amount === 0) &&
-  spatial.every((size, i) => strides[i] === kernel_shape[i] && dilations[i] === 1 && size % kernel_shape[i]! === 0);
+const tiles = (pooling: Pooling, spatial: readonly number[]): boolean =>
+  windowAxes(pooling, pooling.kernel_shape, spatial).every(
+    ({ size, kernel, stride, dilation, begin, end }) =>
+      begin === 0 && end === 0 && stride === kernel && dilation === 1 && size % kernel === 0,
+  );
 
 /** Mean over each whole window, pads counted as zeros. */
 const meanOverWindow = (b: GraphBuilder, x: Value, pooling: Pooling): Value =>
@@ -60,37 +66,35 @@ const mostWindows = 2 ** 22;
  * the data, or inside data and pads; undefined where all do.
  */
 function corrections(
-  size: number,
-  axis: number,
+  { size, kernel, stride, dilation, begin, end }: WindowAxis,
   out: number,
-  { given, includePads }: { given: Pooling; includePads: boolean },
+  includePads: boolean,
 ): number[] | undefined {
-  const rank = given.strides.length;
-  const begin = given.pads[axis];
-  const [kernel, stride, dilation] = [given.kernel_shape[axis], given.strides[axis], given.dilations[axis]];
-  const [low, high] = includePads ? [-begin!, size + given.pads[axis + rank]!] : [0, size];
+  const [low, high] = includePads ? [-begin, size + end] : [0, size];
   // Elements k with low ≤ start + k·dilation < high.
   const counted = (position: number): number => {
-    const start = position * stride! - begin!;
-    const first = Math.max(0, Math.ceil((low - start) / dilation!));
-    const last = Math.min(kernel! - 1, Math.ceil((high - start) / dilation!) - 1);
+    const start = position * stride - begin;
+    const first = Math.max(0, Math.ceil((low - start) / dilation));
+    const last = Math.min(kernel - 1, Math.ceil((high - start) / dilation) - 1);
     return Math.max(0, last - first + 1);
   };
   // Windows reach beyond one end or the other, so the first and the last lack most.
   if (counted(0) === kernel && counted(out - 1) === kernel) return undefined;
   if (out > mostWindows) throw new RefusedUse(`pads around more than ${mostWindows} windows are not supported`);
-  return Array.from({ length: out }, (_, position) => kernel! / counted(position));
+  return Array.from({ length: out }, (_, position) => kernel / counted(position));
 }
 
-const averagePool: Operator = (b, call) => {
-  const x = call.input(0);
+const averagePool: Definition<'AveragePool'> = (b, call) => {
+  const [x] = call.in;
   const { given, whole } = poolingOf(call);
   const y = meanOverWindow(b, x, whole);
-  const includePads = call.int('count_include_pad', 0) === 1;
+  const includePads = call.attributes.count_include_pad === 1;
+  const outs = y.shape.slice(2);
+  const axes = windowAxes(given, given.kernel_shape, x.shape.slice(2));
   // The mean over whole windows is corrected by a factor for each axis where some elements do not count.
-  return y.shape.slice(2).reduce((value, out, axis) => {
-    const factors = corrections(x.shape[axis + 2]!, axis, out, { given, includePads });
-    const shape = y.shape.slice(2).map((_, i) => (i === axis ? out : 1));
+  return zip(outs, axes).reduce((value, [out, axis], at) => {
+    const factors = corrections(axis, out, includePads);
+    const shape = outs.map((_, i) => (i === at ? out : 1));
     return factors ? b.mul(value, b.constant(tensorOf(x.type as FloatType, shape, factors))) : value;
   }, y);
 };
@@ -104,15 +108,11 @@ const root = (b: GraphBuilder, x: Value, p: number): Value =>
 
 const spatialAxes = (x: Value): number[] => x.shape.slice(2).map((_, i) => i + 2);
 
-/** Before opset 2, p was a float. */
-const order = (call: OperatorCall): number => call.float('p', 2);
-
-export const pooling: Record<string, Operator> = {
+export const pooling = {
   MaxPool: maxPool,
   AveragePool: averagePool,
-  GlobalAveragePool: (b, call) => b.reduceMean(call.input(0), spatialAxes(call.input(0)), true),
-  GlobalMaxPool: (b, call) => {
-    const x = call.input(0);
+  GlobalAveragePool: (b, { in: [x] }) => b.reduceMean(x, spatialAxes(x), true),
+  GlobalMaxPool: (b, { in: [x] }) => {
     const spatial = x.shape.slice(2);
     const zeros = spatial.map(() => 0);
     // As a pooling, so that the first maximum of a tie takes the whole gradient.
@@ -126,35 +126,29 @@ export const pooling: Record<string, Operator> = {
   },
   LpPool: (b, call) => {
     const { whole } = poolingOf(call);
-    const p = order(call);
-    const mean = meanOverWindow(b, power(b, call.input(0), p), whole);
+    const { p } = call.attributes;
+    const mean = meanOverWindow(b, power(b, call.in[0], p), whole);
     return root(b, b.affine(mean, volume(whole.kernel_shape)), p);
   },
-  GlobalLpPool: (b, call) => {
-    const x = call.input(0);
-    return root(b, b.reduceSum(power(b, x, order(call)), spatialAxes(x), true), order(call));
-  },
+  GlobalLpPool: (b, { in: [x], attributes: { p } }) => root(b, b.reduceSum(power(b, x, p), spatialAxes(x), true), p),
   MaxUnpool: (b, call) => {
-    const x = call.input(0);
+    const [x, indices, outputShape] = call.in;
     const spatial = x.shape.slice(2);
-    const kernel_shape = call.ints('kernel_shape');
-    const strides = call.ints(
-      'strides',
-      spatial.map(() => 1),
+    const { kernel_shape, strides = spatial.map(() => 1), pads = [...spatial, ...spatial].fill(0) } = call.attributes;
+    requireLength('kernel_shape', kernel_shape, spatial.length);
+    requireLength('strides', strides, spatial.length);
+    requireLength('pads', pads, 2 * spatial.length);
+    const window = { strides, dilations: spatial.map(() => 1), pads };
+    const natural = windowAxes(window, kernel_shape, spatial).map(
+      ({ size, kernel, stride, begin, end }) => (size - 1) * stride + kernel - begin - end,
     );
-    const pads = call.ints('pads', [...spatial, ...spatial].fill(0));
-    const natural = spatial.map(
-      (size, i) => (size - 1) * strides[i]! + kernel_shape[i]! - pads[i]! - pads[i + spatial.length]!,
-    );
-    const shape = call.inputs[2] ? call.constantInts(2) : [...x.shape.slice(0, 2), ...natural];
-    return b.emit('MaxUnpool', [x, call.input(1), b.ints(shape)], { kernel_shape, strides });
+    const shape = outputShape ? call.constantInts(2) : [...x.shape.slice(0, 2), ...natural];
+    return b.emit('MaxUnpool', [x, indices, b.ints(shape)], { kernel_shape, strides });
   },
   // y = x/(bias + α·m)^β with m the mean of x² over `size` neighbouring channels, zeros beyond the first and last.
-  LRN: (b, call) => {
-    const x = call.input(0);
-    const size = call.int('size');
+  LRN: (b, { in: [x], attributes: { size, alpha, beta, bias } }) => {
     const [n, c, ...spatial] = leading(x.shape, 2);
-    if (size < 1 || c === undefined) throw new Error(`a window of ${size} channels does not fit ${showShape(x.shape)}`);
+    if (size < 1) throw new Error(`a window of ${size} channels does not fit ${showShape(x.shape)}`);
     const squares = b.reshape(b.mul(x, x), [n, 1, c, volume(spatial)]);
     const mean = meanOverWindow(b, squares, {
       kernel_shape: [size, 1],
@@ -162,7 +156,7 @@ export const pooling: Record<string, Operator> = {
       dilations: [1, 1],
       pads: [Math.floor((size - 1) / 2), 0, Math.ceil((size - 1) / 2), 0],
     });
-    const base = b.affine(b.reshape(mean, x.shape), call.float('alpha', 1e-4), call.float('bias', 1));
-    return b.mul(x, b.pow(base, b.number(-call.float('beta', 0.75), x)));
+    const base = b.affine(b.reshape(mean, x.shape), alpha, bias);
+    return b.mul(x, b.pow(base, b.number(-beta, x)));
   },
-};
+} satisfies Partial<Definitions>;

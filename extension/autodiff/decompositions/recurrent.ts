@@ -1,6 +1,7 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
+import { first, nth } from '../../onnx/checked.ts';
 import type { Value } from '../../onnx/graph.ts';
-import type { Operator, OperatorCall } from '../../onnx/operator.ts';
+import type { Definition, Definitions, OperatorCall } from '../../onnx/operator.ts';
 import { RefusedUse } from '../../onnx/refusal.ts';
 import { mostUnrolled } from '../../onnx/rolling.ts';
 import { leading, showShape } from '../../onnx/shapes.ts';
@@ -31,19 +32,26 @@ const functions: Record<
   softplus: { apply: (b, x) => b.softplus(x) },
 };
 
+type RecurrentOp = 'LSTM' | 'GRU' | 'RNN';
+
 /** The activations of all directions in order; parameters are consumed by those functions that have some. */
-function activationsOf(b: GraphBuilder, call: OperatorCall, defaults: readonly string[], directions: number) {
-  const names = call.strings('activations', Array.from({ length: directions }, () => defaults).flat());
+function activationsOf(
+  b: GraphBuilder,
+  call: OperatorCall<RecurrentOp>,
+  defaults: readonly string[],
+  directions: number,
+) {
+  const { activations, activation_alpha = [], activation_beta = [], clip: limit } = call.attributes;
+  const names = activations ?? Array.from({ length: directions }, () => defaults).flat();
   if (names.length !== defaults.length * directions)
     throw new Error(`${names.length} activations given, ${defaults.length * directions} expected`);
-  const alphas = [...call.floats('activation_alpha', [])];
-  const betas = [...call.floats('activation_beta', [])];
-  const limit = call.has('clip') ? call.float('clip') : undefined;
+  const alphas = activation_alpha.values();
+  const betas = activation_beta.values();
   return names.map((name): Activation => {
     const found = Object.hasOwn(functions, name.toLowerCase()) ? functions[name.toLowerCase()] : undefined;
     if (!found) throw new RefusedUse(`activation "${name}" is not known`);
-    const alpha = found.alpha === undefined ? 0 : (alphas.shift() ?? found.alpha);
-    const beta = found.beta === undefined ? 0 : (betas.shift() ?? found.beta);
+    const alpha = found.alpha === undefined ? 0 : (alphas.next().value ?? found.alpha);
+    const beta = found.beta === undefined ? 0 : (betas.next().value ?? found.beta);
     return (x) => {
       const inside = limit === undefined ? x : b.clip(x, b.number(-limit, x), b.number(limit, x));
       return found.apply(b, inside, alpha, beta);
@@ -65,175 +73,171 @@ interface Cell {
 
 /** States before and after a step; the first is the output. Undefined stands for zeros. */
 type State = readonly (Value | undefined)[];
-type Step = (x: Value, state: State) => readonly Value[];
+type Step = (x: Value, state: State) => readonly [shown: Value, ...rest: Value[]];
 
-interface Architecture {
+interface Architecture<Op extends RecurrentOp> {
   readonly gates: number;
   readonly defaults: readonly string[];
-  /** Inputs that give the initial states. */
-  readonly initial: readonly number[];
+  /** The inputs that not all of the operators have: the initial states, and the peephole weights. */
+  readonly own: (call: OperatorCall<Op>) => Pick<Cell, 'peepholes'> & { readonly initial: State };
   /** True where the recurrence has a bias apart from that of the input. */
-  readonly separateBias: (call: OperatorCall) => boolean;
+  readonly separateBias: (call: OperatorCall<Op>) => boolean;
   /** Sizes of the pieces into which the recurrent weights are divided, in units of the hidden size. */
-  readonly division: (call: OperatorCall) => readonly number[];
-  readonly step: (b: GraphBuilder, call: OperatorCall, cell: Cell) => Step;
+  readonly division: (call: OperatorCall<Op>) => readonly number[];
+  readonly step: (b: GraphBuilder, call: OperatorCall<Op>, cell: Cell) => Step;
 }
 
 /** h·Rᵀ + x, and x alone where h is zero. */
 const withRecurrence = (b: GraphBuilder, h: Value | undefined, r: Value, x: Value): Value =>
   h ? b.gemm(h, r, { transB: true, c: x }) : x;
 
-/** Sizes of consecutive pieces of the last axis, in units of the hidden size. */
-const pieces = (b: GraphBuilder, x: Value, hidden: number, ...parts: number[]): readonly Value[] =>
-  b.split(
-    x,
-    parts.map((part) => part * hidden),
-    x.shape.length - 1,
-  );
+/** Consecutive pieces of the last axis, of sizes in units of the hidden size. */
+const pieces = <const Parts extends readonly number[]>(
+  b: GraphBuilder,
+  x: Value,
+  hidden: number,
+  ...parts: Parts
+): { readonly [K in keyof Parts]: Value } =>
+  b.split(x, parts.map((part) => part * hidden) as { readonly [K in keyof Parts]: number }, x.shape.length - 1) as {
+    readonly [K in keyof Parts]: Value;
+  };
 
-const lstm: Architecture = {
+const lstm: Architecture<'LSTM'> = {
   gates: 4,
   defaults: ['Sigmoid', 'Tanh', 'Tanh'],
-  initial: [5, 6],
+  own: ({ in: [, , , , , h, c, peepholes] }) => ({ initial: [h, c], peepholes }),
   separateBias: () => false,
   division: () => [4],
   // gates i, o, f, c:   C = f·C₋ + i·c,   H = o·h(C)
-  step: (b, call, { hidden, recurrence: [weights], activations: [gate, candidate, output], peepholes }) => {
-    const coupled = call.int('input_forget', 0) === 1;
+  step: (b, call, { hidden, recurrence, activations, peepholes }) => {
+    const weights = first(recurrence);
+    const [gate, candidate, output] = [nth(activations, 0), nth(activations, 1), nth(activations, 2)];
+    const coupled = call.attributes.input_forget === 1;
     const peep = peepholes && pieces(b, peepholes, hidden, 1, 1, 1);
     const looked = (x: Value, c: Value | undefined, weight: Value) => (c ? b.add(x, b.mul(c, weight)) : x);
-    return (x, [h, c]) => {
-      const sum = withRecurrence(b, h, weights!, x);
-      let [i, o, f, g]: Value[] = [];
+    /** The gates i, o, f and what the candidate is made of; o is not yet a gate where it looks at the next state. */
+    const gates = (sum: Value, c: Value | undefined) => {
       if (peep) {
-        [i, o, f, g] = pieces(b, sum, hidden, 1, 1, 1, 1);
-        i = gate!(looked(i!, c, peep[0]!));
-        f = gate!(looked(f!, c, peep[2]!));
-      } else {
-        const [gates, rest] = pieces(b, sum, hidden, 3, 1);
-        [i, o, f] = pieces(b, gate!(gates!), hidden, 1, 1, 1);
-        g = rest;
+        const [i, o, f, g] = pieces(b, sum, hidden, 1, 1, 1, 1);
+        return [gate(looked(i, c, peep[0])), o, gate(looked(f, c, peep[2])), g] as const;
       }
-      const added = b.mul(i!, candidate!(g!));
-      const kept = c && b.mul(coupled ? b.oneMinus(i!) : f!, c);
+      const [open, g] = pieces(b, sum, hidden, 3, 1);
+      return [...pieces(b, gate(open), hidden, 1, 1, 1), g] as const;
+    };
+    return (x, [h, c]) => {
+      const [i, o, f, g] = gates(withRecurrence(b, h, weights, x), c);
+      const added = b.mul(i, candidate(g));
+      const kept = c && b.mul(coupled ? b.oneMinus(i) : f, c);
       const next = kept ? b.add(kept, added) : added;
-      const shown = peep ? gate!(looked(o!, next, peep[1]!)) : o;
-      return [b.mul(shown!, output!(next)), next];
+      const shown = peep ? gate(looked(o, next, peep[1])) : o;
+      return [b.mul(shown, output(next)), next];
     };
   },
 };
 
-const gru: Architecture = {
+const gru: Architecture<'GRU'> = {
   gates: 3,
   defaults: ['Sigmoid', 'Tanh'],
-  initial: [5],
-  separateBias: (call) => call.int('linear_before_reset', 0) === 1,
-  division: (call) => (call.int('linear_before_reset', 0) === 1 ? [3] : [2, 1]),
+  own: ({ in: [, , , , , h] }) => ({ initial: [h], peepholes: undefined }),
+  separateBias: ({ attributes }) => attributes.linear_before_reset === 1,
+  division: ({ attributes }) => (attributes.linear_before_reset === 1 ? [3] : [2, 1]),
   // gates z, r, h:   H = h + z·(H₋ − h),   with the reset before or after the recurrent product of the candidate
-  step: (b, call, { hidden, recurrence, recurrentBias, activations: [gate, candidate] }) => {
-    const resetAfter = call.int('linear_before_reset', 0) === 1;
-    const [gateRows, candidateRows] = recurrence;
+  step: (b, { attributes }, { hidden, recurrence, recurrentBias, activations }) => {
+    const [gate, candidate] = [nth(activations, 0), nth(activations, 1)];
+    /** Of h, what the gates and the candidate get, and the gates themselves. */
+    const resetAfter = (xGates: Value, xCandidate: Value, h: Value | undefined) => {
+      const product = h ? b.gemm(h, first(recurrence), { transB: true, c: recurrentBias }) : recurrentBias;
+      const [hGates, hCandidate] = product ? pieces(b, product, hidden, 2, 1) : [];
+      const [z, r] = pieces(b, gate(hGates ? b.add(xGates, hGates) : xGates), hidden, 1, 1);
+      return { z, proposal: candidate(hCandidate ? b.add(xCandidate, b.mul(r, hCandidate)) : xCandidate) };
+    };
+    const resetBefore = (xGates: Value, xCandidate: Value, h: Value | undefined) => {
+      const [gateRows, candidateRows] = [nth(recurrence, 0), nth(recurrence, 1)];
+      const [z, r] = pieces(b, gate(withRecurrence(b, h, gateRows, xGates)), hidden, 1, 1);
+      return { z, proposal: candidate(withRecurrence(b, h && b.mul(r, h), candidateRows, xCandidate)) };
+    };
+    const propose = attributes.linear_before_reset === 1 ? resetAfter : resetBefore;
     return (x, [h]) => {
       const [xGates, xCandidate] = pieces(b, x, hidden, 2, 1);
-      let proposal: Value;
-      let z: Value;
-      let r: Value;
-      if (resetAfter) {
-        const product = h ? b.gemm(h, gateRows!, { transB: true, c: recurrentBias }) : recurrentBias;
-        const [hGates, hCandidate] = product ? pieces(b, product, hidden, 2, 1) : [];
-        [z, r] = pieces(b, gate!(hGates ? b.add(xGates!, hGates) : xGates!), hidden, 1, 1) as [Value, Value];
-        proposal = candidate!(hCandidate ? b.add(xCandidate!, b.mul(r, hCandidate)) : xCandidate!);
-      } else {
-        [z, r] = pieces(b, gate!(withRecurrence(b, h, gateRows!, xGates!)), hidden, 1, 1) as [Value, Value];
-        proposal = candidate!(withRecurrence(b, h && b.mul(r, h), candidateRows!, xCandidate!));
-      }
+      const { z, proposal } = propose(xGates, xCandidate, h);
       return [h ? b.add(proposal, b.mul(z, b.sub(h, proposal))) : b.sub(proposal, b.mul(z, proposal))];
     };
   },
 };
 
-const rnn: Architecture = {
+const rnn: Architecture<'RNN'> = {
   gates: 1,
   defaults: ['Tanh'],
-  initial: [5],
+  own: ({ in: [, , , , , h] }) => ({ initial: [h], peepholes: undefined }),
   separateBias: () => false,
   division: () => [1],
   step:
-    (b, _call, { recurrence: [weights], activations: [activation] }) =>
-    (x, [h]) => [activation!(withRecurrence(b, h, weights!, x))],
+    (b, _call, { recurrence, activations }) =>
+    (x, [h]) => [first(activations)(withRecurrence(b, h, first(recurrence), x))],
 };
 
 /** The part of a value that belongs to one direction, without the direction axis. */
 const ofDirection = (b: GraphBuilder, value: Value, axis: number, direction: number): Value =>
   b.reshape(
-    b.split(value, new Array<number>(value.shape[axis]!).fill(1), axis)[direction]!,
+    nth(b.split(value, new Array<number>(nth(value.shape, axis)).fill(1), axis), direction),
     value.shape.filter((_, i) => i !== axis),
   );
 
-/** Inputs of the recurrent operators, by position, as ONNX names them; a GRU and an RNN have no `initial_c` and no `P`. */
-const inputNames = ['X', 'W', 'R', 'B', 'sequence_lens', 'initial_h', 'initial_c', 'P'] as const;
-
-/** Refuses inputs that are there and have another shape than the definition of the operator gives them. */
-function requireShapes(call: OperatorCall, shapes: Partial<Record<(typeof inputNames)[number], Shape>>): void {
-  for (const [index, name] of inputNames.entries()) {
-    const given = call.inputs[index]?.shape;
-    const due = shapes[name];
-    if (given && due && String(given) !== String(due))
-      throw new Error(`${name} has shape ${showShape(given)}, where ${showShape(due)} is due`);
-  }
+/** Refuses an input that is there and has another shape than the definition of the operator gives it. */
+function requireShape(name: string, value: Value | undefined, due: Shape): void {
+  if (value && String(value.shape) !== String(due))
+    throw new Error(`${name} has shape ${showShape(value.shape)}, where ${showShape(due)} is due`);
 }
 
-const recurrent =
-  ({ gates, defaults, initial, separateBias, division, step }: Architecture): Operator =>
-  (b, call) => {
-    const batchFirst = call.int('layout', 0) === 1;
-    const given = call.input(0);
+function recurrent<Op extends RecurrentOp>(architecture: Architecture<Op>): Definition<Op> {
+  const { gates, defaults, own, separateBias, division, step } = architecture;
+  return (b, call) => {
+    const [given, w, r, biases, lengths] = call.in;
+    const { initial, peepholes } = own(call);
+    const { direction, hidden_size, layout } = call.attributes;
+    const batchFirst = layout === 1;
     if (given.shape.length !== 3) throw new Error(`X has shape ${showShape(given.shape)}, where three axes are due`);
     const x = batchFirst ? b.transpose(given, [1, 0, 2]) : given;
     const [steps, samples, features] = leading(x.shape, 3);
-    const direction = call.string('direction', 'forward');
     const directions = direction === 'bidirectional' ? 2 : 1;
     if (!['forward', 'reverse', 'bidirectional'].includes(direction))
       throw new Error('its direction is none of "forward", "reverse" and "bidirectional"');
-    const hidden = call.int('hidden_size', call.input(2).shape[2]);
-    if (String(call.input(2).shape) !== String([directions, gates * hidden, hidden]))
+    const hidden = hidden_size ?? r.shape[2] ?? 0;
+    if (String(r.shape) !== String([directions, gates * hidden, hidden]))
       throw new Error(
-        `recurrent weights ${showShape(call.input(2).shape)} do not fit a hidden size of ${hidden}; ONNX has no projections (proj_size)`,
+        `recurrent weights ${showShape(r.shape)} do not fit a hidden size of ${hidden}; ONNX has no projections (proj_size)`,
       );
     const state = batchFirst ? [samples, directions, hidden] : [directions, samples, hidden];
-    requireShapes(call, {
-      W: [directions, gates * hidden, features],
-      B: [directions, 2 * gates * hidden],
-      sequence_lens: [samples],
-      initial_h: state,
-      initial_c: state,
-      P: [directions, 3 * hidden],
-    });
+    requireShape('W', w, [directions, gates * hidden, features]);
+    requireShape('B', biases, [directions, 2 * gates * hidden]);
+    requireShape('sequence_lens', lengths, [samples]);
+    requireShape('initial_h', initial[0], state);
+    requireShape('initial_c', initial[1], state);
+    requireShape('P', peepholes, [directions, 3 * hidden]);
     const flat = b.reshape(x, [steps * samples, features]);
     const stateAxis = batchFirst ? 1 : 0;
 
     const runs = Array.from({ length: directions }, (_, d) => {
-      const part = (index: number, axis = 0): Value | undefined => {
-        const value = call.inputs[index];
-        return value && ofDirection(b, value, axis, d);
-      };
-      const biases = part(3);
-      const [inputBias, recurrentBias] = biases ? b.split(biases, [gates * hidden, gates * hidden], 0) : [];
+      const part = (value: Value, axis = 0): Value => ofDirection(b, value, axis, d);
+      const bothBiases = biases && part(biases);
+      const [inputBias, recurrentBias] = bothBiases
+        ? b.split(bothBiases, [gates * hidden, gates * hidden], 0)
+        : [undefined, undefined];
       const bias = inputBias && recurrentBias && !separateBias(call) ? b.add(inputBias, recurrentBias) : inputBias;
-      const weights = part(2)!;
-      const pieces = division(call).map((rows) => rows * hidden);
+      const weights = part(r);
+      const rows = division(call).map((count) => count * hidden);
       const run: Run = {
-        inputs: b.gemm(flat, part(1)!, { transB: true, c: bias }),
-        initial: initial.map((index) => part(index, stateAxis)),
-        lengths: call.inputs[4],
+        inputs: b.gemm(flat, part(w), { transB: true, c: bias }),
+        initial: initial.map((value) => value && part(value, stateAxis)),
+        lengths,
         steps,
         samples,
         hidden,
         backward: direction === 'reverse' || d === 1,
         weights: {
-          recurrence: b.split(weights, pieces, 0),
+          recurrence: b.split(weights, rows, 0),
           recurrentBias: separateBias(call) ? recurrentBias : undefined,
-          peepholes: part(7),
+          peepholes: peepholes && part(peepholes),
         },
         step: (scope, cell) => {
           const all = activationsOf(scope, call, defaults, directions);
@@ -249,12 +253,13 @@ const recurrent =
     const sequence = b.concat(sequences, 1);
     const last = initial.map((_, k) =>
       b.concat(
-        runs.map(({ state }) => b.reshape(state[k]!, batchFirst ? [samples, 1, hidden] : [1, samples, hidden])),
+        runs.map(({ state }) => b.reshape(nth(state, k), batchFirst ? [samples, 1, hidden] : [1, samples, hidden])),
         stateAxis,
       ),
     );
     return [batchFirst ? b.transpose(sequence, [2, 0, 1, 3]) : sequence, ...last];
   };
+}
 
 /** One direction of a layer. */
 interface Run {
@@ -284,13 +289,11 @@ function unrolled(b: GraphBuilder, run: Run): RunResult {
   const rows =
     active && b.split(active, new Array<number>(steps).fill(1), 0).map((row) => b.reshape(row, [samples, 1]));
   const zero = b.full(run.inputs.type, [samples, run.hidden], 0);
+  const order = Array.from({ length: steps }, (_, i) => (run.backward ? steps - 1 - i : i));
   let state = run.initial;
   const shown: Value[] = [];
-  for (let i = 0; i < steps; i++) {
-    const t = run.backward ? steps - 1 - i : i;
-    [shown[t], state] = gated(b, advance(inputs[t]!, state), state, rows?.[t], zero);
-  }
-  return { shown: b.concat(shown, 0), state: state as readonly Value[] };
+  for (const t of order) [shown[t], state] = gated(b, advance(nth(inputs, t), state), state, rows?.[t], zero);
+  return { shown: b.concat(shown, 0), state: state.map((value) => value ?? zero) };
 }
 
 function looped(b: GraphBuilder, run: Run): RunResult {
@@ -299,7 +302,7 @@ function looped(b: GraphBuilder, run: Run): RunResult {
   const active = stillRunning(b, run);
   const order = b.ints(Array.from({ length: steps }, (_, t) => (run.backward ? steps - 1 - t : t)));
   const inTurn = (sequence: Value) => (run.backward ? b.gather(sequence, order, 0) : sequence);
-  const sequence = b.reshape(run.inputs, [steps, samples, run.inputs.shape[1]!]);
+  const sequence = b.reshape(run.inputs, [steps, samples, nth(run.inputs.shape, 1)]);
   const given = [...weights.recurrence, weights.recurrentBias, weights.peepholes];
   const { carried, stacked } = b.recurrence(
     {
@@ -307,30 +310,32 @@ function looped(b: GraphBuilder, run: Run): RunResult {
       sequences: [inTurn(sequence), ...(active ? [inTurn(active)] : [])],
       constants: given.filter((value) => value !== undefined),
     },
-    (inner, { carried: state, sequences: [x, running], constants }) => {
+    (inner, { carried: state, sequences, constants }) => {
+      const [x, running] = [first(sequences), sequences[1]];
       const recurrence = constants.slice(0, weights.recurrence.length);
       const others = constants.slice(weights.recurrence.length);
       const recurrentBias = weights.recurrentBias && others[0];
       const peepholes = weights.peepholes && others.at(-1);
       const advance = run.step(inner, { recurrence, recurrentBias, peepholes });
       const rows = running && inner.reshape(running, [samples, 1]);
-      const [shown, next] = gated(inner, advance(x!, state), state, rows, inner.zerosLike(state[0]!));
-      return { carried: next as Value[], stacked: [shown], summed: [] };
+      const nothing = inner.zerosLike(first(state));
+      const [shown, next] = gated(inner, advance(x, state), state, rows, nothing);
+      return { carried: next, stacked: [shown], summed: [] };
     },
   );
-  return { shown: inTurn(stacked[0]!), state: carried };
+  return { shown: inTurn(first(stacked)), state: carried };
 }
 
 /** What a step shows and the state after it, where samples that have ended show zeros and keep their state. */
 function gated(
   b: GraphBuilder,
-  next: readonly Value[],
+  next: ReturnType<Step>,
   state: State,
   running: Value | undefined,
   zero: Value,
-): [shown: Value, state: State] {
-  if (!running) return [next[0]!, next];
-  return [b.where(running, next[0]!, zero), next.map((value, k) => b.where(running, value, state[k] ?? zero))];
+): [shown: Value, state: readonly Value[]] {
+  if (!running) return [next[0], next];
+  return [b.where(running, next[0], zero), next.map((value, k) => b.where(running, value, state[k] ?? zero))];
 }
 
 /** For each step, which samples have not ended yet, [T, N]; undefined where all run to the end. */
@@ -345,8 +350,8 @@ function stillRunning(b: GraphBuilder, { lengths, steps, samples }: Run): Value 
   return b.greater(b.reshape(b.cast(lengths, 'int64'), [1, samples]), b.constant(times));
 }
 
-export const recurrentNetworks: Record<string, Operator> = {
+export const recurrentNetworks = {
   LSTM: recurrent(lstm),
   GRU: recurrent(gru),
   RNN: recurrent(rnn),
-};
+} satisfies Partial<Definitions>;

@@ -1,24 +1,39 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
+import { nth } from '../../onnx/checked.ts';
 import type { Value } from '../../onnx/graph.ts';
-import type { Operator, OperatorCall } from '../../onnx/operator.ts';
+import type { Definition, Definitions, OperatorCall } from '../../onnx/operator.ts';
 import { normaliseAxis } from '../../onnx/shapes.ts';
 import { elementCount } from '../../onnx/tensor.ts';
 import { oneHotMask } from './selection.ts';
 
+type ReducingOp =
+  | 'ReduceSum'
+  | 'ReduceMean'
+  | 'ReduceMax'
+  | 'ReduceMin'
+  | 'ReduceProd'
+  | 'ReduceSumSquare'
+  | 'ReduceL1'
+  | 'ReduceL2'
+  | 'ReduceLogSum'
+  | 'ReduceLogSumExp'
+  | 'FirstMaximum'
+  | 'FirstMinimum';
+
 /** The axes of a reduction: an attribute in older opsets, an input in newer ones, all where neither is given. */
-export function axesOf(call: OperatorCall, rank: number): readonly number[] {
-  const axes = call.has('axes') ? call.ints('axes') : call.inputs[1] ? call.constantInts(1) : [];
+export function axesOf(call: OperatorCall<ReducingOp>, rank: number): readonly number[] {
+  const axes = call.attributes.axes ?? (call.in[1] ? call.constantInts(1) : []);
   if (axes.length > 0) return axes.map((axis) => normaliseAxis(axis, rank));
-  return call.int('noop_with_empty_axes', 0) ? [] : Array.from({ length: rank }, (_, axis) => axis);
+  return call.attributes.noop_with_empty_axes ? [] : Array.from({ length: rank }, (_, axis) => axis);
 }
 
 type Reduce = (b: GraphBuilder, x: Value, axes: readonly number[], keepdims: boolean) => Value;
 
 const reduction =
-  (reduce: Reduce): Operator =>
+  (reduce: Reduce): Definition<ReducingOp> =>
   (b, call) => {
-    const x = call.input(0);
-    return reduce(b, x, axesOf(call, x.shape.length), call.int('keepdims', 1) === 1);
+    const [x] = call.in;
+    return reduce(b, x, axesOf(call, x.shape.length), call.attributes.keepdims === 1);
   };
 
 /** Gives a reduction the shape that it has when the reduced axes are dropped. */
@@ -56,40 +71,50 @@ export const euclideanNorm: Reduce = (b, x, axes, keepdims) => rootOrZero(b, b.r
 
 /** Index of an extremum along one axis. */
 const indexOf =
-  (op: 'ArgMax' | 'ArgMin'): Operator =>
-  (b, call) => {
-    const x = call.input(0);
-    return b.emit(op, [x], {
-      axis: normaliseAxis(call.int('axis', 0), x.shape.length),
-      keepdims: call.int('keepdims', 1),
-      select_last_index: call.int('select_last_index', 0),
-    });
-  };
+  (op: 'ArgMax' | 'ArgMin'): Definition<'ArgMax' | 'ArgMin'> =>
+  (b, { in: [x], attributes: { axis, keepdims, select_last_index } }) =>
+    b.emit(op, [x], { axis: normaliseAxis(axis, x.shape.length), keepdims, select_last_index });
 
 /** Before opset 13, softmax joined all axes from `axis` on. */
 const softmax =
-  (op: 'softmax' | 'logSoftmax'): Operator =>
-  (b, call) => {
-    const x = call.input(0);
-    if (call.opset >= 13) return b[op](x, call.int('axis', -1));
-    const axis = normaliseAxis(call.int('axis', 1), x.shape.length);
+  (op: 'softmax' | 'logSoftmax'): Definition<'Softmax' | 'LogSoftmax'> =>
+  (b, { in: [x], attributes, opset }) => {
+    if (opset >= 13) return b[op](x, attributes.axis);
+    const axis = normaliseAxis(attributes.axis, x.shape.length);
     if (axis === x.shape.length - 1) return b[op](x, axis);
     const flat = b.reshape(x, [elementCount(x.shape.slice(0, axis)), elementCount(x.shape.slice(axis))]);
     return b.reshape(b[op](flat, 1), x.shape);
   };
 
 /** One at the first largest element, 0 elsewhere; before opset 13 over all axes from `axis` on. */
-const hardmax: Operator = (b, call) => {
-  const x = call.input(0);
-  const axis = normaliseAxis(call.int('axis', call.opset >= 13 ? -1 : 1), x.shape.length);
+const hardmax: Definition<'Hardmax'> = (b, { in: [x], attributes, opset }) => {
+  const axis = normaliseAxis(attributes.axis, x.shape.length);
   const flat =
-    call.opset >= 13 ? x : b.reshape(x, [elementCount(x.shape.slice(0, axis)), elementCount(x.shape.slice(axis))]);
-  const along = call.opset >= 13 ? axis : 1;
-  const largest = b.emit('ArgMax', [flat], { axis: along, keepdims: 1, select_last_index: 0 })[0];
-  return b.reshape(b.indicator(oneHotMask(b, largest, flat.shape[along]!, along), x), x.shape);
+    opset >= 13 ? x : b.reshape(x, [elementCount(x.shape.slice(0, axis)), elementCount(x.shape.slice(axis))]);
+  const along = opset >= 13 ? axis : 1;
+  const [largest] = b.emit('ArgMax', [flat], { axis: along, keepdims: 1, select_last_index: 0 });
+  return b.reshape(b.indicator(oneHotMask(b, largest, nth(flat.shape, along), along), x), x.shape);
 };
 
-export const reductions: Record<string, Operator> = {
+/** Products of the elements up to each one, by doubling: after turn k, of the last 2ᵏ. Zeros need no care, as nothing is divided. */
+const cumProd: Definition<'CumProd'> = (b, call) => {
+  const [x] = call.in;
+  const axis = normaliseAxis(call.constantInt(1), x.shape.length);
+  const { exclusive, reverse } = call.attributes;
+  const size = nth(x.shape, axis);
+  if (size === 0) return x;
+  const none = x.shape.map(() => 0);
+  /** Moved along, with ones where nothing comes from. */
+  const shifted = (value: Value, by: number): Value => {
+    const [front, back] = [none.with(axis, by), none.with(axis, -by)];
+    return reverse === 1 ? b.pad(value, back, front, 1) : b.pad(value, front, back, 1);
+  };
+  let product = exclusive === 1 ? shifted(x, 1) : x;
+  for (let by = 1; by < size; by *= 2) product = b.mul(product, shifted(product, by));
+  return product;
+};
+
+export const reductions = {
   ReduceSum: reduction((b, x, axes, keepdims) => b.reduceSum(x, axes, keepdims)),
   ReduceMean: reduction((b, x, axes, keepdims) => b.reduceMean(x, axes, keepdims)),
   ReduceMax: reduction((b, x, axes, keepdims) => b.reduceMax(x, axes, keepdims)),
@@ -109,9 +134,11 @@ export const reductions: Record<string, Operator> = {
   Softmax: softmax('softmax'),
   LogSoftmax: softmax('logSoftmax'),
   Hardmax: hardmax,
+  CumProd: cumProd,
   CumSum: (b, call) => {
-    const x = call.input(0);
+    const [x] = call.in;
     const axis = normaliseAxis(call.constantInt(1), x.shape.length);
-    return b.cumSum(x, axis, { exclusive: call.int('exclusive', 0) === 1, reverse: call.int('reverse', 0) === 1 });
+    const { exclusive, reverse } = call.attributes;
+    return b.cumSum(x, axis, { exclusive: exclusive === 1, reverse: reverse === 1 });
   },
-};
+} satisfies Partial<Definitions>;

@@ -1,56 +1,59 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
+import { last, nth } from '../../onnx/checked.ts';
 import type { Value } from '../../onnx/graph.ts';
-import type { Operator, OperatorCall } from '../../onnx/operator.ts';
+import type { Definition, Definitions, OperatorCall } from '../../onnx/operator.ts';
 import { RefusedUse } from '../../onnx/refusal.ts';
 import { constantInts, leading, normaliseAxis } from '../../onnx/shapes.ts';
 import { elementCount, numbersOf, type Shape, type Tensor, tensorOf } from '../../onnx/tensor.ts';
 import { castTarget } from './elementwise.ts';
 
-/** The k largest or smallest along an axis: k is an attribute in opset 1, an input later. */
-const topK: Operator = (b, call) => {
-  const x = call.input(0);
-  const axis = normaliseAxis(call.int('axis', -1), x.shape.length);
-  const k = call.has('k') ? call.int('k') : call.constantInt(1);
-  if (k < 0 || k > x.shape[axis]!) throw new Error(`k = ${k} exceeds the ${x.shape[axis]} elements of axis ${axis}`);
-  const attributes = { axis, largest: call.int('largest', 1), sorted: call.int('sorted', 1) };
-  return b.emit('TopK', [x, b.ints([k])], attributes);
+/** The k largest or smallest along an axis: k is an attribute up to opset 9, an input later. */
+const topK: Definition<'TopK'> = (b, call) => {
+  const [x] = call.in;
+  const { largest, sorted } = call.attributes;
+  const axis = normaliseAxis(call.attributes.axis, x.shape.length);
+  const size = nth(x.shape, axis);
+  const k = call.attributes.k ?? call.constantInt(1);
+  if (k < 0 || k > size) throw new Error(`k = ${k} exceeds the ${size} elements of axis ${axis}`);
+  return b.emit('TopK', [x, b.ints([k])], { axis, largest, sorted });
 };
 
 /** Reverses the first lengths[i] steps of sequence i: a gather whose indices are known, as the lengths are. */
-const reverseSequence: Operator = (b, call) => {
-  const x = call.input(0);
-  const batchAxis = call.int('batch_axis', 1);
-  const timeAxis = call.int('time_axis', 0);
+const reverseSequence: Definition<'ReverseSequence'> = (b, call) => {
+  const [x, given] = call.in;
+  const { batch_axis: batchAxis, time_axis: timeAxis } = call.attributes;
   if (batchAxis + timeAxis !== 1) throw new RefusedUse('batch_axis and time_axis must be 0 and 1');
-  const lengths = constantInts(call.inputs[1], 'the sequence lengths');
-  const steps = x.shape[timeAxis];
+  const lengths = constantInts(given, 'the sequence lengths');
   const [rows, columns] = leading(x.shape, 2);
+  const [samples, steps] = batchAxis === 0 ? [rows, columns] : [columns, rows];
+  if (lengths.length !== samples) throw new Error(`${lengths.length} lengths are given for ${samples} sequences`);
+  const long = lengths.find((length) => length > steps);
+  if (long !== undefined) throw new Error(`a sequence length of ${long} exceeds ${steps} steps`);
   const indices = Array.from({ length: rows * columns }, (_, i) => {
     const [row, column] = [Math.floor(i / columns), i % columns];
     const [sequence, step] = batchAxis === 0 ? [row, column] : [column, row];
-    if (lengths[sequence]! > steps!)
-      throw new Error(`a sequence length of ${lengths[sequence]} exceeds ${steps} steps`);
-    const source = step < lengths[sequence]! ? lengths[sequence]! - 1 - step : step;
+    const length = nth(lengths, sequence);
+    const source = step < length ? length - 1 - step : step;
     return batchAxis === 0 ? [sequence, source] : [source, sequence];
   });
   return b.gatherND(x, b.constant(tensorOf('int64', [rows, columns, 2], indices.flat())));
 };
 
 /** Keeps what a condition selects; how much that is must be known, so the condition must be constant. */
-const compress: Operator = (b, call) => {
-  const condition = call.inputs[1]?.constant;
-  if (!condition) throw new RefusedUse('which elements are kept depends on data');
-  const kept = Array.from(numbersOf(condition)).flatMap((keep, i) => (keep ? [i] : []));
-  const x = call.input(0);
-  const [source, axis] = call.has('axis')
-    ? [x, normaliseAxis(call.int('axis'), x.shape.length)]
-    : [b.reshape(x, [elementCount(x.shape)]), 0];
-  return b.gather(source, b.ints(kept.filter((i) => i < source.shape[axis]!)), axis);
+const compress: Definition<'Compress'> = (b, { in: [x, condition], attributes }) => {
+  if (!condition.constant) throw new RefusedUse('which elements are kept depends on data');
+  const kept = Array.from(numbersOf(condition.constant)).flatMap((keep, i) => (keep ? [i] : []));
+  const [source, axis] =
+    attributes.axis === undefined
+      ? [b.reshape(x, [elementCount(x.shape)]), 0]
+      : [x, normaliseAxis(attributes.axis, x.shape.length)];
+  const size = nth(source.shape, axis);
+  return b.gather(source, b.ints(kept.filter((i) => i < size)), axis);
 };
 
 /** Coordinates of the elements that are not zero, as columns. */
-function nonZero(b: GraphBuilder, call: OperatorCall): Value {
-  const x = call.input(0).constant;
+function nonZero(b: GraphBuilder, call: OperatorCall<'NonZero'>): Value {
+  const x = call.in[0].constant;
   if (!x) throw new RefusedUse('the number of elements that are not zero depends on data');
   const found = Array.from(numbersOf(x)).flatMap((value, i) => (value ? [i] : []));
   const coordinates = x.shape.map((dim, axis) => {
@@ -61,29 +64,27 @@ function nonZero(b: GraphBuilder, call: OperatorCall): Value {
 }
 
 /** Ones on a diagonal. */
-const eyeLike: Operator = (b, call) => {
-  const { type, shape } = call.input(0);
+const eyeLike: Definition<'EyeLike'> = (b, call) => {
+  const { type, shape } = call.in[0];
+  const { k, dtype } = call.attributes;
   if (shape.length !== 2) throw new Error(`an identity matrix has 2 axes, not ${shape.length}`);
-  const k = call.int('k', 0);
-  const [rows, columns] = shape;
-  const ones = Array.from({ length: rows! * columns! }, (_, i) =>
-    Number((i % columns!) - Math.floor(i / columns!) === k),
-  );
-  const target = call.has('dtype') ? call.localType(castTarget(call.int('dtype'))) : type;
+  const [rows, columns] = leading(shape, 2);
+  const ones = Array.from({ length: rows * columns }, (_, i) => Number((i % columns) - Math.floor(i / columns) === k));
+  const target = dtype === undefined ? type : call.localType(castTarget(dtype));
   return b.constant(tensorOf(target, shape, ones));
 };
 
 const indices64 = (b: GraphBuilder, value: Value): Value => b.cast(value, 'int64');
 
 /** One where an index stands, as a selection between two values. */
-const oneHot: Operator = (b, call) => {
-  const indices = call.input(0);
+const oneHot: Definition<'OneHot'> = (b, call) => {
+  const [indices, , values] = call.in;
   const depth = call.constantInt(1);
   const rank = indices.shape.length + 1;
-  const axis = normaliseAxis(call.int('axis', -1), rank);
+  const axis = normaliseAxis(call.attributes.axis, rank);
   const spread = b.reshape(indices64(b, indices), [...indices.shape.slice(0, axis), 1, ...indices.shape.slice(axis)]);
-  const [off, on] = b.split(call.input(2), [1, 1], 0).map((value) => b.reshape(value, []));
-  return b.where(oneHotMask(b, spread, depth, axis), on!, off!);
+  const [off, on] = b.split(values, [1, 1], 0);
+  return b.where(oneHotMask(b, spread, depth, axis), b.reshape(on, []), b.reshape(off, []));
 };
 
 /** True where the index along `axis` (of size 1 in `indices`, from −depth to depth − 1) equals the class. */
@@ -97,42 +98,94 @@ export function oneHotMask(b: GraphBuilder, indices: Value, depth: number, axis:
   return b.equal(b.where(b.less(indices, b.scalar('int64', 0)), fromEnd, indices), b.constant(classes));
 }
 
-const scatter =
-  (op: 'ScatterElements' | 'ScatterND'): Operator =>
-  (b, call) => {
-    const reduction = call.string('reduction', 'none');
-    if (reduction !== 'none' && reduction !== 'add')
-      throw new RefusedUse(`scattering with reduction "${reduction}" is not supported; "none" and "add" are`);
-    const x = call.input(0);
-    const attributes =
-      op === 'ScatterND'
-        ? { reduction, axis: undefined }
-        : { axis: normaliseAxis(call.int('axis', 0), x.shape.length), reduction };
-    const [indices, updates] = [call.input(1), call.input(2)];
-    const { axis } = attributes;
-    if (axis === undefined) checkTuples(x, indices, 0);
-    else checkIndices(indices, () => [axis, x.shape[axis]!]);
-    const places = indices.constant && placesOf(indices.constant, x.shape, attributes.axis);
-    if (reduction === 'none' && !updates.constant && places && new Set(places).size < places.length)
-      throw new RefusedUse(
-        'it writes to one place twice, and ONNX leaves open which value stays; export with opset 18 or later',
-      );
-    return b.emit(op, [x, indices64(b, indices), updates], attributes);
-  };
+/** What is written where, and how it is joined with what is there. */
+interface Scattering {
+  readonly x: Value;
+  readonly indices: Value;
+  readonly updates: Value;
+  readonly reduction: string;
+}
 
-/** The places in x to which each index (of ScatterElements along an axis, else of ScatterND) leads, as text. */
-function placesOf(indices: Tensor, shape: Shape, axis: number | undefined): string[] {
-  const values = numbersOf(indices);
-  const place = (index: number, along: number) => (index < 0 ? index + shape[along]! : index);
-  if (axis === undefined) {
-    const width = indices.shape.at(-1)!;
-    return Array.from({ length: values.length / width }, (_, i) =>
-      String(Array.from(values.subarray(i * width, (i + 1) * width), place)),
+/** The reduction of a scattering to places that must differ where it has none. */
+function checkedReduction({ indices, updates, reduction }: Scattering, places: (indices: Tensor) => string[]): string {
+  const found = indices.constant && reduction === 'none' && !updates.constant ? places(indices.constant) : [];
+  if (new Set(found).size < found.length)
+    throw new RefusedUse(
+      'it writes to one place twice, and ONNX leaves open which value stays; export with opset 18 or later',
     );
-  }
+  return reduction;
+}
+
+/** Refuses reductions whose gradients are not known. */
+function requireSum(reduction: string): void {
+  if (reduction !== 'none' && reduction !== 'add')
+    throw new RefusedUse(`scattering with reduction "${reduction}" is not supported; "none" and "add" are`);
+}
+
+const scatterElements = (b: GraphBuilder, scattering: Scattering, wanted: number): Value => {
+  const { x, indices, updates } = scattering;
+  requireSum(scattering.reduction);
+  const axis = normaliseAxis(wanted, x.shape.length);
+  checkIndices(indices, () => [axis, nth(x.shape, axis)]);
+  const reduction = checkedReduction(scattering, (constant) => elementPlaces(constant, x.shape, axis));
+  return b.emit('ScatterElements', [x, indices64(b, indices), updates], { axis, reduction })[0];
+};
+
+const scatterND: Definition<'ScatterND'> = (b, { in: [x, indices, updates], attributes }) => {
+  requireSum(attributes.reduction);
+  checkTuples(x, indices, 0);
+  const scattering = { x, indices, updates, reduction: attributes.reduction };
+  const reduction = checkedReduction(scattering, (constant) => tuplePlaces(constant, x.shape));
+  return b.emit('ScatterND', [x, indices64(b, indices), updates], { reduction });
+};
+
+/** Writes new keys or values into a cache, for each sample from an index on, which may go on from the front again. */
+const tensorScatter: Definition<'TensorScatter'> = (b, { in: [cache, update, starts], attributes }) => {
+  const axis = normaliseAxis(attributes.axis, cache.shape.length);
+  if (axis === 0) throw new Error('its axis is that of the samples');
+  const { mode } = attributes;
+  if (mode !== 'linear' && mode !== 'circular') throw new RefusedUse(`mode "${mode}" is not supported`);
+  // [B, L, …] and [B, S, …]
+  const order = [0, axis, ...cache.shape.flatMap((_, i) => (i === 0 || i === axis ? [] : [i]))];
+  const [x, updates] = [b.transpose(cache, order), b.transpose(update, order)];
+  const [samples, length] = leading(x.shape, 2);
+  const [, written] = leading(updates.shape, 2);
+  if (written > length) throw new Error(`${written} elements are written into ${length}`);
+  const count = (size: number) => b.ints(Array.from({ length: size }, (_, i) => i));
+  const from = starts ? b.reshape(indices64(b, starts), [samples, 1]) : b.reshape(count(1), [1, 1]);
+  const places = b.expand(b.add(from, count(written)), [samples, written]);
+  const rows = b.expand(b.reshape(count(samples), [samples, 1]), [samples, written]);
+  const within = mode === 'circular' ? b.mod(places, b.scalar('int64', length)) : places;
+  const column = (value: Value) => b.reshape(value, [samples, written, 1]);
+  const indices = b.concat([column(rows), column(within)], 2);
+  checkTuples(x, indices, 0);
+  const [result] = b.emit('ScatterND', [x, indices, updates], { reduction: 'none' });
+  return b.transpose(
+    result,
+    order.map((_, i) => order.indexOf(i)),
+  );
+};
+
+/** An index that may count from the end, as one that does not. */
+const fromStart = (index: number, size: number): number => (index < 0 ? index + size : index);
+
+/** The places in x to which the indices of ScatterElements along an axis lead, as text. */
+function elementPlaces(indices: Tensor, shape: Shape, axis: number): string[] {
+  const size = nth(shape, axis);
   const inner = elementCount(indices.shape.slice(axis + 1));
-  const line = inner * indices.shape[axis]!;
-  return Array.from(values, (index, i) => `${Math.floor(i / line)},${i % inner},${place(index, axis)}`);
+  const line = inner * nth(indices.shape, axis);
+  return Array.from(numbersOf(indices), (index, i) => `${Math.floor(i / line)},${i % inner},${fromStart(index, size)}`);
+}
+
+/** The places in x to which the tuples of ScatterND lead, as text. */
+function tuplePlaces(indices: Tensor, shape: Shape): string[] {
+  const values = numbersOf(indices);
+  const width = last(indices.shape);
+  return Array.from({ length: values.length / width }, (_, i) =>
+    String(
+      Array.from(values.subarray(i * width, (i + 1) * width), (index, along) => fromStart(index, nth(shape, along))),
+    ),
+  );
 }
 
 /** Constant indices must lie in the axis that they count through, from the front or from the end. */
@@ -148,35 +201,35 @@ function checkIndices(indices: Value, sizeAt: (place: number) => [axis: number, 
 /** As `checkIndices`, for tuples of indices along the last axis of `indices`. */
 function checkTuples(x: Value, indices: Value, batch: number): void {
   const width = indices.shape.at(-1) ?? 0;
-  if (batch + width <= x.shape.length)
-    checkIndices(indices, (place) => [batch + (place % width), x.shape[batch + (place % width)]!]);
+  if (width > 0 && batch + width <= x.shape.length)
+    checkIndices(indices, (place) => [batch + (place % width), nth(x.shape, batch + (place % width))]);
 }
 
-export const selection: Record<string, Operator> = {
-  Gather: (b, call) => {
-    const [x, indices] = [call.input(0), call.input(1)];
-    const axis = normaliseAxis(call.int('axis', 0), x.shape.length);
-    checkIndices(indices, () => [axis, x.shape[axis]!]);
+export const selection = {
+  Gather: (b, { in: [x, indices], attributes }) => {
+    const axis = normaliseAxis(attributes.axis, x.shape.length);
+    checkIndices(indices, () => [axis, nth(x.shape, axis)]);
     return b.gather(x, indices, axis);
   },
-  GatherElements: (b, call) => {
-    const [x, indices] = [call.input(0), call.input(1)];
-    const axis = normaliseAxis(call.int('axis', 0), x.shape.length);
-    checkIndices(indices, () => [axis, x.shape[axis]!]);
+  GatherElements: (b, { in: [x, indices], attributes }) => {
+    const axis = normaliseAxis(attributes.axis, x.shape.length);
+    checkIndices(indices, () => [axis, nth(x.shape, axis)]);
     return b.gatherElements(x, indices64(b, indices), axis);
   },
-  GatherND: (b, call) => {
-    const [x, indices] = [call.input(0), call.input(1)];
-    checkTuples(x, indices, call.int('batch_dims', 0));
-    return b.gatherND(x, indices64(b, indices), call.int('batch_dims', 0));
+  GatherND: (b, { in: [x, indices], attributes: { batch_dims } }) => {
+    checkTuples(x, indices, batch_dims);
+    return b.gatherND(x, indices64(b, indices), batch_dims);
   },
-  ScatterElements: scatter('ScatterElements'),
-  Scatter: scatter('ScatterElements'),
-  ScatterND: scatter('ScatterND'),
+  ScatterElements: (b, { in: [x, indices, updates], attributes: { axis, reduction } }) =>
+    scatterElements(b, { x, indices, updates, reduction }, axis),
+  Scatter: (b, { in: [x, indices, updates], attributes: { axis } }) =>
+    scatterElements(b, { x, indices, updates, reduction: 'none' }, axis),
+  ScatterND: scatterND,
+  TensorScatter: tensorScatter,
   TopK: topK,
   ReverseSequence: reverseSequence,
   Compress: compress,
   NonZero: nonZero,
   OneHot: oneHot,
   EyeLike: eyeLike,
-};
+} satisfies Partial<Definitions>;

@@ -1,4 +1,5 @@
 import { GraphBuilder } from '../../onnx/builder.ts';
+import { zip } from '../../onnx/checked.ts';
 import type { Graph } from '../../onnx/graph.ts';
 import { type Tensor, tensorOf } from '../../onnx/tensor.ts';
 import { blockChannels } from './blocked.ts';
@@ -20,7 +21,7 @@ export async function findBlock(run: ProbeRun): Promise<number | undefined> {
     try {
       const expected = (await run(graph)).data as Float32Array;
       const got = (await run(blockChannels(graph, block))).data as Float32Array;
-      if (got.length === expected.length && expected.every((x, i) => Math.abs(x - got[i]!) <= 1e-3)) return block;
+      if (got.length === expected.length && zip(expected, got).every(([x, y]) => Math.abs(x - y) <= 1e-3)) return block;
     } catch {
       // This runtime does not know the operators, or not in this form.
     }
