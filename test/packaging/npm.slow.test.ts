@@ -1,22 +1,21 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { loadDataset } from '../../extension/datasets/dataset.ts';
+import { blocksOf } from '../support/markdown.ts';
 import { sample } from '../support/paths.ts';
+import { installed } from './installed.ts';
 
 const windows = process.platform === 'win32';
-/** Files named `// NAME` in their first line, of the code blocks of a page. */
+/** Programs among the code blocks of a page. */
 const examples = (page: string): Map<string, string> =>
-  new Map(
-    [...readFileSync(page, 'utf8').matchAll(/```js\n\/\/ (\S+)\n([\s\S]*?)```/g)].map(([, name, text]) => [name, text]),
-  );
+  new Map(blocksOf(page).flatMap(({ language, file, text }) => (language === 'js' && file ? [[file, text]] : [])));
 
 describe('the package for npm, installed in an empty folder', { timeout: 600_000 }, () => {
   let folder: string;
-  const installed = (...path: string[]) => join(folder, 'node_modules', 'optimizer-bias-inspector', ...path);
+  const inPackage = (...path: string[]) => join(folder, 'node_modules', 'optimizer-bias-inspector', ...path);
   const run = (program: string, ...args: string[]) =>
     spawnSync(program, args, {
       cwd: folder,
@@ -25,21 +24,13 @@ describe('the package for npm, installed in an empty folder', { timeout: 600_000
       env: { ...process.env, NODE_OPTIONS: '' },
     });
 
-  before(async () => {
-    const target = `${process.platform}-${process.arch}`;
-    const packed = execFileSync(process.execPath, ['extension/packaging/npm.mjs', '--target', target], {
-      encoding: 'utf8',
-    });
-    const [name] = /\S+\.tgz/.exec(packed)!;
-    folder = mkdtempSync(join(tmpdir(), 'optimizer-bias-npm-'));
-    // Scripts of packages run, as they do for whoever installs it.
-    const install = ['install', '--ignore-scripts=false', '--offline', '--no-audit', '--no-fund'];
-    execFileSync('npm', [...install, resolve('dist', name)], { cwd: folder, shell: windows, stdio: 'pipe' });
+  before(() => {
+    folder = installed('npm');
   });
   after(() => rmSync(folder, { recursive: true, force: true }));
 
   it('holds what it needs and nothing else', (t) => {
-    const files = readdirSync(installed(), { recursive: true }).map((file) => String(file).replaceAll('\\', '/'));
+    const files = readdirSync(inPackage(), { recursive: true }).map((file) => String(file).replaceAll('\\', '/'));
     assert.deepEqual(
       files.filter((file) => /extension\.js|webview|\.test\.|\.map$|^test|script\/install|cuda/.test(file)),
       [],
@@ -52,9 +43,9 @@ describe('the package for npm, installed in an empty folder', { timeout: 600_000
       'media/schemas/run.schema.json',
     ])
       assert.ok(files.includes(file), file);
-    const size = files.reduce((sum, file) => sum + statSync(installed(file)).size, 0);
+    const size = files.reduce((sum, file) => sum + statSync(inPackage(file)).size, 0);
     t.diagnostic(`${files.length} files, ${(size / 2 ** 20).toFixed(0)} MiB`);
-    const notice = readFileSync(installed('THIRD-PARTY-NOTICES.txt'), 'utf8');
+    const notice = readFileSync(inPackage('THIRD-PARTY-NOTICES.txt'), 'utf8');
     for (const name of ['onnxruntime-node', 'hyparquet', '@lezer/python'])
       assert.match(notice, new RegExp(`^${name} \\d`, 'm'));
   });
@@ -74,7 +65,7 @@ describe('the package for npm, installed in an empty folder', { timeout: 600_000
   });
 
   it('loads the library without the runtime', () => {
-    const bundle = readFileSync(installed('dist', 'autodiff.js'), 'utf8');
+    const bundle = readFileSync(inPackage('dist', 'autodiff.js'), 'utf8');
     const required = [...bundle.matchAll(/\brequire\("([^"]+)"\)/g)].map(([, name]) => name);
     assert.deepEqual(
       required.filter((name) => !name.startsWith('node:')),
@@ -116,7 +107,7 @@ differentiate(new Uint8Array(), { compute: 'third' });
       writeFileSync(
         join(folder, 'digits.mjs'),
         `const { pixels, labels } = ${JSON.stringify(data)};
-export const digits = { model: ${JSON.stringify(installed('media', 'sample', 'digits.onnx'))}, count: ${count},
+export const digits = { model: ${JSON.stringify(inPackage('media', 'sample', 'digits.onnx'))}, count: ${count},
   pixels: Float32Array.from(pixels), labels: BigInt64Array.from(labels, BigInt) };`,
       );
     });

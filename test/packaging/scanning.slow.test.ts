@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { parse } from 'yaml';
+import { packed } from './installed.ts';
 
 const script = (lr: string, beta2 = '0.999') =>
   `import torch\nopt = torch.optim.Adam(p, lr=${lr}, betas=(0.9, ${beta2}))\n`;
@@ -24,9 +25,7 @@ describe('scanning before and after a commit', { timeout: 600_000 }, () => {
     });
 
   before(() => {
-    const made = ['extension/packaging/npm.mjs', '--target', `${process.platform}-${process.arch}`];
-    const packed = execFileSync(process.execPath, made, { encoding: 'utf8' });
-    spec = resolve('dist', /\S+\.tgz/.exec(packed)![0]);
+    spec = packed();
     folder = mkdtempSync(join(tmpdir(), 'optimizer-bias-scan-'));
     git('init', '-q', '-b', 'main');
     inside('old.py', script('1e-3', '1.5'));

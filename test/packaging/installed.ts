@@ -1,0 +1,23 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+/** Packs the package for npm, for this machine's platform; returns the path of the tarball. */
+export function packed(): string {
+  const target = `${process.platform}-${process.arch}`;
+  const said = execFileSync(process.execPath, ['extension/packaging/npm.mjs', '--target', target], {
+    encoding: 'utf8',
+  });
+  return resolve('dist', /\S+\.tgz/.exec(said)![0]);
+}
+
+/** Installs the packed package in an empty folder, without a registry; returns the folder. */
+export function installed(name: string): string {
+  const tarball = packed();
+  const folder = mkdtempSync(join(tmpdir(), `optimizer-bias-${name}-`));
+  // Scripts of packages run, as they do for whoever installs it.
+  const install = ['install', '--ignore-scripts=false', '--offline', '--no-audit', '--no-fund'];
+  execFileSync('npm', [...install, tarball], { cwd: folder, shell: process.platform === 'win32', stdio: 'pipe' });
+  return folder;
+}
