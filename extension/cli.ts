@@ -7,6 +7,7 @@ import { mcpCommand } from './cli/mcp.ts';
 import { modelCommand } from './cli/model.ts';
 import { optimizersCommand } from './cli/optimizers.ts';
 import { type Command, parseCommand, UsageError } from './cli/options.ts';
+import { isAboutPlan, planCommand } from './cli/plan.ts';
 import { scanCommand } from './cli/scan.ts';
 import { sweepCommand } from './cli/sweep.ts';
 import { describeError, InspectorError, quoteName, StoppedError } from './shared/errors.ts';
@@ -32,6 +33,7 @@ const overview = (): string =>
     ...commands.map(({ name, summary }) => `  optimizer-bias ${name.padEnd(12)} ${summary}`),
     '',
     'optimizer-bias COMMAND --help shows the options of a command.',
+    'optimizer-bias --point K --in DIR, --status DIR, --resume DIR and --collect DIR are for plans, which --plan DIR makes.',
   ].join('\n');
 
 /** Runs the program; returns its exit code: 0, 2 for bad usage, 130 where it was interrupted, 1 for anything else. */
@@ -46,6 +48,7 @@ async function main(argv: readonly string[]): Promise<number> {
     return 0;
   }
   try {
+    if (isAboutPlan(argv)) return await planCommand.run(parseCommand(planCommand, argv));
     const command = commands.find((candidate) => candidate.name === name);
     if (!command) throw new UsageError(`There is no command ${quoteName(name)}.\n\n${overview()}`);
     return await command.run(command.options ? parseCommand(command, rest) : { values: new Map(), positionals: rest });

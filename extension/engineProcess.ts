@@ -9,6 +9,10 @@ import { compare } from './jobs/compare.ts';
 import { inspect } from './jobs/inspect.ts';
 import type { Observer } from './jobs/observer.ts';
 import { sweep } from './jobs/sweep.ts';
+import { collect } from './plans/collect.ts';
+import { makePlan } from './plans/make.ts';
+import { isUseless } from './plans/outcome.ts';
+import { computePoints } from './plans/work.ts';
 import { failureOf } from './shared/errors.ts';
 import type { CompareRequest, ExperimentRequest, SweepRequest } from './shared/experiments.ts';
 import type { EngineEvent, EngineRequest, InspectRequest, RunStatus } from './shared/protocol.ts';
@@ -52,31 +56,68 @@ const folderObserver = {
 /** The bundled sample lies beside the bundled program. */
 const samples = join(__dirname, '..', 'media', 'sample');
 
-async function runInspection(request: InspectRequest): Promise<{ folder: string; status: RunStatus }> {
-  const device = await chooseDevice(request.device, (candidate) => probeInChild(__filename, candidate));
+interface Ended {
+  readonly folder: string;
+  readonly status: RunStatus;
+}
+
+type PlanRequest = Extract<EngineRequest, { type: 'plan' }>;
+type PointsRequest = Extract<EngineRequest, { type: 'points' }>;
+
+const probe = (candidate: Device) => probeInChild(__filename, candidate);
+
+async function runInspection(request: InspectRequest): Promise<Ended> {
+  const device = await chooseDevice(request.device, probe);
   return inspect(request, device, observer);
 }
 
 const runAnExperiment = (request: ExperimentRequest) => runExperiment(request, folderObserver, samples);
 
-async function runSweep(request: SweepRequest): Promise<{ folder: string; status: RunStatus }> {
-  const device = await chooseDevice(request.base.device, (candidate) => probeInChild(__filename, candidate));
+async function runSweep(request: SweepRequest): Promise<Ended> {
+  const device = await chooseDevice(request.base.device, probe);
   return sweep(request, device, folderObserver);
 }
 
-async function runCompare(request: CompareRequest): Promise<{ folder: string; status: RunStatus }> {
-  const device = await chooseDevice(request.base.device, (candidate) => probeInChild(__filename, candidate));
+async function runCompare(request: CompareRequest): Promise<Ended> {
+  const device = await chooseDevice(request.base.device, probe);
   return compare(request, device, folderObserver);
 }
 
+async function makeAPlan({ folder: where, request, group, copyInputs, program }: PlanRequest): Promise<Ended> {
+  const asked = request.kind === 'experiment' ? { device: 'cpu' as const } : request.request.base;
+  const threads = request.kind === 'experiment' ? request.request.threads : request.request.base.threads;
+  // Another machine may have a device that this one has not.
+  const device = asked.device === 'auto' ? await chooseDevice('auto', probe) : asked.device;
+  await makePlan(where, request, { group, copyInputs, device, threads, samples, program });
+  return { folder: where, status: 'finished' };
+}
+
+async function computeSome({ folder: where, points, threads }: PointsRequest): Promise<Ended> {
+  await computePoints(where, points, {
+    ...{ threads, samples },
+    device: (wanted) => chooseDevice(wanted, probe),
+    ended: (number, outcome) => send({ type: 'point', number, outcome }),
+    progress: (share) => send({ type: 'progress', progress: { phase: 'running', step: share * points.length, steps: points.length } }), // biome-ignore format: one line
+    get cancelled() {
+      return state.cancelled;
+    },
+  });
+  return { folder: where, status: state.cancelled ? 'cancelled' : 'finished' };
+}
+
+async function collectResult(where: string): Promise<Ended> {
+  const { missing } = await collect(where, samples);
+  return { folder: where, status: missing.length === 0 ? 'finished' : 'cancelled' };
+}
+
 /** Runs one request to its end and reports how it ended. */
-async function answer(work: () => Promise<{ folder: string; status: RunStatus }>): Promise<void> {
+async function answer(work: () => Promise<Ended>): Promise<void> {
   folder = undefined;
   state.cancelled = false;
   try {
     send({ type: 'finished', ...(await work()) });
   } catch (error) {
-    send({ type: 'failed', failure: failureOf(error), folder });
+    send({ type: 'failed', failure: failureOf(error), folder, useless: isUseless(error) });
   }
 }
 
@@ -92,12 +133,15 @@ if (probed) {
     else if (request.type === 'inspect') void answer(() => runInspection(request.request));
     else if (request.type === 'experiment') void answer(() => runAnExperiment(request.request));
     else if (request.type === 'compare') void answer(() => runCompare(request.request));
+    else if (request.type === 'plan') void answer(() => makeAPlan(request));
+    else if (request.type === 'points') void answer(() => computeSome(request));
+    else if (request.type === 'collect') void answer(() => collectResult(request.folder));
     else void answer(() => runSweep(request.request));
   });
   // The parent is gone: nobody will read the results.
   process.on('disconnect', () => process.exit(0));
   // Signals reach the whole group of processes: the current step is the last one, whoever sent it.
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1'] as const)
     process.on(signal, () => {
       state.cancelled = true;
     });

@@ -35,6 +35,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'onnx',
     'shared',
   ],
+  plans: ['experiments', 'jobs', 'engine', 'runStore', 'optimizers', 'files', 'shared'],
   agents: [
     'advice',
     'jobs',
@@ -51,6 +52,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   features: [
     'agents',
     'advice',
+    'plans',
     'experiments',
     'jobs',
     'engine',
@@ -67,6 +69,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'agents',
     '.',
     'advice',
+    'plans',
     'experiments',
     'jobs',
     'engine',

@@ -33,7 +33,7 @@ const mostLines = 50;
 const mostRuns = 200;
 
 /** Settings that are the program's own, or would let a run be written elsewhere. */
-const withheld: readonly string[] = ['directory', 'origins', 'differs', 'out', 'saveState', 'arrays', 'threads'];
+const withheld: readonly string[] = ['directory', 'origins', 'differs', 'out', 'saveState', 'arrays', 'threads', 'lanes', 'memory']; // biome-ignore format: one line
 
 /** What an agent may say of an inspection: the settings of the command line. */
 export const requestSchema = (more: Readonly<Record<string, JsonSchema>> = {}): JsonSchema => {

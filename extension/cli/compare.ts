@@ -1,15 +1,14 @@
 import { resolve } from 'node:path';
 import { readCompare } from '../jobs/compareFolder.ts';
-import { readExperiment } from '../jobs/store.ts';
 import { optimizerNamed } from '../optimizers/registry.ts';
-import { openLines } from '../shared/differences.ts';
 import { quoteName } from '../shared/errors.ts';
 import type { CompareRequest } from '../shared/experiments.ts';
-import { onCommandLine } from '../shared/words.ts';
 import { runInEngine } from './engine.ts';
 import { inspectOptions, ofOptimizer, requestOf } from './inspect.ts';
 import { type Command, type Given, type Option, UsageError } from './options.ts';
-import { bar, duration, number, styles, table } from './text.ts';
+import { aboutPlan, planInstead, planOptions, withoutPlan } from './plan.ts';
+import { tellResult } from './results.ts';
+import { bar, duration } from './text.ts';
 
 /** Options of `inspect` that make no sense here. */
 const foreign: readonly string[] = ['arrays', 'stage', 'out', 'json', 'seed', 'save-state', 'state'];
@@ -54,6 +53,7 @@ const options: readonly Option[] = [
     placeholder: 'DIR',
     help: 'continue the comparison in that folder, with its own settings',
   },
+  ...planOptions,
   { flag: 'json', help: 'print the results as JSON' },
 ];
 
@@ -68,35 +68,22 @@ export const compareCommand: Command = {
   options,
   shown: (values) => ofOptimizer(options, values),
   async run(given) {
+    const planned =
+      (await aboutPlan(given)) ??
+      (await planInstead(given, () => ({ kind: 'compare', request: compareRequestOf(withoutPlan(given)) })));
+    if (planned !== undefined) return planned;
     const request = compareRequestOf(given);
     const last = await runInEngine({ type: 'compare', request }, ({ phase, step, steps, secondsLeft }) =>
       phase === 'running'
         ? `${bar(step / steps)} run ${step}/${steps}${secondsLeft === undefined ? '' : `  ${duration(secondsLeft)} left`}`
         : 'Reading model and data …',
     );
-    const header = readExperiment(last.folder);
-    if (given.values.has('json')) process.stdout.write(`${JSON.stringify({ folder: last.folder, ...header })}\n`);
-    else process.stdout.write(rendered(last.folder, header.result!));
+    tellResult('compare', last.folder, given.values.has('json'));
     if (last.status === 'finished') return 0;
     process.stderr.write(`Cancelled. Continue with: optimizer-bias compare --resume ${last.folder}\n`);
     return 130;
   },
 };
-
-function rendered(
-  folder: string,
-  { sentence, tables, differences, notes }: NonNullable<ReturnType<typeof readExperiment>['result']>,
-): string {
-  const style = styles(process.stdout);
-  const lines = [style.bold(sentence)];
-  tables.forEach(({ title, columns, rows }, i) => {
-    const cells = rows.map((row) => row.map((cell) => (typeof cell === 'string' ? cell : number(cell))));
-    lines.push('', title, table(columns, cells));
-    if (i === 0 && differences) lines.push(...openLines(differences).map((line) => `  ${line}`));
-  });
-  lines.push('', ...notes.map(onCommandLine), '', `Wrote ${folder} (compare.json, experiment.json).`);
-  return `${lines.join('\n')}\n`;
-}
 
 /** The request that a command line stands for. Throws a UsageError where something is missing. */
 export function compareRequestOf({ values, positionals }: Given): CompareRequest {

@@ -2,24 +2,20 @@ import { resolve } from 'node:path';
 import type { Experiment } from '../experiments/experiment.ts';
 import { experimentNamed, experiments } from '../experiments/registry.ts';
 import { readExperiment } from '../jobs/store.ts';
-import type {
-  ExperimentHeader,
-  ExperimentRequest,
-  ParameterSpec,
-  ParameterValue,
-  ResultTable,
-} from '../shared/experiments.ts';
-import { badgeOf } from '../shared/experimentVerdict.ts';
+import type { ExperimentRequest, ParameterSpec, ParameterValue } from '../shared/experiments.ts';
 import { optionOf } from '../shared/request.ts';
 import { onCommandLine } from '../shared/words.ts';
 import { runInEngine } from './engine.ts';
 import { type Command, type Given, type Option, parseCommand, UsageError } from './options.ts';
-import { bar, duration, number, styles, table } from './text.ts';
+import { aboutPlan, isAboutPlan, planInstead, planningOptions, pointOptions } from './plan.ts';
+import { tellResult } from './results.ts';
+import { bar, duration } from './text.ts';
 
 /** Options that every experiment has. */
 const shared: readonly Option[] = [
   { flag: 'threads', value: 'count', placeholder: 'N', help: 'CPU threads (default: all cores)' },
   { flag: 'out', value: 'text', placeholder: 'DIR', help: 'folder of the results (default: a new one below runs/)' },
+  ...planningOptions,
   { flag: 'json', help: 'print the results as JSON' },
 ];
 
@@ -38,7 +34,10 @@ export const experimentCommand: Command = {
       process.stdout.write(`${JSON.stringify(list, undefined, 2)}\n`);
       return 0;
     }
-    if (name === '--resume' || name.startsWith('--resume=')) return run(...resumed([name, ...rest]));
+    if (isAboutPlan([name])) {
+      const given = parseCommand({ ...experimentCommand, options: resumeOptions }, [name, ...rest]);
+      return (await aboutPlan(given)) ?? (await run(...resumed(given)));
+    }
     if (name.startsWith('-')) throw new UsageError(`The name of the experiment comes first.\n\n${overview()}`);
     const experiment = experimentNamed(name);
     const given = parseCommand(commandOf(experiment), rest);
@@ -49,7 +48,9 @@ export const experimentCommand: Command = {
       ),
     );
     const out = values.get('out') as string | undefined;
-    return run({ name, directory: process.cwd(), parameters, out }, given);
+    const request = { name, directory: process.cwd(), parameters, out };
+    const planned = await planInstead(given, () => ({ kind: 'experiment', request }));
+    return planned ?? (await run(request, given));
   },
 };
 
@@ -64,18 +65,15 @@ const overview = (): string =>
     '',
   ].join('\n');
 
+/** The options of what goes on in a folder. */
+const resumeOptions: readonly Option[] = [
+  { flag: 'resume', value: 'text', placeholder: 'DIR', help: 'folder of an experiment that was stopped' },
+  ...shared.filter(({ flag }) => flag === 'threads' || flag === 'json' || flag === 'group'),
+  ...pointOptions,
+];
+
 /** The request that continues what is in a folder. */
-function resumed(argv: readonly string[]): [ExperimentRequest, Given] {
-  const given = parseCommand(
-    {
-      ...experimentCommand,
-      options: [
-        { flag: 'resume', value: 'text', placeholder: 'DIR', help: 'folder of an experiment that was stopped' },
-        ...shared.filter(({ flag }) => flag !== 'out'),
-      ],
-    },
-    argv,
-  );
+function resumed(given: Given): [ExperimentRequest, Given] {
   const folder = resolve(given.values.get('resume') as string);
   const { name, directory = process.cwd(), parameters } = readExperiment(folder);
   return [{ name, directory, parameters, out: folder }, given];
@@ -126,35 +124,8 @@ async function run(request: ExperimentRequest, { values }: Given): Promise<numbe
     ({ step, steps, secondsLeft }) =>
       `${request.name} ${bar(step / steps)} ${step} %${secondsLeft === undefined ? '' : `  ${duration(secondsLeft)} left`}`,
   );
-  const header = readExperiment(last.folder);
-  if (values.has('json')) process.stdout.write(`${JSON.stringify({ folder: last.folder, ...header })}\n`);
-  else if (header.result) process.stdout.write(renderExperiment(last.folder, header));
+  tellResult('experiment', last.folder, values.has('json'));
   if (last.status !== 'cancelled') return 0;
   process.stderr.write(`Cancelled. Continue with: optimizer-bias experiment --resume ${last.folder}\n`);
   return 130;
 }
-
-/** The result for people: the sentence, the verdict where it is finished, the tables, and where the files are. */
-export function renderExperiment(folder: string, { result, status }: ExperimentHeader): string {
-  if (!result) return `No result in ${folder}.\n`;
-  const style = styles(process.stdout);
-  const badge = badgeOf(result);
-  const files = ['experiment.json', 'series.csv', ...result.charts.map(({ id }) => `${id}.svg`)];
-  return [
-    ...(status === 'finished'
-      ? [style.bold(result.sentence), ...(badge ? [`${badge.mark} ${badge.text}.`] : [])]
-      : [style.bold(`So far: ${result.sentence}`)]),
-    ...result.tables.flatMap((each) => ['', `${each.title}:`, resultTable(each)]),
-    ...(result.notes.length > 0 ? [''] : []),
-    ...result.notes.map((note) => style.dim(`Note: ${onCommandLine(note)}`)),
-    '',
-    `Wrote ${folder} (${files.join(', ')}).`,
-    '',
-  ].join('\n');
-}
-
-const resultTable = ({ columns, rows }: ResultTable): string =>
-  table(
-    columns,
-    rows.map((row) => row.map((cell) => (typeof cell === 'string' ? cell : number(cell)))),
-  );

@@ -1,13 +1,13 @@
 import { resolve } from 'node:path';
-import { readExperiment } from '../jobs/store.ts';
-import { readSweep } from '../jobs/sweep.ts';
+import { readSweep } from '../jobs/sweepFolder.ts';
 import { optimizerNamed } from '../optimizers/registry.ts';
 import { quoteName } from '../shared/errors.ts';
 import type { SweepAxis, SweepRequest } from '../shared/experiments.ts';
 import { runInEngine } from './engine.ts';
-import { renderExperiment } from './experiment.ts';
 import { inspectOptions, ofOptimizer, requestOf } from './inspect.ts';
 import { type Command, type Given, type Option, UsageError } from './options.ts';
+import { aboutPlan, planInstead, planOptions, withoutPlan } from './plan.ts';
+import { tellResult } from './results.ts';
 import { bar, duration } from './text.ts';
 
 /** Options of `inspect` that make no sense here. */
@@ -50,6 +50,7 @@ const options: readonly Option[] = [
     placeholder: 'DIR',
     help: 'continue the sweep in that folder, with its own settings',
   },
+  ...planOptions,
   { flag: 'json', help: 'print the results as JSON' },
 ];
 
@@ -64,19 +65,17 @@ export const sweepCommand: Command = {
   options,
   shown: (values) => ofOptimizer(options, values),
   async run(given) {
+    const planned =
+      (await aboutPlan(given)) ??
+      (await planInstead(given, () => ({ kind: 'sweep', request: sweepRequestOf(withoutPlan(given)) })));
+    if (planned !== undefined) return planned;
     const request = sweepRequestOf(given);
     const last = await runInEngine({ type: 'sweep', request }, ({ phase, step, steps, secondsLeft }) =>
       phase === 'running'
         ? `${bar(step / steps)} point ${Math.floor(step) + 1}/${steps}  ${duration(secondsLeft ?? 0)} left`
         : 'Reading model and data …',
     );
-    const header = readExperiment(last.folder);
-    const { points } = readSweep(last.folder);
-    process.stdout.write(
-      given.values.has('json')
-        ? `${JSON.stringify({ folder: last.folder, points, ...header })}\n`
-        : renderExperiment(last.folder, header),
-    );
+    tellResult('sweep', last.folder, given.values.has('json'));
     if (last.status === 'finished') return 0;
     process.stderr.write(`Cancelled. Continue with: optimizer-bias sweep --resume ${last.folder}\n`);
     return 130;

@@ -14,6 +14,13 @@ export class Averaging {
     private readonly period: number,
   ) {}
 
+  /** The same, to go on elsewhere. */
+  copy(): Averaging {
+    const copy = new Averaging(this.runner, this.period);
+    copy.recent = this.recent;
+    return copy;
+  }
+
   /** Steps that the run may take from `step` on without passing one that must be shown. */
   stride(step: number): number {
     const phase = step % this.period;
@@ -21,7 +28,11 @@ export class Averaging {
   }
 
   /** Takes notice of θ; where it completes a point, measures there. `at` gives loss and norms at step n. */
-  async show(position: Position, path: Path, at: (step: number) => Measured | undefined): Promise<void> {
+  async show(
+    position: Position,
+    path: Pick<Path, 'average'>,
+    at: (step: number) => Measured | undefined,
+  ): Promise<void> {
     const { step } = position;
     if (this.recent.at(-1)?.step === step) return;
     this.recent = [...this.recent.filter((each) => each.step >= step - 2), position];

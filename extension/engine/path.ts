@@ -11,6 +11,14 @@ export interface AveragedPoint {
   readonly ratios: readonly number[];
 }
 
+/** Losses, one-norms of the model's gradient and the lowest loss until each, without tensors and averaged points. */
+export interface KeptPath {
+  readonly losses: readonly number[];
+  readonly norms: readonly number[];
+  readonly lowestUntil: readonly number[];
+  readonly lowest: number;
+}
+
 /** The one-norms of a record: of the model first, then of each tensor. */
 export const normsOf = ({ gradientNorm1, tensors }: StepRecord): number[] => [
   gradientNorm1,
@@ -38,10 +46,8 @@ export class Path {
   /** @param most records that are held; of a longer path every third one, and so on: an odd stride keeps oscillations */
   constructor(private readonly most?: number) {}
 
-  /** Adds the next record; one that is not finite ends a path and is left out. */
-  push(record: StepRecord): void {
-    const { loss } = record;
-    const norms = normsOf(record);
+  /** Adds the next record: its loss, and its norms in the order of `normsOf`; one that is not finite ends a path and is left out. */
+  push({ loss, norms }: { readonly loss: number; readonly norms: readonly number[] }): void {
     if (!Number.isFinite(loss) || !norms.every(Number.isFinite)) return;
     this.lowest = Math.min(this.lowest, loss);
     if (this.seen++ % this.stride !== 0) return;
@@ -53,6 +59,22 @@ export class Path {
     thin(this.losses);
     thin(this.norms);
     thin(this.lowestUntil);
+  }
+
+  /** A path of the model alone, of what was kept of another. */
+  static of({ losses, norms, lowestUntil, lowest }: KeptPath): Path {
+    const path = new Path();
+    path.losses.push(...losses);
+    for (const norm of norms) path.norms.push([norm]);
+    path.lowestUntil.push(...lowestUntil);
+    path.lowest = lowest;
+    return path;
+  }
+
+  /** What of a path is about the whole model, as plain data. */
+  get kept(): KeptPath {
+    const { losses, lowestUntil, lowest } = this;
+    return { losses, norms: this.norms.map(([norm]) => norm), lowestUntil, lowest };
   }
 
   /** Adds the next averaged point. */

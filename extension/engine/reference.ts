@@ -1,5 +1,5 @@
 import { Averaging, type Measured } from './averaging.ts';
-import { normsOf, Path } from './path.ts';
+import { type AveragedPoint, normsOf, Path } from './path.ts';
 import type { Position, Runner } from './runner.ts';
 import type { StepRecord } from './stepRecord.ts';
 
@@ -19,14 +19,28 @@ export interface WalkOptions {
   record?(record: StepRecord): void;
 }
 
-/** A run that is only followed as far as others need it to be held against it. Whoever asks first makes it go on. */
-export class Walk {
-  readonly path = new Path();
+/** What lies on a trail: a measurement, an averaged point, steps without a measurement, or its end. */
+type Mark = { readonly steps: number; readonly ended: boolean } & (
+  | { readonly record: Measured }
+  | { readonly average: AveragedPoint }
+  | { readonly moved: true }
+);
+
+/** Numbers that a trail keeps for those who follow it, about. */
+const mostNumbers = 8_000_000;
+
+/**
+ * The course of a run, mark by mark. Several may follow it, each as far as it needs: whoever is first makes it go on. How many
+ * steps one call of the runtime takes depends on time; the marks do not.
+ */
+export class Trail {
+  readonly marks: Mark[] = [];
   private position: Position;
-  private readonly averaging: Averaging | undefined;
+  private averaging: Averaging | undefined;
   /** The last records, for the averaged point in their middle. */
-  private readonly recent = new Map<number, Measured>();
+  private recent = new Map<number, Measured>();
   private ended = false;
+  private numbers = 0;
 
   constructor(private readonly options: WalkOptions) {
     const { runner, start, averagingPeriod: period } = options;
@@ -34,9 +48,86 @@ export class Walk {
     this.averaging = period === undefined ? undefined : new Averaging(runner, period);
   }
 
+  /** No more marks are added: who goes on does so on a trail of its own. */
+  get full(): boolean {
+    return this.numbers > mostNumbers;
+  }
+
+  /** A trail that begins where this one ends. */
+  fork(): Trail {
+    const fork = new Trail(this.options);
+    fork.position = this.position;
+    fork.averaging = this.averaging?.copy();
+    fork.recent = new Map(this.recent);
+    fork.ended = this.ended;
+    return fork;
+  }
+
+  /** Adds the marks of one call of the runtime. */
+  async extend(): Promise<void> {
+    const { runner, start, most, every, visit } = this.options;
+    const { step } = this.position;
+    const average = (point: AveragedPoint) => this.add({ average: point }, step);
+    await this.averaging?.show(this.position, { average }, (n) => this.recent.get(n));
+    if (visit && step % visit.every === 0) await visit.at(this.position);
+    const untilVisit = visit ? visit.every - (step % visit.every) : most;
+    const free = Math.min(most - (step - start.step), untilVisit, this.averaging?.stride(step) ?? most);
+    const before = this.position;
+    if (every === undefined) {
+      const { records, position } = await runner.plainSteps(this.position, free);
+      this.position = position;
+      for (const record of records) this.keep(record, Math.min(record.step + 1, position.step));
+    } else {
+      if (step % every === 0 || step === start.step)
+        this.keep((await runner.plainSteps(this.position, 1)).records[0], step);
+      this.position = (await runner.batchSteps(this.position, Math.min(free, every - (step % every)))).position;
+    }
+    // A runner that meets numbers that are not finite stays where it is.
+    this.ended ||= this.position === before;
+    this.add({ moved: true }, this.position.step);
+  }
+
+  /** Measures where it ends. */
+  async measure(): Promise<void> {
+    const { visit, runner } = this.options;
+    if (this.ended) return;
+    await visit?.at(this.position);
+    this.keep((await runner.plainSteps(this.position, 1)).records[0], this.position.step);
+  }
+
+  private keep(record: StepRecord, step: number): void {
+    const known = { loss: record.loss, norms: normsOf(record) };
+    this.options.record?.(record);
+    this.ended ||= !Number.isFinite(record.loss) || !Number.isFinite(record.gradientNorm1);
+    this.recent.set(record.step, known);
+    for (const kept of this.recent.keys()) if (kept < record.step - 3) this.recent.delete(kept);
+    this.add({ record: known }, step);
+    this.numbers += known.norms.length;
+  }
+
+  private add(mark: { record: Measured } | { average: AveragedPoint } | { moved: true }, step: number): void {
+    this.marks.push({ ...mark, steps: step - this.options.start.step, ended: this.ended });
+  }
+}
+
+/**
+ * A run that is only followed as far as others need it to be held against it, to the very step: what it says does not depend
+ * on who else follows the same trail.
+ */
+export class Walk {
+  readonly path = new Path();
   /** Steps that were taken. */
-  get steps(): number {
-    return this.position.step - this.options.start.step;
+  steps = 0;
+  private trail: Trail;
+  private next = 0;
+  private ended = false;
+
+  /** @param trail one that others follow, too; one of its own, if not given */
+  constructor(
+    private readonly options: WalkOptions,
+    private readonly shared?: Trail,
+  ) {
+    this.trail = shared ?? new Trail(options);
   }
 
   /** True where it goes no further: it has taken all steps, or its numbers have stopped being finite. */
@@ -51,47 +142,44 @@ export class Walk {
 
   /** Goes on until a loss is reached, and at least `steps` steps were taken, as far as it may. */
   async reach(loss: number, steps: number, cancelled: () => boolean): Promise<void> {
-    while (!this.done && (this.path.lowest > loss || this.steps < steps)) {
-      if (cancelled()) return;
-      await this.advance();
+    const arrived = () => this.path.lowest <= loss && this.steps >= steps;
+    while (!this.done && !arrived()) {
+      const mark = this.trail.marks[this.next];
+      if (mark) this.follow(mark, this.path.lowest <= loss ? steps : undefined);
+      else {
+        if (cancelled()) return;
+        await this.goOn();
+      }
     }
   }
 
-  /** Measures where it stands. */
+  /** Measures where it stands, at the end of its trail. */
   async measure(): Promise<void> {
-    const { visit, runner } = this.options;
-    if (this.ended) return;
-    await visit?.at(this.position);
-    this.keep((await runner.plainSteps(this.position, 1)).records[0]);
+    await this.trail.measure();
+    for (const mark of this.trail.marks.slice(this.next)) this.follow(mark);
   }
 
-  /** One call of the runtime. */
-  private async advance(): Promise<void> {
-    const { runner, start, most, every } = this.options;
-    const { step } = this.position;
-    await this.averaging?.show(this.position, this.path, (n) => this.recent.get(n));
-    const { visit } = this.options;
-    if (visit && step % visit.every === 0) await visit.at(this.position);
-    const untilVisit = visit ? visit.every - (step % visit.every) : most;
-    const free = Math.min(most - this.steps, untilVisit, this.averaging?.stride(step) ?? most);
-    const before = this.position;
-    if (every === undefined) {
-      const { records, position } = await runner.plainSteps(this.position, free);
-      for (const record of records) this.keep(record);
-      this.position = position;
-    } else {
-      if (step % every === 0 || step === start.step) this.keep((await runner.plainSteps(this.position, 1)).records[0]);
-      this.position = (await runner.batchSteps(this.position, Math.min(free, every - (step % every)))).position;
+  private async goOn(): Promise<void> {
+    if (this.trail === this.shared && this.trail.full) {
+      this.trail = this.trail.fork();
+      this.next = 0;
     }
-    // A runner that meets numbers that are not finite stays where it is.
-    this.ended ||= this.position === before;
+    // A trail that nobody else follows need not be kept.
+    if (this.trail !== this.shared) {
+      this.trail.marks.length = 0;
+      this.next = 0;
+    }
+    await this.trail.extend();
   }
 
-  private keep(record: StepRecord): void {
-    this.path.push(record);
-    this.options.record?.(record);
-    this.ended ||= !Number.isFinite(record.loss) || !Number.isFinite(record.gradientNorm1);
-    this.recent.set(record.step, { loss: record.loss, norms: normsOf(record) });
-    for (const step of this.recent.keys()) if (step < record.step - 3) this.recent.delete(step);
+  /** Takes notice of a mark; where only steps are missing, of as many of its steps as were asked for. */
+  private follow(mark: Mark, asked?: number): void {
+    if ('record' in mark) this.path.push(mark.record);
+    if ('average' in mark) this.path.average(mark.average);
+    const part = 'moved' in mark && asked !== undefined && asked < mark.steps;
+    this.steps = part ? Math.max(this.steps, asked) : mark.steps;
+    if (part) return;
+    this.next++;
+    this.ended = mark.ended;
   }
 }

@@ -11,16 +11,24 @@ export interface Surroundings {
   /** Folder of the bundled sample. */
   readonly samples: string;
   readonly threads?: number;
+  /** Most parts of a large data set that are summed side by side; of `threads`, if not given. */
+  readonly lanes?: number;
   /**
    * Reports the share that is done and lets other messages in; called often, at least every few hundred milliseconds.
    * Throws a `Cancelled` once the user wants the experiment to stop.
    */
   progress(share: number): Promise<void>;
   /**
-   * The piece of work of that name: as an earlier run of the same experiment in the same folder finished it, else computed
-   * and kept. It must be plain data. What is computed may itself report progress.
+   * The pieces of work of these names, which do not depend on each other: each as an earlier run of the same experiment in the
+   * same folder finished it, else computed and kept. They must be plain data. `found` gets them in their order, as they are
+   * there; where only some are wanted, or there are only some, the others are left out, and what follows this call does not
+   * happen. What is computed may itself report progress.
    */
-  part<T>(name: string, compute: () => Promise<T>): Promise<T>;
+  each<T>(
+    names: readonly string[],
+    compute: (i: number) => Promise<T>,
+    found: (value: T, i: number) => void,
+  ): Promise<void>;
   /** Shows what there is so far; cheap enough to be called after every part. */
   show(result: ExperimentResult): void;
 }
@@ -43,6 +51,8 @@ export interface Experiment<P extends Specs = Specs> {
   /** What it does, in one line. */
   readonly summary: string;
   readonly parameters: P;
+  /** Its work is the pieces of one call of `each`, before which it only reads; without this it is a single piece. */
+  readonly divided?: boolean;
   run(values: ValuesOf<P>, surroundings: Surroundings): Promise<ExperimentResult>;
 }
 

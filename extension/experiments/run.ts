@@ -35,19 +35,7 @@ export async function runExperiment(
     request.out === undefined
       ? newRunFolder(directory, 'experiment', experiment.name)
       : resolve(directory, request.out);
-  const opened: ExperimentHeader = {
-    format: 1,
-    status: 'running',
-    started: new Date().toISOString(),
-    process: process.pid,
-    tool: toolVersion,
-    name: experiment.name,
-    title: experiment.title,
-    figure: experiment.figure,
-    directory,
-    files: await digests(experiment, values, directory),
-    parameters: values,
-  };
+  const opened = await headerOf(experiment, values, directory);
   markAllInterrupted(dirname(folder));
   return FolderLock.hold(folder, async () => {
     const before = previous(folder, opened);
@@ -71,11 +59,15 @@ export async function runExperiment(
         directory,
         samples,
         threads: request.threads,
-        part: (name, compute) =>
-          parts.get(name, async () => {
-            await pause();
-            return compute();
-          }),
+        async each(names, compute, found) {
+          for (const [i, name] of names.entries()) {
+            const piece = await parts.get(name, async () => {
+              await pause();
+              return compute(i);
+            });
+            found(piece, i);
+          }
+        },
         show(result) {
           sofar = result;
           if (performance.now() - updated < updateMilliseconds) return;
@@ -107,17 +99,41 @@ export async function runExperiment(
   });
 }
 
+/** `experiment.json` of an experiment that begins now. */
+export async function headerOf(
+  experiment: Experiment,
+  values: Readonly<Record<string, ParameterValue>>,
+  directory: string,
+): Promise<ExperimentHeader> {
+  const { name, title, figure } = experiment;
+  return {
+    ...{ format: 1, status: 'running', started: new Date().toISOString(), process: process.pid, tool: toolVersion },
+    ...{ name, title, figure, directory },
+    files: await digests(experiment, values, directory),
+    parameters: values,
+  };
+}
+
+/** The files that parameters name, as they do. */
+export const filesOf = (
+  { parameters }: Experiment,
+  values: Readonly<Record<string, ParameterValue>>,
+): (readonly [key: string, path: string])[] =>
+  Object.entries(parameters).flatMap(([key, { kind }]) => {
+    const path = values[key];
+    return kind === 'file' && typeof path === 'string' ? [[key, path] as const] : [];
+  });
+
 /** What is in the files that the parameters name; a file that cannot be read is left to the experiment to refuse. */
 async function digests(
-  { parameters }: Experiment,
+  experiment: Experiment,
   values: Readonly<Record<string, ParameterValue>>,
   directory: string,
 ): Promise<Readonly<Record<string, string>>> {
-  const named = Object.entries(parameters).flatMap(([key, { kind }]) =>
-    kind === 'file' && typeof values[key] === 'string' ? [[key, resolve(directory, values[key])] as const] : [],
-  );
   const found = await Promise.all(
-    named.map(async ([key, path]) => [key, await digest([path]).catch(() => '')] as const),
+    filesOf(experiment, values).map(
+      async ([key, path]) => [key, await digest([resolve(directory, path)]).catch(() => '')] as const,
+    ),
   );
   return Object.fromEntries(found);
 }

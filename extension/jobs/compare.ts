@@ -1,23 +1,22 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Device } from '../engine/session.ts';
-import { WritingError, writeWhole } from '../files/writing.ts';
+import { WritingError } from '../files/writing.ts';
 import { FolderLock } from '../runStore/lock.ts';
 import { newRunFolder } from '../runStore/store.ts';
 import { checkCompare } from '../shared/checkRequest.ts';
 import { InspectorError } from '../shared/errors.ts';
 import type { CompareHeader, CompareRequest, ExperimentHeader } from '../shared/experiments.ts';
 import type { RunStatus } from '../shared/protocol.ts';
-import { toolVersion } from '../shared/version.ts';
 import { anotherFolder, mention, words } from '../shared/words.ts';
-import { readCompare } from './compareFolder.ts';
-import { type CompareNumbers, compareResult } from './compareResult.ts';
+import { readCompare, writeCompareHeader, writeComparison } from './compareFolder.ts';
+import type { SeedNumbers } from './heldRuns.ts';
 import { markAllInterrupted } from './interrupted.ts';
-import { Cancelled, Laboratory, type SeedNumbers } from './laboratory.ts';
+import { Cancelled, Laboratory } from './laboratory.ts';
 import type { ResultObserver } from './observer.ts';
 import { Parts } from './parts.ts';
 import { inThisThread, type SeedSource, SeedThread, seedsAtOnce } from './seedThreads.ts';
-import { failedWith, readExperiment, writeExperiment } from './store.ts';
+import { failedWith, readExperiment } from './store.ts';
 
 /** What decides the numbers of a comparison. */
 const identity = ({ request, digests }: CompareHeader): string => {
@@ -155,38 +154,11 @@ class Course {
 
   private write(state: Pick<ExperimentHeader, 'status' | 'message'>): void {
     const { request, lab, found, folder, started, observer } = this;
-    const numbers = Array.from({ length: lab.count }, (_, i) =>
-      found.map((each): CompareNumbers | undefined => each?.numbers[i]),
-    );
-    const changed = new Set(request.settings.flatMap(Object.keys));
-    const own = Object.fromEntries(Object.entries(lab.settings[0].hyper).filter(([name]) => changed.has(name)));
-    writeExperiment(folder, {
-      ...{ format: 1, ...state, started, process: process.pid, tool: toolVersion },
-      ...(state.status !== 'running' && { finished: new Date().toISOString() }),
-      name: 'compare',
-      title: 'Comparison of settings',
-      figure: `${basename(request.base.model)}, ${request.base.steps} steps`,
-      parameters: parametersOf(request),
-      result: compareResult(request, numbers, { loss: found.find((each) => each)?.loss ?? null, own }),
-    });
+    const finished = state.status === 'running' ? undefined : new Date().toISOString();
+    writeComparison(folder, { request, hyper: lab.settings[0].hyper, found }, { ...state, started, finished });
     observer.updated?.(folder);
   }
 }
-
-/** What was asked for, in a few lines. */
-const parametersOf = ({ base, settings, seeds, test }: CompareRequest): ExperimentHeader['parameters'] => ({
-  model: base.model,
-  data: base.data ?? base.x,
-  optimizer: base.optimizer,
-  settings: settings.map((each) => Object.entries(each).map(([name, value]) => `${name}=${value}`).join('+')).join(', '), // biome-ignore format: one line
-  batchSize: base.batchSize,
-  order: base.order,
-  schedule: base.schedule?.kind,
-  clipNorm: base.clipNorm,
-  steps: base.steps,
-  seeds,
-  testData: test?.data ?? test?.x,
-});
 
 /**
  * Keeps what is compared, so that it can be continued; of one that was begun before, what it said. Throws an InspectorError
@@ -203,7 +175,7 @@ function keepHeader(folder: string, header: CompareHeader): ExperimentHeader | u
     return existsSync(join(folder, 'experiment.json')) ? readExperiment(folder) : undefined;
   }
   try {
-    writeWhole(path, `${JSON.stringify(header, undefined, 2)}\n`);
+    writeCompareHeader(folder, header);
   } catch (error) {
     throw new WritingError(folder, error);
   }

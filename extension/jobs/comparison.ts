@@ -1,7 +1,7 @@
 import type { Path } from '../engine/path.ts';
 import type { EffectPart } from '../shared/protocol.ts';
 import { crossing, LossIndex } from './equalLoss.ts';
-import type { Reference } from './references.ts';
+import type { Compared } from './references.ts';
 
 /** The effect at a loss, of the model first, then of each tensor; null where a number is undefined. */
 export interface Found {
@@ -40,7 +40,7 @@ export class Comparison {
 
   constructor(
     readonly path: Path,
-    private readonly reference: Reference,
+    private readonly reference: Compared,
   ) {
     this.run = new LossIndex(path);
     this.other = new LossIndex(reference.path);

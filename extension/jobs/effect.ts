@@ -46,7 +46,7 @@ export class EffectMeter {
 
   /** Takes notice of a record. */
   add(record: StepRecord): void {
-    this.path.push(record);
+    this.path.push({ loss: record.loss, norms: normsOf(record) });
     this.parts.predicted.add(record);
     this.recent = [...this.recent.slice(-2), record];
   }

@@ -4,6 +4,7 @@ import { readJsonFile } from '../files/regular.ts';
 import { writeWhole } from '../files/writing.ts';
 import { isHeld } from '../runStore/lock.ts';
 import { isAlive, markInterrupted } from '../runStore/store.ts';
+import { withTimes } from './store.ts';
 
 /** Most folders that are looked at. */
 const mostNeighbours = 5000;
@@ -18,8 +19,8 @@ export function markAllInterrupted(parent: string): void {
     for (const name of readdirSync(parent).slice(0, mostNeighbours)) {
       const folder = join(parent, name);
       if (!existsSync(join(folder, 'experiment.json')) || isHeld(folder)) continue;
-      if (!markFile(join(folder, 'experiment.json'))) continue;
-      markFile(join(folder, 'sweep.json'));
+      if (!markFile(folder, 'experiment.json')) continue;
+      markFile(folder, 'sweep.json');
       markInterrupted(join(folder, 'points'));
     }
   } catch {
@@ -28,11 +29,13 @@ export function markAllInterrupted(parent: string): void {
 }
 
 /** Whether a file of a result does not say any more that it is worked on. */
-function markFile(path: string): boolean {
+function markFile(folder: string, name: string): boolean {
   try {
-    const header = readJsonFile(path) as { readonly status?: unknown; readonly process?: unknown };
+    const path = join(folder, name);
+    const header = readJsonFile(path) as { readonly status?: unknown };
     if (header.status !== 'running') return true;
-    if (typeof header.process === 'number' && isAlive(header.process)) return false;
+    const { process } = withTimes(folder, header) as { readonly process?: unknown };
+    if (typeof process === 'number' && isAlive(process)) return false;
     writeWhole(path, `${JSON.stringify({ ...header, status: 'interrupted' }, undefined, 2)}\n`);
     return true;
   } catch {

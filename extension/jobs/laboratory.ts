@@ -6,40 +6,15 @@ import { isAbsent } from '../optimizers/optimizer.ts';
 import type { CompareRequest } from '../shared/experiments.ts';
 import type { InspectRequest } from '../shared/protocol.ts';
 import { batchesOf } from './batchOrder.ts';
-import type { CompareNumbers } from './compareResult.ts';
-import { Comparison } from './comparison.ts';
 import { drawnAnew } from './drawnAnew.ts';
-import { binWidth, crossing, LossIndex } from './equalLoss.ts';
 import type { Evaluator } from './evaluator.ts';
-import { openReference, planReference, type Reference, referenceKey } from './references.ts';
+import { type HeldRun, type SeedNumbers, seedNumbers, type TestPoint } from './heldRuns.ts';
+import { openReference, planReference, Trails } from './references.ts';
 import { chunksFor, readSubject, type Settings, type Subject, settingsOf } from './setup.ts';
-import { testEvaluator } from './sweep.ts';
+import { testEvaluator } from './testSet.ts';
 
 /** How often a run on mini-batches is measured on all samples, where it is not said. */
 const measurements = 50;
-
-interface TestPoint {
-  readonly trainLoss: number;
-  readonly loss: number;
-  readonly accuracy: number | null;
-}
-
-/** One run of a comparison while all runs of its seed are held. */
-interface Held {
-  readonly walk: Walk;
-  readonly reference: Reference | undefined;
-  /** Nothing of its memory could be switched off: it does not differ from its twin. */
-  readonly ownTwin: boolean;
-  readonly tests: readonly TestPoint[];
-  /** Step and loss of every record. */
-  readonly losses: readonly { readonly step: number; readonly loss: number }[];
-}
-
-/** What all runs of one seed came to: the loss at which they are compared, and the numbers of each setting there. */
-export interface SeedNumbers {
-  readonly loss: number;
-  readonly numbers: readonly CompareNumbers[];
-}
 
 /** Ends the work on a seed that nobody waits for. */
 export class Cancelled extends Error {}
@@ -47,6 +22,7 @@ export class Cancelled extends Error {}
 /** The settings of a comparison on their model and data, with programs that its runs share. */
 export class Laboratory {
   private readonly runners = new Map<string, Runner>();
+  private trails: { readonly seed: number; readonly of: Trails } | undefined;
 
   private constructor(
     private readonly request: CompareRequest,
@@ -77,32 +53,47 @@ export class Laboratory {
     return this.requests.length;
   }
 
-  /** The numbers of every setting at one seed, at the lowest loss that all of them come clearly below. */
+  /** The numbers of every setting at one seed. */
   async seed(seed: number, told: (runs: number) => void, cancelled: () => boolean): Promise<SeedNumbers> {
-    const references = new Map<string, Reference>();
-    try {
-      const held: Held[] = [];
-      for (const [i, own] of this.requests.entries()) {
-        const seedOf = this.request.unpaired ? seed + i * 1_000_003 : seed;
-        held.push(await this.run({ ...own, seed: seedOf }, this.settings[i], references, cancelled));
-        if (cancelled()) throw new Cancelled();
-        told(i + 1);
-      }
-      const reached = Math.max(...held.map(({ walk }) => walk.path.lowest));
-      // Half way down where a bin would reach above the start.
-      const loss = Math.min(
-        reached * (1 + binWidth),
-        Math.sqrt(reached * Math.max(reached, held[0].walk.path.losses[0])),
-      );
-      // Where the loss of one of them does not fall steadily, all are measured by bins, so that like is compared with like.
-      const binned = held.some(({ walk }) => new LossIndex(walk.path).oscillates(loss));
-      return { loss, numbers: held.map((each) => numbersOf(each, loss, binned)) };
-    } finally {
-      for (const reference of references.values()) await reference.release();
+    const held: HeldRun[] = [];
+    for (const i of this.requests.keys()) {
+      held.push(await this.held(seed, i, cancelled));
+      told(i + 1);
     }
+    return seedNumbers(held);
+  }
+
+  /**
+   * The run of one setting at one seed with its reference; those of one seed share the trails of their references. Throws
+   * `Cancelled` where the work is stopped.
+   *
+   * @param setting 0: the user's own
+   * @param told is called with the share of its steps that was taken
+   */
+  async held(
+    seed: number,
+    setting: number,
+    cancelled: () => boolean,
+    told?: (share: number) => void,
+  ): Promise<HeldRun> {
+    const own = { ...this.requests[setting], seed: this.request.unpaired ? seed + setting * 1_000_003 : seed };
+    const trails = await this.trailsOf(own.seed);
+    const held = await this.run(own, this.settings[setting], trails, cancelled, told);
+    if (cancelled()) throw new Cancelled();
+    return held;
+  }
+
+  /** Seeds come one after the other: the trails of another one are not needed any more. */
+  private async trailsOf(seed: number): Promise<Trails> {
+    if (this.trails?.seed !== seed) {
+      await this.trails?.of.release();
+      this.trails = { seed, of: new Trails() };
+    }
+    return this.trails.of;
   }
 
   async release(): Promise<void> {
+    await this.trails?.of.release();
     for (const runner of this.runners.values()) await runner.release();
     await this.evaluator?.release();
   }
@@ -110,9 +101,10 @@ export class Laboratory {
   private async run(
     own: InspectRequest,
     settings: Settings,
-    references: Map<string, Reference>,
+    trails: Trails,
     cancelled: () => boolean,
-  ): Promise<Held> {
+    told: (share: number) => void = () => {},
+  ): Promise<HeldRun> {
     const { problem } = this.subject;
     const whole = own.batchSize === undefined && own.order === undefined;
     const batches = whole ? undefined : await batchesOf(own, problem);
@@ -142,6 +134,7 @@ export class Laboratory {
       },
       record({ step, loss }) {
         losses.push({ step, loss });
+        told(step / Math.max(1, own.steps));
         const test = waiting.get(step);
         if (test) tests.push({ ...test, trainLoss: loss });
       },
@@ -149,51 +142,9 @@ export class Laboratory {
     await walk.reach(Number.NEGATIVE_INFINITY, own.steps, cancelled);
     await walk.measure();
     const plan = planReference(request, settings);
-    const name = `${own.seed} ${referenceKey(plan, settings)}`;
-    const reference =
-      references.get(name) ?? openReference(plan, { ...{ request, settings, problem, runner, options, start } });
-    if (reference) {
-      references.set(name, reference);
-      await reference.reach(walk.path.lowest, 0, cancelled);
-    }
+    const reference = openReference(plan, { request, settings, problem, runner, options, start, trails });
+    await reference?.reach(walk.path.lowest, 0, cancelled);
     const ownTwin = plan.kind === 'none' && request.reference === 'twin';
-    return { walk, reference, ownTwin, tests, losses };
+    return { path: walk.path.kept, reference: reference?.kept, ownTwin, tests, losses };
   }
-}
-
-function numbersOf({ walk, reference, ownTwin, tests, losses }: Held, loss: number, binned: boolean): CompareNumbers {
-  const index = new LossIndex(walk.path);
-  const found = reference && new Comparison(walk.path, reference).at(loss, undefined, binned);
-  const norms = binned ? index.bin(loss) : crossing(walk.path, loss);
-  const tested = (read: (point: TestPoint) => number | null) =>
-    whereFirst(tests, loss, ({ trainLoss }) => trainLoss, read);
-  return {
-    effect: ownTwin ? 0 : found && !('reason' in found) ? found.effect[0] : null,
-    norm: norms?.[0] ?? null,
-    steps: whereFirst(
-      losses,
-      loss,
-      (record) => record.loss,
-      ({ step }) => step,
-    ),
-    trainLoss: walk.path.losses.at(-1) ?? null,
-    testLoss: tested((point) => point.loss),
-    accuracy: tested((point) => point.accuracy),
-  };
-}
-
-/** What is read of a list where its loss first comes down to `loss`, linear in it between two entries; null where it does not. */
-function whereFirst<T>(
-  list: readonly T[],
-  loss: number,
-  lossOf: (entry: T) => number,
-  read: (entry: T) => number | null,
-): number | null {
-  const after = list.findIndex((entry) => lossOf(entry) <= loss);
-  if (after < 0) return null;
-  const [a, b] = [list[Math.max(0, after - 1)], list[after]];
-  const [from, to] = [read(a), read(b)];
-  if (from === null || to === null) return null;
-  const share = lossOf(a) === lossOf(b) ? 1 : (lossOf(a) - loss) / (lossOf(a) - lossOf(b));
-  return from + share * (to - from);
 }

@@ -3,12 +3,12 @@ import type { RunWriter } from '../runStore/store.ts';
 import type { RunReference, StepLine } from '../shared/protocol.ts';
 import { EffectMeter } from './effect.ts';
 import { memoryPart, PredictedEffect } from './predictedEffect.ts';
-import { openReference, type Reference, type ReferenceParts, referenceKey } from './references.ts';
+import { openReference, type ReferenceParts, Trails } from './references.ts';
 
-export interface EffectParts extends Omit<ReferenceParts, 'averagingPeriod'> {
+export interface EffectParts extends Omit<ReferenceParts, 'averagingPeriod' | 'trails'> {
   readonly names: readonly string[];
-  /** References of runs from the same point, by `referenceKey`; whoever made the map releases them. */
-  readonly shared?: Map<string, Reference>;
+  /** Of runs from the same point; whoever made them releases them. */
+  readonly shared?: Trails;
   cancelled(): boolean;
 }
 
@@ -16,10 +16,9 @@ export interface EffectParts extends Omit<ReferenceParts, 'averagingPeriod'> {
 export function measureEffect(plan: RunReference, parts: EffectParts) {
   const { request, settings, runner, start, names, shared, cancelled } = parts;
   const period = request.every ?? 1;
-  const key = referenceKey(plan, settings);
-  const reference = shared?.get(key) ?? openReference(plan, { ...parts, averagingPeriod: period });
+  const trails = shared ?? new Trails();
+  const reference = openReference(plan, { ...parts, trails, averagingPeriod: period });
   if (!reference) return undefined;
-  shared?.set(key, reference);
   const { optimizer, hyper, stepSizes, notApplicable } = settings;
   const twin = plan.hyper && ({ ...hyper, ...plan.hyper } as typeof hyper);
   const meter = new EffectMeter({
@@ -43,7 +42,7 @@ export function measureEffect(plan: RunReference, parts: EffectParts) {
       writer.complete({ reference: found, effect });
     },
     release: async () => {
-      if (!shared) await reference.release();
+      if (!shared) await trails.release();
     },
   };
 }

@@ -13,6 +13,16 @@ const decode = (_key: string, value: unknown): unknown =>
 /** A piece that is longer was not written here. */
 const longestPart = 2 ** 29;
 
+/** A piece of work, plain data, as text. */
+export const pieceText = (name: string, value: unknown): string => JSON.stringify({ name, value }, encode);
+
+/** The piece of that name in a file. Throws where the file cannot be read or holds another. */
+export function readPiece(path: string, name: string): unknown {
+  const kept = JSON.parse(readTextFile(path, longestPart), decode) as { name: string; value: unknown };
+  if (kept.name !== name) throw new Error(`it holds ${kept.name}, not ${name}`);
+  return kept.value;
+}
+
 /**
  * The finished pieces of an experiment's work, one file each in `parts/` of its folder: an experiment that was stopped, or
  * whose process ended, continues without repeating them.
@@ -29,8 +39,7 @@ export class Parts {
     const path = join(this.folder, `${createHash('sha256').update(name).digest('hex').slice(0, 20)}.json`);
     if (existsSync(path)) {
       try {
-        const kept = JSON.parse(readTextFile(path, longestPart), decode) as { name: string; value: T };
-        if (kept.name === name) return kept.value;
+        return readPiece(path, name) as T;
       } catch {
         // A file that was damaged is made anew.
       }
@@ -38,7 +47,7 @@ export class Parts {
     const value = await compute();
     try {
       mkdirSync(this.folder, { recursive: true });
-      writeWhole(path, JSON.stringify({ name, value }, encode));
+      writeWhole(path, pieceText(name, value));
     } catch (error) {
       throw new WritingError(this.folder, error);
     }

@@ -1,25 +1,28 @@
 import { type GroupNumbers, type Numbers, structureOf } from '../engine/coefficients.ts';
 import { flowOf } from '../engine/flow.ts';
-import type { Path } from '../engine/path.ts';
+import { type KeptPath, Path } from '../engine/path.ts';
 import type { Problem } from '../engine/problem.ts';
-import { Walk } from '../engine/reference.ts';
+import { Trail, Walk, type WalkOptions } from '../engine/reference.ts';
 import { type Position, Runner, type RunnerOptions } from '../engine/runner.ts';
 import type { Tensor } from '../onnx/tensor.ts';
 import { twinMomentScale } from '../optimizers/memoryless.ts';
 import { numeric, numericCoefficients } from '../optimizers/numeric.ts';
-import { type Hyperparameters, isAbsent } from '../optimizers/optimizer.ts';
+import { type Hyperparameters, isAbsent, type Optimizer } from '../optimizers/optimizer.ts';
 import type { InspectRequest, RunReference } from '../shared/protocol.ts';
 import type { OrderedBatches } from './batchOrder.ts';
 import { crossing } from './equalLoss.ts';
-import { sharePercent, shown } from './format.ts';
+import {
+  type FlowFailure,
+  flowCrossing,
+  flowDoubt,
+  flowNumbers,
+  flowTolerance,
+  type NoNorms,
+  notThere,
+  type ReferenceNorms,
+  tensorTolerance,
+} from './flowNumbers.ts';
 import type { Settings } from './setup.ts';
-
-/** The change of the norm that halving the flow's step may make: of the model, and of a tensor. */
-export const flowTolerance = 0.005;
-const tensorTolerance = 0.1;
-
-/** Below this change, what is left of the error is of first order, and is extrapolated away. */
-const regular = 0.03;
 
 /** Euler's step begins as the run's, beside one twice as large, and is divided by this at most; for the sake of tensors by less. */
 const coarsest = 1 / 2;
@@ -31,30 +34,86 @@ const sparse = 5;
 /** A flow may take this many times the steps of the run to come as far down; a twin on a constant learning rate as well. */
 const patience = { twin: 2, flow: 4 };
 
-/** What is known of a reference at a loss. */
-export interface ReferenceNorms {
-  /** One-norms of the model and of each tensor; null where a number has not converged. */
-  readonly norms: readonly (number | null)[];
-}
-
-/** Why there are none. */
-export interface NoNorms {
-  readonly reason: string;
-}
-
-/** What a run is held against. Its numbers come as they are asked for, and serve all runs that begin at the same point. */
-export interface Reference {
-  /** Goes on until the loss is reached and `steps` steps were taken, as far as it may. */
-  reach(loss: number, steps: number, cancelled: () => boolean): Promise<void>;
+/** What is asked of a reference where a run is compared with it. */
+export interface Compared {
   /** Its norms where its loss first reaches `loss`. */
   crossing(loss: number): ReferenceNorms | NoNorms;
   /** Why it says nothing of `loss`, though it got there. */
   doubt(loss: number): string | undefined;
   readonly path: Path;
-  readonly header: RunReference;
   /** True where it does not oscillate, so that averaging changes nothing. */
   readonly steady: boolean;
-  release(): Promise<void>;
+}
+
+/** What of a reference is about the whole model, as plain data. */
+export type KeptReference =
+  | { readonly kind: 'twin'; readonly path: KeptPath }
+  | {
+      readonly kind: 'flow';
+      readonly paths: readonly KeptPath[];
+      readonly refinement: number;
+      readonly failed: FlowFailure | undefined;
+    };
+
+const twinCrossing = (path: Path, loss: number): ReferenceNorms | NoNorms => {
+  const norms = crossing(path, loss);
+  return norms ? { norms } : notThere(path, loss);
+};
+
+/** A reference of which that is known. */
+export function keptReference(kept: KeptReference): Compared {
+  if (kept.kind === 'twin') {
+    const path = Path.of(kept.path);
+    return { path, steady: false, doubt: () => undefined, crossing: (loss) => twinCrossing(path, loss) };
+  }
+  const paths = kept.paths.map((each) => Path.of(each));
+  const doubt = (loss: number) => flowDoubt(kept.failed, kept.refinement, loss);
+  return {
+    ...{ path: paths.at(-1)!, steady: true, doubt },
+    crossing(loss) {
+      const reason = doubt(loss);
+      return reason === undefined ? flowCrossing(paths, loss) : { reason };
+    },
+  };
+}
+
+/**
+ * The trails that references of runs from the same point follow: equal twins the same one, and flows with equal directions and
+ * steps. Each reference follows them as far as its own run needs it, so that it says the same whatever others do.
+ */
+export class Trails {
+  private readonly held = new Map<string, { readonly options: WalkOptions; readonly trail: Trail }>();
+  private readonly runners = new Map<string, Runner>();
+
+  /** A walk on the trail of that name. */
+  walk(name: string, options: () => WalkOptions): Walk {
+    const found = this.held.get(name) ?? this.open(options());
+    this.held.set(name, found);
+    return new Walk(found.options, found.trail);
+  }
+
+  /** A runner of that name, which belongs to the trails. */
+  runner(name: string, make: () => Runner): Runner {
+    const found = this.runners.get(name) ?? make();
+    this.runners.set(name, found);
+    return found;
+  }
+
+  async release(): Promise<void> {
+    for (const runner of this.runners.values()) await runner.release();
+  }
+
+  private open(options: WalkOptions) {
+    return { options, trail: new Trail(options) };
+  }
+}
+
+/** What a run is held against. Its numbers come as they are asked for. */
+export interface Reference extends Compared {
+  /** Goes on until the loss is reached and `steps` steps were taken, as far as it may. */
+  reach(loss: number, steps: number, cancelled: () => boolean): Promise<void>;
+  readonly header: RunReference;
+  readonly kept: KeptReference;
 }
 
 /** How the run goes that a reference is for. */
@@ -69,6 +128,8 @@ export interface ReferenceParts {
   readonly start: Position;
   /** No averaged points are measured where not given. */
   readonly averagingPeriod?: number;
+  /** Of runs from the same point with the same request but for the optimizer's numbers. */
+  readonly trails: Trails;
 }
 
 /** Which reference a run is held against, before any of it is run. */
@@ -114,12 +175,26 @@ const probes = [-0.7, 0, 3].flatMap((theta) =>
 );
 
 /** References of runs from the same point with the same key are the same: equal twins, or flows with equal directions and steps. */
-export function referenceKey({ kind, hyper: twin }: RunReference, { optimizer, hyper }: Settings): string {
-  const flow = kind === 'flow' ? optimizer.memorylessDirection(hyper) : undefined;
-  if (flow === undefined || isAbsent(flow)) return JSON.stringify([kind, twin ?? hyper]);
+export function referenceKey({ kind, hyper: twin }: RunReference, { optimizer, hyper, groups }: Settings): string {
+  const own = [hyper, ...(groups?.numbers.map((group) => group.hyper) ?? [])];
+  if (kind !== 'flow')
+    return JSON.stringify([kind, twin ?? hyper, own.slice(1).map((each) => twinOf(optimizer, each))]);
+  return JSON.stringify([kind, own.map((each) => [each.lr, flowKey(optimizer, each)])]);
+}
+
+/** What a flow's direction is made of, to the last digit. */
+function flowKey(optimizer: Optimizer, hyper: Hyperparameters): unknown {
+  const flow = optimizer.memorylessDirection(hyper);
+  if (isAbsent(flow)) return hyper;
   const [theta, gradient] = [0, 1].map((i) => Float64Array.from(probes, (probe) => probe[i]));
   const values = flow.direction(numeric, numericCoefficients(flow.coefficients), { theta, gradient });
-  return JSON.stringify([kind, hyper.lr, Array.from(values, (value) => value.toPrecision(10))]);
+  return [...values];
+}
+
+/** The hyper-parameters of a twin; the run's own where there is none. */
+function twinOf(optimizer: Optimizer, hyper: Hyperparameters): Hyperparameters {
+  const twin = optimizer.twin(hyper);
+  return isAbsent(twin) ? hyper : twin.hyper;
 }
 
 /** The reference of a plan, ready to go on; undefined where there is none. */
@@ -143,46 +218,37 @@ function withHyper(numbers: Numbers, change: (hyper: Hyperparameters) => Hyperpa
 const scaled = (tensor: Tensor, factor: number): Tensor =>
   factor === 1 ? tensor : ({ ...tensor, data: (tensor.data as Float64Array).map((value) => factor * value) } as Tensor);
 
-const relative = (norm: number, other: number): number => (norm === other ? 0 : norm / other - 1);
-
-const notThere = (path: Path, loss: number): NoNorms => ({
-  reason:
-    path.losses.length > 0 && loss > path.losses[0]
-      ? 'the loss is above that of the start'
-      : 'the reference has not come down to this loss',
-});
-
 /** The same optimizer on the same batches with other numbers, in the programs of the run where they serve. */
 class TwinReference implements Reference {
   readonly steady = false;
   private readonly walk: Walk;
-  private readonly own: Runner | undefined;
 
   constructor(
     private readonly plan: RunReference,
-    { request, problem, runner, options, start, averagingPeriod, settings }: ReferenceParts,
+    { request, problem, runner, options, start, averagingPeriod, settings, trails }: ReferenceParts,
   ) {
     const { optimizer } = settings;
-    const numbers = withHyper(settings, (hyper) => {
-      const twin = optimizer.twin(hyper);
-      return isAbsent(twin) ? hyper : twin.hyper;
-    });
-    const shares = structureOf(optimizer, numbers) === structureOf(optimizer, settings);
-    this.own = shares ? undefined : new Runner(problem, { ...options, optimizer, ...numbers });
-    const names = optimizer.stateNames(numbers.hyper);
-    const scale = twinMomentScale(optimizer, settings.hyper, numbers.hyper, start.step);
-    const state = [...start.state]
-      .filter(([name]) => names.includes(name))
-      .map(([name, tensor]) => [name, name === 'secondMoment' ? scaled(tensor, scale) : tensor] as const);
-    const { batches } = options;
-    const most = settings.stepSizes === undefined && (!batches || batches.perEpoch !== undefined) ? patience.twin : 1;
-    this.walk = new Walk({
-      runner: this.own ?? runner.with(numbers),
-      start: { ...start, state: new Map(state) },
-      most: request.steps * most,
-      // Between the averaged points of a whole-batch twin its ratios are interpolated, where its loss falls steadily.
-      averagingPeriod: averagingPeriod && Math.max(averagingPeriod, batches ? 1 : sparse),
-      every: batches && request.every,
+    const key = referenceKey(plan, settings);
+    this.walk = trails.walk(key, () => {
+      const numbers = withHyper(settings, (hyper) => twinOf(optimizer, hyper));
+      const shares = structureOf(optimizer, numbers) === structureOf(optimizer, settings);
+      const names = optimizer.stateNames(numbers.hyper);
+      const scale = twinMomentScale(optimizer, settings.hyper, numbers.hyper, start.step);
+      const state = [...start.state]
+        .filter(([name]) => names.includes(name))
+        .map(([name, tensor]) => [name, name === 'secondMoment' ? scaled(tensor, scale) : tensor] as const);
+      const { batches } = options;
+      const most = settings.stepSizes === undefined && (!batches || batches.perEpoch !== undefined) ? patience.twin : 1;
+      return {
+        runner: shares
+          ? runner.with(numbers)
+          : trails.runner(key, () => new Runner(problem, { ...options, optimizer, ...numbers })),
+        start: { ...start, state: new Map(state) },
+        most: request.steps * most,
+        // Between the averaged points of a whole-batch twin its ratios are interpolated, where its loss falls steadily.
+        averagingPeriod: averagingPeriod && Math.max(averagingPeriod, batches ? 1 : sparse),
+        every: batches && request.every,
+      };
     });
   }
 
@@ -199,16 +265,15 @@ class TwinReference implements Reference {
   }
 
   crossing(loss: number): ReferenceNorms | NoNorms {
-    const norms = crossing(this.path, loss);
-    return norms ? { norms } : notThere(this.path, loss);
+    return twinCrossing(this.path, loss);
   }
 
   doubt(): string | undefined {
     return undefined;
   }
 
-  async release(): Promise<void> {
-    await this.own?.release();
+  get kept(): KeptReference {
+    return { kind: 'twin', path: this.path.kept };
   }
 }
 
@@ -220,20 +285,13 @@ class TwinReference implements Reference {
 class FlowReference implements Reference {
   readonly steady = true;
   private readonly walks: Walk[] = [];
-  private readonly runner: Runner;
-  /** The highest loss at which even the finest step had not converged, and by how much the norm moved there. */
-  private failed: { readonly loss: number; readonly moved: number } | undefined;
+  private failed: FlowFailure | undefined;
   private moved: number | undefined;
 
   constructor(
     private readonly plan: RunReference,
     private readonly parts: ReferenceParts,
   ) {
-    const { problem, options, settings } = parts;
-    this.runner = new Runner(problem, {
-      ...{ ...options, batches: undefined, optimizer: flowOf(settings.optimizer) },
-      ...this.numbers(1),
-    });
     this.refine();
     this.refine();
   }
@@ -261,7 +319,7 @@ class FlowReference implements Reference {
       for (const walk of walks) await walk.reach(loss, 0, cancelled);
       if (cancelled()) return;
       const [coarse, fine] = walks.slice(-2);
-      const found = this.numbersAt(loss);
+      const found = flowNumbers(this.paths, loss);
       if (!found) {
         // A step that is too large may climb, or end in numbers that are not finite.
         const tooLarge = fine.broken || (coarse.path.lowest > loss && fine.path.lowest <= loss);
@@ -284,53 +342,39 @@ class FlowReference implements Reference {
 
   crossing(loss: number): ReferenceNorms | NoNorms {
     const reason = this.doubt(loss);
-    if (reason !== undefined) return { reason };
-    const found = this.numbersAt(loss);
-    if (!found) return notThere(this.path, loss);
-    return { norms: found.map(({ norm, moved }, t) => (t === 0 || moved < tensorTolerance ? norm : null)) };
+    return reason === undefined ? flowCrossing(this.paths, loss) : { reason };
   }
 
   doubt(loss: number): string | undefined {
-    if (!this.failed || loss > this.failed.loss) return undefined;
-    const { moved, loss: from } = this.failed;
-    return `the memoryless flow does not converge: at loss ${shown(from)} halving its step to lr/${this.refinement} still moves the norm by ${sharePercent(moved)} (tolerance ${sharePercent(flowTolerance)})`;
+    return flowDoubt(this.failed, this.refinement, loss);
   }
 
-  async release(): Promise<void> {
-    await this.runner.release();
+  get kept(): KeptReference {
+    const { failed, refinement, paths } = this;
+    return { kind: 'flow', paths: paths.map(({ kept }) => kept), refinement, failed };
   }
 
   private get refinement(): number {
     return coarsest * 2 ** (this.walks.length - 1);
   }
 
-  /** The norms at a loss, of the model first, and how much of them the last halving of the step moved. */
-  private numbersAt(loss: number): readonly { readonly norm: number; readonly moved: number }[] | undefined {
-    const [fine, coarse, coarser] = this.walks
-      .slice(-3)
-      .reverse()
-      .map(({ path }) => crossing(path, loss));
-    if (!fine || !coarse) return undefined;
-    return fine.map((norm, t) => {
-      const extrapolated = 2 * norm - coarse[t];
-      const moved = Math.abs(relative(norm, coarse[t]));
-      if (!coarser) return { norm: moved < regular ? extrapolated : norm, moved };
-      // Where the error is not of first order, extrapolation does not help.
-      const left = Math.abs(relative(extrapolated, 2 * coarse[t] - coarser[t]));
-      return left < moved ? { norm: extrapolated, moved: left } : { norm, moved };
-    });
+  /** Of the smallest steps. */
+  private get paths(): readonly Path[] {
+    return this.walks.slice(-3).map(({ path }) => path);
   }
 
   private refine(): void {
-    const { request, start } = this.parts;
+    const { request, start, problem, options, settings, trails } = this.parts;
     const refinement = coarsest * 2 ** this.walks.length;
-    this.walks.push(
-      new Walk({
-        runner: this.runner.with(this.numbers(refinement)),
-        start: { ...start, state: new Map() },
-        most: Math.ceil(request.steps * patience.flow * refinement),
-      }),
-    );
+    const key = referenceKey(this.plan, settings);
+    const optimizer = flowOf(settings.optimizer);
+    const runner = () => new Runner(problem, { ...options, batches: undefined, optimizer, ...this.numbers(1) });
+    const walk = trails.walk(`${key} ${refinement}`, () => ({
+      runner: trails.runner(key, runner).with(this.numbers(refinement)),
+      start: { ...start, state: new Map() },
+      most: Math.ceil(request.steps * patience.flow * refinement),
+    }));
+    this.walks.push(walk);
   }
 
   /** A flow's path does not depend on the speed at which it is gone through, so there is no schedule and no clipping. */

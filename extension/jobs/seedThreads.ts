@@ -6,7 +6,8 @@ import { ownScript } from '../files/ownScript.ts';
 import { errorOf, type Failure } from '../shared/errors.ts';
 import type { CompareRequest } from '../shared/experiments.ts';
 import { batchesOf } from './batchOrder.ts';
-import { Cancelled, type Laboratory, type SeedNumbers } from './laboratory.ts';
+import type { SeedNumbers } from './heldRuns.ts';
+import { Cancelled, type Laboratory } from './laboratory.ts';
 import { chunksFor } from './setup.ts';
 
 /** What a thread is made with. */

@@ -119,12 +119,12 @@ export function settingsOf(
 /** The chunks in which a request's data is evaluated, and its mini-batches, if there are any. */
 export function chunksFor(
   problem: Problem,
-  { microBatch, threads }: InspectRequest,
+  { microBatch, threads, lanes, memory = memoryBudget() }: InspectRequest,
   device: Device,
   batches?: Batches,
 ): Plan {
-  const options = { microBatch, memoryBudget: memoryBudget() };
-  const plan = chooseChunks(problem, { ...options, lanes: lanesFor(device, threads) });
+  const options = { microBatch, memoryBudget: memory };
+  const plan = chooseChunks(problem, { ...options, lanes: lanes ?? lanesFor(device, threads) });
   return batches ? { ...plan, batch: batchPlan(problem, batches.size, options) } : plan;
 }
 
@@ -217,5 +217,5 @@ function scheduleOf(
   return { kind, lr, warmup, steps: steps ?? Math.max(1, runSteps), final };
 }
 
-/** What one program may take: 1.25 GiB, or half of what is free where that is less. */
-const memoryBudget = (): number => Math.min(1.25 * 2 ** 30, Math.max(2 ** 28, 0.5 * freemem()));
+/** Bytes that one program may take: 1.25 GiB, or half of what is free where that is less. */
+export const memoryBudget = (): number => Math.min(1.25 * 2 ** 30, Math.max(2 ** 28, 0.5 * freemem()));

@@ -3,17 +3,20 @@ import { join } from 'node:path';
 import { readJsonFile } from '../files/regular.ts';
 import { WritingError, writeWhole } from '../files/writing.ts';
 import { InspectorError, messageOf } from '../shared/errors.ts';
-import type { Chart, ExperimentHeader, ResultTable } from '../shared/experiments.ts';
+import type { Chart, ExperimentHeader, ResultTable, Times } from '../shared/experiments.ts';
 import type { Words } from '../shared/words.ts';
 import { renderSvg } from './svg.ts';
 
 /**
  * Results on disk: `experiment.json` (parameters, sentence, numbers, tables and the frames of the pictures), `series.csv`
- * (every point that is drawn; of a comparison every run), `series.json` and one `ID.svg` for each picture.
+ * (every point that is drawn; of a comparison every run), `series.json` and one `ID.svg` for each picture. When and by which
+ * process is in `times.json`, so that equal results are equal files.
  */
-export function writeExperiment(folder: string, header: ExperimentHeader): void {
+export function writeExperiment(folder: string, { started, finished, process, ...header }: ExperimentHeader): void {
   try {
     mkdirSync(folder, { recursive: true });
+    const times: Times = { started, finished, process };
+    writeWhole(join(folder, 'times.json'), `${JSON.stringify(times)}\n`);
     const charts = header.result?.charts ?? [];
     if (header.result) {
       for (const chart of charts) writeWhole(join(folder, `${chart.id}.svg`), renderSvg(chart));
@@ -45,10 +48,20 @@ export function failedWith(error: unknown, write: (message: Words) => void): unk
 /** Pictures of long runs have many points. */
 const longestResult = 2 ** 29;
 
+/** What a file of a result says, with the times that lie beside it. Earlier versions wrote them into the file itself. */
+export function withTimes(folder: string, header: unknown): unknown {
+  if (typeof header !== 'object' || header === null) return header;
+  try {
+    return { ...(readJsonFile(join(folder, 'times.json'), 2 ** 16) as Partial<Times>), ...header };
+  } catch {
+    return header;
+  }
+}
+
 /** Reads what `writeExperiment` wrote, with the points of the pictures. Throws an InspectorError where that is not readable. */
 export function readExperiment(folder: string): ExperimentHeader {
   try {
-    const header: unknown = readJsonFile(join(folder, 'experiment.json'), longestResult);
+    const header: unknown = withTimes(folder, readJsonFile(join(folder, 'experiment.json'), longestResult));
     if (!isExperimentHeader(header)) throw new Error('experiment.json is incomplete');
     if (!header.result) return header;
     const charts = readJsonFile(join(folder, 'series.json'), longestResult) as Chart[];

@@ -10,7 +10,7 @@ import type { OrderedBatches } from './batchOrder.ts';
 import { drawnAnew } from './drawnAnew.ts';
 import type { Evaluator } from './evaluator.ts';
 import { type EffectParts, measureEffect } from './measureEffect.ts';
-import type { Reference } from './references.ts';
+import type { Trails } from './references.ts';
 import { SelfChecks } from './selfChecks.ts';
 import type { Settings, Subject } from './setup.ts';
 import type { TestLine } from './sweepResult.ts';
@@ -19,26 +19,11 @@ import { takeSteps } from './takeSteps.ts';
 /** Whether settings have a twin to be held against. */
 export const hasTwin = ({ optimizer, hyper }: Settings): boolean => !isAbsent(optimizer.twin(hyper));
 
-/** References of the points, which those of one seed share: they begin at the same weights. */
-export class References {
-  private readonly bySeed = new Map<number, Map<string, Reference>>();
-
-  ofSeed(seed: number): Map<string, Reference> {
-    const held = this.bySeed.get(seed) ?? new Map<string, Reference>();
-    this.bySeed.set(seed, held);
-    return held;
-  }
-
-  async release(): Promise<void> {
-    for (const held of this.bySeed.values()) for (const reference of held.values()) await reference.release();
-  }
-}
-
 /** What a point needs. */
 export interface PointParts {
   readonly asked: InspectRequest & { readonly every: number };
   readonly options: EffectParts['options'];
-  readonly shared: Map<string, Reference>;
+  readonly shared: Trails;
   readonly subject: Subject;
   readonly settings: Settings;
   readonly runner: Runner;

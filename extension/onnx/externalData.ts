@@ -71,6 +71,11 @@ export class ExternalData {
     return () => readPart(where, location, file.path, offset, length);
   }
 
+  /** The files that were located, by what tensors call them. */
+  get found(): ReadonlyMap<string, string> {
+    return new Map([...this.files].map(([location, { path }]) => [location, path]));
+  }
+
   private find(where: Where, location: string): DataFile {
     const known = this.files.get(location);
     if (known) return known;

@@ -9,6 +9,8 @@ export interface Model {
   readonly graph: ModelGraph;
   /** Model-local functions by `domain:name`. */
   readonly functions: ReadonlyMap<string, ModelFunction>;
+  /** Files with tensors, by their names in the folder of the model, and where they are; of one that was read. */
+  readonly beside?: ReadonlyMap<string, string>;
 }
 
 export interface ModelGraph {

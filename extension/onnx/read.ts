@@ -89,12 +89,13 @@ function modelOf(proto: ModelProto, external: ExternalData): Model {
       'The file holds no graph.',
       'It may be truncated, or hold something else than a model; export it again.',
     );
+  const graph = graphOf(proto.graph, external);
+  const functions = functionsOf(proto.functions, external);
   return {
     irVersion: Number(proto.irVersion),
     opsets: opsetsOf(proto.opsetImport, 'The model'),
     producer: [proto.producerName, proto.producerVersion].filter(Boolean).join(' '),
-    graph: graphOf(proto.graph, external),
-    functions: functionsOf(proto.functions, external),
+    ...{ graph, functions, beside: external.found },
   };
 }
 

@@ -106,7 +106,7 @@ function hasEnded(process_: number): boolean {
 }
 
 /** When a process began, where the system tells: numbers of processes are given again. */
-function processToken(process_: number): string {
+export function processToken(process_: number): string {
   try {
     // The name, which may hold anything, ends at the last parenthesis; the 20th word after it is the time of the start.
     return readFileSync(`/proc/${process_}/stat`, 'utf8').split(') ').at(-1)!.split(' ')[19];

@@ -14,6 +14,7 @@ import type {
   SweepHeader,
   SweepPoint,
   SweepRequest,
+  Times,
 } from './experiments.ts';
 import { requestSchema } from './runSchema.ts';
 import {
@@ -42,6 +43,13 @@ const seeds = (of: string): Row => [of, { ...list(count), minItems: 1 }];
 const statusRow: Row = [
   'How it stands or has ended; interrupted: its process ended without closing it.',
   { enum: ['running', 'finished', 'cancelled', 'failed', 'interrupted'] },
+];
+
+/** What is in `times.json`, so that equal results are equal files. */
+const earlier = (what: string, schema: object): readonly [string, object, 'optional'] => [
+  `${what}: in files of earlier versions; others have it in times.json.`,
+  schema,
+  'optional',
 ];
 
 const digests = object<Digests>({
@@ -132,7 +140,7 @@ const point: Table<SweepPoint> = {
 const sweep: Table<SweepHeader> = {
   format: ['Version of the format.', { const: 1 }],
   status: statusRow,
-  started: ['Beginning, ISO 8601, UTC.', time],
+  started: earlier('Beginning, ISO 8601, UTC', time),
   request: ['What was asked for.', object(sweepRequest)],
   digests: ['What it was asked of.', digests],
   points: ['The points of the grid, in the order in which they are run.', list(object(point))],
@@ -228,13 +236,13 @@ const result: Table<ExperimentResult> = {
   notes: ['What else is to be known.', list(words)],
 };
 
-const experiment: Table<ExperimentHeader> = {
+const experiment: Table<Omit<ExperimentHeader, keyof Times> & Partial<Times>> = {
   format: ['Version of the format.', { const: 1 }],
   status: statusRow,
   message: ['Why it failed.', words, 'optional'],
-  started: ['Beginning, ISO 8601, UTC.', time],
-  finished: ['End, ISO 8601, UTC.', time, 'optional'],
-  process: ['Number of the process that writes or wrote it.', count],
+  started: earlier('Beginning, ISO 8601, UTC', time),
+  finished: earlier('End, ISO 8601, UTC', time),
+  process: earlier('Number of the process that writes or wrote it', count),
   tool: ['Name and version of this program.', text],
   name: ['Name of the experiment; compare and sweep for those.', text],
   title: ['Its title.', text],

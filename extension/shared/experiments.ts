@@ -198,20 +198,26 @@ export interface CompareHeader {
 export interface SweepHeader {
   readonly format: 1;
   readonly status: RunStatus | 'interrupted';
-  readonly started: string;
+  /** As `times.json` has it; files of earlier versions have it themselves. */
+  readonly started?: string;
   readonly request: SweepRequest;
   readonly digests: Digests;
   readonly points: readonly SweepPoint[];
 }
 
-/** `experiment.json`. */
-export interface ExperimentHeader {
+/** `times.json`: what differs from one making of the same result to the next. */
+export interface Times {
+  readonly started: string;
+  readonly finished?: string;
+  /** The process that works on it, or that has ended it. */
+  readonly process: number;
+}
+
+/** `experiment.json` and `times.json`. */
+export interface ExperimentHeader extends Times {
   readonly format: 1;
   readonly status: RunStatus | 'interrupted';
   readonly message?: Words;
-  readonly started: string;
-  readonly finished?: string;
-  readonly process: number;
   readonly tool: string;
   readonly name: string;
   readonly title: string;

@@ -2,6 +2,7 @@
 
 import type { Failure } from './errors.ts';
 import type { CompareRequest, ExperimentDescription, ExperimentRequest, SweepRequest } from './experiments.ts';
+import type { PlanRequest, PointOutcome } from './plans.ts';
 import type { InspectRequest, ReferenceKind } from './request.ts';
 
 import type { Words } from './words.ts';
@@ -13,6 +14,25 @@ export type EngineRequest =
   | { readonly type: 'experiment'; readonly request: ExperimentRequest }
   | { readonly type: 'sweep'; readonly request: SweepRequest }
   | { readonly type: 'compare'; readonly request: CompareRequest }
+  /** Writes a plan, and runs nothing of it. */
+  | {
+      readonly type: 'plan';
+      readonly folder: string;
+      readonly request: PlanRequest;
+      readonly group: number;
+      readonly copyInputs: boolean;
+      /** The command that starts this program, for a shell. */
+      readonly program: string;
+    }
+  /** Computes points of a plan, each into a folder. */
+  | {
+      readonly type: 'points';
+      readonly folder: string;
+      readonly points: readonly { readonly number: number; readonly at: string }[];
+      readonly threads?: number;
+    }
+  /** Makes the result of a plan of the points that are there. */
+  | { readonly type: 'collect'; readonly folder: string }
   /** Asks which experiments there are. */
   | { readonly type: 'describe' }
   | { readonly type: 'cancel' };
@@ -34,10 +54,13 @@ export type EngineEvent =
   /** What is in the folder of an experiment or a sweep has changed. */
   | { readonly type: 'updated'; readonly folder: string }
   | { readonly type: 'experiments'; readonly experiments: readonly ExperimentDescription[] }
+  /** A point of a plan has been computed, or could not be. */
+  | { readonly type: 'point'; readonly number: number; readonly outcome: PointOutcome }
   | { readonly type: 'progress'; readonly progress: Progress }
   | { readonly type: 'record'; readonly record: StepLine }
   | { readonly type: 'finished'; readonly folder: string; readonly status: RunStatus }
-  | { readonly type: 'failed'; readonly failure: Failure; readonly folder?: string };
+  /** `useless`: every further attempt would come to the same; of points of a plan. */
+  | { readonly type: 'failed'; readonly failure: Failure; readonly folder?: string; readonly useless?: boolean };
 
 /** How work stands or has ended; `cancelled`: stopped by the user. */
 export type RunStatus = 'running' | 'finished' | 'cancelled' | 'failed';

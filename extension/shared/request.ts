@@ -94,6 +94,10 @@ export interface InspectRequest {
   readonly reference?: ReferenceKind;
   readonly device: DeviceChoice;
   readonly threads?: number;
+  /** Most parts of a large data set that are summed side by side, whatever the number of threads; of `threads`, if not given. */
+  readonly lanes?: number;
+  /** Bytes that a program may take, by which samples are divided; from what is free, if not given. */
+  readonly memory?: number;
   readonly batchStatistics?: boolean;
   /** Samples of each step's mini-batch; where not given, every step sees all samples. */
   readonly batchSize?: number;
@@ -301,6 +305,15 @@ export const inspectSettings = {
     help: 'where to run (default auto: CUDA where it starts, else CPU)',
   },
   threads: { kind: 'count', min: 1, max: 1024, placeholder: 'N', help: 'CPU threads (default: all cores)' },
+  lanes: {
+    kind: 'count',
+    min: 1,
+    max: 1024,
+    option: false,
+    ofOneRun: true,
+    help: 'parts that are summed side by side',
+  },
+  memory: { kind: 'count', min: 1, option: false, ofOneRun: true, help: 'bytes that a program may take' },
   arrays: { kind: 'switch', default: false, help: 'write gradient, q and correction of every parameter to arrays.npz' },
   out: { kind: 'file', placeholder: 'DIR', ofOneRun: true, help: 'folder of the run (default: a new one below runs/)' },
 } satisfies { readonly [K in keyof Required<InspectRequest>]: InspectSetting };

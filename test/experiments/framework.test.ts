@@ -63,7 +63,13 @@ test('results are written with sentence, numbers, points and pictures, and read 
     const outcome = await runExperiment(request, observer, 'media/sample');
     assert.equal(outcome.status, 'finished');
     assert.ok(outcome.folder.startsWith(join(folder, 'runs')));
-    assert.deepEqual(readdirSync(outcome.folder).sort(), ['experiment.json', 'gaps.svg', 'series.csv', 'series.json']);
+    assert.deepEqual(readdirSync(outcome.folder).sort(), [
+      'experiment.json',
+      'gaps.svg',
+      'series.csv',
+      'series.json',
+      'times.json',
+    ]);
     const header = readExperiment(outcome.folder);
     assert.equal(header.parameters.problems, 2);
     assert.equal(header.parameters.low, 0.9);

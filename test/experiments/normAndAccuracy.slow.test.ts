@@ -36,12 +36,14 @@ test('what was finished is not computed again', async () => {
   let computed = 0;
   const remembering: Surroundings = {
     ...surroundings,
-    async part(name, compute) {
-      if (!kept.has(name)) {
-        computed++;
-        kept.set(name, await compute());
+    async each(names, compute, found) {
+      for (const [i, name] of names.entries()) {
+        if (!kept.has(name)) {
+          computed++;
+          kept.set(name, await compute(i));
+        }
+        found(kept.get(name) as Awaited<ReturnType<typeof compute>>, i);
       }
-      return kept.get(name) as Awaited<ReturnType<typeof compute>>;
     },
   };
   const given = { limit: 60, width: 4, steps: 3, seeds: [0], beta2: [0.9, 0.99], beta1: [0.5, 0.9] };

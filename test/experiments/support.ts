@@ -6,6 +6,8 @@ export const surroundings: Surroundings = {
   samples: 'media/sample',
   threads: 2,
   progress: async () => {},
-  part: (_name, compute) => compute(),
+  async each(names, compute, found) {
+    for (const i of names.keys()) found(await compute(i), i);
+  },
   show: () => {},
 };

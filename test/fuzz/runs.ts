@@ -10,7 +10,7 @@ import {
 import { entriesIn, pointEntries, stateOf } from '../../extension/features/runs/entries.ts';
 import { readCompare } from '../../extension/jobs/compareFolder.ts';
 import { readExperiment } from '../../extension/jobs/store.ts';
-import { readSweep } from '../../extension/jobs/sweep.ts';
+import { readSweep } from '../../extension/jobs/sweepFolder.ts';
 import { runIn } from '../../extension/runStore/list.ts';
 import { readSource } from '../../extension/runStore/source.ts';
 import { readRun } from '../../extension/runStore/store.ts';

@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { readNpz } from '../../extension/datasets/npz.ts';
 import { Path } from '../../extension/engine/path.ts';
-import type { StepRecord } from '../../extension/engine/stepRecord.ts';
 import { LossIndex } from '../../extension/jobs/equalLoss.ts';
 import { inspect } from '../../extension/jobs/inspect.ts';
 import type { Observer } from '../../extension/jobs/observer.ts';
@@ -129,7 +128,7 @@ describe('equal loss', () => {
   const path = (losses: readonly number[]) => {
     const made = new Path();
     losses.forEach((loss, step) => {
-      made.push({ step, loss, gradientNorm1: 10 + step, tensors: [] } as unknown as StepRecord);
+      made.push({ loss, norms: [10 + step] });
     });
     return new LossIndex(made);
   };

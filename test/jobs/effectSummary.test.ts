@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Path } from '../../extension/engine/path.ts';
-import type { StepRecord } from '../../extension/engine/stepRecord.ts';
 import { Comparison } from '../../extension/jobs/comparison.ts';
 import { effectSummary } from '../../extension/jobs/effectSummary.ts';
 import { crossing, LossIndex } from '../../extension/jobs/equalLoss.ts';
@@ -18,7 +17,7 @@ function pathOf(norm: (share: number) => number, kept?: number): Path {
   for (let step = 0; step <= steps; step++) {
     const share = step / steps;
     const loss = lowest ** share;
-    path.push({ step, loss, gradientNorm1: norm(share), tensors: [] } as unknown as StepRecord);
+    path.push({ loss, norms: [norm(share)] });
     if (kept !== undefined && step % 10 === 5) path.average({ step, loss, ratios: [kept] });
   }
   return path;
@@ -65,7 +64,7 @@ test('where the loss falls steadily and a norm alternates from step to step, bin
   const path = new Path();
   for (let step = 0; step <= steps; step++) {
     const loss = lowest ** (step / steps);
-    path.push({ step, loss, gradientNorm1: step % 2 ? 1 : 3, tensors: [] } as unknown as StepRecord);
+    path.push({ loss, norms: [step % 2 ? 1 : 3] });
     if (step % 10 === 5) path.average({ step, loss, ratios: [0.5] });
   }
   const { effect, method } = summaryOf(path);
@@ -78,7 +77,7 @@ test('where the loss falls steadily and a norm alternates from step to step, bin
 test('the norm of a bin is the geometric mean over the steps in it, and there is none where no step is', () => {
   const path = new Path();
   // Five steps lie within 12 % of 1; those at 2 and 0.5 do not.
-  for (const [step, [loss, norm]] of [
+  for (const [loss, norm] of [
     [2, 100],
     [1.05, 1],
     [0.95, 4],
@@ -86,8 +85,8 @@ test('the norm of a bin is the geometric mean over the steps in it, and there is
     [1.05, 1],
     [0.95, 4],
     [0.5, 100],
-  ].entries())
-    path.push({ step, loss, gradientNorm1: norm, tensors: [] } as unknown as StepRecord);
+  ])
+    path.push({ loss, norms: [norm] });
   const [mean] = new LossIndex(path).bin(1)!;
   assert.ok(Math.abs(mean - 2) < 1e-12, `${mean}`);
   assert.equal(new LossIndex(path).bin(1.5), undefined);

@@ -8,7 +8,7 @@ import { digest } from '../../extension/files/digest.ts';
 import { linesOf, readTextFile } from '../../extension/files/regular.ts';
 import { createFresh, writeWhole } from '../../extension/files/writing.ts';
 import { readExperiment } from '../../extension/jobs/store.ts';
-import { readSweep } from '../../extension/jobs/sweep.ts';
+import { readSweep } from '../../extension/jobs/sweepFolder.ts';
 import { readSource } from '../../extension/runStore/source.ts';
 import { readSteps } from '../../extension/runStore/steps.ts';
 import { readHeader } from '../../extension/runStore/store.ts';

@@ -43,6 +43,7 @@ export const closeness = defineExperiment({
     weightDecay: number(0, 'weight decay λ', { min: 0 }),
     ...subjectParameters,
   },
+  divided: true,
   async run(values, surroundings): Promise<ExperimentResult> {
     const { problem, described, kinks } = await loadSubject(values, surroundings);
     const optimizer = optimizerNamed(values.optimizer);
@@ -81,10 +82,14 @@ export const closeness = defineExperiment({
       };
     };
     try {
-      for (const lr of sizes) {
-        runs.push(await surroundings.part(`h = ${lr}`, () => follow(lr)));
-        surroundings.show(result());
-      }
+      await surroundings.each(
+        sizes.map((lr) => `h = ${lr}`),
+        (i) => follow(sizes[i]),
+        (run) => {
+          runs.push(run);
+          surroundings.show(result());
+        },
+      );
     } finally {
       await program?.release();
     }

@@ -55,6 +55,7 @@ export const miniBatch = defineExperiment({
     epsPlacement: choice('inside', ['inside', 'outside'], 'ε inside the root (Theorem 3.1) or outside (Theorem D.4)'),
     ...subjectParameters,
   },
+  divided: true,
   async run(values, surroundings): Promise<ExperimentResult> {
     const settings = {
       beta: values.beta1,
@@ -74,14 +75,15 @@ export const miniBatch = defineExperiment({
       const sequenceOf = sequences(values, losses.count, values.seed);
       const errors: { h: number; with: number; without: number }[] = [];
       const work = steps.reduce((sum, n) => sum + n * n, 0);
-      let done = 0;
-      for (const [i, h] of sizes.entries()) {
-        const sequence = sequenceOf(steps[i]);
-        const report = (n: number) => surroundings.progress((done + n * n) / work);
-        const found = await surroundings.part(`h = ${h}`, () => errorsOf(losses, settings, h, sequence, report));
-        errors.push({ h, ...found });
-        done += steps[i] ** 2;
-      }
+      const before = (i: number) => steps.slice(0, i).reduce((sum, n) => sum + n * n, 0);
+      await surroundings.each(
+        sizes.map((h) => `h = ${h}`),
+        (i) => {
+          const report = (n: number) => surroundings.progress((before(i) + n * n) / work);
+          return errorsOf(losses, settings, sizes[i], sequenceOf(steps[i]), report);
+        },
+        (found, i) => errors.push({ h: sizes[i], ...found }),
+      );
       const terms = await termsAt(losses, settings, losses.start, sequenceOf(steps[0]));
       const verdict = judge(errors, kinks);
       return {

@@ -9,7 +9,7 @@ import { optimizerNamed } from '../../optimizers/registry.ts';
 import type { ExperimentResult } from '../../shared/experiments.ts';
 import { mention, words } from '../../shared/words.ts';
 import { hyperOf } from '../adamRun.ts';
-import { choice, count, decay, defineExperiment, file, number, numbers, positive, switched } from '../experiment.ts';
+import { choice, count, decay, defineExperiment, file, number, numbers, positive, type Surroundings, switched } from '../experiment.ts'; // biome-ignore format: one line
 import { networkNames } from '../networks/index.ts';
 import { loadSubject, type NetworkSubject, subjectParameters } from '../subject.ts';
 import { type Curve, resultOf, type Setting } from './result.ts';
@@ -44,6 +44,7 @@ export const normAndAccuracy = defineExperiment({
     width: count(0, 'units (mlp), first channels (cnn, resnet), token size (vit); 0: 32, 4, 4 and 16', { min: 0 }),
     dtype: choice('float32', ['float32', 'float64'], 'precision'),
   },
+  divided: true,
   async run(values, surroundings): Promise<ExperimentResult> {
     const subject = await loadSubject({ ...values, standardise: !values.raw }, surroundings);
     const settings = settingsOf(values);
@@ -52,16 +53,18 @@ export const normAndAccuracy = defineExperiment({
       resultOf(curves, settings.length, subject.test?.samples ?? 0, notesOf(subject, values.ghostBatch));
     let trainer: Trainer | undefined;
     try {
-      for (const [i, setting] of settings.entries()) {
-        const { beta1, beta2, seed } = setting;
-        const measured = await surroundings.part(`β ${beta1}, ρ ${beta2}, seed ${seed}`, async () => {
-          trainer ??= await Trainer.load(subject, values, surroundings.threads);
-          return trainer.follow(setting, values.steps, (part) => surroundings.progress((i + part) / settings.length));
-        });
-        curves.push({ ...measured, setting });
-        surroundings.show(result());
-        await surroundings.progress((i + 1) / settings.length);
-      }
+      await surroundings.each(
+        settings.map(({ beta1, beta2, seed }) => `β ${beta1}, ρ ${beta2}, seed ${seed}`),
+        async (i) => {
+          trainer ??= await Trainer.load(subject, values, surroundings);
+          const report = (part: number) => surroundings.progress((i + part) / settings.length);
+          return trainer.follow(settings[i], values.steps, report);
+        },
+        (measured, i) => {
+          curves.push({ ...measured, setting: settings[i] });
+          surroundings.show(result());
+        },
+      );
     } finally {
       await trainer?.release();
     }
@@ -90,7 +93,11 @@ class Trainer {
     private readonly evaluators: { readonly train: Evaluator; readonly test: Evaluator | undefined },
   ) {}
 
-  static async load(subject: NetworkSubject, values: Values, threads: number | undefined): Promise<Trainer> {
+  static async load(
+    subject: NetworkSubject,
+    values: Values,
+    { threads, lanes = lanesFor('cpu', threads) }: Pick<Surroundings, 'threads' | 'lanes'>,
+  ): Promise<Trainer> {
     const { problem, train, test } = subject;
     const ghost =
       problem.indivisible === 'batch statistics' ? evenChunks(problem.samples, values.ghostBatch).size : undefined;
@@ -102,7 +109,7 @@ class Trainer {
       chunks: chooseChunks(problem, {
         microBatch: ghost,
         memoryBudget: 2 ** 29,
-        lanes: lanesFor('cpu', threads),
+        lanes,
       }),
       threads,
     });

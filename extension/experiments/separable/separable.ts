@@ -55,6 +55,11 @@ interface Targets {
   readonly fixed: FixedPoint;
 }
 
+type EpochErrors = ReturnType<typeof epochwiseErrors>;
+
+/** Where one algorithm turns to, or the errors of the approximation of epochs. */
+type Piece = { readonly directions: readonly Direction[] } | { readonly errors: EpochErrors };
+
 export const separable = defineExperiment({
   name: 'separable',
   title: 'Full-batch against incremental Adam on separable data',
@@ -77,6 +82,7 @@ export const separable = defineExperiment({
     batch: numbers([2, 5], 'batch sizes besides 1 and all', { min: 1, whole: true }),
     order: choice('cyclic', ['cyclic', 'reshuffled', 'replacement'], 'order of the samples in batches of these sizes'),
   },
+  divided: true,
   async run(values, surroundings): Promise<ExperimentResult> {
     const points =
       values.data === undefined
@@ -87,15 +93,22 @@ export const separable = defineExperiment({
     const structured = isStructured(points);
     const outcomes: Outcome[] = [];
     const report = (i: number) => (part: number) => surroundings.progress((i + part) / algorithms.length);
-    for (const [i, algorithm] of algorithms.entries()) {
-      const directions = await surroundings.part(algorithm.label, () =>
-        follow(points, targets, algorithm, values, report(i)),
-      );
-      outcomes.push({ algorithm, directions });
-      surroundings.show(resultOf(outcomes, [], points, targets, structured));
-    }
-    const errors = await surroundings.part('epochs', async () => epochErrors(points, values));
-    return resultOf(outcomes, errors, points, targets, structured);
+    let errors: EpochErrors = [];
+    const result = () => resultOf(outcomes, errors, points, targets, structured);
+    await surroundings.each(
+      [...algorithms.map(({ label }) => label), 'epochs'],
+      async (i): Promise<Piece> => {
+        const algorithm = algorithms[i];
+        if (!algorithm) return { errors: epochErrors(points, values) };
+        return { directions: await follow(points, targets, algorithm, values, report(i)) };
+      },
+      (piece, i) => {
+        if ('errors' in piece) errors = piece.errors;
+        else outcomes.push({ algorithm: algorithms[i], directions: piece.directions });
+        if (outcomes.length > 0) surroundings.show(result());
+      },
+    );
+    return result();
   },
 });
 
@@ -199,8 +212,6 @@ export function directionOf(points: Points, { two, inf, fixed }: Targets, w: Flo
     marginInf: margin / size / inf.margin,
   };
 }
-
-type EpochErrors = ReturnType<typeof epochwiseErrors>;
 
 /** The approximation costs N² per epoch, so it is left out for many samples. */
 function epochErrors(points: Points, { beta1, beta2, lr, power, steps }: Values): EpochErrors {

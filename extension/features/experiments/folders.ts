@@ -1,10 +1,9 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { readJsonFile } from '../../files/regular.ts';
-import { readExperiment } from '../../jobs/store.ts';
-import type { SweepHeader } from '../../jobs/sweep.ts';
+import { readExperiment, withTimes } from '../../jobs/store.ts';
 import { isAlive as isProcessAlive, readHeader } from '../../runStore/store.ts';
-import type { CompareRequest, ExperimentHeader } from '../../shared/experiments.ts';
+import type { CompareRequest, ExperimentHeader, SweepHeader } from '../../shared/experiments.ts';
 
 /** What a half-finished sweep has left. */
 export interface Unfinished {
@@ -14,9 +13,9 @@ export interface Unfinished {
 }
 
 /** The sweep in a folder; undefined where there is none that can be read. */
-export function sweepIn(folder: string): SweepHeader | undefined {
+export function sweepIn(folder: string): (SweepHeader & { readonly started: string }) | undefined {
   try {
-    const header = readJsonFile(join(folder, 'sweep.json')) as SweepHeader;
+    const header = withTimes(folder, readJsonFile(join(folder, 'sweep.json'))) as SweepHeader & { started: string };
     const { base, axes } = header.request;
     const whole =
       header.format === 1 &&

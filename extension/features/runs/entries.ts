@@ -1,11 +1,10 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { readJsonFile } from '../../files/regular.ts';
-import { isExperimentHeader } from '../../jobs/store.ts';
-import type { SweepHeader } from '../../jobs/sweep.ts';
+import { isExperimentHeader, withTimes } from '../../jobs/store.ts';
 import { type RunEntry, runIn } from '../../runStore/list.ts';
 import { isAlive } from '../../runStore/store.ts';
-import type { ExperimentHeader } from '../../shared/experiments.ts';
+import type { ExperimentHeader, SweepHeader } from '../../shared/experiments.ts';
 import { sweepIn } from '../experiments/folders.ts';
 
 /** A larger experiment.json is not one of ours: the points of its pictures are in a file of their own. */
@@ -93,7 +92,7 @@ function resultEntry(folder: string): Entry | undefined {
 function experimentIn(folder: string): ExperimentHeader | undefined {
   try {
     const path = join(folder, 'experiment.json');
-    const header = readJsonFile(path, largestHeader);
+    const header = withTimes(folder, readJsonFile(path, largestHeader));
     return isExperimentHeader(header) ? header : undefined;
   } catch {
     return undefined;
