@@ -25,6 +25,8 @@ export const settingTitles: Readonly<Partial<Record<keyof typeof inspectSettings
   seed: 'Seed',
   dropLast: 'Drop last batch',
   saveState: 'Save state as',
+  lanes: 'Sums side by side',
+  memory: 'Memory of a program',
   stage: 'Stage',
   every: 'Correction every',
   edgeEvery: 'Edge every',
