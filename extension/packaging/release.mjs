@@ -19,9 +19,14 @@ export function releasedChangelog(text, version, day) {
   return text.replace('## Unreleased\n', `## Unreleased\n\n## ${version} (${day})\n`);
 }
 
-/** A text in which every mention of the package with its version names the new one. */
+/** A text in which every mention of the package with its version, and of the tag of a version, names the new one. */
 export const withVersion = (text, name, version) =>
-  text.replaceAll(new RegExp(`\\b${name}@\\d+\\.\\d+\\.\\d+`, 'g'), `${name}@${version}`);
+  text
+    .replaceAll(new RegExp(`\\b${name}@\\d+\\.\\d+\\.\\d+`, 'g'), `${name}@${version}`)
+    .replaceAll(/(?<=\/actions\/scan@v|\brev: v)\d+\.\d+\.\d+/g, version);
+
+/** What names the version beside manifest and changelog. */
+const naming = ['.github/actions/scan/action.yml', 'media/docs/ci.md'];
 
 function release(version) {
   const next = versionIn(version ?? '');
@@ -33,7 +38,7 @@ function release(version) {
     throw new Error(`${version} does not come after ${manifest.version}.`);
   const edit = (path, change) => writeFileSync(path, change(readFileSync(path, 'utf8')));
   edit('CHANGELOG.md', (text) => releasedChangelog(text, version, new Date().toISOString().slice(0, 10)));
-  edit('.github/actions/scan/action.yml', (text) => withVersion(text, manifest.name, version));
+  for (const path of naming) edit(path, (text) => withVersion(text, manifest.name, version));
   execFileSync('npm', ['version', '--no-git-tag-version', version], {
     stdio: 'ignore',
     shell: process.platform === 'win32',

@@ -1,4 +1,5 @@
-// Packages the extension: `npm run package -- [--target PLATFORM|all] [--pre-release]`, by default for this machine's platform.
+// Packages the extension: `npm run package -- [--target PLATFORM|all] [--pre-release] [--repository URL]`, by default for this
+// machine's platform. The marketplace's page is media/marketplace.md; its links lead into the repository, where that is named.
 // A .vsix holds the bundles, the pages of the webviews, and the runtime of its platform; nothing is downloaded.
 import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -11,7 +12,7 @@ import { root, runtimeFiles, targetsOf } from './runtime.mjs';
 const dist = join(root, 'dist');
 
 /** Packages what `bundle` has written to `dist`; resolves with the path of the .vsix. */
-async function packageFor(target, preRelease) {
+async function packageFor(target, { preRelease, repository }) {
   const ignoreFile = join(dist, `ignore-${target}`);
   const kept = readFileSync(join(root, '.vscodeignore'), 'utf8');
   writeFileSync(
@@ -29,8 +30,13 @@ async function packageFor(target, preRelease) {
     packagePath,
     ignoreFile,
     preRelease,
+    readmePath: 'media/marketplace.md',
     allowMissingRepository: true,
-    rewriteRelativeLinks: false,
+    rewriteRelativeLinks: repository !== undefined,
+    ...(repository !== undefined && {
+      baseContentUrl: `${repository}/blob/HEAD/media`,
+      baseImagesUrl: `${repository}/raw/HEAD/media`,
+    }),
   });
   rmSync(ignoreFile);
   return packagePath;
@@ -38,7 +44,11 @@ async function packageFor(target, preRelease) {
 
 try {
   const { values } = parseArgs({
-    options: { target: { type: 'string', multiple: true }, 'pre-release': { type: 'boolean', default: false } },
+    options: {
+      target: { type: 'string', multiple: true },
+      'pre-release': { type: 'boolean', default: false },
+      repository: { type: 'string' },
+    },
   });
   const targets = targetsOf(values.target, `${process.platform}-${process.arch}`);
   mkdirSync(dist, { recursive: true });
@@ -52,7 +62,7 @@ try {
   );
   writeFileSync(join(dist, 'THIRD-PARTY-NOTICES.txt'), notice);
   for (const target of targets) {
-    const path = await packageFor(target, values['pre-release']);
+    const path = await packageFor(target, { preRelease: values['pre-release'], repository: values.repository });
     console.log(`${basename(path)}: ${(statSync(path).size / 2 ** 20).toFixed(1)} MiB`);
   }
 } catch (error) {

@@ -15,7 +15,7 @@ const read = (path: string) => readFileSync(join(folder, path), 'utf8');
 before(() => {
   folder = mkdtempSync(join(tmpdir(), 'optimizer-bias-release-'));
   mkdirSync(join(folder, '.github/actions/scan'), { recursive: true });
-  cpSync('.github/actions/scan/action.yml', join(folder, '.github/actions/scan/action.yml'));
+  for (const path of ['.github/actions/scan/action.yml', 'media/docs/ci.md']) cpSync(path, join(folder, path));
   writeFileSync(join(folder, 'package.json'), '{ "name": "optimizer-bias-inspector", "version": "0.1.0" }\n');
   writeFileSync(
     join(folder, 'CHANGELOG.md'),
@@ -59,6 +59,7 @@ test('one call brings version, changelog, action and tag up to date', () => {
     /## Unreleased\n\n## 0\.2\.0 \(\d{4}-\d\d-\d\d\)\n\n- Something new\.\n\n## 0\.1\.0/,
   );
   assert.match(read('.github/actions/scan/action.yml'), /optimizer-bias-inspector@0\.2\.0/);
+  assert.match(read('media/docs/ci.md'), /\/actions\/scan@v0\.2\.0\n[\s\S]*rev: v0\.2\.0\n/);
   assert.equal(git('tag'), 'v0.2.0');
   assert.equal(git('status', '--porcelain'), '');
   assert.match(release('0.3.0').stderr, /nothing under "## Unreleased"/);
