@@ -89,6 +89,10 @@ export const oscillationMeasure: Measure = {
   measured: true,
 };
 
+/** Data files have anti-regularizing strengths with a minus sign, axes show them upwards. */
+const turned = (value: number | null | undefined): number | null | undefined =>
+  value === null || value === undefined ? value : -value || 0;
+
 export const strengthMeasure: Measure = {
   id: 'strength',
   title: 'Strength',
@@ -96,8 +100,8 @@ export const strengthMeasure: Measure = {
     'The weight with which finite steps favour (anti-regularizing) or penalise (regularizing) the norm of the loss gradient: −h·κ averaged over the coordinates, each weighted as it enters the rate of the norm.',
   formula: '− h κ_eff = − h (Σ_j κ_j w_j) / (Σ_j w_j) , w_j = q_j^2 / D_j',
   source: P1,
-  value: ({ hKappa }) => (hKappa === null || hKappa === undefined ? hKappa : -hKappa || 0),
-  text: (value) => strengthText(value === null || value === undefined ? value : -value),
+  value: ({ hKappa }) => turned(hKappa),
+  text: (value) => strengthText(turned(value)),
   brief: (value) => number(value === null || value === undefined ? value : Math.abs(value)),
   theoretical: true,
   ends: ['regularizing', 'anti-regularizing'],
@@ -149,14 +153,15 @@ export const measures: readonly Measure[] = [
     id: 'kappa',
     title: 'κ_eff',
     about:
-      'The strength without the step size: the difference of the mean ages of the two moments, as it acts on this tensor. Negative: anti-regularizing.',
-    formula: 'κ_j = ½ ( c_β − c_ρ f_j ) , c_b = (1 + b) / (1 − b)',
+      'The strength without the step size, in steps: the difference of the mean ages of the two moments, as it acts on this tensor.',
+    formula: '− κ_j = ½ ( c_ρ f_j − c_β ) , c_b = (1 + b) / (1 − b)',
     source: P1,
-    value: ({ kappa }) => kappa,
-    text: signed,
+    value: ({ kappa }) => turned(kappa),
+    text: (value) => strengthText(turned(value)),
+    brief: (value) => number(value === null || value === undefined ? value : Math.abs(value)),
     theoretical: true,
-    ends: ['anti-regularizing', 'regularizing'],
-    anti: -1,
+    ends: ['regularizing', 'anti-regularizing'],
+    anti: 1,
   },
   netMeasure,
   {

@@ -1,12 +1,12 @@
 import { type HyperparameterValue, numberOf, type OptimizerConfig } from '../configs/config.ts';
 import { otherTitle } from '../configs/names.ts';
 import { optimizers } from '../optimizers/registry.ts';
-import { amount, setting } from '../shared/format.ts';
+import { amount, rounded, setting, thousands } from '../shared/format.ts';
 import { strengthText } from '../shared/verdict.ts';
 import { compareBeta2, halfStrengthStep, impossibleValue, knownOptimizer, type Summary, summarize } from './summary.ts';
 
 /** A setting as it was written: digits that tell 0.9999 from 1 stay. */
-export const formatSetting = (value: number): string => setting(Number(value.toPrecision(8)));
+export const formatSetting = (value: number): string => setting(rounded(value, 8));
 
 /** Text from a file, made harmless in Markdown: one line, no markup, bounded. */
 export function escapeMarkdown(text: string, limit = 80): string {
@@ -156,7 +156,7 @@ export function hoverMarkdown(config: OptimizerConfig, extras: HoverExtras = {})
   ];
   const half = summary.hKappa === null ? null : halfStrengthStep(config);
   if (half !== null) {
-    const curve = `Half of it by step ${half.toLocaleString('en-US')}, all after a few times ${longerMemory(config)}.`;
+    const curve = `Half of it by step ${thousands(half)}, all after a few times ${longerMemory(config)}.`;
     sections.push(extras.picture ?? curve);
   }
   sections.push(comparisonTable(config) ?? '');
@@ -173,7 +173,7 @@ export function hoverMarkdown(config: OptimizerConfig, extras: HoverExtras = {})
 /** `1/(1−β₂) = 1,000 steps`, of the β that remembers longer. */
 function longerMemory(config: OptimizerConfig): string {
   const [beta1, beta2] = [numberOf(config, 'beta1') ?? 0, numberOf(config, 'beta2') ?? 0];
-  const steps = Math.round(1 / (1 - Math.max(beta1, beta2))).toLocaleString('en-US');
+  const steps = thousands(Math.round(1 / (1 - Math.max(beta1, beta2))));
   return `1/(1−${beta1 > beta2 ? 'β₁' : 'β₂'}) = ${steps} steps`;
 }
 

@@ -5,6 +5,7 @@ import { gunzipped, peek, plain } from '../files/streams.ts';
 import { allocate, type Shape, type Tensor } from '../onnx/tensor.ts';
 import { InspectorError, quoteName } from '../shared/errors.ts';
 import type { Where } from '../shared/where.ts';
+import type { ArrayPlace } from './arrayPlace.ts';
 import type { DataFormat } from './format.ts';
 import { detectFormat, isGzip, joinedFormats } from './formats.ts';
 import { checkLength } from './samples.ts';
@@ -12,6 +13,8 @@ import { checkLength } from './samples.ts';
 /** Arrays by name: 'x' and 'y' where the roles are known, every other array of the file under its own name. */
 export interface Dataset {
   readonly arrays: ReadonlyMap<string, Tensor>;
+  /** Where they were found, for messages. */
+  readonly places?: ReadonlyMap<string, ArrayPlace>;
   /** Absolute paths of the files that were read. */
   readonly files: readonly string[];
   /** What was read, e.g. "npz", "idx", "cifar10". */
@@ -45,7 +48,7 @@ interface Content {
 export async function loadDataset(spec: DatasetSpec): Promise<Dataset> {
   const dataset = spec.data === undefined ? await loadPair(spec) : await loadOne(spec.data, spec);
   const [x, y] = [dataset.arrays.get('x'), dataset.arrays.get('y')];
-  if (x) checkLength(x, y);
+  if (x) checkLength(x, y, dataset.places);
   return dataset;
 }
 
@@ -74,7 +77,12 @@ async function loadOne(data: string, spec: DatasetSpec): Promise<Dataset> {
       'Leave the names out.',
     );
   }
-  return { arrays, files: paths.map((path) => resolve(path)), format: format.name };
+  const own = new Map([
+    ['x', spec.xKey],
+    ['y', spec.yKey],
+  ]);
+  const places = new Map([...arrays.keys()].map((name) => [name, { files: paths, name: own.get(name) ?? name }]));
+  return { arrays, places, files: paths.map((path) => resolve(path)), format: format.name };
 }
 
 async function loadPair(spec: DatasetSpec): Promise<Dataset> {
@@ -82,6 +90,7 @@ async function loadPair(spec: DatasetSpec): Promise<Dataset> {
   if (spec.label !== undefined)
     throw new InspectorError('A label column was given without a table.', 'Give the table as data.');
   const arrays = new Map<string, Tensor>();
+  const places = new Map<string, ArrayPlace>();
   const kinds = new Set<string>();
   const files: string[] = [];
   const roles = [
@@ -92,10 +101,11 @@ async function loadPair(spec: DatasetSpec): Promise<Dataset> {
     if (path === undefined) continue;
     const content = await readContent(path);
     arrays.set(role, onlyArray(content, path, key, role));
+    places.set(role, { files: [path], name: key });
     kinds.add(content.format.name);
     files.push(resolve(path));
   }
-  return { arrays, files, format: [...kinds].join(' + ') };
+  return { arrays, places, files, format: [...kinds].join(' + ') };
 }
 
 /** The path itself where such a file exists, else its parts between commas. */
@@ -159,7 +169,11 @@ async function readContent(path: string, { label, xKey = 'x', yKey = 'y' }: Data
     }
     const announced = (shapes: ReadonlyMap<string, Shape>) => {
       const [x, y] = [shapes.get(xKey), shapes.get(yKey)];
-      if (x) checkLength({ shape: x }, y && { shape: y });
+      const places = new Map([
+        ['x', { files: [path], name: xKey }],
+        ['y', { files: [path], name: yKey }],
+      ]);
+      if (x) checkLength({ shape: x }, y && { shape: y }, places);
     };
     return { format, arrays: await format.read({ file, source, label, announced }) };
   });

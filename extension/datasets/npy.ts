@@ -1,4 +1,4 @@
-import { checkSize, fail, formatBytes, InputFile, memoryLimit } from '../files/files.ts';
+import { checkSize, fail, InputFile, memoryLimit } from '../files/files.ts';
 import { collect } from '../files/streams.ts';
 import {
   allocate,
@@ -11,6 +11,7 @@ import {
   viewBytes,
 } from '../onnx/tensor.ts';
 import { quoteName } from '../shared/errors.ts';
+import { byteCount } from '../shared/format.ts';
 import type { Where } from '../shared/where.ts';
 import { type DataFormat, oneArray } from './format.ts';
 
@@ -60,7 +61,7 @@ export function npyHeader(bytes: Uint8Array, where: Where): NpyHeader {
   if (bytes.length < start) fail(where, 'ends within its npy header.', resave);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = major === 1 ? view.getUint16(8, true) : view.getUint32(8, true);
-  if (length > longestHeader) fail(where, `announces an npy header of ${formatBytes(length)}.`, resave);
+  if (length > longestHeader) fail(where, `announces an npy header of ${byteCount(length)}.`, resave);
   const offset = start + length;
   if (bytes.length < offset) fail(where, 'ends within its npy header.', resave);
   const text = Buffer.from(bytes.subarray(start, offset)).toString(major === 3 ? 'utf8' : 'latin1');

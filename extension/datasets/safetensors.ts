@@ -1,7 +1,8 @@
-import { checkSize, fail, formatBytes, InputFile, memoryLimit } from '../files/files.ts';
+import { checkSize, fail, InputFile, memoryLimit } from '../files/files.ts';
 import { writeParts } from '../files/writing.ts';
 import { byteLength, type ElementType, type Tensor } from '../onnx/tensor.ts';
 import { quoteName } from '../shared/errors.ts';
+import { byteCount } from '../shared/format.ts';
 import type { Where } from '../shared/where.ts';
 import type { DataFormat, OpenedFile } from './format.ts';
 import { decodeElements } from './npy.ts';
@@ -46,10 +47,10 @@ async function safetensorsArrays(file: InputFile, announced?: OpenedFile['announ
   if (file.size < 10) fail(file.where, 'is too short for a safetensors file.', remedy);
   const length = Number(new DataView((await file.read(0, 8)).buffer).getBigUint64(0, true));
   if (length > file.size - 8) {
-    fail(file.where, `announces a header of ${formatBytes(length)} but has ${formatBytes(file.size)}.`, remedy);
+    fail(file.where, `announces a header of ${byteCount(length)} but has ${byteCount(file.size)}.`, remedy);
   }
   if (length > longestHeader) {
-    fail(file.where, `has a header of ${formatBytes(length)}; at most ${formatBytes(longestHeader)} are read.`, remedy);
+    fail(file.where, `has a header of ${byteCount(length)}; at most ${byteCount(longestHeader)} are read.`, remedy);
   }
   const start = 8 + length;
   const entries = parseHeader(await file.read(8, length), file.where);

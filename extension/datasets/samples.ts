@@ -1,5 +1,6 @@
 import { allocate, elementCount, type FloatType, isFloat, numbersOf, type Tensor } from '../onnx/tensor.ts';
 import { InspectorError } from '../shared/errors.ts';
+import { type ArrayPlace, arrayText } from './arrayPlace.ts';
 import type { Dataset } from './dataset.ts';
 
 const shapeText = (tensor: Pick<Tensor, 'shape'>): string => `[${tensor.shape.join(', ')}]`;
@@ -14,24 +15,29 @@ function firstRows(tensor: Tensor, count: number): Tensor {
  * Refuses arrays without rows, and x that has no axis as long as y. (Models say which axis counts samples; usually the
  * first one.)
  */
-export function checkLength(x: Pick<Tensor, 'shape'>, y?: Pick<Tensor, 'shape'>): void {
+export function checkLength(
+  x: Pick<Tensor, 'shape'>,
+  y?: Pick<Tensor, 'shape'>,
+  places?: ReadonlyMap<string, ArrayPlace>,
+): void {
+  const text = (name: string) => arrayText(name, places?.get(name));
   for (const [name, tensor] of [
     ['x', x],
     ['y', y],
   ] as const) {
     if (!tensor) continue;
     if (tensor.shape.length === 0)
-      throw new InspectorError(`"${name}" is a single number; one row for each sample is needed.`);
+      throw new InspectorError(`${text(name)} is a single number; one row for each sample is needed.`);
     if (elementCount(tensor.shape) === 0) {
       throw new InspectorError(
-        `"${name}" of shape ${shapeText(tensor)} holds no samples.`,
+        `${text(name)} of shape ${shapeText(tensor)} holds no samples.`,
         'Give at least one sample.',
       );
     }
   }
   if (y && !x.shape.includes(y.shape[0]) && !y.shape.includes(x.shape[0])) {
     throw new InspectorError(
-      `"x" of shape ${shapeText(x)} has ${x.shape[0]} rows, but "y" of shape ${shapeText(y)} has ${y.shape[0]}.`,
+      `${text('x')} of shape ${shapeText(x)} has ${x.shape[0]} rows, but ${text('y')} of shape ${shapeText(y)} has ${y.shape[0]}.`,
       'Every sample needs one label.',
     );
   }

@@ -1,3 +1,4 @@
+import { arrayText } from '../datasets/arrayPlace.ts';
 import type { Dataset } from '../datasets/dataset.ts';
 import { checkFinite, checkLabels, type Normalisation, normalise } from '../datasets/samples.ts';
 import { nameList } from '../exports/parameters.ts';
@@ -27,6 +28,8 @@ export interface BoundInput {
   readonly perSample: boolean;
   /** The axis that counts samples in the model. */
   readonly axis: number;
+  /** The array that feeds it, in words; undefined for what was computed. */
+  readonly array?: string;
 }
 
 /** Where remarks on how model and data were understood are collected. */
@@ -50,6 +53,7 @@ export function matchInputs(
   { notes, warnings }: Remarks,
 ): BoundInput[] {
   const sources = sourcesOf(model, dataset);
+  const nameOf = (source: Tensor) => [...dataset.arrays].find(([, tensor]) => tensor === source)?.[0] ?? '';
   const x = dataset.arrays.get('x');
   const labels = labelsOf(model, dataset)?.shape;
   const rows = labels?.[0];
@@ -84,6 +88,7 @@ export function matchInputs(
       tensor: convertInput(info, whole && axis > 0 ? source : tensor, options.floatType, normalisation),
       perSample: !whole,
       axis: whole ? 0 : axis,
+      array: arrayText(info.name, { files: [], name: nameOf(source), ...dataset.places?.get(nameOf(source)) }),
     };
   });
 }
@@ -171,6 +176,8 @@ function misfit({ name, dims }: ValueInfo, { shape }: Tensor): never {
   );
 }
 
+const wordsOf = ({ array, info }: BoundInput): string => array ?? quoteName(info.name);
+
 /** The number of samples, which all inputs have in common. */
 export function sampleCount(inputs: readonly BoundInput[]): number {
   const perSample = inputs.filter((input) => input.perSample);
@@ -179,7 +186,7 @@ export function sampleCount(inputs: readonly BoundInput[]): number {
   for (const other of others) {
     if (other.tensor.shape[0] !== first.tensor.shape[0]) {
       throw new InspectorError(
-        `The inputs differ in length: ${quoteName(first.info.name)} has ${first.tensor.shape[0]} samples, ${quoteName(other.info.name)} has ${other.tensor.shape[0]}.`,
+        `The inputs differ in length: ${wordsOf(first)} has ${first.tensor.shape[0]} samples, ${wordsOf(other)} has ${other.tensor.shape[0]}.`,
         words`Every input needs as many samples; ${at('batchAxes', ['NAME=1'])} names an axis other than the first one that counts them.`,
       );
     }
@@ -202,16 +209,28 @@ export function labelsOf(model: Model, dataset: Dataset): Tensor | undefined {
   return taken ? undefined : y;
 }
 
+/** What has the samples and what labels them, in words. */
+export interface Counted {
+  readonly inputs: string;
+  readonly labels: string;
+}
+
+/** The first input that counts samples, with its array, and the labels with theirs. */
+export function countedOf(inputs: readonly BoundInput[], { places }: Dataset): Counted {
+  const first = inputs.find(({ perSample }) => perSample);
+  return { inputs: first ? `input ${wordsOf(first)}` : 'model', labels: arrayText('y', places?.get('y')) };
+}
+
 /**
  * The labels with the samples on the first axis. Throws an InspectorError where they are not as many as the samples.
  *
  * @param axis the axis of the model's output that counts samples, which labels of the same layout share
  */
-export function labelsFor(labels: Tensor, samples: number, axis: number): Tensor {
+export function labelsFor(labels: Tensor, samples: number, axis: number, counted: Counted): Tensor {
   if (axis > 0 && labels.shape[axis] === samples) return axisFirst(labels, axis);
   if (labels.shape[0] === samples) return labels;
   throw new InspectorError(
-    `The inputs have ${samples} samples, the labels ${labels.shape[0]} (shape ${showShape(labels.shape)}).`,
+    `The ${counted.inputs} has ${samples} samples, the labels ${counted.labels} have ${labels.shape[0]} (shape ${showShape(labels.shape)}).`,
     words`Every sample needs one label. If another axis than the first one of an input counts samples, name it with ${at('batchAxes', ['NAME=1'])}.`,
   );
 }

@@ -27,6 +27,8 @@ import {
 } from './evaluation.ts';
 import {
   type BoundInput,
+  type Counted,
+  countedOf,
   fixedBatchOf,
   labelsFor,
   labelsOf,
@@ -136,6 +138,7 @@ interface Attempt {
   readonly inputs: readonly BoundInput[];
   readonly samples: number;
   readonly labels: Tensor | undefined;
+  readonly counted: Counted;
   readonly candidates: readonly Initializer[];
   readonly choices: readonly ParameterChoice[];
   readonly candidate: Candidate;
@@ -162,14 +165,28 @@ function attempt(original: Model, dataset: Dataset, options: ProblemOptions, eva
   const inputs = [...given, ...evaluated.values.map((value) => inFloatType(value, floatType))];
   const samples = sampleCount(inputs);
   const labels = labelsOf(source, dataset);
-  if (labels && inputs.every(({ axis }) => axis === 0)) labelsFor(labels, samples, 0);
+  const counted = countedOf(inputs, dataset);
+  if (labels && inputs.every(({ axis }) => axis === 0)) labelsFor(labels, samples, 0, counted);
   const { candidates, choices } = parameterCandidates(model, filter);
   const choice = { asked: options.output, loss: options.loss, labels };
   const candidate = { model, inputs, parameters: candidates, floatType, options, choice };
   const trial = tryModel(candidate, notes);
   notes.push(...evaluated.notes);
   const { failures } = evaluated;
-  const own = { source, model, options, floatType, given, inputs, samples, labels, candidates, choices, candidate };
+  const own = {
+    source,
+    model,
+    options,
+    floatType,
+    given,
+    inputs,
+    samples,
+    labels,
+    counted,
+    candidates,
+    choices,
+    candidate,
+  };
   return { ...own, trial, failures, notes, warnings };
 }
 
@@ -183,7 +200,7 @@ function problemOf(found: Attempt): Problem {
   const { axis, free } = followBatch(candidate, trial);
   const prediction =
     axis === 0 ? trial.outputs.get(output)! : axisToFirst(new GraphBuilder(), trial.outputs.get(output)!, axis);
-  const labels = found.labels && labelsFor(found.labels, samples, axis);
+  const labels = found.labels && labelsFor(found.labels, samples, axis, found.counted);
   const loss = lossFor(options.loss, prediction, labels, trial.batch, notes, () =>
     otherOutputs(model, output, trial.outputs),
   );

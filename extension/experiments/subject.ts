@@ -7,6 +7,7 @@ import { inferenceForm } from '../jobs/runningStatistics.ts';
 import { readModel } from '../onnx/read.ts';
 import { elementCount, type FloatType, numbersOf, type Tensor } from '../onnx/tensor.ts';
 import { InspectorError } from '../shared/errors.ts';
+import { thousands } from '../shared/format.ts';
 import type { LossName } from '../shared/losses.ts';
 import { lossNames } from '../shared/losses.ts';
 import { mention, words } from '../shared/words.ts';
@@ -123,7 +124,7 @@ export async function loadSubject(
       return problem.layout.pack(dtype, new Map([...initializers].map(([name, { read }]) => [name, read()])));
     },
     kinks: [...new Set(model.graph.nodes.map(({ opType }) => opType))].filter((opType) => kinked.has(opType)),
-    described: `${built?.name ?? 'the model'} (${problem.layout.count.toLocaleString('en-US')} parameters) on ${problem.samples.toLocaleString('en-US')} samples`,
+    described: `${built?.name ?? 'the model'} (${thousands(problem.layout.count)} parameters) on ${thousands(problem.samples)} samples`,
   };
 }
 

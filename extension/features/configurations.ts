@@ -7,6 +7,7 @@ import type { AnalysisResult, AnalysisTask, Incomplete, Place } from '../configs
 import type { SourceRange } from '../configs/source.ts';
 import type { TrainingFacts } from '../configs/training.ts';
 import { LANGUAGES } from '../contributions.ts';
+import { decimals } from '../shared/format.ts';
 
 /** The documents in which configurations are looked for. */
 export const SELECTOR: vscode.DocumentSelector = LANGUAGES.map((language) => ({ language }));
@@ -148,7 +149,7 @@ export class Configurations implements vscode.Disposable {
       const { configs, incomplete } = result;
       const write = incomplete ? this.log.warn : this.log.trace;
       const part = incomplete ? `, incomplete: ${incomplete}` : '';
-      const elapsed = (performance.now() - start).toFixed(1);
+      const elapsed = decimals(performance.now() - start, 1);
       write.call(this.log, `${configs.length} configurations in ${subject.uri.path}: ${elapsed} ms${part}`);
       return result;
     });

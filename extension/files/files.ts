@@ -3,6 +3,7 @@ import type { Stats } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { totalmem } from 'node:os';
 import { InspectorError } from '../shared/errors.ts';
+import { byteCount } from '../shared/format.ts';
 import type { Where } from '../shared/where.ts';
 import { irregularKind, readFlags, systemReason } from './regular.ts';
 
@@ -16,20 +17,12 @@ export function fail(where: Where, message: string, remedy?: string): never {
   throw new InspectorError(message, remedy, { where });
 }
 
-/** "1 byte", "12 bytes", "3.5 MiB". */
-export function formatBytes(count: number): string {
-  if (count > Number.MAX_SAFE_INTEGER) return 'more than 8192 TiB';
-  if (count < 1024) return `${count} byte${count === 1 ? '' : 's'}`;
-  const power = Math.min(4, Math.floor(Math.log2(count) / 10));
-  return `${Number((count / 1024 ** power).toFixed(1))} ${['', 'KiB', 'MiB', 'GiB', 'TiB'][power]}`;
-}
-
 /** Refuses what would have to be held at once but is larger than `limit` bytes. */
 export function checkSize(where: Where, bytes: number, limit: number): void {
   if (bytes <= limit) return;
   fail(
     where,
-    `needs ${formatBytes(bytes)}, more than the ${formatBytes(limit)} that can be read at once.`,
+    `needs ${byteCount(bytes)}, more than the ${byteCount(limit)} that can be read at once.`,
     'Save fewer samples.',
   );
 }
@@ -99,7 +92,7 @@ export class InputFile {
       const step = Math.min(length - filled, gibibyte);
       const { bytesRead } = await this.#handle.read(bytes, filled, step, position + filled);
       if (bytesRead === 0)
-        fail(this.where, `ends after ${formatBytes(position + filled)}; it became shorter while it was read.`);
+        fail(this.where, `ends after ${byteCount(position + filled)}; it became shorter while it was read.`);
       filled += bytesRead;
     }
     return bytes;

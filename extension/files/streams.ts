@@ -1,7 +1,8 @@
 import { Readable } from 'node:stream';
 import { createGunzip, createInflateRaw } from 'node:zlib';
+import { byteCount } from '../shared/format.ts';
 import type { Where } from '../shared/where.ts';
-import { checkSize, fail, formatBytes, type InputFile } from './files.ts';
+import { checkSize, fail, type InputFile } from './files.ts';
 
 /** Bytes as they arrive, with the most that there can be: known for a stored file, bounded by DEFLATE's ratio for a compressed one. */
 export interface ByteSource {
@@ -105,7 +106,7 @@ export async function collectAll(source: ByteSource, limit: number, remedy: stri
   let length = 0;
   for await (const block of source.blocks()) {
     length += block.length;
-    if (length > limit) fail(source.where, `is longer than ${formatBytes(limit)}, the most that is read.`, remedy);
+    if (length > limit) fail(source.where, `is longer than ${byteCount(limit)}, the most that is read.`, remedy);
     blocks.push(block);
   }
   return Buffer.concat(blocks);
@@ -114,7 +115,7 @@ export async function collectAll(source: ByteSource, limit: number, remedy: stri
 function tooLong(where: Where, measured: number): never {
   fail(
     where,
-    `goes on after the ${formatBytes(measured)} that its header announces.`,
+    `goes on after the ${byteCount(measured)} that its header announces.`,
     'A file must hold one array; save several arrays with numpy.savez.',
   );
 }

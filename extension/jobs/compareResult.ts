@@ -1,7 +1,7 @@
 import { boundsText, intervalText, isSettled, quantityTitle } from '../shared/differences.ts';
 import type { CompareRequest, Differences, ExperimentResult, Interval, ResultTable } from '../shared/experiments.ts';
 import { measured } from '../shared/experimentVerdict.ts';
-import { columnPercent, finePercent, setting } from '../shared/format.ts';
+import { columnPercent, finePercent, rounded, setting } from '../shared/format.ts';
 import { pairedInterval } from './paired.ts';
 
 /** What is compared, of one run. */
@@ -90,7 +90,7 @@ export function compareResult(
   const shown = quantities.filter(({ name }) =>
     numbers.some((runs) => runs.some((run) => typeof run?.[name] === 'number')),
   );
-  const level = loss === null ? 'equal loss' : `equal loss (about ${Number(loss.toPrecision(2))})`;
+  const level = loss === null ? 'equal loss' : `equal loss (about ${rounded(loss, 2)})`;
   const yours = `your setting (${labelOf(own)})`;
   const differences: Differences = {
     quantities: shown.map(({ title, points }) => ({ title, points })),

@@ -1,4 +1,4 @@
-import { finePercent } from '../shared/format.ts';
+import { brief, finePercent } from '../shared/format.ts';
 import type { EffectPart, EffectSummary, RunReference } from '../shared/protocol.ts';
 
 /** An effect that is smaller is none. */
@@ -62,7 +62,7 @@ const capital = (text: string): string => text[0].toUpperCase() + text.slice(1);
 function lossTexts(parts: readonly EffectPart[]): string[] {
   const ends = parts.map(({ lossTo }) => lossTo);
   for (let digits = 2; ; digits++) {
-    const texts = [parts[0].lossFrom, ...ends].map((value) => String(Number(value.toPrecision(digits))));
+    const texts = [parts[0].lossFrom, ...ends].map((value) => brief(value, digits));
     if (new Set(texts).size === texts.length || digits >= 6) return texts.slice(1);
   }
 }

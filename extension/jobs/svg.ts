@@ -1,4 +1,5 @@
 import type { Axis, Chart, Series } from '../shared/experiments.ts';
+import { powerTick, rounded } from '../shared/format.ts';
 
 const width = 720;
 const height = 440;
@@ -154,7 +155,7 @@ function scaleOf({ scale }: Axis, values: readonly (number | null)[], range?: re
   return {
     ticks,
     log,
-    label: tickLabel,
+    label: powerTick,
     at: (value) => (inside(value) ? (map(value) - start) / (end - start) : undefined),
   };
 }
@@ -165,8 +166,7 @@ function linearTicks(start: number, end: number): number[] {
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].find((factor) => factor * power >= rough)! * power;
   const ticks: number[] = [];
-  for (let i = Math.ceil(start / step); i * step <= end + 1e-9 * step; i++)
-    ticks.push(Number((i * step).toPrecision(12)));
+  for (let i = Math.ceil(start / step); i * step <= end + 1e-9 * step; i++) ticks.push(rounded(i * step, 12));
   return ticks;
 }
 
@@ -180,25 +180,10 @@ function logTicks(start: number, end: number): number[] {
     if (power % every !== 0) continue;
     for (const factor of factors) {
       const at = Math.log10(factor) + power;
-      if (at >= start && at <= end) ticks.push(Number((factor * 10 ** power).toPrecision(12)));
+      if (at >= start && at <= end) ticks.push(rounded(factor * 10 ** power, 12));
     }
   }
   return ticks;
-}
-
-const superscripts = '⁰¹²³⁴⁵⁶⁷⁸⁹';
-
-/** 0.01, 5·10⁻⁴, 10⁶. */
-function tickLabel(value: number): string {
-  const size = Math.abs(value);
-  const rounded = Number(value.toPrecision(6));
-  if (size === 0 || (size < 1e5 && size >= 1e-3)) return String(rounded).replace('-', '−');
-  const [digits, exponent] = rounded.toExponential().split('e');
-  const power = `10${exponent
-    .replace('+', '')
-    .replace('-', '⁻')
-    .replace(/\d/g, (digit) => superscripts[Number(digit)])}`;
-  return `${digits === '1' ? '' : digits === '-1' ? '−' : `${digits.replace('-', '−')}·`}${power}`;
 }
 
 const short = (value: number): string => String(Math.round(value * 100) / 100);

@@ -1,6 +1,7 @@
 import { getHeapStatistics } from 'node:v8';
 import { type DescField, type DescMessage, ScalarType } from '@bufbuild/protobuf';
 import { InspectorError } from '../shared/errors.ts';
+import { byteCount } from '../shared/format.ts';
 import type { Where } from '../shared/where.ts';
 
 /** Protobuf's own limit on messages inside messages. Each subgraph takes three (graph, node, attribute). */
@@ -148,9 +149,8 @@ class Walker {
   private count(cost: number): void {
     this.memory += cost;
     if (this.memory > this.memoryLimit) {
-      const limit = (this.memoryLimit / 2 ** 30).toFixed(1);
       throw new InspectorError(
-        `decoding it would take more than the ${limit} GiB of memory that are set aside for this.`,
+        `decoding it would take more than the ${byteCount(this.memoryLimit)} of memory that are set aside for this.`,
         'Store tensors as raw data (onnx.save does so) or beside the model as external data.',
         { where: this.where },
       );

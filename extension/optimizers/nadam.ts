@@ -1,3 +1,4 @@
+import { rounded } from '../shared/format.ts';
 import { blend, frozenDenominator, reciprocal, rootWithEps, square } from './adaptive.ts';
 import type { Arithmetic } from './arithmetic.ts';
 import { number, specs } from './hyperparameters.ts';
@@ -183,7 +184,7 @@ export const nadam: Optimizer = {
     if (Math.abs(beta2 - number(hyper, 'beta2')) < 1e-9) {
       return { reason: 'β₂ remembers as long as the numerator: these settings are their own twin' };
     }
-    return twinWith(hyper, { beta2 }, `β₂ = ${Number(beta2.toPrecision(3))}`);
+    return twinWith(hyper, { beta2 }, `β₂ = ${rounded(beta2, 3)}`);
   },
   memorylessDirection: (hyper) => frozenDirection(nadam, hyper),
   theory: {

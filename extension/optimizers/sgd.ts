@@ -1,4 +1,4 @@
-import { setting } from '../shared/format.ts';
+import { rounded, setting } from '../shared/format.ts';
 import type { Arithmetic } from './arithmetic.ts';
 import { number, specs } from './hyperparameters.ts';
 import { frozenDirection, twinWith } from './memoryless.ts';
@@ -177,7 +177,7 @@ export const sgd: Optimizer = {
     return twinWith(
       hyper,
       { lr, momentum: 0, dampening: 0, nesterov: false },
-      `no momentum at lr ${setting(Number(lr.toPrecision(3)))}`,
+      `no momentum at lr ${setting(rounded(lr, 3))}`,
     );
   },
   memorylessDirection: (hyper) => frozenDirection(sgd, hyper),

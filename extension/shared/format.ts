@@ -1,4 +1,10 @@
-/** How numbers read on every surface: the command line, the panel, the text beside the code. */
+/**
+ * How numbers read on every surface: the command line, the panel, the text beside the code, pictures and messages. No other file
+ * turns digits into text (a test holds it).
+ */
+
+/** Rounded to so many significant digits. */
+export const rounded = (value: number, digits: number): number => Number(value.toPrecision(digits));
 
 /** Three significant digits for columns, with a real minus sign; an en dash where there is no value. */
 export function number(value: number | null | undefined, sign = false): string {
@@ -6,7 +12,7 @@ export function number(value: number | null | undefined, sign = false): string {
   if (!Number.isFinite(value)) return value > 0 ? '∞' : '−∞';
   const exact = Math.abs(value);
   // What rounds to 0.001 is written as that; digits are rounded once.
-  const size = Number(exact.toPrecision(4));
+  const size = rounded(exact, 4);
   const text =
     size === 0
       ? '0'
@@ -25,15 +31,32 @@ export function amount(value: number | null | undefined, sign = false): string {
     .replace(/\.(?=$|e)/, '');
 }
 
+/** Three significant digits for sentences that say "unknown" where there is no value, or as many as asked for. */
+export function shown(value: number | null | undefined, digits = 3): string {
+  if (value === null || value === undefined || Number.isNaN(value)) return 'unknown';
+  if (!Number.isFinite(value)) return value > 0 ? '∞' : '−∞';
+  const size = Math.abs(value);
+  const text =
+    size !== 0 && (size >= 1e5 || size < 1e-3) ? size.toExponential(digits - 1) : String(rounded(size, digits));
+  return `${value < 0 ? '−' : ''}${text.replace('e+', 'e').replace('e-', 'e−')}`;
+}
+
+/** As short as so many significant digits allow, with a real minus sign: 0.5, −12. */
+export const brief = (value: number, digits: number): string => String(rounded(value, digits)).replace('-', '−');
+
+/** With so many decimals, for columns of numbers of one size; in words where it is none. */
+export const decimals = (value: number, count: number, otherwise = '–'): string =>
+  Number.isFinite(value) ? value.toFixed(count) : otherwise;
+
 /** 12,345. */
 export const thousands = (value: number): string => value.toLocaleString('en-US');
 
 /** 64 %, with a sign where asked for. */
 export function percent(share: number | null | undefined, sign = false): string {
   if (share === null || share === undefined || !Number.isFinite(share)) return '–';
-  const rounded = Math.round(Math.abs(share) * 100);
-  const text = rounded >= 1e5 ? number(rounded) : thousands(rounded);
-  return `${rounded === 0 ? '' : share < 0 ? '−' : sign ? '+' : ''}${text} %`;
+  const whole = Math.round(Math.abs(share) * 100);
+  const text = whole >= 1e5 ? number(whole) : thousands(whole);
+  return `${whole === 0 ? '' : share < 0 ? '−' : sign ? '+' : ''}${text} %`;
 }
 
 /** 12 %, 3.2 %, 0.4 %: with one decimal below ten; a sign where asked for. */
@@ -51,6 +74,43 @@ export function columnPercent(share: number): string;
 export function columnPercent(share: number | null | undefined): string | null;
 export function columnPercent(share: number | null | undefined): string | null {
   return share === null || share === undefined ? null : `${(100 * share).toFixed(1)} %`;
+}
+
+/** 3.21 %, 0.0512 %: a share with three significant digits, for sentences; a plus sign where asked for. */
+export const sharePercent = (share: number, sign = false): string =>
+  `${sign && share > 0 ? '+' : ''}${shown(100 * share)} %`;
+
+/** A number of an axis: 0.25, 2e−5. */
+export function tick(value: number): string {
+  const size = Math.abs(value);
+  return size !== 0 && (size < 1e-3 || size >= 1e5)
+    ? value.toExponential(1).replace('.0e', 'e').replace('e+', 'e').replace(/-/g, '−')
+    : brief(value, 4);
+}
+
+const superscripts = '⁰¹²³⁴⁵⁶⁷⁸⁹';
+
+/** A number of an axis in a picture that stands alone: 0.01, 5·10⁻⁴, 10⁶. */
+export function powerTick(value: number): string {
+  const size = Math.abs(value);
+  if (size === 0 || (size < 1e5 && size >= 1e-3)) return brief(value, 6);
+  const [digits = '', exponent = ''] = rounded(value, 6).toExponential().split('e');
+  const power = `10${exponent
+    .replace('+', '')
+    .replace('-', '⁻')
+    .replace(/\d/g, (digit) => superscripts.charAt(Number(digit)))}`;
+  return `${digits === '1' ? '' : digits === '-1' ? '−' : `${digits.replace('-', '−')}·`}${power}`;
+}
+
+/** A place in a picture, in its units. */
+export const place = (value: number): string => value.toFixed(1);
+
+/** "1 byte", "12 bytes", "3.5 MiB". */
+export function byteCount(count: number): string {
+  if (count > Number.MAX_SAFE_INTEGER) return 'more than 8192 TiB';
+  if (count < 1024) return `${count} byte${count === 1 ? '' : 's'}`;
+  const power = Math.min(4, Math.floor(Math.log2(count) / 10));
+  return `${Number((count / 1024 ** power).toFixed(1))} ${['', 'KiB', 'MiB', 'GiB', 'TiB'][power]}`;
 }
 
 /** A setting as users write it: 0.001, 1e-6. */

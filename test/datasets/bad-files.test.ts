@@ -99,7 +99,7 @@ describe('bad files', () => {
     );
     assert.equal(
       await messageOf({ data: 'rows.npz' }),
-      '"x" of shape [40000] has 40000 rows, but "y" of shape [2] has 2.\nEvery sample needs one label.',
+      '"x" in "rows.npz" of shape [40000] has 40000 rows, but "y" in "rows.npz" of shape [2] has 2.\nEvery sample needs one label.',
     );
   });
 });

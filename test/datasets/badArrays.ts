@@ -126,7 +126,7 @@ export const badArrays: readonly [name: string, bytes: Uint8Array, message: stri
   [
     'zero.npy',
     npy(npyHeader('<f8', [0, 4]), text('')),
-    '"x" of shape [0, 4] holds no samples.\nGive at least one sample.',
+    '"x" in "zero.npy" of shape [0, 4] holds no samples.\nGive at least one sample.',
   ],
 
   // npz

@@ -167,7 +167,7 @@ describe('loadDataset', () => {
     write('three.npy', npy(npyHeader('<f8', [3]), f64(1, 2, 3)));
     assert.equal(
       await refusal({ x: 'three.npy', y: 'labels' }),
-      '"x" of shape [3] has 3 rows, but "y" of shape [2] has 2.\nEvery sample needs one label.',
+      '"x" in "three.npy" of shape [3] has 3 rows, but "y" in "labels" of shape [2] has 2.\nEvery sample needs one label.',
     );
   });
 });

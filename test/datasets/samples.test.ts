@@ -227,4 +227,18 @@ describe('checkLength', () => {
         message,
       );
   });
+
+  it('says of both arrays where they are', () => {
+    const [x, y] = [tensorOf('float32', [2, 1], [1, 2]), tensorOf('int64', [3], [0, 1, 2])];
+    const said = (places: Record<string, { files: string[]; name?: string }>) =>
+      refusal(() => checkLength(x, y, new Map(Object.entries(places)))).split('\n')[0];
+    assert.equal(
+      said({ x: { files: ['a.npy'] }, y: { files: ['b.npz'], name: 'labels' } }),
+      '"x" in "a.npy" of shape [2, 1] has 2 rows, but "y" (array "labels" in "b.npz") of shape [3] has 3.',
+    );
+    assert.equal(
+      said({ x: { files: ['a.csv', 'b.csv'], name: 'x' }, y: { files: [], name: 'targets' } }),
+      '"x" in "a.csv" and 1 more file of shape [2, 1] has 2 rows, but "y" (array "targets") of shape [3] has 3.',
+    );
+  });
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import type { Browser, Locator } from 'playwright-core';
@@ -103,6 +103,34 @@ describe('a project whose settings stand in other files', { timeout: 600_000 }, 
       request.origins,
     );
     assert.deepEqual([request.hyper.lr, request.hyper.beta2], [0.002, 0.95]);
+  });
+
+  test('an error is told with its place, to which its button leads', async () => {
+    const { page } = workbench;
+    const path = join(server.workspace, '.optimizer-bias.json');
+    const before = readFileSync(path, 'utf8');
+    const broken = before.replace('"model": "digits.onnx"', '"model": "digits.onnx",\n      "steps": -3');
+    assert.notEqual(broken, before);
+    writeFileSync(path, broken);
+    const editor = await workbench.openFile('train.py');
+    await workbench.click(editor, 'from torch');
+    await page.locator('.codelens-decoration a', { hasText: 'Inspect…' }).first().click();
+    const toast = page.locator('.notification-toast', { hasText: 'holds settings that are not possible' });
+    await toast.waitFor();
+    assert.match(await textOf(toast), /"\.optimizer-bias\.json", line 5.*Correct the file/s);
+    await picture(page, 'error-with-place');
+    await toast.locator('.monaco-button', { hasText: 'Open .optimizer-bias.json' }).click();
+    const line = await eventually(
+      () =>
+        workbench.host((vscode) => {
+          const shown = vscode.window.activeTextEditor;
+          return shown?.document.fileName.endsWith('.optimizer-bias.json') ? shown.selection.active.line : -1;
+        }),
+      (found) => found >= 0,
+    );
+    assert.equal(line, 4);
+    await picture(page, 'error-place-opened');
+    writeFileSync(path, before);
   });
 
   test('what was measured stands above the code and behind it, and comes first in the hover', async () => {

@@ -144,7 +144,7 @@ describe('a model whose time comes first', () => {
     );
     assert.match(
       messageOf(() => createProblem(model(graph), data({ x, y: ramp([steps, 5, 2]) }), { loss: 'mse' })),
-      /^The inputs have 6 samples, the labels 4 .*--batch-axis NAME=1\.$/s,
+      /^The input "x" has 6 samples, the labels "y" have 4 .*--batch-axis NAME=1\.$/s,
     );
   });
 });

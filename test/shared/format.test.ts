@@ -2,7 +2,20 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { columnPercent, duration, finePercent, number, percent, setting } from '../../extension/shared/format.ts';
+import {
+  brief,
+  byteCount,
+  columnPercent,
+  decimals,
+  duration,
+  finePercent,
+  number,
+  percent,
+  powerTick,
+  setting,
+  shown,
+  tick,
+} from '../../extension/shared/format.ts';
 
 test('columns have three digits, powers of ten only where plain digits would be long, and one sign', () => {
   const texts = [0, 1234.5, 99_940, 99_999, 0.001, 0.00099996, 0.000999, -0.0162].map((value) => number(value));
@@ -65,4 +78,39 @@ test('no other file writes decimals of a share by itself', () => {
   );
   const found = files.filter((file) => /toFixed\(\d\)\}\s?%/.test(readFileSync(file, 'utf8')));
   assert.deepEqual(found, [join('extension', 'shared', 'format.ts')]);
+});
+
+test('digits become text in one file', () => {
+  const formatter = join('extension', 'shared', 'format.ts');
+  const files = ['extension', 'webview']
+    .flatMap((root) => readdirSync(root, { recursive: true }).map((file) => join(root, String(file))))
+    .filter((file) => /\.tsx?$/.test(file));
+  const others = files.filter((file) =>
+    /\.(toPrecision|toFixed|toExponential)\(|\.toLocaleString\('en-US'\)/.test(readFileSync(file, 'utf8')),
+  );
+  assert.deepEqual(others, [formatter]);
+  assert.ok(files.length > 300);
+});
+
+test('sentences, axes and pictures', () => {
+  assert.deepEqual(
+    [0.0004567, 123456, 0.5, null, -1 / 0].map((value) => shown(value)),
+    ['4.57e−4', '1.23e5', '0.5', 'unknown', '−∞'],
+  );
+  assert.deepEqual(
+    [-0.123, 12.34, 1e-7].map((value) => brief(value, 2)),
+    ['−0.12', '12', '1e−7'],
+  );
+  assert.deepEqual(
+    [decimals(0.98765, 3), decimals(Number.NaN, 4), decimals(1 / 0, 4, 'diverged')],
+    ['0.988', '–', 'diverged'],
+  );
+  assert.deepEqual([0.25, -2e-5, 1e6].map(tick), ['0.25', '−2e−5', '1e6']);
+  assert.deepEqual([0.01, 5e-4, 1e6, -1e-4].map(powerTick), ['0.01', '5·10⁻⁴', '10⁶', '−10⁻⁴']);
+  assert.deepEqual([1, 1024, 3.5 * 2 ** 20, 2 ** 60].map(byteCount), [
+    '1 byte',
+    '1 KiB',
+    '3.5 MiB',
+    'more than 8192 TiB',
+  ]);
 });

@@ -171,8 +171,22 @@ test('bars of a measure without a direction have neither colour', () => {
   assert.equal(sideOf(measureNamed('cosine'), -1), 'neutral');
   assert.equal(sideOf(measureNamed('relative'), 1), 'neutral');
   assert.equal(sideOf(measureNamed('strength'), 1), 'anti');
-  assert.equal(sideOf(measureNamed('kappa'), 1), 'regularizing');
+  assert.equal(sideOf(measureNamed('kappa'), 1), 'anti');
   assert.equal(sideOf(measureNamed('net'), -1), 'regularizing');
+});
+
+test('κ and strength are read in words, and are drawn upwards where they are anti-regularizing', () => {
+  const model = lastMeasured(run().steps)!;
+  const texts = (kappa: number | null) =>
+    ['kappa', 'strength'].map((id) => {
+      const { value, text } = measureNamed(id);
+      return text(value({ ...model, kappa, hKappa: kappa === null ? null : 1e-3 * kappa }, model));
+    });
+  assert.deepEqual(texts(-9.51234), ['anti-regularizing 9.51', 'anti-regularizing 0.00951']);
+  assert.deepEqual(texts(12345.6), ['regularizing 12,350', 'regularizing 12.3']);
+  assert.deepEqual(texts(0), ['neutral', 'neutral']);
+  assert.deepEqual(texts(null), ['–', '–']);
+  assert.equal(measureNamed('kappa').value({ ...model, kappa: -10 }, model), 10);
 });
 
 test('settings and what differs between runs', () => {

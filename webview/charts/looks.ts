@@ -58,11 +58,3 @@ export function isLabelled(value: number, over: number): boolean {
   if (over <= 1.5) return [1, 2, 5].includes(mantissa);
   return mantissa === 1 && exponent % Math.ceil(over / 6) === 0;
 }
-
-/** A number of an axis. */
-export function tick(value: number): string {
-  const size = Math.abs(value);
-  return size !== 0 && (size < 1e-3 || size >= 1e5)
-    ? value.toExponential(1).replace('.0e', 'e').replace('e+', 'e').replace(/-/g, '−')
-    : String(Number(value.toPrecision(4))).replace('-', '−');
-}

@@ -10,8 +10,8 @@ import {
   type TooltipItem,
 } from 'chart.js';
 import type { Axis, Chart, Series } from '../../extension/shared/experiments.ts';
-import { number } from '../../extension/shared/format.ts';
-import { decades, drawable, isLabelled, lookOf, ownSeries, plain, referenceSeries, tick } from './looks.ts';
+import { number, tick } from '../../extension/shared/format.ts';
+import { decades, drawable, isLabelled, lookOf, ownSeries, plain, referenceSeries } from './looks.ts';
 import { Reader } from './reader.ts';
 import { type Palette, palette } from './theme.ts';
 import { Zoom } from './zoom.ts';

@@ -1,3 +1,4 @@
+import { brief, percent } from '../../extension/shared/format.ts';
 import type { PanelRun } from '../../extension/shared/panel.ts';
 import { spikeText } from '../../extension/shared/spikes.ts';
 import { Figure } from '../charts/figure.tsx';
@@ -55,17 +56,15 @@ function edgeSentence({ steps }: PanelRun): string {
   const realized = steps.findLast(({ zeta }) => typeof zeta === 'number');
   const parts = [
     realized &&
-      `At step ${realized.step} a step ${stepWords(realized.zeta!)} (ζ = ${text(realized.zeta!)}; 1 is the edge).`,
+      `At step ${realized.step} a step ${stepWords(realized.zeta!)} (ζ = ${brief(realized.zeta!, 2)}; 1 is the edge).`,
     sharp &&
-      `At step ${sharp.step} the sharpest direction is ${sharp.edge! < 1 ? `at ${text(sharp.edge!)} of the value` : `${text(sharp.edge!)} times beyond the value`} from which on training oscillates along it.`,
+      `At step ${sharp.step} the sharpest direction is ${sharp.edge! < 1 ? `at ${brief(sharp.edge!, 2)} of the value` : `${brief(sharp.edge!, 2)} times beyond the value`} from which on training oscillates along it.`,
   ];
   return parts.filter(Boolean).join(' ') || nothing;
 }
 
-const text = (value: number): string => String(Number(value.toPrecision(2))).replace('-', '−');
-
 function stepWords(zeta: number): string {
   if (zeta < 0.1) return 'lowers the loss as the gradient says';
-  if (zeta < 1) return `gains ${Math.round(100 * (1 - zeta))} % of what the gradient says`;
+  if (zeta < 1) return `gains ${percent(1 - zeta)} of what the gradient says`;
   return 'gains nothing: it is at the edge of stability, or beyond';
 }

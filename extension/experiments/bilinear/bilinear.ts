@@ -6,6 +6,7 @@ import { optimizerNamed } from '../../optimizers/registry.ts';
 import { InspectorError } from '../../shared/errors.ts';
 import type { Chart, ChartFrame, ExperimentResult, Series } from '../../shared/experiments.ts';
 import { agreeing, disagreeing, undecided, type Verdict } from '../../shared/experimentVerdict.ts';
+import { decimals } from '../../shared/format.ts';
 import { mention, words } from '../../shared/words.ts';
 import { adamTerms } from '../adamRun.ts';
 import { choice, count, decay, defineExperiment, number, numbers, positive, type Surroundings } from '../experiment.ts';
@@ -100,7 +101,7 @@ export const bilinear = defineExperiment({
           String(beta1),
           String(beta2),
           String(lr),
-          sum === null ? 'not reached' : sum.toFixed(4),
+          sum === null ? 'not reached' : decimals(sum, 4),
           String(steps),
         ]),
       })),

@@ -5,6 +5,7 @@ import { accumulatedWeight } from '../../optimizers/theory.ts';
 import { InspectorError } from '../../shared/errors.ts';
 import type { ExperimentResult, ResultTable } from '../../shared/experiments.ts';
 import { agreeing, disagreeing, undecided, type Verdict } from '../../shared/experimentVerdict.ts';
+import { decimals } from '../../shared/format.ts';
 import { mention, words } from '../../shared/words.ts';
 import { choice, count, decay, defineExperiment, number, numbers, positive, type Surroundings } from '../experiment.ts';
 import { bilinearProblem, distance, rungeKutta, tanhProblem } from '../smallProblems.ts';
@@ -260,7 +261,7 @@ function orderOf(errors: readonly Errors[], kind: 'with' | 'without'): number {
  */
 export function judge(errors: readonly Errors[], kinks: readonly string[] = []): Verdict {
   const [corrected, plain] = [orderOf(errors, 'with'), orderOf(errors, 'without')];
-  const seen = `As h falls to ${shown(errors[errors.length - 1].h)}, the error of the differential equation shrinks like h^${corrected.toFixed(2)} with the terms of Theorem 3.1 and like h^${plain.toFixed(2)} without`;
+  const seen = `As h falls to ${shown(errors[errors.length - 1].h)}, the error of the differential equation shrinks like h^${decimals(corrected, 2)} with the terms of Theorem 3.1 and like h^${decimals(plain, 2)} without`;
   const asymptotic = Math.abs(plain - 1) < 0.2;
   if (asymptotic && corrected > 1.7 && corrected < 2.4)
     return agreeing(seen, ': order 2 and order 1, as the theorem says');

@@ -7,6 +7,7 @@ import { RunningStatistics } from '../../jobs/runningStatistics.ts';
 import type { Tensor } from '../../onnx/tensor.ts';
 import { optimizerNamed } from '../../optimizers/registry.ts';
 import type { ExperimentResult } from '../../shared/experiments.ts';
+import { thousands } from '../../shared/format.ts';
 import { mention, words } from '../../shared/words.ts';
 import { hyperOf } from '../adamRun.ts';
 import { choice, count, decay, defineExperiment, file, number, numbers, positive, type Surroundings, switched } from '../experiment.ts'; // biome-ignore format: one line
@@ -174,7 +175,7 @@ class Trainer {
 function notesOf({ problem, test, described }: NetworkSubject, ghostBatch: number): string[] {
   const coupled = problem.indivisible === 'batch statistics';
   return [
-    `Full-batch Adam on ${described}${test ? `, tested on ${test.samples.toLocaleString('en-US')} others` : ''}; ‖∇E‖₁,ε is counted above its floor p·√ε. Small batches can reverse the trends.`,
+    `Full-batch Adam on ${described}${test ? `, tested on ${thousands(test.samples)} others` : ''}; ‖∇E‖₁,ε is counted above its floor p·√ε. Small batches can reverse the trends.`,
     ...(coupled
       ? [
           `BatchNormalization normalises ghost batches of ${evenChunks(problem.samples, ghostBatch).size} samples in training, always the same ones; for accuracies it has the mean statistics of all of them.`,

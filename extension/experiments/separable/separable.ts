@@ -1,6 +1,7 @@
 import { finite, listed } from '../../jobs/format.ts';
 import type { ExperimentResult, Series } from '../../shared/experiments.ts';
 import { agreeing, disagreeing, undecided, type Verdict } from '../../shared/experimentVerdict.ts';
+import { decimals, shown } from '../../shared/format.ts';
 import { capitalised } from '../../shared/verdict.ts';
 import { choice, count, decay, defineExperiment, file, number, numbers, positive, switched } from '../experiment.ts';
 import { isStructured, loadPoints, makePoints, sets } from './data.ts';
@@ -276,8 +277,8 @@ export function judge(outcomes: readonly Outcome[], structured: boolean, between
   const seen = listed(
     checked.map(({ label, target, own }) =>
       own >= arrived
-        ? `${label} points at ${targetNames[target]} (cosine ${own.toFixed(4)})`
-        : `${label} has cosine ${own.toFixed(4)} with ${targetNames[target]}`,
+        ? `${label} points at ${targetNames[target]} (cosine ${decimals(own, 4)})`
+        : `${label} has cosine ${decimals(own, 4)} with ${targetNames[target]}`,
     ),
   );
   if (checked.length === 0)
@@ -285,7 +286,7 @@ export function judge(outcomes: readonly Outcome[], structured: boolean, between
   if (between > 0.995)
     return undecided(
       capitalised(seen),
-      `the l2 and l∞ directions of this data are almost the same (cosine ${between.toFixed(4)}), so it cannot tell them apart`,
+      `the l2 and l∞ directions of this data are almost the same (cosine ${decimals(between, 4)}), so it cannot tell them apart`,
     );
   const failed = checked.filter(({ holds }) => !holds);
   const batchDecides = ['full-batch Adam', 'incremental Adam (cyclic)'].every((name) =>
@@ -294,7 +295,7 @@ export function judge(outcomes: readonly Outcome[], structured: boolean, between
   if (failed.length === 0)
     return agreeing(
       capitalised(seen),
-      `, as the theory says (the l2 and l∞ directions have cosine ${between.toFixed(3)})${batchDecides ? ': on one and the same data the batch decides where Adam goes' : ''}`,
+      `, as the theory says (the l2 and l∞ directions have cosine ${decimals(between, 3)})${batchDecides ? ': on one and the same data the batch decides where Adam goes' : ''}`,
     );
   if (failed.every(({ turning, near }) => turning || near))
     return undecided(
@@ -314,7 +315,7 @@ export function judge(outcomes: readonly Outcome[], structured: boolean, between
 }
 
 function tablesOf(outcomes: readonly Outcome[], errors: EpochErrors): ExperimentResult['tables'] {
-  const fixed = (value: number) => (Number.isFinite(value) ? value.toFixed(4) : 'diverged');
+  const fixed = (value: number) => decimals(value, 4, 'diverged');
   return [
     {
       title: 'Direction after the last step',
@@ -361,7 +362,7 @@ function chartsOf(outcomes: readonly Outcome[], errors: EpochErrors): Experiment
 
 function notesOf(points: Points, { two, inf, fixed }: Targets, structured: boolean): string[] {
   return [
-    `${points.count} points in ${points.dimension} dimensions; largest margins γ₂* = ${two.margin.toFixed(4)}, γ∞* = ${inf.margin.toFixed(4)}; residual of the dual fixed point ${fixed.residual.toExponential(1)}.`,
+    `${points.count} points in ${points.dimension} dimensions; largest margins γ₂* = ${decimals(two.margin, 4)}, γ∞* = ${decimals(inf.margin, 4)}; residual of the dual fixed point ${shown(fixed.residual, 2)}.`,
     structured
       ? 'Structured data (each point has coordinates of one magnitude): the class for which theory says that incremental Adam turns to the l2 direction.'
       : 'On general data incremental Adam turns to neither margin; AdamProxy, its limit for β₂ → 1, turns to the dual fixed point if it has a limit.',

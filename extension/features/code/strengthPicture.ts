@@ -1,6 +1,6 @@
 import { halfStrengthStep, strengthCurve, summarize } from '../../advice/summary.ts';
 import type { OptimizerConfig } from '../../configs/config.ts';
-import { amount } from '../../shared/format.ts';
+import { amount, place, thousands } from '../../shared/format.ts';
 import { capitalised, strength } from '../../shared/verdict.ts';
 
 export type PictureTheme = 'dark' | 'light' | 'contrastDark' | 'contrastLight';
@@ -45,25 +45,24 @@ export function strengthPicture(config: OptimizerConfig, theme: PictureTheme): P
   const last = curve.at(-1)!.step;
   const x = (step: number) => PLOT.left + ((PLOT.right - PLOT.left) * step) / last;
   const y = (hKappa: number) => PLOT.bottom - ((PLOT.bottom - PLOT.top) * hKappa) / limit;
-  const points = curve.map(({ step, hKappa }) => `${x(step).toFixed(1)},${y(hKappa).toFixed(1)}`).join(' ');
+  const points = curve.map(({ step, hKappa }) => `${place(x(step))},${place(y(hKappa))}`).join(' ');
   const label = (at: number, line: number, anchor: string, content: string, fill = text) =>
-    `<text x="${at.toFixed(1)}" y="${line.toFixed(1)}" text-anchor="${anchor}" fill="${fill}">${content}</text>`;
+    `<text x="${place(at)}" y="${place(line)}" text-anchor="${anchor}" fill="${fill}">${content}</text>`;
   const level = (value: number, dash: string) =>
     `<line x1="${PLOT.left}" x2="${PLOT.right}" y1="${y(value)}" y2="${y(value)}" stroke="${axis}"${dash}/>`;
-  const count = (step: number) => step.toLocaleString('en-US');
   const svg = [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${HEIGHT}" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif" font-size="12">`,
     level(limit, ' stroke-dasharray="4 4"'),
     level(0, ''),
     label(PLOT.left, PLOT.top - 7, 'start', capitalised(strength(limit)), colour),
     `<polyline points="${points}" fill="none" stroke="${colour}" stroke-width="${stroke}" stroke-linejoin="round"/>`,
-    `<circle cx="${x(half).toFixed(1)}" cy="${y(limit / 2).toFixed(1)}" r="${stroke + 1.5}" fill="${colour}"/>`,
-    label(x(half) + 10, y(limit / 2) + 14, 'start', `half at step ${count(half)}`),
+    `<circle cx="${place(x(half))}" cy="${place(y(limit / 2))}" r="${stroke + 1.5}" fill="${colour}"/>`,
+    label(x(half) + 10, y(limit / 2) + 14, 'start', `half at step ${thousands(half)}`),
     label(PLOT.left, HEIGHT - 5, 'start', 'step 0'),
-    label(PLOT.right, HEIGHT - 5, 'end', count(last)),
+    label(PLOT.right, HEIGHT - 5, 'end', thousands(last)),
     '</svg>',
   ].join('');
-  const description = `Strength by training step: 0 at the first step, half at step ${count(half)}, ${strength(limit)} in the long run; at step ${count(last)} it is ${amount(Math.abs(curve.at(-1)!.hKappa))}.`;
+  const description = `Strength by training step: 0 at the first step, half at step ${thousands(half)}, ${strength(limit)} in the long run; at step ${thousands(last)} it is ${amount(Math.abs(curve.at(-1)!.hKappa))}.`;
   const data = Buffer.from(svg).toString('base64');
   const markdown = `![${description}](data:image/svg+xml;base64,${data}|width=${WIDTH},height=${HEIGHT})`;
   return { markdown, svg, description };

@@ -1,6 +1,7 @@
 import { basename, dirname } from 'node:path';
 import * as vscode from 'vscode';
 import { inEditor } from '../../shared/editorWords.ts';
+import { failureOf } from '../../shared/errors.ts';
 import type {
   ExperimentDescription,
   ExperimentHeader,
@@ -10,6 +11,7 @@ import type {
 import { folderFor, isTrusted } from '../inspect/inspect.ts';
 import { findFiles, pickFile } from '../inspect/pickFile.ts';
 import { reader } from '../reading/reader.ts';
+import { tellFailure } from '../told.ts';
 import { registerCommand } from '../typedCommand.ts';
 import { describeExperiments, runWithProgress } from './engineRun.ts';
 import { changedValues, formLines, readParameter, type Values, valueText } from './form.ts';
@@ -42,7 +44,7 @@ export function registerExperiments(
       await runWithProgress(extension, log, experiment.title, { type: 'experiment', request }, pages);
     } catch (error) {
       log.error(error as Error);
-      void vscode.window.showErrorMessage((error as Error).message);
+      void tellFailure(failureOf(error), { place: 'experiment', folder: place });
     }
   };
   /** Continues a stopped experiment in its folder, with its own parameters. */

@@ -9,6 +9,7 @@ import { shorten } from '../../shared/format.ts';
 import { pageHtml, pageIcon, pageOptions } from '../panel/page.ts';
 import { reader } from '../reading/reader.ts';
 import { revealFolder, saveFile } from '../saving.ts';
+import { tellFailure } from '../told.ts';
 import { typedCommand } from '../typedCommand.ts';
 
 const viewType = 'optimizerBias.experiment';
@@ -90,7 +91,7 @@ export class ResultPages implements vscode.Disposable {
       this.repeating.fire({ folder, header, resume });
     } catch (error) {
       this.log.error(error as Error);
-      void vscode.window.showErrorMessage((error as Error).message);
+      void tellFailure(failureOf(error), { folder });
     }
   }
 
@@ -142,7 +143,7 @@ export class ResultPages implements vscode.Disposable {
       else if (shown !== undefined)
         this.receive(message, shown).catch((error: Error) => {
           this.log.error(error);
-          void vscode.window.showErrorMessage(error.message);
+          void tellFailure(failureOf(error), { folder: shown });
         });
     });
     panel.webview.html = pageHtml(panel.webview, this.extension, 'experiment', 'Experiment');

@@ -3,11 +3,12 @@ import * as vscode from 'vscode';
 import type { ConfiguredOptimizer } from '../../advice/configured.ts';
 import { type Timing, timeStep, timingText } from '../../jobs/timing.ts';
 import { outputsOf } from '../../onnx/outputs.ts';
-import { describeError } from '../../shared/errors.ts';
+import { failureOf } from '../../shared/errors.ts';
 import { setting } from '../../shared/format.ts';
 import type { InspectRequest } from '../../shared/request.ts';
 import { projectFile, type Target } from '../../shared/target.ts';
 import { exportTitle } from '../export/configured.ts';
+import { tellFailure } from '../told.ts';
 import { askHyper } from './askHyper.ts';
 import { describeOptimizer, hyperOf, hyperTitle, type OpenValue, openValues, optimizerWithoutText } from './hyper.ts';
 import { findFiles } from './pickFile.ts';
@@ -163,7 +164,7 @@ function timed(request: InspectRequest): Thenable<Timing | undefined> {
     try {
       return await timeStep(request, abort.signal);
     } catch (error) {
-      if (!abort.signal.aborted) void vscode.window.showErrorMessage(describeError(error));
+      if (!abort.signal.aborted) void tellFailure(failureOf(error), { folder: request.directory });
       return undefined;
     }
   });

@@ -8,6 +8,7 @@ import { InspectorError } from '../../shared/errors.ts';
 import { type InspectRequest, inspectSettings, origins } from '../../shared/request.ts';
 import { groupProblems } from '../../shared/setting.ts';
 import { projectFile, type Target, targetSettings } from '../../shared/target.ts';
+import type { Part } from '../../shared/where.ts';
 import { hyperOf } from './hyper.ts';
 
 /** A longer project file is none that anybody wrote; reading it would keep the editor busy. */
@@ -28,12 +29,16 @@ export function parseTargets(text: string): Target[] {
     throw new InspectorError('has no list "inspections".', 'Correct the file, or delete it.', {
       where: { file: projectFile },
     });
-  const problems = list.flatMap((entry, i) => {
+  const problems = list.flatMap((entry: unknown, i): Part[] => {
     const place = `inspections[${i}]`;
-    const wrong = groupProblems(place, targetSettings, entry);
+    const at = (messages: readonly string[], ...key: string[]): Part[] =>
+      messages.map((message) => ({ where: { line: lineOf(text, ['inspections', i, ...key]) }, message }));
+    if (typeof entry !== 'object' || entry === null) return at(groupProblems(place, targetSettings, entry));
+    const wrong = Object.entries(entry).flatMap(([key, value]) =>
+      at(groupProblems(place, targetSettings, { [key]: value }), key),
+    );
     const isWithoutModel = wrong.length === 0 && (entry as Partial<Target>).model === undefined;
-    const found = isWithoutModel ? [`${place} has no "model".`] : wrong;
-    return found.map((message) => ({ where: { line: lineOf(text, ['inspections', i]) }, message }));
+    return isWithoutModel ? at([`${place} has no "model".`]) : wrong;
   });
   if (problems.length > 0)
     throw new InspectorError('holds settings that are not possible:', 'Correct the file, or delete the entry.', {
