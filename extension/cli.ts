@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { compareCommand } from './cli/compare.ts';
 import { experimentCommand } from './cli/experiment.ts';
+import { gpuCommand } from './cli/gpu.ts';
 import { graphCommand } from './cli/graph.ts';
 import { inspectCommand } from './cli/inspect.ts';
 import { mcpCommand } from './cli/mcp.ts';
@@ -23,6 +24,7 @@ const commands: readonly Command[] = [
   experimentCommand,
   optimizersCommand,
   scanCommand,
+  gpuCommand,
   mcpCommand,
 ];
 

@@ -1,9 +1,12 @@
 import { join } from 'node:path';
 import { EngineClient } from '../engine/client.ts';
+import { restoreProvider } from '../engine/gpu/install.ts';
+import { userDataFolder } from '../files/userFolders.ts';
 import { closeStopped } from '../runStore/store.ts';
 import { errorOf, InspectorError, StoppedError } from '../shared/errors.ts';
 import type { EngineEvent, EngineRequest, Progress } from '../shared/protocol.ts';
 import { joinWords } from '../shared/words.ts';
+import { ownRuntime } from './gpu.ts';
 import { ProgressLine } from './text.ts';
 
 /** How long a step may take to end after a signal. A second signal ends it at once. */
@@ -20,6 +23,7 @@ export async function runInEngine(
   request: Exclude<EngineRequest, { type: 'cancel' }>,
   text: (progress: Progress) => string,
 ): Promise<Finished> {
+  await providerBeside();
   const client = new EngineClient(join(__dirname, 'engineProcess.js'));
   const line = new ProgressLine(process.stderr);
   let signals = 0;
@@ -47,6 +51,17 @@ export async function runInEngine(
   if (last.type === 'failed') throw withFolder(errorOf(last.failure), last.folder);
   if (last.type !== 'finished') throw new Error(`unexpected event ${last.type}`);
   return last;
+}
+
+/** A CUDA provider that was installed is linked beside a runtime that an update has replaced. */
+async function providerBeside(): Promise<void> {
+  const storage = userDataFolder();
+  if (storage === undefined || process.platform !== 'linux') return;
+  try {
+    await restoreProvider(storage, ownRuntime());
+  } catch {
+    // Without the link there is no CUDA, which the choice of the device says.
+  }
 }
 
 /** The engine was ended before it could say so in its run. */

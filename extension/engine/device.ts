@@ -5,11 +5,11 @@ import { GraphBuilder } from '../onnx/builder.ts';
 import { encodeModel } from '../onnx/write.ts';
 import { InspectorError } from '../shared/errors.ts';
 import type { DeviceChoice } from '../shared/protocol.ts';
-import { at, type Words, words } from '../shared/words.ts';
+import { at, either, type Words, words } from '../shared/words.ts';
 import { type Device, plainReason, Session } from './session.ts';
 
 const remedies: Record<Exclude<Device, 'cpu'>, Words> = {
-  cuda: words`It needs Linux on x64, an NVIDIA driver, the libraries of CUDA with cuDNN 9 on the library path, and the file libonnxruntime_providers_cuda.so of the same ONNX Runtime version beside libonnxruntime in onnxruntime-node/bin; in the editor, “Set Up GPU” says what is missing. Run again with ${at('device', 'cpu')} meanwhile.`,
+  cuda: words`It needs Linux on x64, an NVIDIA driver, the libraries of CUDA with cuDNN 9 on the library path, and the file libonnxruntime_providers_cuda.so of the same ONNX Runtime version beside libonnxruntime in onnxruntime-node/bin; ${either('optimizer-bias gpu', '“Set Up GPU”')} says what is missing. Run again with ${at('device', 'cpu')} meanwhile.`,
   webgpu: words`It needs a GPU with a Vulkan driver on Linux (package libvulkan1 and a driver such as mesa-vulkan-drivers), Direct3D 12 on Windows or Metal on macOS. Run again with ${at('device', 'cpu')} meanwhile.`,
 };
 

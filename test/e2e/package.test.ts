@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { strToU8, zipSync } from 'fflate';
 import type { Browser, Locator } from 'playwright-core';
-import { providerFiles } from '../../extension/features/gpu/provider.ts';
+import { providerFiles } from '../../extension/engine/gpu/provider.ts';
 import { elfLibrary } from '../support/elf.ts';
 import { picture } from './pictures.ts';
 import { type Server, startServer } from './rig/server.ts';

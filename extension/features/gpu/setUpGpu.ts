@@ -1,14 +1,13 @@
-import { existsSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
 import { useLibraries } from '../../engine/environment.ts';
+import { checkGpu, type GpuState, pythonEnvironments, type Runtime, runtimeOf } from '../../engine/gpu/checks.ts';
+import { fetchProvider, installProvider, restoreProvider } from '../../engine/gpu/install.ts';
+import { packageHint } from '../../engine/gpu/provider.ts';
 import { probeInChild } from '../../engine/probe.ts';
 import { describeError } from '../../shared/errors.ts';
 import { registerCommand } from '../typedCommand.ts';
-import { checkGpu, type GpuState, gpuReport, type Runtime, runtimeOf } from './checks.ts';
-import { linkProvider, packageHint, providerStorage, unpackProvider } from './provider.ts';
-import { download, findPackage } from './sources.ts';
+import { gpuReport } from './report.ts';
 
 const scheme = 'optimizer-bias-gpu';
 const page = vscode.Uri.from({ scheme, path: '/GPU for Optimizer Bias.md' });
@@ -49,11 +48,8 @@ class SetUpGpu implements vscode.Disposable {
   /** An update of the extension brings a runtime that knows nothing of the provider; its files are kept elsewhere. */
   async restore(): Promise<void> {
     useLibraries(this.libraries);
-    const stored = join(this.context.globalStorageUri.fsPath, 'cuda');
-    if (!existsSync(stored)) return;
     try {
-      const { folder, version } = this.runtime();
-      await linkProvider(join(stored, version), folder);
+      await restoreProvider(this.context.globalStorageUri.fsPath, this.runtime());
     } catch (error) {
       this.log.warn(`The CUDA provider was not linked: ${describeError(error)}`);
     }
@@ -85,13 +81,8 @@ class SetUpGpu implements vscode.Disposable {
   private check(): Promise<GpuState> {
     const engine = join(this.context.extensionPath, 'dist', 'engineProcess.js');
     const workspaces = (vscode.workspace.workspaceFolders ?? []).map(({ uri }) => uri.fsPath);
-    const environments = [
-      ...[process.env.VIRTUAL_ENV, process.env.CONDA_PREFIX].filter((path) => path !== undefined),
-      // Their libraries would be loaded: only those of trusted folders are offered.
-      ...(vscode.workspace.isTrusted ? workspaces : []).flatMap((path) =>
-        ['.venv', 'venv', 'env'].map((name) => join(path, name)),
-      ),
-    ];
+    // Their libraries would be loaded: only those of trusted folders are offered.
+    const environments = pythonEnvironments(vscode.workspace.isTrusted ? workspaces : []);
     const probe = (device: 'cuda' | 'webgpu') => probeInChild(engine, device);
     return checkGpu({ runtime: this.runtime(), libraries: this.libraries, environments, probe });
   }
@@ -118,7 +109,7 @@ class SetUpGpu implements vscode.Disposable {
     return false;
   }
 
-  private async offerProvider(cuda: 12 | 13): Promise<boolean> {
+  private async offerProvider(cuda: number): Promise<boolean> {
     const { version } = this.runtime();
     const fetch = `Download for CUDA ${cuda}`;
     const choose = 'Choose File…';
@@ -140,7 +131,7 @@ class SetUpGpu implements vscode.Disposable {
     }
   }
 
-  private async fetchProvider(cuda: 12 | 13): Promise<boolean> {
+  private async fetchProvider(cuda: number): Promise<boolean> {
     const { version } = this.runtime();
     const title = `CUDA provider of ONNX Runtime ${version}`;
     const options = { location: vscode.ProgressLocation.Notification, title, cancellable: true };
@@ -148,27 +139,20 @@ class SetUpGpu implements vscode.Disposable {
       const abort = new AbortController();
       token.onCancellationRequested(() => abort.abort());
       const storage = this.context.globalStorageUri.fsPath;
-      const path = join(storage, `download-${process.pid}.partial`);
+      let shown = 0;
+      const report = (received: number, size: number) => {
+        const percent = Math.floor((100 * received) / size);
+        if (percent === shown) return;
+        const done = `${Math.floor(received / mebibyte)} of ${Math.ceil(size / mebibyte)} MiB`;
+        progress.report({ increment: percent - shown, message: received === size ? 'unpacking' : done });
+        shown = percent;
+      };
       try {
-        await mkdir(storage, { recursive: true });
-        const found = await findPackage(version, cuda, undefined, abort.signal);
-        let shown = 0;
-        const report = (bytes: number) => {
-          const percent = Math.floor((100 * bytes) / found.size);
-          if (percent === shown) return;
-          const message = `${Math.floor(bytes / mebibyte)} of ${Math.ceil(found.size / mebibyte)} MiB`;
-          progress.report({ increment: percent - shown, message });
-          shown = percent;
-        };
-        await download(found, path, report, abort.signal);
-        progress.report({ message: 'unpacking' });
-        await this.install(path, abort.signal);
+        this.installed(await fetchProvider(storage, this.runtime(), cuda, report, { signal: abort.signal }));
         return true;
       } catch (error) {
         if (token.isCancellationRequested) return false;
         throw error;
-      } finally {
-        await rm(path, { force: true });
       }
     });
   }
@@ -181,15 +165,11 @@ class SetUpGpu implements vscode.Disposable {
         filters: { Packages: ['whl', 'nupkg', 'zip', 'tgz', 'gz'] },
       })) ?? [];
     if (!file) return false;
-    await this.install(file.fsPath);
+    this.installed(await installProvider(file.fsPath, this.context.globalStorageUri.fsPath, this.runtime()));
     return true;
   }
 
-  private async install(archive: string, signal?: AbortSignal): Promise<void> {
-    const { folder, version } = this.runtime();
-    const stored = await providerStorage(this.context.globalStorageUri.fsPath, version);
-    await unpackProvider(archive, stored, version, signal);
-    await linkProvider(stored, folder);
+  private installed(stored: string): void {
     this.log.info(`The CUDA provider was put into ${stored}.`);
   }
 }

@@ -80,7 +80,7 @@ export async function unpackProvider(
 
 /** What is looked for, for messages. */
 export const packageHint = (version: string): string =>
-  `The files are in the NuGet package Microsoft.ML.OnnxRuntime.Gpu.Linux ${version} (for CUDA 12) and in the Python wheel onnxruntime-gpu ${version} for Linux on x86_64.`;
+  `The files are in the NuGet package Microsoft.ML.OnnxRuntime.Gpu.Linux ${version} and in the Python wheel onnxruntime-gpu ${version} for Linux on x86_64.`;
 
 async function* filesOf(file: InputFile): AsyncGenerator<ArchiveFile> {
   const [first, second] = await file.read(0, Math.min(2, file.size));

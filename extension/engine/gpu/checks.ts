@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { describeError } from '../../shared/errors.ts';
+import { either, type Words } from '../../shared/words.ts';
 import { linkedLibraries, missingProviders, packageHint, providerFiles } from './provider.ts';
 
 const run = promisify(execFile);
@@ -14,15 +15,15 @@ export interface Check {
   readonly what: string;
   readonly found: boolean;
   readonly detail: string;
-  readonly remedy?: string;
+  readonly remedy?: Words;
 }
 
 /** What there is for a GPU, and what can be done about what is missing. */
 export interface GpuState {
   readonly cuda: readonly Check[];
   readonly webgpu: readonly Check[];
-  /** The version of CUDA that the provider is for, or that fits this machine where there is none yet. */
-  readonly version: 12 | 13;
+  /** The major version of CUDA that the provider's file is linked with, or that fits this machine where there is none yet. */
+  readonly version: number;
   /** A driver answers, and only the provider's own files are missing. */
   readonly lacksProvider: boolean;
   /** Folders of a Python environment that have libraries which the loader does not find. */
@@ -52,22 +53,33 @@ export function runtimeOf(extension: string): Runtime {
   return { folder: join(dirname(manifest), 'bin', 'napi-v6', process.platform, process.arch), version };
 }
 
+/** From CUDA 13 on the names of Python packages have no version in them, but for cuDNN's. */
+const python = (name: string) => (cuda: number) => (cuda < 13 ? `${name}-cu${cuda}` : name);
+
 /** The beginnings of names of libraries, what they are, and the Python package that brings them. */
-const brings: readonly (readonly [prefix: string, name: string, python: (cuda: 12 | 13) => string])[] = [
-  ['libcudart.', 'CUDA runtime', (cuda) => (cuda === 12 ? 'nvidia-cuda-runtime-cu12' : 'nvidia-cuda-runtime')],
-  ['libcublas', 'cuBLAS', (cuda) => (cuda === 12 ? 'nvidia-cublas-cu12' : 'nvidia-cublas')],
-  ['libcufft.', 'cuFFT', (cuda) => (cuda === 12 ? 'nvidia-cufft-cu12' : 'nvidia-cufft')],
-  ['libcurand.', 'cuRAND', (cuda) => (cuda === 12 ? 'nvidia-curand-cu12' : 'nvidia-curand')],
-  ['libnvrtc.', 'NVRTC', (cuda) => (cuda === 12 ? 'nvidia-cuda-nvrtc-cu12' : 'nvidia-cuda-nvrtc')],
+const brings: readonly (readonly [prefix: string, name: string, python: (cuda: number) => string])[] = [
+  ['libcudart.', 'CUDA runtime', python('nvidia-cuda-runtime')],
+  ['libcublas', 'cuBLAS', python('nvidia-cublas')],
+  ['libcufft.', 'cuFFT', python('nvidia-cufft')],
+  ['libcurand.', 'cuRAND', python('nvidia-curand')],
+  ['libnvrtc.', 'NVRTC', python('nvidia-cuda-nvrtc')],
   ['libcudnn.', 'cuDNN', (cuda) => `nvidia-cudnn-cu${cuda}`],
 ];
 
 /** Loaded by the provider when a model needs it, and so in no list of its own. */
 const cudnn = 'libcudnn.so.9';
-const linkedByVersion: Readonly<Record<12 | 13, readonly string[]>> = {
+/** What a provider is expected to need before it is there. */
+const expected: Readonly<Record<12 | 13, readonly string[]>> = {
   12: ['libcudart.so.12', 'libcublas.so.12', 'libcublasLt.so.12', 'libcufft.so.11', 'libcurand.so.10'],
-  13: ['libcudart.so.13', 'libcublas.so.13', 'libcublasLt.so.13', 'libcufft.so.12', 'libcurand.so.10'],
+  13: ['libcudart.so.13', 'libcublas.so.13', 'libcublasLt.so.13', 'libcurand.so.10'],
 };
+const expectedFor = (cuda: number): 12 | 13 => (cuda < 13 ? 12 : 13);
+
+/** Python environments that may have the libraries of CUDA: the active ones, and those in folders. */
+export function pythonEnvironments(folders: readonly string[]): string[] {
+  const active = [process.env.VIRTUAL_ENV, process.env.CONDA_PREFIX].filter((path) => path !== undefined);
+  return [...active, ...folders.flatMap((path) => ['.venv', 'venv', 'env'].map((name) => join(path, name)))];
+}
 
 export async function checkGpu({ runtime, libraries, environments, probe }: Surroundings): Promise<GpuState> {
   const webgpu = [await webgpuCheck(probe)];
@@ -82,27 +94,29 @@ export async function checkGpu({ runtime, libraries, environments, probe }: Surr
   const spare = placesIn(environments.flatMap(librariesBelow));
   const driver = await driverCheck(system);
   const provider = await providerCheck(runtime);
-  const linked = provider.found ? await linkedLibraries(runtime.folder) : undefined;
-  const version = versionOf(linked ?? []) ?? versionOf([...system.keys(), ...spare.keys()]) ?? driver.supports;
-  const needed = [...new Set([...(linked ?? linkedByVersion[version]), cudnn])].sort();
+  const { linked } = provider;
+  const version =
+    versionOf(linked ?? []) ?? oldest([...system.keys(), ...spare.keys()]) ?? expectedFor(driver.newest ?? 12);
+  const needed = [...new Set([...(linked ?? expected[expectedFor(version)]), cudnn])].sort();
   const absent = needed.filter((file) => !system.has(file) && !spare.has(file));
-  const checks = needed.map((file) => libraryCheck(file, system, spare, installHint(absent, version)));
-  const cuda = [platform, driver.check, provider, ...checks];
-  if (cuda.every(({ found }) => found)) cuda.push(await computation(probe));
   const folders = needed.flatMap((file) => (system.has(file) ? [] : (spare.get(file) ?? [])));
-  return {
-    cuda,
-    webgpu,
-    version,
-    lacksProvider: driver.check.found && !provider.found,
-    unused: [...new Set(folders.map((path) => dirname(path)))],
-  };
+  const unused = [...new Set(folders.map((path) => dirname(path)))];
+  const remedies = { install: installHint(absent, version), use: useHint(unused) };
+  const checks = needed.map((file) => libraryCheck(file, system, spare, remedies));
+  const cuda = [platform, withCuda(driver, linked && version), provider.check, ...checks];
+  if (cuda.every(({ found }) => found)) cuda.push(await computation(probe));
+  return { cuda, webgpu, version, lacksProvider: driver.check.found && !provider.check.found, unused };
 }
 
-/** The major version of CUDA that goes with the names of libraries; where both are there, the older one. */
-function versionOf(names: readonly string[]): 12 | 13 | undefined {
-  return ([12, 13] as const).find((version) => names.includes(`libcudart.so.${version}`));
+/** The major version of CUDA that a list of libraries names. */
+function versionOf(names: readonly string[]): number | undefined {
+  const [, found] = /\blib(?:cudart|cublas|cublasLt)\.so\.(\d+)/.exec(names.join(' ')) ?? [];
+  return found === undefined ? undefined : Number(found);
 }
+
+/** Where libraries of several versions are there, the older one, which more drivers can run. */
+const oldest = (names: readonly string[]): number | undefined =>
+  ([12, 13] as const).find((version) => names.includes(`libcudart.so.${version}`));
 
 async function webgpuCheck(probe: Surroundings['probe']): Promise<Check> {
   const problem = await probe('webgpu');
@@ -125,51 +139,91 @@ async function computation(probe: Surroundings['probe']): Promise<Check> {
   };
 }
 
-/** The driver, by its own program or by its library, and the newest CUDA that it is for. */
-async function driverCheck(system: ReadonlyMap<string, string>): Promise<{ check: Check; supports: 12 | 13 }> {
+interface Driver {
+  readonly check: Check;
+  /** The newest major version of CUDA that it is for, where it says so. */
+  readonly newest?: number;
+}
+
+/** The driver, by its own program or by its library. */
+async function driverCheck(system: ReadonlyMap<string, string>): Promise<Driver> {
   const what = 'NVIDIA driver';
   const remedy = 'Install the NVIDIA driver. In a container, start it with the GPU (docker run --gpus all).';
   try {
     const query = ['--query-gpu=name,driver_version,memory.total', '--format=csv,noheader'];
     const { stdout } = await run('nvidia-smi', query, { timeout: commandMilliseconds });
     const overview = await run('nvidia-smi', [], { timeout: commandMilliseconds }).catch(() => ({ stdout: '' }));
-    const newest = Number(/CUDA Version: *(\d+)/.exec(overview.stdout)?.[1] ?? 12);
+    const [, newest] = /CUDA Version: *(\d+)/.exec(overview.stdout) ?? [];
     const detail = stdout.trim().split('\n').join('; ');
-    return { check: { what, found: true, detail, remedy }, supports: newest >= 13 ? 13 : 12 };
+    return { check: { what, found: true, detail, remedy }, ...(newest && { newest: Number(newest) }) };
   } catch {
     const library = system.get('libcuda.so.1');
     const detail = library ? `${library}; nvidia-smi does not answer` : 'neither nvidia-smi nor libcuda.so.1 is there';
-    return { check: { what, found: library !== undefined, detail, remedy }, supports: 12 };
+    return { check: { what, found: library !== undefined, detail, remedy } };
   }
 }
 
-/** The provider's own files, which have to lie beside the runtime and be libraries for this machine. */
-async function providerCheck({ folder, version }: Runtime): Promise<Check> {
+/** A driver that is too old for what the provider is linked with cannot run it. */
+function withCuda({ check, newest }: Driver, linked: number | undefined): Check {
+  if (linked === undefined || newest === undefined || newest >= linked) return check;
+  return {
+    ...check,
+    found: false,
+    detail: `${check.detail}; it is for CUDA up to ${newest}, and the provider is linked with CUDA ${linked}`,
+    remedy: `Update the driver, or take a CUDA provider that is linked with CUDA ${newest}.`,
+  };
+}
+
+/** The provider's own files, which have to lie beside the runtime and be libraries for this machine, and what they ask for. */
+async function providerCheck({ folder, version }: Runtime): Promise<{ check: Check; linked?: readonly string[] }> {
   const what = `CUDA provider of ONNX Runtime ${version}`;
-  const remedy = `Choose “Download” in the notification of “Set Up GPU”, or “Choose File…” for a package that you have. ${packageHint(version)} By hand: put ${providerFiles.join(' and ')} into ${folder}.`;
+  const byHand = `${packageHint(version)} By hand: put ${providerFiles.join(' and ')} into ${folder}.`;
+  const remedy = [
+    either(
+      `optimizer-bias gpu --download fetches it, --install PACKAGE takes it from a package that you have. ${byHand}`,
+      `Choose “Download” in the notification of “Set Up GPU”, or “Choose File…” for a package that you have. ${byHand}`,
+    ),
+  ];
   const missing = missingProviders(folder);
-  if (missing.length > 0) return { what, found: false, detail: `${missing.join(' and ')} not in ${folder}`, remedy };
+  if (missing.length > 0)
+    return { check: { what, found: false, detail: `${missing.join(' and ')} not in ${folder}`, remedy } };
   try {
-    await linkedLibraries(folder);
-    return { what, found: true, detail: folder, remedy };
+    const linked = await linkedLibraries(folder);
+    const cuda = versionOf(linked ?? []);
+    const detail = cuda === undefined ? folder : `${folder}, linked with CUDA ${cuda}`;
+    return { check: { what, found: true, detail, remedy }, ...(linked && { linked }) };
   } catch (error) {
-    return { what, found: false, detail: describeError(error).replaceAll('\n', ' '), remedy };
+    return { check: { what, found: false, detail: describeError(error).replaceAll('\n', ' '), remedy } };
   }
 }
 
 const bringer = (file: string) => brings.find(([prefix]) => file.startsWith(prefix));
 
 /** What to do about libraries that are nowhere: one remedy for all of them. */
-function installHint(files: readonly string[], version: 12 | 13): string {
-  const packages = new Set(files.flatMap((file) => bringer(file)?.[2](version) ?? []));
-  return `Install CUDA ${version} with cuDNN 9, or put the libraries into the Python environment of the workspace: \`pip install ${[...packages].join(' ')}\` (PyTorch for CUDA brings them, too). Then run “Set Up GPU” again.`;
+function installHint(files: readonly string[], version: number): Words {
+  const packages = [...new Set(files.flatMap((file) => bringer(file)?.[2](version) ?? []))].join(' ');
+  const install = `Install CUDA ${version} with cuDNN 9, or put the libraries into a Python environment: \`pip install ${packages}\` (PyTorch for CUDA brings them, too).`;
+  return [
+    either(
+      `${install} Then run optimizer-bias gpu again, with that environment active or beside you as .venv.`,
+      `${install} The environment of the workspace is looked into. Then run “Set Up GPU” again.`,
+    ),
+  ];
 }
+
+/** What to do about libraries that the loader does not search: one remedy for all of them. */
+const useHint = (folders: readonly string[]): Words => [
+  either(
+    `Name their folders before you start: export LD_LIBRARY_PATH="${folders.join(delimiter)}\${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"`,
+    'Choose “Use Libraries of Python” in the notification of “Set Up GPU”, or start the editor with LD_LIBRARY_PATH naming their folders.',
+  ),
+];
 
 function libraryCheck(
   file: string,
   system: ReadonlyMap<string, string>,
   spare: ReadonlyMap<string, string>,
-  install: string,
+  { install, use }: { readonly install: Words; readonly use: Words },
 ): Check {
   const place = system.get(file);
   const elsewhere = spare.get(file);
@@ -179,9 +233,7 @@ function libraryCheck(
     detail:
       place ??
       (elsewhere ? `only in ${dirname(elsewhere)}, which the loader does not search` : 'not on the library path'),
-    remedy: elsewhere
-      ? 'Choose “Use Libraries of Python” in the notification of “Set Up GPU”, or start the editor with LD_LIBRARY_PATH naming their folders.'
-      : install,
+    remedy: elsewhere ? use : install,
   };
 }
 
@@ -224,32 +276,16 @@ function namesIn(folder: string): string[] {
   }
 }
 
-/** The report as Markdown. */
-export function gpuReport({ cuda, webgpu }: GpuState): string {
-  const list = (checks: readonly Check[]) =>
-    checks.map(({ what, found, detail }) => `- ${found ? '✓' : '✗'} ${what}: ${detail}`).join('\n');
-  const todo = (checks: readonly Check[]) => {
-    const missing = checks.filter(({ found }) => !found);
-    const remedies = [...new Set(missing.map(({ remedy }) => remedy ?? ''))];
-    const names = (cure: string) => missing.filter(({ remedy }) => remedy === cure).map(({ what }) => what);
-    return remedies.map((cure, i) => `${i + 1}. **${names(cure).join(', ')}.** ${cure}`).join('\n');
-  };
-  const verdict = (checks: readonly Check[], yes: string) =>
-    checks.every(({ found }) => found) ? yes : `To do:\n\n${todo(checks)}`;
-  return `# GPU for Optimizer Bias
-
-Everything works on the CPU. A GPU makes runs of larger models faster.
-
-## CUDA
-
-${list(cuda)}
-
-${verdict(cuda, 'CUDA is ready: the device “auto” uses it.')}
-
-## WebGPU
-
-${list(webgpu)}
-
-${verdict(webgpu, 'WebGPU is ready: choose the device “webgpu” in “Inspect…”.')}
-`;
+/** What is to be done: each remedy once, with what it is for. */
+export function remediesOf(
+  checks: readonly Check[],
+  say: (words: Words) => string,
+): { readonly what: readonly string[]; readonly remedy: string }[] {
+  const missing = checks
+    .filter(({ found }) => !found)
+    .map(({ what, remedy }) => ({ what, remedy: remedy === undefined ? '' : say(remedy) }));
+  return [...new Set(missing.map(({ remedy }) => remedy))].map((remedy) => ({
+    remedy,
+    what: missing.filter((each) => each.remedy === remedy).map(({ what }) => what),
+  }));
 }

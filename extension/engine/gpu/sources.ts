@@ -27,11 +27,11 @@ const largestPackage = 2 * 2 ** 30;
 /** The package that holds the provider of a version for a major version of CUDA. Throws an InspectorError where it cannot be looked up. */
 export async function findPackage(
   version: string,
-  cuda: 12 | 13,
+  cuda: number,
   { nuget, pypi }: Registries = registries,
   signal?: AbortSignal,
 ): Promise<Package> {
-  if (cuda === 12) {
+  if (cuda <= 12) {
     // The NuGet package is the one that the runtime's own installer takes.
     const name = 'microsoft.ml.onnxruntime.gpu.linux';
     const leaf = await json(`${nuget}/registration5-gz-semver2/${name}/${version}.json`, signal);

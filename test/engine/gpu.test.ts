@@ -8,7 +8,8 @@ import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { strToU8, zipSync } from 'fflate';
-import { checkGpu, gpuReport, type Surroundings } from '../../extension/features/gpu/checks.ts';
+import { checkGpu, type Surroundings } from '../../extension/engine/gpu/checks.ts';
+import { fetchProvider } from '../../extension/engine/gpu/install.ts';
 import {
   linkedLibraries,
   linkProvider,
@@ -16,8 +17,9 @@ import {
   providerFiles,
   providerStorage,
   unpackProvider,
-} from '../../extension/features/gpu/provider.ts';
-import { download, findPackage } from '../../extension/features/gpu/sources.ts';
+} from '../../extension/engine/gpu/provider.ts';
+import { download, findPackage } from '../../extension/engine/gpu/sources.ts';
+import { gpuReport } from '../../extension/features/gpu/report.ts';
 import { elfLibrary } from '../support/elf.ts';
 
 const version = '1.30.0';
@@ -216,6 +218,17 @@ describe('downloads', () => {
         assert.equal(seen.at(-1), bytes.length);
       }));
 
+  test('fetched and installed in one go; nothing of the download is left', () =>
+    withServer(registry(), async (origin) => {
+      const [storage, folder] = [fresh(), fresh()];
+      const seen: (readonly [number, number])[] = [];
+      const progress = (received: number, size: number) => seen.push([received, size]);
+      await fetchProvider(storage, { folder, version }, 13, progress, { registries: of(origin) });
+      assert.deepEqual(missingProviders(folder), []);
+      assert.deepEqual(readdirSync(storage), ['cuda']);
+      assert.deepEqual(seen.at(-1), [bytes.length, bytes.length]);
+    }));
+
   for (const [what, change, message] of [
     ['another size', { size: bytes.length + 1 }, /has not the size that its registry says/],
     ['a smaller size', { size: bytes.length - 1 }, /has not the size that its registry says/],
@@ -285,6 +298,7 @@ describe('what the report says', { skip: process.platform !== 'linux' || process
     assert.match(report, /- ✓ Linux on x64/);
     assert.match(report, /- ✗ CUDA provider of ONNX Runtime 1\.30\.0: .* not in /);
     assert.match(report, /\*\*cuBLAS .*cuDNN \(libcudnn\.so\.9\).*\*\* .*`pip install .*nvidia-cudnn-cu12/);
+    assert.match(report, /Choose “Download” in the notification of “Set Up GPU”/);
     assert.match(report, /- ✗ WebGPU provider: no Vulkan here\./);
   });
 
