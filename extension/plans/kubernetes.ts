@@ -1,0 +1,74 @@
+import { stringify } from 'yaml';
+import { InspectorError } from '../shared/errors.ts';
+import { numbersOf } from './arrays.ts';
+import { ask, submitPatience } from './ask.ts';
+import { type KubernetesOptions, type KubernetesTasks, kubernetesJob } from './kubernetesJob.ts';
+import { newName, noteAnswer, noteSubmission, type QueuedTask, type Submission } from './submissions.ts';
+
+/** A Job as YAML, as `kubectl apply -f -` takes it. */
+export const jobText = (tasks: KubernetesTasks, options: KubernetesOptions): string =>
+  stringify(kubernetesJob(tasks, options), { lineWidth: 0 });
+
+/**
+ * Applies a Job for tasks of the plan in `folder` with the user's `kubectl`, and returns its name. Throws an InspectorError
+ * where that is not possible.
+ */
+export function submitKubernetes(
+  folder: string,
+  tasks: Omit<KubernetesTasks, 'name'>,
+  options: KubernetesOptions,
+): string {
+  const name = newName();
+  const text = jobText({ ...tasks, name }, options);
+  noteSubmission(folder, 'kubernetes', name, tasks.tasks, { ...options });
+  const { reason, unanswered } = ask('kubectl', ['apply', '-f', '-'], { input: text, patience: submitPatience });
+  if (unanswered)
+    throw new InspectorError(
+      `${reason} It may have made the Job all the same.`,
+      `kubectl get job ${name} tells; --status of the plan, too.`,
+    );
+  if (reason !== undefined) {
+    noteAnswer(folder, name, { refused: reason });
+    throw new InspectorError(
+      `kubectl did not make the Job: ${reason}`,
+      'Nothing was submitted. --submit print --for kubernetes shows the Job.',
+    );
+  }
+  noteAnswer(folder, name, { job: name });
+  return name;
+}
+
+/**
+ * The tasks of these submissions that Kubernetes has yet to finish; undefined where `kubectl` does not answer. A Job that is
+ * gone, or that has ended, has none.
+ */
+export function kubernetesQueue(submissions: readonly Submission[]): readonly QueuedTask[] | undefined {
+  const queued: QueuedTask[] = [];
+  for (const { scheduler, name, tasks, options } of submissions) {
+    if (scheduler !== 'kubernetes') continue;
+    const inNamespace = typeof options.namespace === 'string' ? ['--namespace', options.namespace] : [];
+    const { stdout, reason } = ask('kubectl', ['get', 'job', name, '--ignore-not-found', '-o', 'json', ...inNamespace]);
+    if (reason !== undefined) return undefined;
+    if (stdout.trim() === '') continue;
+    const {
+      conditions = [],
+      completedIndexes = '',
+      failedIndexes = '',
+    } = (JSON.parse(stdout) as JobState).status ?? {};
+    if (conditions.some(({ type, status }) => (type === 'Complete' || type === 'Failed') && status === 'True'))
+      continue;
+    const ended = new Set([completedIndexes, failedIndexes].flatMap(numbersOf));
+    for (const [index, task] of numbersOf(tasks).entries())
+      if (!ended.has(index)) queued.push({ task, job: name, state: 'ACTIVE', reason: '', node: '' });
+  }
+  return queued;
+}
+
+/** What is read of a Job. */
+interface JobState {
+  readonly status?: {
+    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
+    readonly completedIndexes?: string;
+    readonly failedIndexes?: string;
+  };
+}
