@@ -93,7 +93,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@bufbuild/protobuf': ['onnx'],
   '@lezer/python': ['configs'],
   '@lezer/common': ['configs'],
-  yaml: ['configs'],
+  yaml: ['configs', 'plans'],
   'jsonc-parser': ['configs'],
   'toml-eslint-parser': ['configs'],
   fflate: ['files'],

@@ -1,15 +1,19 @@
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
+import { rangesOf } from '../plans/arrays.ts';
 import { quoted, tasksOf } from '../plans/commands.ts';
 import { isUseless } from '../plans/outcome.ts';
 import { isPlan, pointsOfTask, readPlan } from '../plans/plan.ts';
+import { scheduledStatus } from '../plans/schedulers.ts';
 import { planTitle, statusOf } from '../plans/status.ts';
 import { runTask } from '../plans/task.ts';
 import { describeError } from '../shared/errors.ts';
 import { type Plan, type PlanRequest, type PlanStatus, pointExit } from '../shared/plans.ts';
+import { programCommand } from './command.ts';
 import { runInEngine } from './engine.ts';
 import { type Command, type Given, type Option, UsageError } from './options.ts';
 import { tellResult } from './results.ts';
+import { checkSubmit, queueText, refuseIdle, submitOptions, submitPlan } from './submit.ts';
 import { taskRunner } from './task.ts';
 
 /** Options of work that may be planned instead of run. */
@@ -42,7 +46,7 @@ export const pointOptions: readonly Option[] = [
   },
 ];
 
-export const planOptions: readonly Option[] = [...planningOptions, ...pointOptions];
+export const planOptions: readonly Option[] = [...planningOptions, ...pointOptions, ...submitOptions];
 
 /** What only plans have. */
 const ofPlans = pointOptions.map(({ flag }) => flag);
@@ -60,13 +64,14 @@ export const planCommand: Command = {
   usage: [
     'optimizer-bias --point K --in DIR',
     'optimizer-bias --status DIR [--json]',
-    'optimizer-bias --resume DIR',
+    'optimizer-bias --resume DIR [--submit slurm|kubernetes|print …]',
     'optimizer-bias --collect DIR [--json]',
   ],
   options: [
     ...pointOptions,
     ...planningOptions.filter(({ flag }) => flag === 'group'),
     { flag: 'resume', value: 'text', placeholder: 'DIR', help: 'run here what is missing of the plan in this folder' },
+    ...submitOptions,
     { flag: 'threads', value: 'count', min: 1, placeholder: 'N', help: 'CPU threads (default: all cores)' },
     { flag: 'json', help: 'print the answer as JSON' },
   ],
@@ -88,11 +93,15 @@ export async function aboutPlan({ values }: Given): Promise<number | undefined> 
   const resumes = resumed !== undefined && isPlan(resumed);
   if (asked === undefined && !resumes) return undefined;
   const allowed = asked === 'point' || asked === 'in' ? ['point', 'in'] : [asked ?? 'resume'];
-  const other = [...values.keys()].find((flag) => ![...allowed, ...beside].includes(flag));
+  refuseIdle(values);
+  const submits = resumes && values.has('submit');
+  const fitting = submits ? submitOptions.map(({ flag }) => flag) : [];
+  const other = [...values.keys()].find((flag) => ![...allowed, ...beside, ...fitting].includes(flag));
   if (other !== undefined)
     throw new UsageError(`--${other} does not go with --${allowed[0]}: the plan has all settings.`, 'Leave it out.');
   const json = values.has('json');
   const threads = (values.get('threads') as number | undefined) ?? allocatedThreads();
+  if (submits) return submitPlan(resolve(resumed), values);
   if (resumes) return resumePlan(resolve(resumed), threads, json);
   if (asked === 'status') return tellStatus(resolve(text('status')!), json);
   if (asked === 'collect') return collectPlan(resolve(text('collect')!), json);
@@ -165,19 +174,13 @@ async function collectPlan(folder: string, json: boolean): Promise<number> {
 }
 
 /** `0-3, 7`. */
-export function numbersText(numbers: readonly number[]): string {
-  const spans: [number, number][] = [];
-  for (const number of numbers) {
-    const last = spans.at(-1);
-    if (last && last[1] === number - 1) last[1] = number;
-    else spans.push([number, number]);
-  }
-  return spans.map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`)).join(', ');
-}
+const numbersText = (numbers: readonly number[]): string => rangesOf(numbers, ', ');
 
 function tellStatus(folder: string, json: boolean): number {
-  const status = statusOf(folder);
-  process.stdout.write(json ? `${JSON.stringify(status)}\n` : statusText(status, readPlan(folder)));
+  const plan = readPlan(folder);
+  const { status, queued, silent } = scheduledStatus(folder, plan);
+  if (json) process.stdout.write(`${JSON.stringify({ ...status, queued, silent })}\n`);
+  else process.stdout.write(`${statusText(status, plan)}${queueText(queued, silent)}`);
   return 0;
 }
 
@@ -203,9 +206,6 @@ export function statusText({ counts, points, folder }: PlanStatus, plan: Plan): 
   ].join('\n');
 }
 
-/** The command with which this program was started, for a shell on any machine that sees the same files. */
-export const programCommand = (): string => [process.execPath, process.argv[1]].map(quoted).join(' ');
-
 /** What was given, without what only a plan has. */
 export const withoutPlan = ({ values, positionals }: Given): Given => ({
   values: new Map([...values].filter(([flag]) => !planOptions.some((option) => option.flag === flag))),
@@ -217,10 +217,12 @@ export async function planInstead(given: Given, request: () => PlanRequest): Pro
   const { values } = given;
   const dir = values.get('plan') as string | undefined;
   if (dir === undefined) {
-    const idle = ['group', 'copy-inputs'].find((flag) => values.has(flag));
+    const idle = ['group', 'copy-inputs', ...submitOptions.map(({ flag }) => flag)].find((flag) => values.has(flag));
     if (idle !== undefined) throw new UsageError(`--${idle} needs --plan DIR.`);
     return undefined;
   }
+  refuseIdle(values);
+  if (values.has('submit')) checkSubmit(values);
   const other = ['out', 'resume'].find((flag) => values.has(flag));
   if (other !== undefined)
     throw new UsageError(`--${other} does not go with --plan.`, 'Results lie in the folder of the plan.');
@@ -233,6 +235,7 @@ export async function planInstead(given: Given, request: () => PlanRequest): Pro
     },
     () => 'Reading model and data …',
   );
+  if (values.has('submit')) return submitPlan(folder, values);
   const plan = readPlan(folder);
   process.stdout.write(values.has('json') ? `${JSON.stringify({ folder, ...plan })}\n` : planText(folder, plan));
   return 0;

@@ -8,6 +8,7 @@ import { inspectOptions, ofOptimizer, requestOf } from './inspect.ts';
 import { type Command, type Given, type Option, UsageError } from './options.ts';
 import { aboutPlan, planInstead, planOptions, withoutPlan } from './plan.ts';
 import { tellResult } from './results.ts';
+import { withoutDetails } from './submit.ts';
 import { bar, duration } from './text.ts';
 
 /** Options of `inspect` that make no sense here. */
@@ -63,7 +64,7 @@ export const sweepCommand: Command = {
     'optimizer-bias sweep --resume DIR',
   ],
   options,
-  shown: (values) => ofOptimizer(options, values),
+  shown: (values) => withoutDetails(ofOptimizer(options, values), values),
   async run(given) {
     const planned =
       (await aboutPlan(given)) ??

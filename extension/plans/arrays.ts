@@ -1,5 +1,5 @@
-/** `0,2-5,9`: numbers as schedulers and people write many of them. */
-export function rangesOf(numbers: readonly number[]): string {
+/** `0,2-5,9`: many numbers, as schedulers and people write them. */
+export function rangesOf(numbers: readonly number[], separator = ','): string {
   const sorted = [...new Set(numbers)].sort((a, b) => a - b);
   const ranges: string[] = [];
   for (let i = 0; i < sorted.length; ) {
@@ -8,7 +8,7 @@ export function rangesOf(numbers: readonly number[]): string {
     ranges.push(end === i ? `${sorted[i]}` : `${sorted[i]}-${sorted[end]}`);
     i = end + 1;
   }
-  return ranges.join(',');
+  return ranges.join(separator);
 }
 
 /** The numbers of `0,2-5,9`; what is no number is left out. */

@@ -2,26 +2,38 @@ import { stringify } from 'yaml';
 import { InspectorError } from '../shared/errors.ts';
 import { numbersOf } from './arrays.ts';
 import { ask, submitPatience } from './ask.ts';
-import { type KubernetesOptions, type KubernetesTasks, kubernetesJob } from './kubernetesJob.ts';
+import { type JsonObject, type KubernetesOptions, type KubernetesTasks, kubernetesJob } from './kubernetesJob.ts';
 import { newName, noteAnswer, noteSubmission, type QueuedTask, type Submission } from './submissions.ts';
 
 /** A Job as YAML, as `kubectl apply -f -` takes it. */
-export const jobText = (tasks: KubernetesTasks, options: KubernetesOptions): string =>
-  stringify(kubernetesJob(tasks, options), { lineWidth: 0 });
+export const jobText = (job: JsonObject): string => stringify(job, { lineWidth: 0 });
 
 /**
- * Applies a Job for tasks of the plan in `folder` with the user's `kubectl`, and returns its name. Throws an InspectorError
- * where that is not possible.
+ * Makes a Job for tasks of the plan in `folder`, and notes it down under a name of its own; see `kubernetesJob`.
+ *
+ * @param asked what is to be asked again where the plan is resumed
  */
-export function submitKubernetes(
+export function newJob(
   folder: string,
   tasks: Omit<KubernetesTasks, 'name'>,
   options: KubernetesOptions,
-): string {
+  asked: Submission['options'],
+): { readonly name: string; readonly job: JsonObject } {
   const name = newName();
-  const text = jobText({ ...tasks, name }, options);
-  noteSubmission(folder, 'kubernetes', name, tasks.tasks, { ...options });
-  const { reason, unanswered } = ask('kubectl', ['apply', '-f', '-'], { input: text, patience: submitPatience });
+  const job = kubernetesJob({ ...tasks, name }, options);
+  // It is looked for where it really is, whatever has put it there.
+  const { namespace } = job.metadata as JsonObject;
+  noteSubmission(folder, 'kubernetes', name, tasks.tasks, { ...asked, ...(namespace !== undefined && { namespace }) });
+  return { name, job };
+}
+
+/** Applies a Job with the user's `kubectl`, and returns its name. Throws an InspectorError where that is not possible. */
+export function submitKubernetes(folder: string, ...what: Tail<Parameters<typeof newJob>>): string {
+  const { name, job } = newJob(folder, ...what);
+  const { reason, unanswered } = ask('kubectl', ['apply', '-f', '-'], {
+    input: jobText(job),
+    patience: submitPatience,
+  });
   if (unanswered)
     throw new InspectorError(
       `${reason} It may have made the Job all the same.`,
@@ -37,6 +49,8 @@ export function submitKubernetes(
   noteAnswer(folder, name, { job: name });
   return name;
 }
+
+type Tail<T extends readonly unknown[]> = T extends readonly [unknown, ...infer Rest] ? Rest : never;
 
 /**
  * The tasks of these submissions that Kubernetes has yet to finish; undefined where `kubectl` does not answer. A Job that is

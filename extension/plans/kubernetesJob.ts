@@ -1,7 +1,7 @@
 import { parse } from 'yaml';
 import { readTextFile } from '../files/regular.ts';
 import { InspectorError } from '../shared/errors.ts';
-import { shellWord } from '../shared/words.ts';
+import { quoted } from './commands.ts';
 
 /** What is asked of Kubernetes; what is not given is left to the cluster. */
 export interface KubernetesOptions {
@@ -10,8 +10,6 @@ export interface KubernetesOptions {
   readonly claim?: string;
   /** Where the claim's volume is in the container. */
   readonly mount?: string;
-  /** The plan's folder in the container. */
-  readonly folder?: string;
   readonly namespace?: string;
   /** Requests and limits of a container, by name: cpu, memory, nvidia.com/gpu. */
   readonly resources?: Readonly<Record<string, string>>;
@@ -26,10 +24,14 @@ export interface KubernetesOptions {
 /** One Job of tasks of a plan. */
 export interface KubernetesTasks {
   readonly name: string;
+  /** The plan's folder in the container. */
+  readonly folder: string;
   /** Numbers of the tasks, in the order of the Job's completion indices. */
   readonly tasks: readonly number[];
-  /** The words of the command that runs a task of the plan at a path in the container; the task's number follows as the last word. */
-  command(folder: string): readonly string[];
+  /** Points of a task. */
+  readonly group: number;
+  /** What starts this program in the container, for its shell. */
+  readonly program: string;
 }
 
 type Json = null | boolean | number | string | readonly Json[] | JsonObject;
@@ -46,11 +48,18 @@ const defaultRetries = 2;
  * stop (75), or its node went away, it is run again without a retry being counted. A task that fails ends none of the others.
  * Throws an InspectorError where the patch is not readable.
  */
-export function kubernetesJob({ name, tasks, command }: KubernetesTasks, options: KubernetesOptions): JsonObject {
+export function kubernetesJob(
+  { name, folder, tasks, group, program }: KubernetesTasks,
+  options: KubernetesOptions,
+): JsonObject {
   const { image, claim, mount = defaultMount, namespace, resources, throttle, retries = defaultRetries } = options;
-  const folder = options.folder ?? mount;
   const labels = { 'app.kubernetes.io/name': 'optimizer-bias', 'app.kubernetes.io/instance': name };
   const cpus = wholeCpus(resources?.cpu);
+  // After the script follow the first points of the tasks, of which the completion index picks one. Kubernetes itself replaces
+  // $(NAME), which a path may hold.
+  const points = `--point "$1"${group === 1 ? '' : ` --group ${group}`}`;
+  const place = quoted(folder).replaceAll('$(', '$$$$(');
+  const script = `shift "$JOB_COMPLETION_INDEX"; exec ${program} ${points} --in ${place}`;
   const job: JsonObject = {
     apiVersion: 'batch/v1',
     kind: 'Job',
@@ -79,7 +88,7 @@ export function kubernetesJob({ name, tasks, command }: KubernetesTasks, options
             {
               name: 'task',
               image,
-              command: ['sh', '-c', taskCommand(command(folder)), 'sh', ...tasks.map(String)],
+              command: ['sh', '-c', script, 'sh', ...tasks.map((task) => `${task * group}`)],
               ...(cpus !== undefined && { env: [{ name: 'SLURM_CPUS_PER_TASK', value: cpus }] }),
               ...(resources && { resources: { requests: resources, limits: resources } }),
               ...(claim !== undefined && { volumeMounts: [{ name: 'plan', mountPath: mount }] }),
@@ -92,13 +101,6 @@ export function kubernetesJob({ name, tasks, command }: KubernetesTasks, options
   };
   return options.patch === undefined ? job : (merged(job, readPatch(options.patch)) as JsonObject);
 }
-
-/**
- * The words after the script are the numbers of the tasks, of which the completion index picks one. Kubernetes replaces $(NAME)
- * itself, which a path may hold.
- */
-const taskCommand = (words: readonly string[]): string =>
-  `shift "$JOB_COMPLETION_INDEX"; exec ${words.map(shellWord).join(' ').replaceAll('$(', '$$$$(')} "$1"`;
 
 /** Processors as a number of threads: of a part of one, one. */
 function wholeCpus(cpu: string | undefined): string | undefined {

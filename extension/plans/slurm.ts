@@ -17,18 +17,34 @@ const overriding: readonly string[] = [
   'SLURM_CPUS_PER_TASK',
 ];
 
-/** Submits one job array and returns its number. Throws an InspectorError where SLURM does not answer or refuses it. */
-export function submitSlurm(array: Omit<SlurmArray, 'name'>, options: SlurmOptions): string {
+/**
+ * Makes the script of a job array, the folder of its logs, without which SLURM runs nothing, and a note of it under a name of its
+ * own; see `slurmScript`. Throws a WritingError, too.
+ *
+ * @param asked what is to be asked again where the plan is resumed
+ */
+export function newScript(
+  array: Omit<SlurmArray, 'name'>,
+  options: SlurmOptions,
+  asked: Submission['options'],
+): { readonly name: string; readonly script: string } {
   const { folder, tasks } = array;
   const name = newName();
   const script = slurmScript({ ...array, name }, options);
-  checkIndices(tasks);
   try {
     mkdirSync(join(folder, logFolder), { recursive: true });
   } catch (error) {
     throw new WritingError(folder, error);
   }
-  noteSubmission(folder, 'slurm', name, tasks, { ...options });
+  noteSubmission(folder, 'slurm', name, tasks, asked);
+  return { name, script };
+}
+
+/** Submits one job array and returns its number. Throws an InspectorError where SLURM does not answer or refuses it. */
+export function submitSlurm(...what: Parameters<typeof newScript>): string {
+  const [{ folder, tasks, group }] = what;
+  checkIndices(tasks, group);
+  const { name, script } = newScript(...what);
   const env = Object.fromEntries(Object.entries(process.env).filter(([variable]) => !overriding.includes(variable)));
   const { stdout, reason, unanswered } = ask('sbatch', ['--parsable'], {
     input: script,
@@ -55,7 +71,7 @@ export function submitSlurm(array: Omit<SlurmArray, 'name'>, options: SlurmOptio
 }
 
 /** Refuses numbers that the cluster allows no array to have. */
-function checkIndices(tasks: readonly number[]): void {
+function checkIndices(tasks: readonly number[], group: number): void {
   const { stdout, reason } = ask('scontrol', ['show', 'config']);
   if (reason !== undefined)
     throw new InspectorError(
@@ -67,7 +83,7 @@ function checkIndices(tasks: readonly number[]): void {
   if (last >= most)
     throw new InspectorError(
       `The plan has tasks up to number ${last}, and this cluster's arrays end at ${most - 1} (MaxArraySize).`,
-      `Write the plan with --group ${Math.ceil((last + 1) / most)} or more: as many points are one task then.`,
+      `Write the plan with --group ${group * Math.ceil((last + 1) / most)} or more: as many points are one task then.`,
     );
 }
 

@@ -1,6 +1,6 @@
 import { InspectorError, quoteName } from '../shared/errors.ts';
-import { shellWord } from '../shared/words.ts';
 import { rangesOf } from './arrays.ts';
+import { quoted } from './commands.ts';
 
 /** What is asked of SLURM, in its own words; what is not given is left to the cluster. */
 export interface SlurmOptions {
@@ -25,10 +25,12 @@ export interface SlurmArray {
   readonly folder: string;
   /** The array's name, by which its tasks are found again. */
   readonly name: string;
-  /** Numbers of the tasks; they are the array's indices. */
+  /** Numbers of the tasks, which are the array's indices: of its points, where a task has one. */
   readonly tasks: readonly number[];
-  /** The words of the command that runs a task; the number of the task follows as the last word. */
-  readonly command: readonly string[];
+  /** Points of a task. */
+  readonly group: number;
+  /** What starts this program on a node, for its shell. */
+  readonly program: string;
 }
 
 /** Folder of what the tasks print, below the plan's. */
@@ -41,18 +43,18 @@ const signalAhead = 60;
  * tells the program, which saves its state and ends with 75; then the task goes back into the queue under its own number.
  * Throws an InspectorError where an option cannot stand in a script.
  */
-export function slurmScript({ folder, name, tasks, command }: SlurmArray, options: SlurmOptions): string {
+export function slurmScript({ folder, name, tasks, group, program }: SlurmArray, options: SlurmOptions): string {
   const { throttle, partition, time, cpusPerTask, mem, gres, account, sbatch = [] } = options;
   const given = { partition, time, 'cpus-per-task': cpusPerTask, mem, gres, account };
   const directives = [
     `--job-name=${name}`,
     `--array=${rangesOf(tasks)}${throttle === undefined ? '' : `%${throttle}`}`,
-    `--output=${quoted(`${escapedFolder(folder)}/${logFolder}/%A_%a.log`)}`,
+    `--output=${value(`${escapedFolder(folder)}/${logFolder}/%A_%a.log`)}`,
     '--open-mode=append',
     '--requeue',
     `--signal=B:USR1@${secondsAhead(options)}`,
-    ...Object.entries(given).flatMap(([option, value]) =>
-      value === undefined ? [] : [`--${option}=${quoted(line(`--${option}`, `${value}`))}`],
+    ...Object.entries(given).flatMap(([option, asked]) =>
+      asked === undefined ? [] : [`--${option}=${value(line(`--${option}`, `${asked}`))}`],
     ),
     ...sbatch.map(furtherOption),
   ];
@@ -72,7 +74,7 @@ trap stop USR1 TERM
 
 code=75
 if [ -z "$told" ]; then
-  ${command.map(shellWord).join(' ')} "$SLURM_ARRAY_TASK_ID" &
+  ${line('--program', program)} --point ${group === 1 ? '"$SLURM_ARRAY_TASK_ID"' : `"$((SLURM_ARRAY_TASK_ID * ${group}))" --group ${group}`} --in ${quoted(folder)} &
   program=$!
   # A signal ends the waiting, not the program.
   while wait "$program"; code=$?; kill -0 "$program" 2>/dev/null; do :; done
@@ -133,14 +135,14 @@ function furtherOption(option: string): string {
 }
 
 /** A value that has to stand on one line of the script. */
-function line(option: string, value: string): string {
-  if (/[\n\r\0]/.test(value))
-    throw new InspectorError(`${option} ${quoteName(value)} has a line break.`, 'Write it on one line.');
-  return value;
+function line(option: string, text: string): string {
+  if (/[\n\r\0]/.test(text))
+    throw new InspectorError(`${option} ${quoteName(text)} has a line break.`, 'Write it on one line.');
+  return text;
 }
 
 /** As sbatch reads a value on a line of its own. */
-const quoted = (value: string): string => (/^[\w./:@%+=,-]+$/.test(value) ? value : `"${value.replace(/"/g, '\\"')}"`);
+const value = (text: string): string => (/^[\w./:@%+=,-]+$/.test(text) ? text : `"${text.replace(/"/g, '\\"')}"`);
 
 /** A folder in the pattern of a file's name. */
 function escapedFolder(folder: string): string {

@@ -36,9 +36,14 @@ export function statusOf(folder: string, scheduled: Scheduled = new Map()): Plan
     const failure = tasks.has(basename(task)) ? failureIn(task) : undefined;
     return { ...point, state: known ?? (failure ? 'failed' : 'waiting'), ...(failure && { failure }) };
   });
+  return { kind: plan.kind, folder, counts: countsOf(points), points };
+}
+
+/** How many points there are of each state. */
+export function countsOf(points: readonly PointStatus[]): PlanStatus['counts'] {
   const counts = { done: 0, running: 0, queued: 0, waiting: 0, failed: 0 };
   for (const { state } of points) counts[state]++;
-  return { kind: plan.kind, folder, counts, points };
+  return counts;
 }
 
 function namesIn(folder: string): ReadonlySet<string> {

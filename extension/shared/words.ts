@@ -89,7 +89,7 @@ const numberText = (value: number): string => {
 };
 
 /** As a shell takes it. */
-export const shellWord = (text: string): string =>
+const shellWord = (text: string): string =>
   /^[\w./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 
 /** Whether a value is a message: it may come from a file that anyone has written. */

@@ -21,13 +21,18 @@ after(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const command = (at: string) => ['optimizer-bias', '--in', at, '--point'];
-const tasks = { name: 'optimizer-bias-0a1b2c3d', tasks: [3, 5, 9], command };
+const program = 'optimizer-bias';
+const tasks = {
+  name: 'optimizer-bias-0a1b2c3d',
+  folder: "/data/a 'plan' of $(HOME)",
+  tasks: [3, 5, 9],
+  group: 1,
+  program,
+};
 const full: KubernetesOptions = {
   image: 'registry.example.org/bias:1',
   claim: 'work',
   mount: '/data',
-  folder: "/data/a 'plan' of $(HOME)",
   namespace: 'training',
   resources: { cpu: '3500m', memory: '4Gi', 'nvidia.com/gpu': '1' },
   throttle: 2,
@@ -68,7 +73,8 @@ interface Job {
     };
   };
 }
-const jobOf = (options: KubernetesOptions): Job => kubernetesJob(tasks, options) as unknown as Job;
+const jobOf = (options: KubernetesOptions, changed: Partial<typeof tasks> = {}): Job =>
+  kubernetesJob({ ...tasks, ...changed }, options) as unknown as Job;
 
 // The published schema is written for the API's own formats, which say how wide a number is.
 const ajv = new Ajv({ strict: false, validateFormats: false, allErrors: true });
@@ -77,7 +83,7 @@ const isJob = ajv.compile(JSON.parse(readFileSync(join('test', 'plans', 'job.sch
 test('a Job is one by the published schema of the API, which finds mistakes', () => {
   for (const options of [{ image: 'bias' }, full]) {
     assert.ok(isJob(JSON.parse(JSON.stringify(jobOf(options)))), ajv.errorsText(isJob.errors));
-    assert.ok(isJob(parse(jobText(tasks, options))), ajv.errorsText(isJob.errors));
+    assert.ok(isJob(parse(jobText(kubernetesJob(tasks, options)))), ajv.errorsText(isJob.errors));
   }
   const wrong = merged(JSON.parse(JSON.stringify(jobOf(full))), { spec: { backoffLimitPerIndx: 1 } });
   assert.ok(!isJob(wrong));
@@ -115,23 +121,35 @@ test('code 2 fails a task for good; where it was stopped, no retry is counted', 
   );
 });
 
-test('a completion index becomes the number of its task, whatever the path of the plan', {
+test('a completion index becomes the first point of its task, whatever the path of the plan', {
   skip: process.platform === 'win32',
 }, () => {
-  const [{ command: words, env }] = jobOf({ ...full, folder: "/data/a 'plan' of $(HOME) \\ \"$x" }).spec.template.spec
-    .containers;
-  // As the kubelet does it: $(NAME) is replaced where there is such a variable, and $$( is $(.
-  const told = words.map((word) => word.replaceAll('$$(', '$('));
+  const place = "/data/a 'plan' of $(HOME) \\ \"$x";
   writeFileSync(join(folder, 'optimizer-bias'), '#!/bin/sh\nprintf "%s|" "$@"\n');
   chmodSync(join(folder, 'optimizer-bias'), 0o755);
-  const run = (index: number) =>
-    execFileSync(told[0], told.slice(1), {
-      env: { ...process.env, JOB_COMPLETION_INDEX: `${index}` },
-      encoding: 'utf8',
-    });
-  const at = "--in|/data/a 'plan' of $(HOME) \\ \"$x|--point|";
-  assert.deepEqual([0, 1, 2].map(run), [`${at}3|`, `${at}5|`, `${at}9|`]);
-  assert.deepEqual(env, [{ name: 'SLURM_CPUS_PER_TASK', value: '3' }]);
+  const run = (index: number, group: number) => {
+    const [{ command }] = jobOf(full, { folder: place, group }).spec.template.spec.containers;
+    // As the kubelet does it: $(NAME) is replaced where there is such a variable, and $$( is $(.
+    const [shell, ...words] = command.map((word) => word.replaceAll('$$(', '$('));
+    const env = { ...process.env, JOB_COMPLETION_INDEX: `${index}` };
+    return execFileSync(shell, words, { env, encoding: 'utf8' });
+  };
+  assert.deepEqual(
+    [0, 1, 2].map((index) => run(index, 1)),
+    [3, 5, 9].map((point) => `--point|${point}|--in|${place}|`),
+  );
+  assert.equal(run(2, 4), `--point|36|--group|4|--in|${place}|`);
+});
+
+test('a container has as many threads as processors, at least one', () => {
+  const threads = (resources?: KubernetesOptions['resources']) =>
+    jobOf({ image: 'bias', resources }).spec.template.spec.containers[0].env?.map(
+      ({ name, value }) => `${name}=${value}`,
+    );
+  assert.deepEqual(threads({ cpu: '3500m' }), ['SLURM_CPUS_PER_TASK=3']);
+  assert.deepEqual(threads({ cpu: '2' }), ['SLURM_CPUS_PER_TASK=2']);
+  assert.deepEqual(threads({ cpu: '0.5' }), ['SLURM_CPUS_PER_TASK=1']);
+  assert.equal(threads({ memory: '1Gi' }), undefined);
 });
 
 test('a patch is merged: keys by name, lists whose items have names by those, others whole', () => {
@@ -203,7 +221,7 @@ test('a Job is applied with kubectl, and what it has yet to finish is not submit
   skip: process.platform === 'win32',
 }, () => {
   fakeKubectl('case $1 in apply) cat > applied.yaml;; *) echo "$@" > asked; cat answer.json;; esac');
-  const name = submitKubernetes(folder, { tasks: [3, 5, 9, 10], command }, full);
+  const name = submitKubernetes(folder, { ...tasks, tasks: [3, 5, 9, 10] }, full, {});
   const applied = parse(readFileSync(join(folder, 'applied.yaml'), 'utf8')) as Job;
   assert.equal(applied.metadata.name, name);
   const queued = (status: object) => {
@@ -223,7 +241,7 @@ test('a Job is applied with kubectl, and what it has yet to finish is not submit
   fakeKubectl('echo "no such host" >&2; exit 1');
   assert.equal(kubernetesQueue(submissionsOf(folder)), undefined);
   assert.equal(submissionsOf(folder).length, 1);
-  const told = messageOf(() => submitKubernetes(folder, { tasks: [3], command }, full));
+  const told = messageOf(() => submitKubernetes(folder, tasks, full, {}));
   assert.match(told, /^kubectl did not make the Job: no such host\nNothing was submitted\./);
   assert.equal(submissionsOf(folder).length, 1, 'what was refused was not submitted');
 });

@@ -12,6 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { quoted } from '../../extension/plans/commands.ts';
 import { slurmQueue, submitSlurm } from '../../extension/plans/slurm.ts';
 import type { SlurmOptions } from '../../extension/plans/slurmScript.ts';
 import { submissionsOf } from '../../extension/plans/submissions.ts';
@@ -40,7 +41,8 @@ function plan(seconds: number) {
   const folder = mkdtempSync(join(root, `a 'b' "c" $HOME %a ; # é `));
   const program = join(folder, 'program.sh');
   const text = `#!/bin/bash
-cd "$1"
+cd "$4"
+set -- "$4" "$2"
 trap 'exit 75' TERM
 runs=$(cat "starts.$2" 2>/dev/null | wc -l)
 echo "$SLURMD_NODENAME $SLURM_CPUS_PER_TASK" >> "starts.$2"
@@ -61,7 +63,7 @@ echo done > "result.$2"
     starts,
     isDone,
     submit: (tasks: readonly number[], options: SlurmOptions = {}) =>
-      submitSlurm({ folder, tasks, command: [program, folder] }, options),
+      submitSlurm({ folder, tasks, group: 1, program: quoted(program) }, options, {}),
     begun: (tasks: readonly number[]) => slurm.until(() => tasks.every((task) => starts(task).length > 0), 20),
   };
 }

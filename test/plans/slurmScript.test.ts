@@ -8,7 +8,8 @@ const array = {
   folder: '/scratch/plan',
   name: 'optimizer-bias-0a1b2c3d',
   tasks: [0, 1, 2, 5, 7, 8],
-  command: ['/usr/bin/node', "/opt/optimizer's bias/cli.js", '--in', '/scratch/plan', '--point'],
+  group: 1,
+  program: "/usr/bin/node '/opt/optimizer bias/cli.js'",
 };
 const directives = (options: SlurmOptions, folder = array.folder) =>
   slurmScript({ ...array, folder }, options)
@@ -40,6 +41,16 @@ test('what nobody asked for is left to the cluster', () => {
     '--requeue',
     '--signal=B:USR1@60',
   ]);
+});
+
+test('a task is one point, or several from its first', () => {
+  const command = (group: number, folder: string) =>
+    /^ {2}(.* --point .*) &$/m.exec(slurmScript({ ...array, group, folder }, {}))?.[1];
+  assert.equal(command(1, '/scratch/plan'), `${array.program} --point "$SLURM_ARRAY_TASK_ID" --in /scratch/plan`);
+  assert.equal(
+    command(3, "/a 'b'"),
+    `${array.program} --point "$((SLURM_ARRAY_TASK_ID * 3))" --group 3 --in '/a '\\''b'\\'''`,
+  );
 });
 
 test('options are passed on, in quotes where SLURM needs them', () => {
