@@ -9,6 +9,7 @@ import { runInEngine } from './engine.ts';
 import { type Command, type Given, type Option, parseCommand, UsageError } from './options.ts';
 import { aboutPlan, isAboutPlan, planInstead, planningOptions, pointOptions } from './plan.ts';
 import { tellResult } from './results.ts';
+import { submitOptions, withoutDetails } from './submit.ts';
 import { bar, duration } from './text.ts';
 
 /** Options that every experiment has. */
@@ -16,6 +17,7 @@ const shared: readonly Option[] = [
   { flag: 'threads', value: 'count', placeholder: 'N', help: 'CPU threads (default: all cores)' },
   { flag: 'out', value: 'text', placeholder: 'DIR', help: 'folder of the results (default: a new one below runs/)' },
   ...planningOptions,
+  ...submitOptions,
   { flag: 'json', help: 'print the results as JSON' },
 ];
 
@@ -70,6 +72,7 @@ const resumeOptions: readonly Option[] = [
   { flag: 'resume', value: 'text', placeholder: 'DIR', help: 'folder of an experiment that was stopped' },
   ...shared.filter(({ flag }) => flag === 'threads' || flag === 'json' || flag === 'group'),
   ...pointOptions,
+  ...submitOptions,
 ];
 
 /** The request that continues what is in a folder. */
@@ -81,11 +84,13 @@ function resumed(given: Given): [ExperimentRequest, Given] {
 
 /** The command line of one experiment. */
 function commandOf(experiment: Experiment): Command {
+  const options = [...Object.entries(experiment.parameters).map(([key, spec]) => optionFor(key, spec)), ...shared];
   return {
     name: `experiment ${experiment.name}`,
     summary: `${experiment.title}: ${experiment.summary}. ${experiment.figure}.`,
     usage: [`optimizer-bias experiment ${experiment.name} [options]`],
-    options: [...Object.entries(experiment.parameters).map(([key, spec]) => optionFor(key, spec)), ...shared],
+    options,
+    shown: (values) => withoutDetails(options, values),
     run: async () => 0,
   };
 }

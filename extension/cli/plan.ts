@@ -13,7 +13,7 @@ import { programCommand } from './command.ts';
 import { runInEngine } from './engine.ts';
 import { type Command, type Given, type Option, UsageError } from './options.ts';
 import { tellResult } from './results.ts';
-import { checkSubmit, queueText, refuseIdle, submitOptions, submitPlan } from './submit.ts';
+import { checkSubmit, queueText, refuseIdle, submitOptions, submitPlan, withoutDetails } from './submit.ts';
 import { taskRunner } from './task.ts';
 
 /** Options of work that may be planned instead of run. */
@@ -24,7 +24,13 @@ export const planningOptions: readonly Option[] = [
     placeholder: 'DIR',
     help: 'write a plan of all points to this folder instead of running them',
   },
-  { flag: 'group', value: 'count', min: 1, placeholder: 'N', help: 'points of one task of the plan (default 1)' },
+  {
+    flag: 'group',
+    value: 'count',
+    min: 1,
+    placeholder: 'N',
+    help: 'points of one task (default 1, or as the plan has it)',
+  },
   { flag: 'copy-inputs', help: 'copy model and data into the plan' },
 ];
 
@@ -75,6 +81,7 @@ export const planCommand: Command = {
     { flag: 'threads', value: 'count', min: 1, placeholder: 'N', help: 'CPU threads (default: all cores)' },
     { flag: 'json', help: 'print the answer as JSON' },
   ],
+  shown: (values) => withoutDetails(planCommand.options!, values),
   async run(given) {
     const code = await aboutPlan(given);
     if (code !== undefined) return code;
@@ -180,7 +187,10 @@ function tellStatus(folder: string, json: boolean): number {
   const plan = readPlan(folder);
   const { status, queued, silent } = scheduledStatus(folder, plan);
   if (json) process.stdout.write(`${JSON.stringify({ ...status, queued, silent })}\n`);
-  else process.stdout.write(`${statusText(status, plan)}${queueText(queued, silent)}`);
+  else
+    process.stdout.write(
+      `${statusText(status, plan)}${queueText(queued, status.counts.done < status.points.length ? silent : [])}`,
+    );
   return 0;
 }
 

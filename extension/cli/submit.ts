@@ -1,6 +1,6 @@
 import { basename, posix } from 'node:path';
 import { rangesOf } from '../plans/arrays.ts';
-import { quoted, tasksOf } from '../plans/commands.ts';
+import { quoted } from '../plans/commands.ts';
 import { jobText, newJob, submitKubernetes } from '../plans/kubernetes.ts';
 import { defaultMount, type KubernetesOptions } from '../plans/kubernetesJob.ts';
 import { readPlan } from '../plans/plan.ts';
@@ -153,7 +153,8 @@ export function submitPlan(folder: string, given: Values): number {
       `${scheduler === 'slurm' ? 'squeue' : 'kubectl'} does not answer: what of the plan is already waiting or running cannot be told.`,
       'Try again where it answers.',
     );
-  const tasks = tasksToSubmit(status, plan);
+  const group = (given.get('group') as number | undefined) ?? plan.group;
+  const tasks = tasksToSubmit(status, group);
   if (tasks.length === 0) {
     const { done, running, queued } = status.counts;
     const place = quoted(folder);
@@ -166,7 +167,6 @@ export function submitPlan(folder: string, given: Values): number {
   const asked = Object.fromEntries(
     [...values].filter(([flag]) => remembered(scheduler).some((each) => each.flag === flag)),
   );
-  const { group } = plan;
   if (scheduler === 'slurm') {
     const program = (values.get('program') as string | undefined) ?? programCommand();
     const what = [{ folder, tasks, group, program }, slurmOptions(values), asked] as const;
@@ -198,7 +198,7 @@ function tell(folder: string, scheduler: Scheduler, tasks: readonly number[], jo
     [scheduler === 'slurm' ? `scancel ${job}` : `kubectl delete job ${job}${namespace}`, 'end it'],
   ] as const;
   const width = Math.max(...rows.map(([command]) => command.length));
-  const size = `${tasks.length} ${tasks.length === 1 ? 'task' : 'tasks'} (${rangesOf(tasks)}) of ${tasksOf(readPlan(folder)).length}`;
+  const size = `${tasks.length} ${tasks.length === 1 ? 'task' : 'tasks'} (${rangesOf(tasks)})`;
   process.stdout.write(
     `Submitted ${size} as job ${job}.\n${rows.map(([command, what]) => `  ${command.padEnd(width)}  ${what}\n`).join('')}`,
   );

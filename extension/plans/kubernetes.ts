@@ -23,7 +23,7 @@ export function newJob(
   const job = kubernetesJob({ ...tasks, name }, options);
   // It is looked for where it really is, whatever has put it there.
   const { namespace } = job.metadata as JsonObject;
-  noteSubmission(folder, 'kubernetes', name, tasks.tasks, { ...asked, ...(namespace !== undefined && { namespace }) });
+  noteSubmission(folder, 'kubernetes', name, tasks, { ...asked, ...(namespace !== undefined && { namespace }) });
   return { name, job };
 }
 
@@ -58,7 +58,7 @@ type Tail<T extends readonly unknown[]> = T extends readonly [unknown, ...infer 
  */
 export function kubernetesQueue(submissions: readonly Submission[]): readonly QueuedTask[] | undefined {
   const queued: QueuedTask[] = [];
-  for (const { scheduler, name, tasks, options } of submissions) {
+  for (const { scheduler, name, tasks, group, options } of submissions) {
     if (scheduler !== 'kubernetes') continue;
     const inNamespace = typeof options.namespace === 'string' ? ['--namespace', options.namespace] : [];
     const { stdout, reason } = ask('kubectl', ['get', 'job', name, '--ignore-not-found', '-o', 'json', ...inNamespace]);
@@ -73,7 +73,7 @@ export function kubernetesQueue(submissions: readonly Submission[]): readonly Qu
       continue;
     const ended = new Set([completedIndexes, failedIndexes].flatMap(numbersOf));
     for (const [index, task] of numbersOf(tasks).entries())
-      if (!ended.has(index)) queued.push({ task, job: name, state: 'ACTIVE', reason: '', node: '' });
+      if (!ended.has(index)) queued.push({ task, group, job: name, state: 'ACTIVE', reason: '', node: '' });
   }
   return queued;
 }

@@ -29,14 +29,14 @@ export function scheduledStatus(folder: string, plan: Plan): ScheduledStatus {
   const queued = Object.values(queues).flatMap((queue) => queue ?? []);
   const status = statusOf(folder, statesOf(queued, plan));
   if (queues.slurm === undefined) return { status, queued, silent };
-  const points = status.points.map((point) => lostPoint(point, folder, plan, submissions));
+  const points = status.points.map((point) => lostPoint(point, folder, submissions));
   return { status: { ...status, points, counts: countsOf(points) }, queued, silent };
 }
 
 /** A task runs one of its points at a time; which it is, the folder tells. */
-function statesOf(queued: readonly QueuedTask[], { group, points }: Plan): Scheduled {
+function statesOf(queued: readonly QueuedTask[], { points }: Plan): Scheduled {
   return new Map(
-    queued.flatMap(({ task, state }) =>
+    queued.flatMap(({ task, group, state }) =>
       points
         .slice(task * group, (task + 1) * group)
         .map(({ number }) => [number, state === 'RUNNING' && group === 1 ? 'running' : 'queued'] as const),
@@ -45,18 +45,14 @@ function statesOf(queued: readonly QueuedTask[], { group, points }: Plan): Sched
 }
 
 /** A point whose task SLURM has no more, and of which nothing is known. */
-function lostPoint(
-  point: PointStatus,
-  folder: string,
-  { group }: Plan,
-  submissions: readonly Submission[],
-): PointStatus {
+function lostPoint(point: PointStatus, folder: string, submissions: readonly Submission[]): PointStatus {
   if (point.state !== 'waiting') return point;
-  const task = Math.floor(point.number / group);
+  const taskOf = ({ group }: Submission) => Math.floor(point.number / group);
   const last = submissions.findLast(
-    ({ scheduler, job, tasks }) => scheduler === 'slurm' && job !== undefined && numbersOf(tasks).includes(task),
+    (each) => each.scheduler === 'slurm' && numbersOf(each.tasks).includes(taskOf(each)),
   );
-  if (!last) return point;
+  if (last?.job === undefined) return point;
+  const task = taskOf(last);
   const log = join(logFolder, `${last.job}_${task}.log`);
   const end = endOf(join(folder, log));
   const failure: PointFailure = {
@@ -81,6 +77,6 @@ function endOf(path: string): string {
 }
 
 /** Numbers of the tasks with a point that has no result, that nobody works on, and that no scheduler has. */
-export const tasksToSubmit = (status: PlanStatus, { group }: Pick<Plan, 'group'>): readonly number[] => [
+export const tasksToSubmit = (status: PlanStatus, group: number): readonly number[] => [
   ...new Set(missingPoints(status).map((number) => Math.floor(number / group))),
 ];

@@ -28,7 +28,7 @@ export function newScript(
   options: SlurmOptions,
   asked: Submission['options'],
 ): { readonly name: string; readonly script: string } {
-  const { folder, tasks } = array;
+  const { folder } = array;
   const name = newName();
   const script = slurmScript({ ...array, name }, options);
   try {
@@ -36,7 +36,7 @@ export function newScript(
   } catch (error) {
     throw new WritingError(folder, error);
   }
-  noteSubmission(folder, 'slurm', name, tasks, asked);
+  noteSubmission(folder, 'slurm', name, array, asked);
   return { name, script };
 }
 
@@ -83,7 +83,7 @@ function checkIndices(tasks: readonly number[], group: number): void {
   if (last >= most)
     throw new InspectorError(
       `The plan has tasks up to number ${last}, and this cluster's arrays end at ${most - 1} (MaxArraySize).`,
-      `Write the plan with --group ${group * Math.ceil((last + 1) / most)} or more: as many points are one task then.`,
+      `Give --group ${group * Math.ceil((last + 1) / most)} or more: as many points are one task then.`,
     );
 }
 
@@ -92,19 +92,22 @@ function checkIndices(tasks: readonly number[], group: number): void {
  * answer.
  */
 export function slurmQueue(submissions: readonly Submission[]): readonly QueuedTask[] | undefined {
-  const names = submissions.filter(({ scheduler }) => scheduler === 'slurm').map(({ name }) => name);
-  if (names.length === 0) return [];
-  const format = '%F|%K|%T|%r|%N';
+  const groups = new Map(
+    submissions.flatMap(({ scheduler, name, group }) => (scheduler === 'slurm' ? [[name, group] as const] : [])),
+  );
+  if (groups.size === 0) return [];
+  const format = '%j|%F|%K|%T|%r|%N';
   const { stdout, reason } = ask('squeue', [
     '--noheader',
     '--array',
-    `--name=${names.join(',')}`,
+    `--name=${[...groups.keys()].join(',')}`,
     `--format=${format}`,
   ]);
   if (reason !== undefined) return undefined;
   return stdout.split('\n').flatMap((line) => {
-    const [job, index, state, why, node = ''] = line.split('|');
-    if (job === undefined || !/^\d+$/.test(index ?? '')) return [];
-    return [{ task: Number(index), job, state: state!, reason: why === 'None' ? '' : why!, node }];
+    const [name = '', job = '', index = '', state = '', why = '', node = ''] = line.split('|');
+    const group = groups.get(name);
+    if (group === undefined || !/^\d+$/.test(index)) return [];
+    return [{ task: Number(index), group, job, state, reason: why === 'None' ? '' : why, node }];
   });
 }

@@ -68,6 +68,7 @@ program=
 told=
 stop() {
   told=1
+  echo "Told to stop." >&2
   [ -z "$program" ] || kill -s TERM "$program" 2>/dev/null
 }
 trap stop USR1 TERM

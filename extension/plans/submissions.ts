@@ -15,6 +15,8 @@ export interface Submission {
   readonly at: string;
   /** Numbers of the tasks, as `0-11,14`; where the scheduler counts from 0 itself, in its order. */
   readonly tasks: string;
+  /** Points of a task: task k has those from k times this number. */
+  readonly group: number;
   /** What was asked of the scheduler. */
   readonly options: Readonly<Record<string, unknown>>;
   /** The scheduler's number for it; missing where the submitting program ended before it was known. */
@@ -26,6 +28,8 @@ export interface Submission {
 /** A task that a scheduler has: waiting, running, or ending. */
 export interface QueuedTask {
   readonly task: number;
+  /** Points of a task. */
+  readonly group: number;
   /** The scheduler's number or name of the whole submission. */
   readonly job: string;
   /** In the scheduler's words, such as PENDING. */
@@ -49,10 +53,10 @@ export function noteSubmission(
   folder: string,
   scheduler: Scheduler,
   name: string,
-  tasks: readonly number[],
+  { tasks, group }: { readonly tasks: readonly number[]; readonly group: number },
   options: Submission['options'],
 ): void {
-  append(folder, { scheduler, name, at: new Date().toISOString(), tasks: rangesOf(tasks), options });
+  append(folder, { scheduler, name, at: new Date().toISOString(), tasks: rangesOf(tasks), group, options });
 }
 
 /** Notes down what the scheduler answered. Throws a WritingError. */
@@ -97,5 +101,6 @@ const isSubmission = (value: Partial<Submission>): value is Omit<Submission, 'na
   (value.scheduler === 'slurm' || value.scheduler === 'kubernetes') &&
   typeof value.at === 'string' &&
   typeof value.tasks === 'string' &&
+  Number.isSafeInteger(value.group) &&
   typeof value.options === 'object' &&
   value.options !== null;

@@ -145,7 +145,7 @@ test('numbers that the cluster’s arrays do not reach, and what sbatch refuses,
   const { folder, submit } = plan(0);
   assert.equal(
     messageOf(() => submit([3, 250])),
-    "The plan has tasks up to number 250, and this cluster's arrays end at 100 (MaxArraySize).\nWrite the plan with --group 3 or more: as many points are one task then.",
+    "The plan has tasks up to number 250, and this cluster's arrays end at 100 (MaxArraySize).\nGive --group 3 or more: as many points are one task then.",
   );
   assert.match(
     messageOf(() => submit([0], { partition: 'none' })),
