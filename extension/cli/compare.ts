@@ -9,6 +9,7 @@ import { type Command, type Given, type Option, UsageError } from './options.ts'
 import { aboutPlan, planInstead, planOptions, withoutPlan } from './plan.ts';
 import { tellResult } from './results.ts';
 import { withoutDetails } from './submit.ts';
+import { withTaskSize } from './taskSize.ts';
 import { bar, duration } from './text.ts';
 
 /** Options of `inspect` that make no sense here. */
@@ -16,7 +17,7 @@ const foreign: readonly string[] = ['arrays', 'stage', 'out', 'json', 'seed', 's
 
 const defaultSeeds = [0, 1, 2, 3];
 
-const options: readonly Option[] = [
+const own: readonly Option[] = [
   {
     flag: 'try',
     value: 'text',
@@ -54,9 +55,10 @@ const options: readonly Option[] = [
     placeholder: 'DIR',
     help: 'continue the comparison in that folder, with its own settings',
   },
-  ...planOptions,
   { flag: 'json', help: 'print the results as JSON' },
 ];
+
+const options = withTaskSize(own, planOptions);
 
 /** `optimizer-bias compare`. */
 export const compareCommand: Command = {

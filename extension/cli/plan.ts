@@ -15,6 +15,7 @@ import { type Command, type Given, type Option, UsageError } from './options.ts'
 import { tellResult } from './results.ts';
 import { checkSubmit, queueText, refuseIdle, submitOptions, submitPlan, withoutDetails } from './submit.ts';
 import { taskRunner } from './task.ts';
+import { taskSize, taskSizeOption, withoutTaskSize } from './taskSize.ts';
 
 /** Options of work that may be planned instead of run. */
 export const planningOptions: readonly Option[] = [
@@ -24,13 +25,7 @@ export const planningOptions: readonly Option[] = [
     placeholder: 'DIR',
     help: 'write a plan of all points to this folder instead of running them',
   },
-  {
-    flag: 'group',
-    value: 'count',
-    min: 1,
-    placeholder: 'N',
-    help: 'points of one task (default 1, or as the plan has it)',
-  },
+  taskSizeOption,
   { flag: 'copy-inputs', help: 'copy model and data into the plan' },
 ];
 
@@ -75,7 +70,7 @@ export const planCommand: Command = {
   ],
   options: [
     ...pointOptions,
-    ...planningOptions.filter(({ flag }) => flag === 'group'),
+    taskSizeOption,
     { flag: 'resume', value: 'text', placeholder: 'DIR', help: 'run here what is missing of the plan in this folder' },
     ...submitOptions,
     { flag: 'threads', value: 'count', min: 1, placeholder: 'N', help: 'CPU threads (default: all cores)' },
@@ -115,7 +110,7 @@ export async function aboutPlan({ values }: Given): Promise<number | undefined> 
   const [first, folder] = [values.get('point') as number | undefined, text('in')];
   if (first === undefined || folder === undefined)
     throw new UsageError(`--${first === undefined ? 'point' : 'in'} is missing.`, 'Give both: --point K --in DIR.');
-  return runPoints(resolve(folder), first, (values.get('group') as number | undefined) ?? 1, threads);
+  return runPoints(resolve(folder), first, taskSize(values) ?? 1, threads);
 }
 
 /** The threads that a scheduler has granted; else undefined: those that this process may use. */
@@ -218,7 +213,11 @@ export function statusText({ counts, points, folder }: PlanStatus, plan: Plan): 
 
 /** What was given, without what only a plan has. */
 export const withoutPlan = ({ values, positionals }: Given): Given => ({
-  values: new Map([...values].filter(([flag]) => !planOptions.some((option) => option.flag === flag))),
+  values: new Map(
+    [...withoutTaskSize(values)].filter(
+      ([flag]) => flag === taskSizeOption.flag || !planOptions.some((option) => option.flag === flag),
+    ),
+  ),
   positionals,
 });
 
@@ -227,7 +226,10 @@ export async function planInstead(given: Given, request: () => PlanRequest): Pro
   const { values } = given;
   const dir = values.get('plan') as string | undefined;
   if (dir === undefined) {
-    const idle = ['group', 'copy-inputs', ...submitOptions.map(({ flag }) => flag)].find((flag) => values.has(flag));
+    const idle =
+      taskSize(values) === undefined
+        ? ['copy-inputs', ...submitOptions.map(({ flag }) => flag)].find((flag) => values.has(flag))
+        : taskSizeOption.flag;
     if (idle !== undefined) throw new UsageError(`--${idle} needs --plan DIR.`);
     return undefined;
   }
@@ -240,7 +242,7 @@ export async function planInstead(given: Given, request: () => PlanRequest): Pro
   await runInEngine(
     {
       ...{ type: 'plan', folder, request: request(), program: programCommand() },
-      group: (values.get('group') as number | undefined) ?? 1,
+      group: taskSize(values) ?? 1,
       copyInputs: values.has('copy-inputs'),
     },
     () => 'Reading model and data …',

@@ -11,6 +11,7 @@ import { type QueuedTask, type Scheduler, submissionsOf } from '../plans/submiss
 import { InspectorError, quoteName } from '../shared/errors.ts';
 import { programCommand } from './command.ts';
 import { type Option, type OptionValue, UsageError } from './options.ts';
+import { taskSize } from './taskSize.ts';
 
 type Values = ReadonlyMap<string, OptionValue>;
 
@@ -153,7 +154,7 @@ export function submitPlan(folder: string, given: Values): number {
       `${scheduler === 'slurm' ? 'squeue' : 'kubectl'} does not answer: what of the plan is already waiting or running cannot be told.`,
       'Try again where it answers.',
     );
-  const group = (given.get('group') as number | undefined) ?? plan.group;
+  const group = taskSize(given) ?? plan.group;
   const tasks = tasksToSubmit(status, group);
   if (tasks.length === 0) {
     const { done, running, queued } = status.counts;

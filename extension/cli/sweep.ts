@@ -9,12 +9,13 @@ import { type Command, type Given, type Option, UsageError } from './options.ts'
 import { aboutPlan, planInstead, planOptions, withoutPlan } from './plan.ts';
 import { tellResult } from './results.ts';
 import { withoutDetails } from './submit.ts';
+import { withTaskSize } from './taskSize.ts';
 import { bar, duration } from './text.ts';
 
 /** Options of `inspect` that make no sense here. */
 const foreign: readonly string[] = ['arrays', 'stage', 'out', 'json'];
 
-const options: readonly Option[] = [
+const own: readonly Option[] = [
   {
     flag: 'sweep',
     value: 'text',
@@ -51,9 +52,10 @@ const options: readonly Option[] = [
     placeholder: 'DIR',
     help: 'continue the sweep in that folder, with its own settings',
   },
-  ...planOptions,
   { flag: 'json', help: 'print the results as JSON' },
 ];
+
+const options = withTaskSize(own, planOptions);
 
 /** `optimizer-bias sweep`. */
 export const sweepCommand: Command = {
