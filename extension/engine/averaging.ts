@@ -14,11 +14,13 @@ export class Averaging {
     private readonly period: number,
   ) {}
 
-  /** The same, to go on elsewhere. */
-  copy(): Averaging {
-    const copy = new Averaging(this.runner, this.period);
-    copy.recent = this.recent;
-    return copy;
+  /** What it has been shown and still needs. */
+  get saved(): readonly Position[] {
+    return this.recent;
+  }
+
+  restore(saved: readonly Position[]): void {
+    this.recent = [...saved];
   }
 
   /** Steps that the run may take from `step` on without passing one that must be shown. */

@@ -11,6 +11,9 @@ export interface AveragedPoint {
   readonly ratios: readonly number[];
 }
 
+/** A path as it was saved: of this class alone. */
+export type SavedPath = { readonly path: unique symbol };
+
 /** Losses, one-norms of the model's gradient and the lowest loss until each, without tensors and averaged points. */
 export interface KeptPath {
   readonly losses: readonly number[];
@@ -69,6 +72,15 @@ export class Path {
     path.lowestUntil.push(...lowestUntil);
     path.lowest = lowest;
     return path;
+  }
+
+  /** All of it, to go on from. */
+  get saved(): SavedPath {
+    return { ...this } as unknown as SavedPath;
+  }
+
+  restore(saved: SavedPath): void {
+    Object.assign(this, saved);
   }
 
   /** What of a path is about the whole model, as plain data. */

@@ -1,5 +1,5 @@
 import { Averaging, type Measured } from './averaging.ts';
-import { type AveragedPoint, normsOf, Path } from './path.ts';
+import { type AveragedPoint, normsOf, Path, type SavedPath } from './path.ts';
 import type { Position, Runner } from './runner.ts';
 import type { StepRecord } from './stepRecord.ts';
 
@@ -26,6 +26,24 @@ type Mark = { readonly steps: number; readonly ended: boolean } & (
   | { readonly moved: true }
 );
 
+/** What a trail that is gone on with needs: plain data. */
+export interface SavedTrail {
+  readonly position: Position;
+  readonly averaging: readonly Position[];
+  readonly recent: ReadonlyMap<number, Measured>;
+  readonly ended: boolean;
+}
+
+/** How far a walk was: plain data. */
+export interface SavedWalk {
+  readonly path: SavedPath;
+  readonly steps: number;
+  readonly ended: boolean;
+  /** Those of its trail that it had not come to. */
+  readonly marks: readonly Mark[];
+  readonly trail: SavedTrail;
+}
+
 /** Numbers that a trail keeps for those who follow it, about. */
 const mostNumbers = 8_000_000;
 
@@ -36,7 +54,7 @@ const mostNumbers = 8_000_000;
 export class Trail {
   readonly marks: Mark[] = [];
   private position: Position;
-  private averaging: Averaging | undefined;
+  private readonly averaging: Averaging | undefined;
   /** The last records, for the averaged point in their middle. */
   private recent = new Map<number, Measured>();
   private ended = false;
@@ -53,14 +71,20 @@ export class Trail {
     return this.numbers > mostNumbers;
   }
 
-  /** A trail that begins where this one ends. */
-  fork(): Trail {
-    const fork = new Trail(this.options);
-    fork.position = this.position;
-    fork.averaging = this.averaging?.copy();
-    fork.recent = new Map(this.recent);
-    fork.ended = this.ended;
-    return fork;
+  /** Where it ends, and what it needs to go on. */
+  get saved(): SavedTrail {
+    const { position, recent, ended } = this;
+    return { position, averaging: this.averaging?.saved ?? [], recent: new Map(recent), ended };
+  }
+
+  /** A trail that begins where another one has ended. */
+  static after({ position, averaging, recent, ended }: SavedTrail, options: WalkOptions): Trail {
+    const trail = new Trail(options);
+    trail.position = position;
+    trail.averaging?.restore(averaging);
+    trail.recent = new Map(recent);
+    trail.ended = ended;
+    return trail;
   }
 
   /** Adds the marks of one call of the runtime. */
@@ -130,6 +154,23 @@ export class Walk {
     this.trail = shared ?? new Trail(options);
   }
 
+  /** How far it is, and what it needs to go on. */
+  get saved(): SavedWalk {
+    const { path, steps, ended, trail, next } = this;
+    return { path: path.saved, steps, ended, marks: trail.marks.slice(next), trail: trail.saved };
+  }
+
+  /** Goes on where another one was. */
+  restore({ path, steps, ended, marks, trail }: SavedWalk): void {
+    this.path.restore(path);
+    this.steps = steps;
+    this.ended = ended;
+    // Others begin where this one began.
+    this.trail = Trail.after(trail, this.options);
+    this.trail.marks.push(...marks);
+    this.next = 0;
+  }
+
   /** True where it goes no further: it has taken all steps, or its numbers have stopped being finite. */
   get done(): boolean {
     return this.ended || this.steps >= this.options.most;
@@ -161,10 +202,10 @@ export class Walk {
 
   private async goOn(): Promise<void> {
     if (this.trail === this.shared && this.trail.full) {
-      this.trail = this.trail.fork();
+      this.trail = Trail.after(this.trail.saved, this.options);
       this.next = 0;
     }
-    // A trail that nobody else follows need not be kept.
+    // What nobody else follows need not be kept.
     if (this.trail !== this.shared) {
       this.trail.marks.length = 0;
       this.next = 0;

@@ -1,11 +1,11 @@
 import { Averaging } from '../engine/averaging.ts';
-import { normsOf, Path } from '../engine/path.ts';
+import { normsOf, Path, type SavedPath } from '../engine/path.ts';
 import type { Position, Runner } from '../engine/runner.ts';
 import type { StepRecord } from '../engine/stepRecord.ts';
 import type { EffectFields, EffectSummary, RunReference, StepLine } from '../shared/protocol.ts';
 import { Comparison, type Found, found, oscillationOf, type Unknown } from './comparison.ts';
 import { effectSummary, type PredictedPoint } from './effectSummary.ts';
-import type { PredictedEffect } from './predictedEffect.ts';
+import type { PredictedEffect, SavedPrediction } from './predictedEffect.ts';
 import type { Reference } from './references.ts';
 
 export interface MeterParts {
@@ -18,6 +18,15 @@ export interface MeterParts {
   readonly averagingPeriod: number;
   readonly predicted: PredictedEffect;
   cancelled(): boolean;
+}
+
+/** What a meter that is gone on with needs: plain data. */
+export interface SavedMeter {
+  readonly averaging: readonly Position[];
+  readonly path: SavedPath;
+  readonly curve: readonly PredictedPoint[];
+  readonly recent: readonly StepRecord[];
+  readonly predicted: SavedPrediction;
 }
 
 /** What is known once a run has ended. */
@@ -42,6 +51,20 @@ export class EffectMeter {
 
   constructor(private readonly parts: MeterParts) {
     this.averaging = new Averaging(parts.runner, parts.averagingPeriod);
+  }
+
+  /** What it has taken notice of. */
+  get saved(): SavedMeter {
+    const { averaging, path, curve, recent } = this;
+    return { averaging: averaging.saved, path: path.saved, curve, recent, predicted: this.parts.predicted.saved };
+  }
+
+  restore({ averaging, path, curve, recent, predicted }: SavedMeter): void {
+    this.averaging.restore(averaging);
+    this.path.restore(path);
+    this.curve.push(...curve);
+    this.recent = [...recent];
+    this.parts.predicted.restore(predicted);
   }
 
   /** Takes notice of a record. */

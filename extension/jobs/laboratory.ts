@@ -1,5 +1,5 @@
 import { structureOf } from '../engine/coefficients.ts';
-import { Walk } from '../engine/reference.ts';
+import { type SavedWalk, Walk } from '../engine/reference.ts';
 import { Runner } from '../engine/runner.ts';
 import type { Device } from '../engine/session.ts';
 import { isAbsent } from '../optimizers/optimizer.ts';
@@ -9,12 +9,31 @@ import { batchesOf } from './batchOrder.ts';
 import { drawnAnew } from './drawnAnew.ts';
 import type { Evaluator } from './evaluator.ts';
 import { type HeldRun, type SeedNumbers, seedNumbers, type TestPoint } from './heldRuns.ts';
-import { openReference, planReference, Trails } from './references.ts';
+import { openReference, planReference, type SavedReference, Trails } from './references.ts';
+import type { Saving } from './saving.ts';
 import { chunksFor, readSubject, type Settings, type Subject, settingsOf } from './setup.ts';
 import { testEvaluator } from './testSet.ts';
 
 /** How often a run on mini-batches is measured on all samples, where it is not said. */
 const measurements = 50;
+
+/** How far a run was: plain data. */
+export interface SavedRun {
+  readonly walk: SavedWalk;
+  readonly reference: SavedReference | undefined;
+  /** All steps were taken, and what holds after them was measured. */
+  readonly measured: boolean;
+  readonly tests: readonly TestPoint[];
+  readonly losses: HeldRun['losses'];
+  /** Of the test set, where the loss over all samples is not known yet; by step. */
+  readonly waiting: ReadonlyMap<number, Omit<TestPoint, 'trainLoss'>>;
+}
+
+interface RunWatch {
+  cancelled(): boolean;
+  told?(share: number): void;
+  readonly saving?: Saving<SavedRun>;
+}
 
 /** Ends the work on a seed that nobody waits for. */
 export class Cancelled extends Error {}
@@ -69,17 +88,19 @@ export class Laboratory {
    *
    * @param setting 0: the user's own
    * @param told is called with the share of its steps that was taken
+   * @param saving keeps what the run needs to go on in another process; then `Paused` is thrown where it is to end
    */
   async held(
     seed: number,
     setting: number,
     cancelled: () => boolean,
     told?: (share: number) => void,
+    saving?: Saving<SavedRun>,
   ): Promise<HeldRun> {
     const own = { ...this.requests[setting], seed: this.request.unpaired ? seed + setting * 1_000_003 : seed };
     const trails = await this.trailsOf(own.seed);
-    const held = await this.run(own, this.settings[setting], trails, cancelled, told);
-    if (cancelled()) throw new Cancelled();
+    const held = await this.run(own, this.settings[setting], trails, { cancelled, told, saving });
+    if (!saving && cancelled()) throw new Cancelled();
     return held;
   }
 
@@ -102,8 +123,7 @@ export class Laboratory {
     own: InspectRequest,
     settings: Settings,
     trails: Trails,
-    cancelled: () => boolean,
-    told: (share: number) => void = () => {},
+    { cancelled, told, saving }: RunWatch,
   ): Promise<HeldRun> {
     const { problem } = this.subject;
     const whole = own.batchSize === undefined && own.order === undefined;
@@ -117,9 +137,10 @@ export class Laboratory {
     this.runners.set(key, loaded);
     const runner = loaded.with(settings, batches);
     const start = runner.start(whole && own.seed ? drawnAnew(problem, own.seed) : undefined);
-    const tests: TestPoint[] = [];
-    const losses: { step: number; loss: number }[] = [];
-    const waiting = new Map<number, Omit<TestPoint, 'trainLoss'>>();
+    const saved = saving?.saved?.state;
+    const tests: TestPoint[] = [...(saved?.tests ?? [])];
+    const losses: { step: number; loss: number }[] = [...(saved?.losses ?? [])];
+    const waiting = new Map(saved?.waiting);
     const period = this.request.testEvery ?? Math.ceil(own.steps / 20);
     const visits = every * Math.max(1, Math.ceil(period / every));
     const { evaluator } = this;
@@ -134,16 +155,28 @@ export class Laboratory {
       },
       record({ step, loss }) {
         losses.push({ step, loss });
-        told(step / Math.max(1, own.steps));
+        told?.(step / Math.max(1, own.steps));
         const test = waiting.get(step);
         if (test) tests.push({ ...test, trainLoss: loss });
       },
     });
-    await walk.reach(Number.NEGATIVE_INFINITY, own.steps, cancelled);
-    await walk.measure();
     const plan = planReference(request, settings);
     const reference = openReference(plan, { request, settings, problem, runner, options, start, trails });
-    await reference?.reach(walk.path.lowest, 0, cancelled);
+    let measured = saved?.measured === true;
+    if (saved) walk.restore(saved.walk);
+    if (saved?.reference) reference?.restore(saved.reference);
+    const isCancelled = () => {
+      saving?.between(() => ({
+        state: { walk: walk.saved, reference: reference?.saved, measured, tests, losses, waiting },
+      }));
+      return !saving && cancelled();
+    };
+    if (!measured) {
+      await walk.reach(Number.NEGATIVE_INFINITY, own.steps, isCancelled);
+      await walk.measure();
+      measured = true;
+    }
+    await reference?.reach(walk.path.lowest, 0, isCancelled);
     const ownTwin = plan.kind === 'none' && request.reference === 'twin';
     return { path: walk.path.kept, reference: reference?.kept, ownTwin, tests, losses };
   }

@@ -1,9 +1,9 @@
 import type { StepRecord } from '../engine/stepRecord.ts';
 import type { RunWriter } from '../runStore/store.ts';
 import type { RunReference, StepLine } from '../shared/protocol.ts';
-import { EffectMeter } from './effect.ts';
+import { EffectMeter, type SavedMeter } from './effect.ts';
 import { memoryPart, PredictedEffect } from './predictedEffect.ts';
-import { openReference, type ReferenceParts, Trails } from './references.ts';
+import { openReference, type ReferenceParts, type SavedReference, Trails } from './references.ts';
 
 export interface EffectParts extends Omit<ReferenceParts, 'averagingPeriod' | 'trails'> {
   readonly names: readonly string[];
@@ -12,11 +12,17 @@ export interface EffectParts extends Omit<ReferenceParts, 'averagingPeriod' | 't
   cancelled(): boolean;
 }
 
+/** How far the effect of a run was measured: plain data. */
+export interface SavedEffect {
+  readonly meter: SavedMeter;
+  readonly reference: SavedReference;
+}
+
 /** A meter on the reference of a run, and how its results get into the run; undefined where there is no reference. */
 export function measureEffect(plan: RunReference, parts: EffectParts) {
   const { request, settings, runner, start, names, shared, cancelled } = parts;
   const period = request.every ?? 1;
-  const trails = shared ?? new Trails();
+  const trails = shared ?? new Trails(true);
   const reference = openReference(plan, { ...parts, trails, averagingPeriod: period });
   if (!reference) return undefined;
   const { optimizer, hyper, stepSizes, notApplicable } = settings;
@@ -29,6 +35,14 @@ export function measureEffect(plan: RunReference, parts: EffectParts) {
   });
   return {
     meter,
+    get saved(): SavedEffect {
+      return { meter: meter.saved, reference: reference.saved };
+    },
+    /** Goes on where the same was. */
+    restore(saved: SavedEffect): void {
+      meter.restore(saved.meter);
+      reference.restore(saved.reference);
+    },
     /** The line of a record with the effect, where the correction stands or would stand. */
     async line(line: StepLine, record: StepRecord): Promise<StepLine> {
       meter.add(record);

@@ -49,6 +49,12 @@ export function memoryPart(
   };
 }
 
+/** What was gathered of a prediction: plain data. */
+export interface SavedPrediction {
+  readonly last: { readonly step: number; readonly rate: number } | undefined;
+  readonly sum: number | undefined;
+}
+
 /**
  * The effect that the theory predicts, accumulated along a run: the correction changes a norm at equal loss at the rate `net`
  * (theory C6), so that its logarithm gains ∫ net/‖∇E‖₁ dt, with time h per step; between lines by the trapezoidal rule.
@@ -74,6 +80,17 @@ export class PredictedEffect {
   get value(): number | null | undefined {
     if (this.sum === undefined) return undefined;
     return Number.isFinite(this.sum) ? Math.expm1(this.sum) : null;
+  }
+
+  /** What it has gathered. */
+  get saved(): SavedPrediction {
+    const { last, sum } = this;
+    return { last, sum };
+  }
+
+  restore({ last, sum }: SavedPrediction): void {
+    this.last = last;
+    this.sum = sum;
   }
 
   /** Takes notice of a record; only those with a correction count. */

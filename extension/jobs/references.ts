@@ -2,7 +2,7 @@ import { type GroupNumbers, type Numbers, structureOf } from '../engine/coeffici
 import { flowOf } from '../engine/flow.ts';
 import { type KeptPath, Path } from '../engine/path.ts';
 import type { Problem } from '../engine/problem.ts';
-import { Trail, Walk, type WalkOptions } from '../engine/reference.ts';
+import { type SavedWalk, Trail, Walk, type WalkOptions } from '../engine/reference.ts';
 import { type Position, Runner, type RunnerOptions } from '../engine/runner.ts';
 import type { Tensor } from '../onnx/tensor.ts';
 import { twinMomentScale } from '../optimizers/memoryless.ts';
@@ -85,8 +85,12 @@ export class Trails {
   private readonly held = new Map<string, { readonly options: WalkOptions; readonly trail: Trail }>();
   private readonly runners = new Map<string, Runner>();
 
+  /** @param alone one run follows them, so that nothing of them need be kept for others */
+  constructor(private readonly alone = false) {}
+
   /** A walk on the trail of that name. */
   walk(name: string, options: () => WalkOptions): Walk {
+    if (this.alone) return new Walk(options());
     const found = this.held.get(name) ?? this.open(options());
     this.held.set(name, found);
     return new Walk(found.options, found.trail);
@@ -114,6 +118,16 @@ export interface Reference extends Compared {
   reach(loss: number, steps: number, cancelled: () => boolean): Promise<void>;
   readonly header: RunReference;
   readonly kept: KeptReference;
+  readonly saved: SavedReference;
+  /** Goes on where the same reference was. */
+  restore(saved: SavedReference): void;
+}
+
+/** How far a reference was: plain data. */
+export interface SavedReference {
+  readonly walks: readonly SavedWalk[];
+  readonly failed?: FlowFailure;
+  readonly moved?: number;
 }
 
 /** How the run goes that a reference is for. */
@@ -275,6 +289,14 @@ class TwinReference implements Reference {
   get kept(): KeptReference {
     return { kind: 'twin', path: this.path.kept };
   }
+
+  get saved(): SavedReference {
+    return { walks: [this.walk.saved] };
+  }
+
+  restore({ walks: [walk] }: SavedReference): void {
+    this.walk.restore(walk);
+  }
 }
 
 /**
@@ -352,6 +374,17 @@ class FlowReference implements Reference {
   get kept(): KeptReference {
     const { failed, refinement, paths } = this;
     return { kind: 'flow', paths: paths.map(({ kept }) => kept), refinement, failed };
+  }
+
+  get saved(): SavedReference {
+    return { walks: this.walks.map(({ saved }) => saved), failed: this.failed, moved: this.moved };
+  }
+
+  restore({ walks, failed, moved }: SavedReference): void {
+    while (this.walks.length < walks.length) this.refine();
+    for (const [i, walk] of walks.entries()) this.walks[i].restore(walk);
+    this.failed = failed;
+    this.moved = moved;
   }
 
   private get refinement(): number {

@@ -9,6 +9,18 @@ const triples = 8;
 
 type Vectors = Pick<Arrays, 'deviation' | 'memory'>;
 
+interface SavedSums {
+  readonly count: number;
+  readonly sums: readonly { withMemory: number; withoutMemory: number }[];
+}
+
+/** What self-checks that are gone on with need: plain data. */
+export interface SavedChecks {
+  readonly plain: SavedSums;
+  readonly averaged: SavedSums;
+  readonly recent: readonly { readonly step: number; readonly vectors: Vectors }[];
+}
+
 /**
  * The self-check of a run so far (theory C7): squared errors with and without the memory's term, summed over the lines with a
  * correction; and the same of the mean of three neighbouring steps, (n−1) + 2n + (n+1) over 4, in which an oscillation from step
@@ -46,6 +58,18 @@ export class SelfChecks {
     let length = 1;
     while (!this.wants(step) && !this.wants(step + length)) length++;
     return length;
+  }
+
+  /** What was summed, and the vectors that are still needed. */
+  get saved(): SavedChecks {
+    const { plain, averaged, recent } = this;
+    return { plain: plain.saved, averaged: averaged.saved, recent };
+  }
+
+  restore({ plain, averaged, recent }: SavedChecks): void {
+    this.plain.restore(plain);
+    this.averaged.restore(averaged);
+    this.recent = [...recent];
   }
 
   /** The line of a step, with what holds of the run up to it. */
@@ -101,7 +125,7 @@ export class SelfChecks {
 /** Squared errors, of the model first and then of each tensor. */
 class Sums {
   count = 0;
-  private readonly sums: { withMemory: number; withoutMemory: number }[];
+  private sums: { withMemory: number; withoutMemory: number }[];
 
   constructor(tensors: number) {
     this.sums = Array.from({ length: tensors + 1 }, () => ({ withMemory: 0, withoutMemory: 0 }));
@@ -117,6 +141,16 @@ class Sums {
         sum.withoutMemory += found.withoutMemory;
       }
     }
+  }
+
+  get saved(): SavedSums {
+    const { count, sums } = this;
+    return { count, sums };
+  }
+
+  restore({ count, sums }: SavedSums): void {
+    this.count = count;
+    this.sums = [...sums];
   }
 
   ratio(t: number): number | null {

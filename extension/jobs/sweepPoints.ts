@@ -9,8 +9,9 @@ import { at, either, mention, words } from '../shared/words.ts';
 import { batchesOf, type OrderedBatches, withEvery } from './batchOrder.ts';
 import type { Evaluator } from './evaluator.ts';
 import { planReference, Trails } from './references.ts';
+import type { Saving } from './saving.ts';
 import { chunksFor, readSubject, runHeader, type Settings, type Subject, settingsOf } from './setup.ts';
-import { hasTwin, runPoint } from './sweepPoint.ts';
+import { hasTwin, runPoint, type SavedPoint } from './sweepPoint.ts';
 import { testEvaluator } from './testSet.ts';
 
 /** A point with what it is run with. */
@@ -109,6 +110,7 @@ export class SweepPoints {
     { at: folder, out = folder }: PointPlace,
     told: (share: number) => void,
     cancelled: () => boolean,
+    saving?: Saving<SavedPoint>,
   ): Promise<Pick<SweepPoint, 'status' | 'message'>> {
     const { subject, device, batches, evaluator, settings } = this;
     const { base, testEvery = Math.ceil(base.steps / 20) } = this.request;
@@ -135,6 +137,7 @@ export class SweepPoints {
       },
       told,
       cancelled,
+      saving,
     );
   }
 

@@ -27,8 +27,24 @@ export interface RunParts {
   readonly visit?: { readonly every: number; at(position: Position): Promise<void> };
   /** Is shown every θ that the run stops at; `stride` is how many steps it may take from one at most. */
   readonly watch?: { stride(step: number): number; show(position: Position): Promise<void> };
+  /** Goes on where the same run was; `start` stays where it began. */
+  readonly resumed?: SavedSteps;
+  /** Called between two calls of the runtime with what the run needs to go on from there; may throw to end it. */
+  between?(state: SavedSteps): void;
   /** Called where the run ends, unless numbers stopped being finite. */
   ended?(position: Position): Promise<void>;
+}
+
+/** How far a run was: plain data. */
+export interface SavedSteps {
+  readonly position: Position;
+  /** On mini-batches: losses since the last record, and its step. */
+  readonly batches: SavedBatches | undefined;
+}
+
+interface SavedBatches {
+  readonly losses: readonly number[];
+  readonly measured: number;
 }
 
 /**
@@ -41,8 +57,11 @@ export async function takeSteps(parts: RunParts): Promise<RunStatus> {
   const end = start.step + request.steps;
   const started = performance.now();
   const walk = parts.batches ? new BatchWalk(parts) : new WholeWalk(parts);
-  let position = start;
+  let position = parts.resumed?.position ?? start;
+  walk.restore(parts.resumed?.batches);
+  const first = position.step;
   while (position.step < end) {
+    parts.between?.({ position, batches: walk.saved });
     if (observer.cancelled) break;
     if (visit && position.step % visit.every === 0) await visit.at(position);
     await watch?.show(position);
@@ -56,7 +75,7 @@ export async function takeSteps(parts: RunParts): Promise<RunStatus> {
       step: position.step,
       steps: end,
       loss,
-      secondsLeft: (seconds / (position.step - start.step)) * (end - position.step),
+      secondsLeft: (seconds / (position.step - first)) * (end - position.step),
     });
     await breathe();
   }
@@ -77,6 +96,13 @@ abstract class Walk {
 
   /** What holds at the last θ, and the arrays of it; θ after one more step, where there is one. */
   abstract finish(position: Position): Promise<Position | undefined>;
+
+  /** What the next steps need beside the position. */
+  get saved(): SavedBatches | undefined {
+    return undefined;
+  }
+
+  restore(_saved: SavedBatches | undefined): void {}
 
   protected isDue = (step: number): boolean => step % this.parts.request.every === 0;
 
@@ -142,6 +168,16 @@ class BatchWalk extends Walk {
   private losses: number[] = [];
   /** The step of the last record. */
   private measured = -1;
+
+  override get saved(): SavedBatches {
+    const { losses, measured } = this;
+    return { losses, measured };
+  }
+
+  override restore(saved: SavedBatches | undefined): void {
+    this.losses = [...(saved?.losses ?? [])];
+    this.measured = saved?.measured ?? -1;
+  }
 
   async advance(from: Position, most: number): Promise<{ position: Position; loss: number }> {
     const { request, runner, start } = this.parts;

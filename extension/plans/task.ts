@@ -106,7 +106,7 @@ class Task {
     const { folder, runner } = this;
     const open = new Map(attempts.map((attempt) => [attempt.number, attempt]));
     try {
-      const points = attempts.map(({ number, at }) => ({ number, at }));
+      const points = attempts.map(({ number, at, saved }) => ({ number, at, saved }));
       const request = { type: 'points', folder, points, threads: runner.threads } as const;
       const last = await runner.engine(request, (event) => {
         if (event.type !== 'point') return;
@@ -175,6 +175,8 @@ const attemptName = /^made-/;
 class Attempt {
   /** Gets the result; then it gets the result's name. */
   readonly at: string;
+  /** Gets what the point needs to go on in another process. */
+  readonly saved: string;
   private readonly started = new Date().toISOString();
 
   constructor(
@@ -185,6 +187,7 @@ class Attempt {
     // Nobody else works on this point: what lies there is of processes that have ended.
     for (const name of readdirSync(task)) if (attemptName.test(name)) discard(join(task, name));
     this.at = join(task, `made-${ownName()}`);
+    this.saved = join(task, 'saved');
   }
 
   /** Gives the result its name, once all of it is on the disk. Throws the system's error. */
@@ -201,6 +204,7 @@ class Attempt {
     }
     synchroniseFolder(dirname(target));
     rmSync(join(this.task, failureFile), { force: true });
+    discard(this.saved);
   }
 
   release(): void {

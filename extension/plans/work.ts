@@ -5,8 +5,10 @@ import { completeParameters, Cancelled as ExperimentCancelled } from '../experim
 import { computePieces } from '../experiments/pieces.ts';
 import { experimentNamed } from '../experiments/registry.ts';
 import { WritingError, writeWhole } from '../files/writing.ts';
-import { Cancelled, Laboratory } from '../jobs/laboratory.ts';
+import { Laboratory, type SavedRun } from '../jobs/laboratory.ts';
 import { pieceText } from '../jobs/parts.ts';
+import { Paused, type Saving } from '../jobs/saving.ts';
+import type { SavedPoint } from '../jobs/sweepPoint.ts';
 import { SweepPoints } from '../jobs/sweepPoints.ts';
 import { failureOf } from '../shared/errors.ts';
 import type { CompareRequest, ExperimentRequest, SweepRequest } from '../shared/experiments.ts';
@@ -14,6 +16,7 @@ import type { Plan, PlanNumerics, PlanPoint, PointOutcome } from '../shared/plan
 import { locate } from './inputs.ts';
 import { isUseless } from './outcome.ts';
 import { checkVersion, readPlan, resultFolder } from './plan.ts';
+import { SavedFolder } from './saved.ts';
 
 /** The file with what a point of a comparison or an experiment came to. */
 export const pieceFile = 'piece.json';
@@ -22,6 +25,8 @@ export const pieceFile = 'piece.json';
 export interface PointPlace {
   readonly number: number;
   readonly at: string;
+  /** A folder for what it needs to go on in another process. */
+  readonly saved: string;
 }
 
 /** What the machine gives, and who watches. */
@@ -102,14 +107,14 @@ class Queue {
   }
 
   /** Computes what remains, one after the other. */
-  async each(compute: (place: PointPlace) => Promise<'finished' | 'cancelled'>): Promise<void> {
+  async each<T>(compute: (place: PointPlace, saving: Saving<T>) => Promise<void>): Promise<void> {
     for (const place of this.remaining) {
       if (this.stopped) return;
       try {
-        const status = await compute(place);
-        this.end({ status });
-        if (status === 'cancelled') return;
+        await compute(place, new SavedFolder<T>(place.saved, () => this.stopped));
+        this.end({ status: 'finished' });
       } catch (error) {
+        if (error instanceof Paused) return this.end({ status: 'cancelled' });
         this.fail(error);
       }
     }
@@ -119,11 +124,10 @@ class Queue {
 async function sweepPoints(request: SweepRequest, device: Device, queue: Queue): Promise<void> {
   const all = await SweepPoints.open(request, device);
   try {
-    await queue.each(async (place) => {
+    await queue.each<SavedPoint>(async (place, saving) => {
       const told = (share: number) => queue.progress(share);
       const to = { at: place.at, out: queue.out(place) };
-      const { status } = await all.run(place.number, to, told, () => queue.stopped);
-      return status === 'finished' || status === 'failed' ? 'finished' : 'cancelled';
+      await all.run(place.number, to, told, () => queue.stopped, saving);
     });
   } finally {
     await all.release();
@@ -133,17 +137,11 @@ async function sweepPoints(request: SweepRequest, device: Device, queue: Queue):
 async function comparePoints(request: CompareRequest, device: Device, queue: Queue): Promise<void> {
   const lab = await Laboratory.open(request, device);
   try {
-    await queue.each(async (place) => {
+    await queue.each<SavedRun>(async (place, saving) => {
       const setting = place.number % lab.count;
       const seed = request.seeds[Math.floor(place.number / lab.count)];
-      try {
-        const told = (share: number) => queue.progress(share);
-        writePiece(place.at, queue.point(place), await lab.held(seed, setting, () => queue.stopped, told));
-        return 'finished';
-      } catch (error) {
-        if (error instanceof Cancelled) return 'cancelled';
-        throw error;
-      }
+      const told = (share: number) => queue.progress(share);
+      writePiece(place.at, queue.point(place), await lab.held(seed, setting, () => queue.stopped, told, saving));
     });
   } finally {
     await lab.release();

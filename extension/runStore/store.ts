@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { writeNpzFile } from '../datasets/npz.ts';
-import { readJsonFile } from '../files/regular.ts';
+import { linesOf, readJsonFile } from '../files/regular.ts';
 import { createFresh, WritingError, writeOver, writeWhole } from '../files/writing.ts';
 import type { Tensor } from '../onnx/tensor.ts';
 import { InspectorError } from '../shared/errors.ts';
@@ -51,6 +51,18 @@ export class RunWriter {
       return new RunWriter(folder, header, lock);
     } catch (error) {
       lock.release();
+      throw new WritingError(folder, error);
+    }
+  }
+
+  /** The same with the lines that an earlier process has written. */
+  static resume(folder: string, header: RunHeader, lines: string): RunWriter {
+    const writer = RunWriter.create(folder, header);
+    try {
+      for (const line of linesOf(lines)) writer.put(`${line.toString('utf8')}\n`, writer.end);
+      return writer;
+    } catch (error) {
+      writer.fail('cancelled', 'What was measured before cannot be taken over.');
       throw new WritingError(folder, error);
     }
   }

@@ -28,7 +28,7 @@ export type EngineRequest =
   | {
       readonly type: 'points';
       readonly folder: string;
-      readonly points: readonly { readonly number: number; readonly at: string }[];
+      readonly points: readonly { readonly number: number; readonly at: string; readonly saved: string }[];
       readonly threads?: number;
     }
   /** Makes the result of a plan of the points that are there. */
