@@ -9,10 +9,11 @@ import { batchesOf } from './batchOrder.ts';
 import { drawnAnew } from './drawnAnew.ts';
 import type { Evaluator } from './evaluator.ts';
 import { type HeldRun, type SeedNumbers, seedNumbers, type TestPoint } from './heldRuns.ts';
-import { openReference, planReference, type SavedReference, Trails } from './references.ts';
+import { openReference, planReference, type SavedReference } from './references.ts';
 import type { Saving } from './saving.ts';
 import { chunksFor, readSubject, type Settings, type Subject, settingsOf } from './setup.ts';
 import { testEvaluator } from './testSet.ts';
+import { Trails } from './trails.ts';
 
 /** How often a run on mini-batches is measured on all samples, where it is not said. */
 const measurements = 50;

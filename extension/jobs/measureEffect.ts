@@ -3,7 +3,8 @@ import type { RunWriter } from '../runStore/store.ts';
 import type { RunReference, StepLine } from '../shared/protocol.ts';
 import { EffectMeter, type SavedMeter } from './effect.ts';
 import { memoryPart, PredictedEffect } from './predictedEffect.ts';
-import { openReference, type ReferenceParts, type SavedReference, Trails } from './references.ts';
+import { openReference, type ReferenceParts, type SavedReference } from './references.ts';
+import { Trails } from './trails.ts';
 
 export interface EffectParts extends Omit<ReferenceParts, 'averagingPeriod' | 'trails'> {
   readonly names: readonly string[];

@@ -2,7 +2,7 @@ import { type GroupNumbers, type Numbers, structureOf } from '../engine/coeffici
 import { flowOf } from '../engine/flow.ts';
 import { type KeptPath, Path } from '../engine/path.ts';
 import type { Problem } from '../engine/problem.ts';
-import { type SavedWalk, Trail, Walk, type WalkOptions } from '../engine/reference.ts';
+import type { SavedWalk, Walk } from '../engine/reference.ts';
 import { type Position, Runner, type RunnerOptions } from '../engine/runner.ts';
 import type { Tensor } from '../onnx/tensor.ts';
 import { twinMomentScale } from '../optimizers/memoryless.ts';
@@ -23,6 +23,7 @@ import {
   tensorTolerance,
 } from './flowNumbers.ts';
 import type { Settings } from './setup.ts';
+import type { Trails } from './trails.ts';
 
 /** Euler's step begins as the run's, beside one twice as large, and is divided by this at most; for the sake of tensors by less. */
 const coarsest = 1 / 2;
@@ -75,41 +76,6 @@ export function keptReference(kept: KeptReference): Compared {
       return reason === undefined ? flowCrossing(paths, loss) : { reason };
     },
   };
-}
-
-/**
- * The trails that references of runs from the same point follow: equal twins the same one, and flows with equal directions and
- * steps. Each reference follows them as far as its own run needs it, so that it says the same whatever others do.
- */
-export class Trails {
-  private readonly held = new Map<string, { readonly options: WalkOptions; readonly trail: Trail }>();
-  private readonly runners = new Map<string, Runner>();
-
-  /** @param alone one run follows them, so that nothing of them need be kept for others */
-  constructor(private readonly alone = false) {}
-
-  /** A walk on the trail of that name. */
-  walk(name: string, options: () => WalkOptions): Walk {
-    if (this.alone) return new Walk(options());
-    const found = this.held.get(name) ?? this.open(options());
-    this.held.set(name, found);
-    return new Walk(found.options, found.trail);
-  }
-
-  /** A runner of that name, which belongs to the trails. */
-  runner(name: string, make: () => Runner): Runner {
-    const found = this.runners.get(name) ?? make();
-    this.runners.set(name, found);
-    return found;
-  }
-
-  async release(): Promise<void> {
-    for (const runner of this.runners.values()) await runner.release();
-  }
-
-  private open(options: WalkOptions) {
-    return { options, trail: new Trail(options) };
-  }
 }
 
 /** What a run is held against. Its numbers come as they are asked for. */

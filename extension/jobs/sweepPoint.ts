@@ -10,12 +10,12 @@ import type { OrderedBatches } from './batchOrder.ts';
 import { drawnAnew } from './drawnAnew.ts';
 import type { Evaluator } from './evaluator.ts';
 import { type EffectParts, measureEffect, type SavedEffect } from './measureEffect.ts';
-import type { Trails } from './references.ts';
 import { Paused, type Saving } from './saving.ts';
 import { type SavedChecks, SelfChecks } from './selfChecks.ts';
 import type { Settings, Subject } from './setup.ts';
 import type { TestLine } from './sweepResult.ts';
 import { type SavedSteps, takeSteps } from './takeSteps.ts';
+import type { Trails } from './trails.ts';
 
 /** Whether settings have a twin to be held against. */
 export const hasTwin = ({ optimizer, hyper }: Settings): boolean => !isAbsent(optimizer.twin(hyper));

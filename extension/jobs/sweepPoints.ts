@@ -8,11 +8,12 @@ import type { InspectRequest } from '../shared/protocol.ts';
 import { at, either, mention, words } from '../shared/words.ts';
 import { batchesOf, type OrderedBatches, withEvery } from './batchOrder.ts';
 import type { Evaluator } from './evaluator.ts';
-import { planReference, Trails } from './references.ts';
+import { planReference } from './references.ts';
 import type { Saving } from './saving.ts';
 import { chunksFor, readSubject, runHeader, type Settings, type Subject, settingsOf } from './setup.ts';
 import { hasTwin, runPoint, type SavedPoint } from './sweepPoint.ts';
 import { testEvaluator } from './testSet.ts';
+import { Trails } from './trails.ts';
 
 /** A point with what it is run with. */
 interface Planned {
