@@ -1,10 +1,11 @@
 import { GraphBuilder } from '../onnx/builder.ts';
+import type { Graph } from '../onnx/graph.ts';
 import type { Tensor } from '../onnx/tensor.ts';
 import { topEigenvalue } from '../optimizers/lanczos.ts';
 import { penaltyOf, sharpnessThreshold } from '../optimizers/limit.ts';
 import { numeric, numericCoefficients } from '../optimizers/numeric.ts';
 import type { Optimizer } from '../optimizers/optimizer.ts';
-import { chunksOf, type Plan } from './chunks.ts';
+import { type Chunks, chunksOf, type Plan } from './chunks.ts';
 import type { GroupNumbers, Numbers } from './coefficients.ts';
 import { dataTensors, Objective } from './objective.ts';
 import type { Problem } from './problem.ts';
@@ -38,6 +39,20 @@ const mostProducts = 80;
 /** Numbers that the vectors of Lanczos may hold. */
 const mostKept = 2 ** 26;
 
+/** The gradient and the product of the Hessian with a vector, both at θ. */
+export function productGraph(problem: Problem, chunks: Chunks): Graph {
+  const { layout, floatType } = problem;
+  const b = new GraphBuilder();
+  const theta = b.input('theta', floatType, [layout.length]);
+  const vector = b.input('vector', floatType, [layout.length]);
+  const { gradient, product } = new Objective(problem, chunks, b).evaluate(b, theta);
+  const outputs = [
+    { name: 'gradient', value: gradient },
+    { name: 'product', value: product(vector) },
+  ];
+  return { scope: b, inputs: b.inputs, outputs };
+}
+
 /** Measures the preconditioned sharpness of a problem, by products with its Hessian; each measurement begins where the last ended. */
 export class SharpnessMeter {
   private vector: Float64Array | undefined;
@@ -51,16 +66,7 @@ export class SharpnessMeter {
   static async load(problem: Problem, device: Device, plan: Plan, threads?: number): Promise<SharpnessMeter> {
     const { size } = plan.corrected;
     const chunks = chunksOf(problem.samples, size, plan.corrected.together && size >= problem.samples);
-    const { layout, floatType } = problem;
-    const b = new GraphBuilder();
-    const theta = b.input('theta', floatType, [layout.length]);
-    const vector = b.input('vector', floatType, [layout.length]);
-    const { gradient, product } = new Objective(problem, chunks, b).evaluate(b, theta);
-    const outputs = [
-      { name: 'gradient', value: gradient },
-      { name: 'product', value: product(vector) },
-    ];
-    const graph = { scope: b, inputs: b.inputs, outputs };
+    const graph = productGraph(problem, chunks);
     const { bytes } = encode(graph, device);
     return new SharpnessMeter(problem, await Session.create(bytes, device, threads), dataTensors(problem, chunks));
   }

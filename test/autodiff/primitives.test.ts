@@ -58,9 +58,18 @@ describe('every primitive runs in float64 and float32, with the same result', ()
   }
 });
 
+/** Forms of operators that devices take otherwise than the one in `uses`. */
+const furtherForms: Readonly<Record<string, Build>> = {
+  'Concat of truth values': (b, input) => {
+    const [x, y] = [input([2, 3]), input([2, 2])];
+    const joined = b.concat([b.greater(x, b.number(0, x)), b.less(y, b.number(0, y))], 1);
+    return b.indicator(joined, x);
+  },
+};
+
 describe('the forms that other devices need have the same results', () => {
   for (const device of ['cuda', 'webgpu'] as const)
-    for (const [op, build] of Object.entries(uses))
+    for (const [op, build] of Object.entries({ ...uses, ...furtherForms }))
       it(`${op} for ${device}`, async () => {
         const [own, other] = [await evaluate(op, build, 'float32'), await evaluate(op, build, 'float32', device)];
         assert.deepEqual([...own.shape], [...other.shape]);

@@ -1,88 +1,23 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { lower } from '../../extension/autodiff/lowering/index.ts';
-import { readNpz } from '../../extension/datasets/npz.ts';
+import { BatchProgram } from '../../extension/engine/batches.ts';
 import { chunksOf } from '../../extension/engine/chunks.ts';
+import type { Numbers } from '../../extension/engine/coefficients.ts';
+import { flowOf } from '../../extension/engine/flow.ts';
 import { createProblem, type Problem } from '../../extension/engine/problem.ts';
 import { Program } from '../../extension/engine/program.ts';
+import { productGraph } from '../../extension/engine/sharpness.ts';
 import { GraphBuilder } from '../../extension/onnx/builder.ts';
-import { type Graph, type Node, nodesOf, type Value } from '../../extension/onnx/graph.ts';
-import { targetOpset } from '../../extension/onnx/ops.ts';
-import { readModel } from '../../extension/onnx/read.ts';
-import schemas from '../../extension/onnx/schemas.json';
-import type { ElementType } from '../../extension/onnx/tensor.ts';
+import type { Graph } from '../../extension/onnx/graph.ts';
 import { adam } from '../../extension/optimizers/adam.ts';
 import { completeHyperparameters } from '../../extension/optimizers/hyperparameters.ts';
-import type { Optimizer } from '../../extension/optimizers/optimizer.ts';
+import { isAbsent, type Optimizer } from '../../extension/optimizers/optimizer.ts';
 import { optimizers } from '../../extension/optimizers/registry.ts';
 import { type Build, uses } from '../autodiff/uses.ts';
+import { caseFolders, caseName, problemOf } from '../support/cases.ts';
 import { mlp, samples } from '../support/models.ts';
-import { fixtures } from '../support/paths.ts';
-import kernels from './kernels.json';
-
-type Device = 'cuda' | 'webgpu';
-
-/** Types that a kernel takes, by type variable. */
-const table: Readonly<Record<Device, Readonly<Record<string, Readonly<Record<string, string>>>>>> = {
-  cuda: kernels.cuda.kernels,
-  webgpu: kernels.webgpu.kernels,
-};
-
-/**
- * What runs on the processor beside WebGPU: the loop itself, which has no kernel there, and what hardly any model has.
- * Numbers of 64 bits have none at all; programs use them for counts, indices and sums of scalars.
- */
-const beside: Readonly<Record<Device, readonly string[]>> = {
-  cuda: [],
-  webgpu: ['Loop', 'IsNaN', 'IsInf', 'Mod', 'Round', 'Range'],
-};
-const isWide = (type: ElementType): boolean => type === 'float64' || type === 'int64';
-
-/** The type variables of an operator's inputs and outputs, from ONNX's schema; a type that is fixed has none. */
-function variablesOf(opType: string): { inputs: string[]; outputs: string[] } {
-  const versions: Readonly<Record<string, string>> | undefined = (
-    schemas.operators as Readonly<Record<string, Readonly<Record<string, string>>>>
-  )[opType];
-  assert.ok(versions, `${opType} is no operator of ONNX`);
-  const version = Object.keys(versions).findLast((since) => Number(since) <= targetOpset)!;
-  const [sides = ''] = versions[version]!.split(' | ');
-  const [inputs = [], outputs = []] = ` ${sides} `.split(' > ').map((side) =>
-    side
-      .trim()
-      .split(' ')
-      .map((word) => word.split(':')[1] ?? ''),
-  );
-  return { inputs, outputs };
-}
-
-/** Why a device has no kernel for a node; undefined where it has. */
-function lacking(node: Node, device: Device): string | undefined {
-  const { opType } = node;
-  const values = [...node.inputs, ...node.outputs].filter((value) => value !== undefined);
-  if (beside[device].includes(opType) || (device === 'webgpu' && values.some(({ type }) => isWide(type))))
-    return undefined;
-  const kernel = table[device][opType];
-  if (!kernel) return `${opType}: none`;
-  const { inputs, outputs } = variablesOf(opType);
-  const wrong = (given: readonly (Value | undefined)[], variables: readonly string[]) =>
-    given.flatMap((value, i) => {
-      const allowed = kernel[variables[i] ?? variables.at(-1) ?? ''];
-      return value && allowed && !allowed.split(' ').includes(value.type) ? [value.type] : [];
-    });
-  const types = [...wrong(node.inputs, inputs), ...wrong(node.outputs, outputs)];
-  return types.length > 0 ? `${opType}: none for ${types.join(', ')}` : undefined;
-}
-
-/** Everything without a kernel in a graph, bodies of loops included. */
-function lackingIn(graph: Graph, device: Device): string[] {
-  const found = nodesOf(graph).flatMap((node) => [
-    lacking(node, device) ?? [],
-    node.body ? lackingIn(node.body, device) : [],
-  ]);
-  return [...new Set(found.flat())];
-}
+import { lackingIn } from './kernelTable.ts';
 
 function graphOf(build: Build, type: 'float32' | 'float64'): Graph {
   const b = new GraphBuilder();
@@ -90,49 +25,71 @@ function graphOf(build: Build, type: 'float32' | 'float64'): Graph {
   return { scope: b, inputs: b.inputs, outputs: [{ name: 'y', value: y }] };
 }
 
-/** The programs of a problem: every given optimizer, at its step and in the limit, plain and corrected, whole and in chunks. */
-function* programsOf(problem: Problem, among: readonly Optimizer[]): Generator<Program> {
-  for (const optimizer of among) {
-    const hyper = completeHyperparameters(optimizer, 'pytorch', {});
-    for (const stage of ['step', 'inf'] as const)
-      for (const corrected of [false, true])
-        for (const chunk of [problem.samples, Math.ceil(problem.samples / 3)]) {
-          const chunks = chunksOf(problem.samples, chunk);
-          yield new Program(problem, { optimizer, hyper, stage, corrected, chunks });
-        }
-  }
+/** The numbers of an optimizer alone, and with what programs are built for otherwise: a clipped gradient, groups of parameters. */
+function* numbersOf(optimizer: Optimizer, { layout }: Problem): Generator<Numbers> {
+  const hyper = completeHyperparameters(optimizer, 'pytorch', {});
+  yield { hyper };
+  const of = layout.segments.map((_, i) => i % 2);
+  yield { hyper, clipNorm: 1, groups: { of, numbers: [{ hyper: { ...hyper, lr: 0.5 } }] } };
 }
 
-async function problemOf(name: string): Promise<Problem> {
-  const folder = join(fixtures, name);
-  const { loss } = JSON.parse(readFileSync(join(folder, 'case.json'), 'utf8')) as { loss: never };
-  const arrays = await readNpz(join(folder, 'data.npz'));
-  const model = await readModel(join(folder, 'model.onnx'));
-  return createProblem(model, { arrays, files: [], format: 'npz' }, { loss, dtype: 'float32' });
+/**
+ * The graphs of a problem that run on a device: steps of every given optimizer, at its step and in the limit, plain and corrected,
+ * whole and in chunks; on mini-batches; along the flow without memory; products with the Hessian.
+ */
+function* graphsOf(problem: Problem, among: readonly Optimizer[]): Generator<Graph> {
+  const third = Math.ceil(problem.samples / 3);
+  const plans = [problem.samples, third].map((size) => chunksOf(problem.samples, size));
+  for (const chunks of plans) yield productGraph(problem, chunks);
+  for (const optimizer of among)
+    for (const numbers of numbersOf(optimizer, problem)) {
+      yield new BatchProgram(problem, { optimizer, ...numbers, size: third, chunks: chunksOf(third, 1) }).graph;
+      for (const stage of ['step', 'inf'] as const)
+        for (const corrected of [false, true])
+          for (const chunks of plans)
+            yield new Program(problem, { optimizer, ...numbers, stage, corrected, chunks }).graph;
+      if (isAbsent(optimizer.memorylessDirection(numbers.hyper))) continue;
+      const [chunks] = plans;
+      yield new Program(problem, {
+        optimizer: flowOf(optimizer),
+        ...numbers,
+        stage: 'step',
+        corrected: false,
+        chunks: chunks!,
+      }).graph;
+    }
 }
 
 for (const device of ['cuda', 'webgpu'] as const) {
+  /** WebGPU has no double precision. */
+  const types = device === 'cuda' ? (['float32', 'float64'] as const) : (['float32'] as const);
+  const lackingOf = (graph: Graph) => lackingIn(lower(graph, device), device);
+
   describe(`${device} has a kernel for`, () => {
     for (const [op, build] of Object.entries(uses))
       it(op, () => {
-        for (const type of device === 'cuda' ? (['float32', 'float64'] as const) : (['float32'] as const))
-          assert.deepEqual(lackingIn(lower(graphOf(build, type), device), device), [], type);
+        for (const type of types) assert.deepEqual(lackingOf(graphOf(build, type)), [], type);
       });
 
-    for (const name of readdirSync(fixtures).filter((entry) => !entry.endsWith('.md')))
-      it(`every node of the programs of ${name}`, async () => {
-        const problem = await problemOf(name);
-        for (const program of programsOf(problem, [adam]))
-          assert.deepEqual(lackingIn(lower(program.graph, device), device), []);
+    for (const folder of caseFolders())
+      it(`every node of the programs of ${caseName(folder)}`, async () => {
+        for (const type of types)
+          for (const graph of graphsOf(await problemOf(folder, type), [adam]))
+            assert.deepEqual(lackingOf(graph), [], type);
       });
 
     it('every node of the programs of a perceptron, with every optimizer', () => {
-      const problem = createProblem(mlp([6, 8, 10]), samples(23, [6]), { dtype: 'float32' });
-      for (const program of programsOf(problem, optimizers))
-        assert.deepEqual(lackingIn(lower(program.graph, device), device), [], program.options.optimizer.name);
+      for (const type of types) {
+        const problem = createProblem(mlp([6, 8, 10]), samples(23, [6]), { dtype: type });
+        for (const optimizer of optimizers)
+          for (const graph of graphsOf(problem, [optimizer]))
+            assert.deepEqual(lackingOf(graph), [], `${optimizer.name} ${type}`);
+      }
     });
   });
 }
+
+it('the cases are many', () => assert.ok(caseFolders().length > 10));
 
 it('a node without a kernel is found, in a loop as well', () => {
   const b = new GraphBuilder();

@@ -30,6 +30,13 @@ export const webgpuLowerings = {
     return [b.sub(below, b.log(b.reduceSum(b.exp(below), axes, true)))];
   },
   MaxUnpool: float64Lowerings.MaxUnpool,
+  // Truth values are put together as numbers.
+  Concat: (b, inputs, { attributes }) => {
+    const [first] = inputs;
+    if (first?.type !== 'bool') return [b.concat(inputs, attributes.axis)];
+    const numbers = inputs.map((x) => b.cast(x, 'float32'));
+    return [b.cast(b.concat(numbers, attributes.axis), 'bool')];
+  },
   Split: (b, [x, sizes], node) => {
     const axis = node.attributes.axis;
     const lengths = constantInts(sizes, 'the sizes');
