@@ -63,15 +63,19 @@ ${directives.map((directive) => `#SBATCH ${directive}\n`).join('')}
 # As many threads as SLURM allows, also where nobody asked for a number.
 export SLURM_CPUS_PER_TASK="\${SLURM_CPUS_PER_TASK:-\${SLURM_CPUS_ON_NODE:-1}}"
 
-# Told to stop, the program saves its state and ends with 75.
+# Told to stop, the program saves its state and ends with 75. One that has just begun may not listen yet, and Node would take
+# USR1 for the call of a debugger: it has nothing to save, and gets TERM.
 program=
 told=
 stop() {
   told=1
-  echo "Told to stop." >&2
-  [ -z "$program" ] || kill -s TERM "$program" 2>/dev/null
+  echo "Told to stop by $1." >&2
+  [ -n "$program" ] || return
+  if [ "$SECONDS" -lt 10 ]; then set -- TERM; fi
+  kill -s "$1" "$program" 2>/dev/null
 }
-trap stop USR1 TERM
+trap 'stop USR1' USR1
+trap 'stop TERM' TERM
 
 code=75
 if [ -z "$told" ]; then
@@ -81,8 +85,8 @@ if [ -z "$told" ]; then
   while wait "$program"; code=$?; kill -0 "$program" 2>/dev/null; do :; done
   wait "$program" 2>/dev/null; last=$?
   [ "$last" = 127 ] || code=$last
-  # It had not begun to listen, and has nothing to save.
-  [ -z "$told" ] || [ "$code" != 143 ] || code=75
+  # Ended by the signal itself, it had not begun to listen.
+  if [ -n "$told" ] && { [ "$code" = 143 ] || [ "$code" = 138 ]; }; then code=75; fi
 fi
 
 # What was cancelled, or what SLURM itself puts back, is not running any more.

@@ -43,7 +43,8 @@ function plan(seconds: number) {
   const text = `#!/bin/bash
 cd "$4"
 set -- "$4" "$2"
-trap 'exit 75' TERM
+trap 'echo TERM >> "signals.$2"; exit 75' TERM
+trap 'echo USR1 >> "signals.$2"; exit 75' USR1
 runs=$(cat "starts.$2" 2>/dev/null | wc -l)
 echo "$SLURMD_NODENAME $SLURM_CPUS_PER_TASK" >> "starts.$2"
 [ "$runs" -gt 0 ] || { sleep ${seconds} & wait; }
@@ -95,10 +96,12 @@ test('an array runs on both nodes, with the threads of its allocation, whatever 
 });
 
 test('told by USR1, a task stops and begins again under its own number', { skip }, async () => {
-  const { starts, isDone, submit, begun } = plan(60);
+  const { folder, starts, isDone, submit, begun } = plan(60);
   const job = submit([4, 6]);
   await begun([4, 6]);
+  const begin = performance.now();
   slurm.run('scancel', '--batch', '--signal=USR1', `${job}_6`);
+  await slurm.until(() => performance.now() - begin > 10_500, 20);
   slurm.run('scancel', '--batch', '--signal=USR1', `${job}_4`);
   await slurm.drained(20);
   assert.deepEqual(
@@ -107,6 +110,12 @@ test('told by USR1, a task stops and begins again under its own number', { skip 
       [2, true],
       [2, true],
     ],
+  );
+  const told = (task: number) => readFileSync(join(folder, `signals.${task}`), 'utf8');
+  assert.deepEqual(
+    [told(6), told(4)],
+    ['TERM\n', 'USR1\n'],
+    'what has just begun gets the signal that everything knows',
   );
 });
 
