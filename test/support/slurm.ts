@@ -112,16 +112,16 @@ export class Slurm {
    * may clean up. Here two seconds are enough: what begins in the second in which it was ended is taken for what was ended.
    */
   async drained(seconds: number): Promise<void> {
-    const hastened = new Set<string>();
+    const hastened = new Map<string, number>();
     await this.until(() => {
       const queue = this.queue();
       for (const { job, index, reason } of queue) {
         const task = `${job}_${index}`;
-        if (reason !== 'BeginTime') hastened.delete(task);
-        else if (!hastened.has(task)) {
-          hastened.add(task);
-          this.run('scontrol', 'update', `JobId=${task}`, 'StartTime=now+2');
-        }
+        // It says so for a moment longer than it waits, and may come back later for another time.
+        if (reason !== 'BeginTime' || performance.now() - (hastened.get(task) ?? Number.NEGATIVE_INFINITY) < 5000)
+          continue;
+        hastened.set(task, performance.now());
+        this.run('scontrol', 'update', `JobId=${task}`, 'StartTime=now+2');
       }
       return queue.length === 0;
     }, seconds);
