@@ -7,7 +7,7 @@ import type { Position, Runner } from './runner.ts';
  * multiple of `period`. It is shown every θ that a run stops at, and must be shown those at n − 1, n and n + 1.
  */
 export class Averaging {
-  private recent: Position[] = [];
+  private recent: { readonly step: number; readonly theta: Tensor }[] = [];
 
   constructor(
     private readonly runner: Runner,
@@ -37,13 +37,14 @@ export class Averaging {
   ): Promise<void> {
     const { step } = position;
     if (this.recent.at(-1)?.step === step) return;
-    this.recent = [...this.recent.filter((each) => each.step >= step - 2), position];
+    this.recent = [...this.recent.filter((each) => each.step >= step - 2), { step, theta: position.theta }];
     const [before, middle, after] = this.recent;
     if (this.recent.length < 3 || middle.step % this.period !== 0 || before.step !== step - 2) return;
     const known = at(middle.step);
     if (!known) return;
     const theta = averaged(before.theta, middle.theta, after.theta);
-    const [record] = (await this.runner.plainSteps({ ...middle, theta }, 1)).records;
+    // Loss and norms at θ are the same whatever the state.
+    const [record] = (await this.runner.plainSteps({ step: middle.step, theta, state: position.state }, 1)).records;
     const ratios = normsOf(record).map((norm, i) => norm / known.norms[i]);
     path.average({ step: middle.step, loss: known.loss, ratios });
   }

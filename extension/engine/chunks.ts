@@ -210,9 +210,12 @@ export function batchPlan(
   return { pass: evenChunks(size, Math.min(affordable, cached)).size, small };
 }
 
+/** Vectors of the length of θ that a lane holds of its own: its gradient and product, their parts and sums. */
+const laneVectors = 25;
+
 /**
  * As many lanes as are allowed where the work on the samples is large, and larger than that on the parameters. Each holds a
- * copy of its part of the data, which must fit the budget.
+ * copy of its part of the data and vectors of its own, which must fit the budget.
  */
 function laneCount(
   { samples, layout, floatType, feeds }: Problem,
@@ -223,7 +226,8 @@ function laneCount(
   const work = samples * cost.total;
   const parameters = layout.length * bytesPerElement(floatType);
   const data = feeds.reduce((sum, { tensor }) => sum + tensor.data.byteLength, 0);
-  return work >= laneTarget && work >= 16 * parameters && data <= budget ? most : 1;
+  const fits = data <= budget && most * laneVectors * parameters <= budget;
+  return fits && work >= laneTarget && work >= 16 * parameters ? most : 1;
 }
 
 /** Refuses chunks that the model cannot be evaluated in. */

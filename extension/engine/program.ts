@@ -36,6 +36,8 @@ export interface ProgramOptions extends Numbers {
   readonly optimizer: Optimizer;
   readonly stage: Stage;
   readonly corrected: boolean;
+  /** With a correction: whether its vectors at the last step are outputs, too. */
+  readonly arrays: boolean;
   readonly chunks: Chunks;
 }
 
@@ -103,7 +105,7 @@ export class Program {
     const mask = layout.mask(b, floatType);
     const members = memberVectors(b, this.problem, options);
     const zero = b.full(floatType, [layout.length], 0);
-    const kept = options.corrected ? arrayNames.map(() => zero) : [];
+    const kept = options.arrays ? arrayNames.map(() => zero) : [];
     let columns: readonly string[] = [];
     const { carried, stacked } = b.loop(
       count,
@@ -128,11 +130,7 @@ export class Program {
       },
       mostSteps,
     );
-    const names = [
-      'theta',
-      ...this.stateNames.map((name) => `state/${name}`),
-      ...(options.corrected ? arrayNames : []),
-    ];
+    const names = ['theta', ...this.stateNames.map((name) => `state/${name}`), ...(options.arrays ? arrayNames : [])];
     const statistics = ['loss', 'sums', ...(options.corrected ? ['low', 'high'] : [])];
     const graph = {
       scope: b,
@@ -157,7 +155,7 @@ export class Program {
       scalars: StepScalars;
     },
   ) {
-    const { optimizer, hyper, corrected } = this.options;
+    const { optimizer, hyper, corrected, arrays } = this.options;
     const { layout, floatType } = this.problem;
     const { theta, mask, members, scalars } = given;
     const { loss, gradient, product } = given.source.evaluate(b, theta, given.turn);
@@ -215,10 +213,12 @@ export class Program {
       const { low, high } = extremeTerms(a, terms);
       columns = Object.keys(sums);
       return {
-        vectors: [
-          ...[...next, terms.normGradient, terms.correction],
-          ...[inner.sub(taken.direction, ownTerms.direction), ownTerms.memoryCorrection],
-        ],
+        vectors: arrays
+          ? [
+              ...[...next, terms.normGradient, terms.correction],
+              ...[inner.sub(taken.direction, ownTerms.direction), ownTerms.memoryCorrection],
+            ]
+          : next,
         sums: Object.values(sums),
         lows: [low],
         highs: [high],
@@ -233,7 +233,7 @@ export class Program {
     return {
       theta: next,
       state: rest.slice(0, this.stateNames.length),
-      arrays: corrected ? [gradient, ...rest.slice(this.stateNames.length)] : [],
+      arrays: arrays ? [gradient, ...rest.slice(this.stateNames.length)] : [],
       loss,
       columns,
       sums: statistics,

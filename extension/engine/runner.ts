@@ -7,6 +7,7 @@ import { chunksOf, type Plan } from './chunks.ts';
 import { type GroupNumbers, type Numbers, type Stage, structureOf } from './coefficients.ts';
 import { LanePool } from './lanePool.ts';
 import { Gathered, LaneSession } from './lanes.ts';
+import { isLarge } from './memory.ts';
 import { dataTensors } from './objective.ts';
 import type { Problem } from './problem.ts';
 import { arrayNames, encode, mostSteps, Program } from './program.ts';
@@ -56,6 +57,8 @@ interface LoadedBatches {
 interface Programs {
   plain?: Loaded;
   corrected?: Loaded;
+  /** With the vectors of the last step among its outputs: it serves where the one without does, but takes more memory. */
+  withArrays?: Loaded;
   /** By size of the mini-batch. */
   readonly batches: Map<number, LoadedBatches>;
   pool?: LanePool;
@@ -112,20 +115,22 @@ export class Runner {
 
   /** Builds and loads both programs now instead of when they are first needed. */
   async prepare(): Promise<void> {
-    this.programs.plain ??= await this.load(false);
-    this.programs.corrected ??= await this.load(true);
+    this.programs.plain ??= await this.load('plain');
+    this.programs.corrected ??= await this.load('corrected');
   }
 
   /** Takes up to `most` plain steps from a position, as many as fit a short call. */
   async plainSteps(from: Position, most: number): Promise<Advance> {
-    this.programs.plain ??= await this.load(false);
+    this.programs.plain ??= await this.load('plain');
     return this.advance(this.programs.plain, from, most, false);
   }
 
   /** Takes up to `most` steps from a position, with the correction at each; `arrays` returns those of the last. */
   async correctedSteps(from: Position, most: number, arrays = false): Promise<Advance> {
-    this.programs.corrected ??= await this.load(true);
-    return this.advance(this.programs.corrected, from, most, arrays);
+    const { programs } = this;
+    if (arrays) programs.withArrays ??= await this.load('withArrays');
+    else programs.corrected ??= programs.withArrays ?? (await this.load('corrected'));
+    return this.advance((arrays ? programs.withArrays : programs.corrected)!, from, most, arrays);
   }
 
   /** Takes up to `most` steps on mini-batches from a position, as many as fit a short call. */
@@ -153,16 +158,16 @@ export class Runner {
   }
 
   async release(): Promise<void> {
-    await this.programs.plain?.session.release();
-    for (const { session } of this.programs.batches.values()) await session.release();
-    await this.programs.corrected?.session.release();
+    const { plain, corrected, withArrays, batches } = this.programs;
+    for (const loaded of new Set([plain, corrected, withArrays, ...batches.values()])) await loaded?.session.release();
     await this.programs.pool?.end();
   }
 
-  private async load(corrected: boolean): Promise<Loaded> {
+  private async load(kind: 'plain' | 'corrected' | 'withArrays'): Promise<Loaded> {
     const { device, chunks: plan, threads } = this.options;
+    const corrected = kind !== 'plain';
     const chunks = corrected ? plan.corrected : plan.plain;
-    const options = { ...this.options, corrected, chunks };
+    const options = { ...this.options, corrected, arrays: kind === 'withArrays', chunks };
     const lanes = plan.lanes ?? [];
     const block = device === 'cpu' && convolves(this.problem) ? await imageBlock() : undefined;
     if (lanes.length > 1) {
@@ -177,7 +182,8 @@ export class Runner {
     const program = new Program(this.problem, options);
     const session = await this.session(block, (form) => {
       const { bytes, nodes } = encode(program.graph, device, form);
-      return Session.create(bytes, device, threads, { optimise: nodes <= mostOptimised });
+      const arena = !isLarge(this.problem);
+      return Session.create(bytes, device, threads, { optimise: nodes <= mostOptimised, arena });
     });
     return { program, session, data: dataTensors(this.problem, chunks), mostSteps, milliseconds: undefined };
   }
@@ -190,7 +196,9 @@ export class Runner {
     const block = device === 'cpu' && convolves(this.problem) ? await imageBlock() : undefined;
     const session = await this.session(block, (form) => {
       const { bytes, nodes } = encode(program.graph, device, form);
-      return Session.create(bytes, device, small ? 1 : threads, { optimise: nodes <= mostOptimised, plan: small });
+      return Session.create(bytes, device, small ? 1 : threads, {
+        ...{ optimise: nodes <= mostOptimised, plan: small, arena: !isLarge(this.problem) },
+      });
     });
     return { program, session, milliseconds: undefined };
   }

@@ -7,6 +7,7 @@ import { numeric, numericCoefficients } from '../optimizers/numeric.ts';
 import type { Optimizer } from '../optimizers/optimizer.ts';
 import { type Chunks, chunksOf, type Plan } from './chunks.ts';
 import type { GroupNumbers, Numbers } from './coefficients.ts';
+import { isLarge } from './memory.ts';
 import { dataTensors, Objective } from './objective.ts';
 import type { Problem } from './problem.ts';
 import { encode } from './program.ts';
@@ -68,7 +69,8 @@ export class SharpnessMeter {
     const chunks = chunksOf(problem.samples, size, plan.corrected.together && size >= problem.samples);
     const graph = productGraph(problem, chunks);
     const { bytes } = encode(graph, device);
-    return new SharpnessMeter(problem, await Session.create(bytes, device, threads), dataTensors(problem, chunks));
+    const session = await Session.create(bytes, device, threads, { arena: !isLarge(problem) });
+    return new SharpnessMeter(problem, session, dataTensors(problem, chunks));
   }
 
   /** H·v at θ. */

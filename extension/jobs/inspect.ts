@@ -1,4 +1,5 @@
 import { basename, dirname, resolve } from 'node:path';
+import { checkMemory, isLarge } from '../engine/memory.ts';
 import { type Position, Runner } from '../engine/runner.ts';
 import type { Device } from '../engine/session.ts';
 import type { Tensor } from '../onnx/tensor.ts';
@@ -6,6 +7,7 @@ import { newRunFolder, RunWriter } from '../runStore/store.ts';
 import { checkRequest } from '../shared/checkRequest.ts';
 import { messageOf } from '../shared/errors.ts';
 import type { InspectRequest, RunStatus } from '../shared/protocol.ts';
+import { at, words } from '../shared/words.ts';
 import { batchesOf, withEvery } from './batchOrder.ts';
 import { EdgeWatch } from './edge.ts';
 import { markAllInterrupted } from './interrupted.ts';
@@ -16,6 +18,9 @@ import { SelfChecks } from './selfChecks.ts';
 import { chunksFor, readSubject, runHeader, settingsOf } from './setup.ts';
 import { checkStatePath, positionOf, readState, writeState } from './state.ts';
 import { takeSteps } from './takeSteps.ts';
+
+/** Said of models whose edge is not measured unless it is asked for. */
+const edgeOfLarge = words`The edge of stability of a model of this size is measured only where ${at('edgeEvery')} asks for it: each measurement takes dozens of Hessian-vector products.`;
 
 export interface Outcome {
   readonly folder: string;
@@ -42,8 +47,11 @@ export async function inspect(asked: InspectRequest, device: Device, observer: O
   const request = withEvery(asked, batches);
   const settings = settingsOf(request, read, last);
   const begun = saved && positionOf(saved, read, settings);
-  const subject = { ...read, notes: [...read.notes, ...(begun?.notes ?? [])] };
+  const edgeEvery = request.edgeEvery ?? (isLarge(problem) ? 0 : Math.max(1, Math.ceil(request.steps / 2)));
+  const notes = [...read.notes, ...(begun?.notes ?? []), ...(request.edgeEvery === undefined && edgeEvery === 0 ? [edgeOfLarge] : [])]; // biome-ignore format: one list
+  const subject = { ...read, notes };
   const chunks = chunksFor(problem, request, device, batches);
+  if (device === 'cpu') checkMemory(problem, chunks);
   const folder =
     request.out === undefined
       ? newRunFolder(request.directory, basename(request.model), settings.optimizer.name)
@@ -71,7 +79,6 @@ export async function inspect(asked: InspectRequest, device: Device, observer: O
       observer.record(line);
     },
   });
-  const edgeEvery = request.edgeEvery ?? Math.max(1, Math.ceil(request.steps / 2));
   const { notApplicable } = settings;
   try {
     const status = await takeSteps({

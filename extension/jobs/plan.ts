@@ -1,6 +1,5 @@
-import { sampleCost, workingSet } from '../engine/chunks.ts';
 import { type StepFlops, stepFlops } from '../engine/flops.ts';
-import { bytesPerElement } from '../onnx/tensor.ts';
+import { memoryNeed } from '../engine/memory.ts';
 import { checkRequest } from '../shared/checkRequest.ts';
 import { amount, duration, thousands } from '../shared/format.ts';
 import type { InspectRequest } from '../shared/protocol.ts';
@@ -27,11 +26,6 @@ export interface RunPlan {
   readonly secondsPerCorrection: number;
 }
 
-/** What the process takes before a model is read: the program and the runtime. */
-const emptyProcess = 100e6;
-/** Vectors of a parameter's size that a run holds: state, measures, the program's own copies. Measured with 3.5 and 25 M parameters. */
-const vectors = 35;
-
 /**
  * Reads model and data, counts, and times a few steps on some of the samples in a folder that is removed. Throws an
  * InspectorError for anything that does not fit.
@@ -40,15 +34,11 @@ export async function planRun(asked: InspectRequest): Promise<RunPlan> {
   checkRequest(asked);
   const subject = await readSubject(asked);
   const { problem } = subject;
-  const { samples, layout, floatType } = problem;
+  const { samples, layout } = problem;
   const batches = await batchesOf(asked, problem, asked.steps);
   const request = withEvery(asked, batches);
   settingsOf(request, subject, asked.steps);
   const plan = chunksFor(problem, request, 'cpu', batches);
-  const cost = sampleCost(problem);
-  const data = problem.feeds.reduce((sum, { tensor }) => sum + tensor.data.byteLength, 0);
-  // Corrections are of all samples, whatever a step sees.
-  const active = plan.corrected.together ? samples : Math.min(samples, plan.corrected.size * (plan.lanes?.length ?? 1));
   const timing = await timeStep(asked);
   return {
     parameters: layout.segments.reduce((sum, { size }) => sum + size, 0),
@@ -57,8 +47,7 @@ export async function planRun(asked: InspectRequest): Promise<RunPlan> {
     batch: batches?.size ?? samples,
     chunk: { plain: plan.batch?.pass ?? plan.plain.size, corrected: plan.corrected.size },
     flops: stepFlops(problem, batches?.size ?? samples),
-    memory:
-      emptyProcess + 3 * data + vectors * layout.length * bytesPerElement(floatType) + workingSet * cost.total * active,
+    memory: memoryNeed(problem, plan).total,
     timing,
     secondsPerCorrection: (timing.seconds * samples) / timing.timed,
   };

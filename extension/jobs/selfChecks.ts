@@ -1,3 +1,4 @@
+import { isLarge } from '../engine/memory.ts';
 import type { Arrays, Runner } from '../engine/runner.ts';
 import type { StepRecord } from '../engine/stepRecord.ts';
 import type { SelfCheckTerms } from '../optimizers/measures.ts';
@@ -24,7 +25,7 @@ export interface SavedChecks {
 /**
  * The self-check of a run so far (theory C7): squared errors with and without the memory's term, summed over the lines with a
  * correction; and the same of the mean of three neighbouring steps, (n−1) + 2n + (n+1) over 4, in which an oscillation from step
- * to step cancels. The latter needs vectors of some steps: those that it `wants`.
+ * to step cancels. The latter needs vectors of some steps, those that it `wants`: none of large models.
  */
 export class SelfChecks {
   private readonly plain: Sums;
@@ -49,12 +50,14 @@ export class SelfChecks {
 
   /** True where the vectors of the step from here are asked for: around every multiple of the period. */
   wants(step: number): boolean {
+    if (isLarge(this.runner.problem)) return false;
     const phase = (step - this.first) % this.period;
     return phase === this.period - 1 || (step > this.first + 1 && phase < 2);
   }
 
   /** Steps that the run may take from `step` on without passing one whose vectors are asked for. */
   stride(step: number): number {
+    if (isLarge(this.runner.problem)) return Number.POSITIVE_INFINITY;
     let length = 1;
     while (!this.wants(step) && !this.wants(step + length)) length++;
     return length;

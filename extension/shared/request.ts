@@ -283,7 +283,7 @@ export const inspectSettings = {
     kind: 'count',
     min: 0,
     placeholder: 'K',
-    help: 'measure the edge of stability at every K-th step (default: in the middle of the run and at its end; 0: never)',
+    help: 'measure the edge of stability at every K-th step (default: in the middle of the run and at its end, with more than 8 million parameters never; 0: never)',
   },
   reference: {
     kind: 'choice',

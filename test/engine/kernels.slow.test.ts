@@ -47,7 +47,7 @@ function* graphsOf(problem: Problem, among: readonly Optimizer[]): Generator<Gra
       for (const stage of ['step', 'inf'] as const)
         for (const corrected of [false, true])
           for (const chunks of plans)
-            yield new Program(problem, { optimizer, ...numbers, stage, corrected, chunks }).graph;
+            yield new Program(problem, { optimizer, ...numbers, stage, corrected, arrays: corrected, chunks }).graph;
       if (isAbsent(optimizer.memorylessDirection(numbers.hyper))) continue;
       const [chunks] = plans;
       yield new Program(problem, {
@@ -55,6 +55,7 @@ function* graphsOf(problem: Problem, among: readonly Optimizer[]): Generator<Gra
         ...numbers,
         stage: 'step',
         corrected: false,
+        arrays: false,
         chunks: chunks!,
       }).graph;
     }
