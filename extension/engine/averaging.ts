@@ -2,12 +2,15 @@ import type { Tensor } from '../onnx/tensor.ts';
 import { normsOf, type Path } from './path.ts';
 import type { Position, Runner } from './runner.ts';
 
+/** A point of a run, without what the optimizer keeps. */
+export type Passed = Pick<Position, 'step' | 'theta'>;
+
 /**
  * Measures at averaged points (θ⁽ⁿ⁻¹⁾ + 2θ⁽ⁿ⁾ + θ⁽ⁿ⁺¹⁾)/4, where an oscillation from step to step cancels, for every n that is a
  * multiple of `period`. It is shown every θ that a run stops at, and must be shown those at n − 1, n and n + 1.
  */
 export class Averaging {
-  private recent: { readonly step: number; readonly theta: Tensor }[] = [];
+  private recent: Passed[] = [];
 
   constructor(
     private readonly runner: Runner,
@@ -15,11 +18,11 @@ export class Averaging {
   ) {}
 
   /** What it has been shown and still needs. */
-  get saved(): readonly Position[] {
+  get saved(): readonly Passed[] {
     return this.recent;
   }
 
-  restore(saved: readonly Position[]): void {
+  restore(saved: readonly Passed[]): void {
     this.recent = [...saved];
   }
 

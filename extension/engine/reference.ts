@@ -1,4 +1,4 @@
-import { Averaging, type Measured } from './averaging.ts';
+import { Averaging, type Measured, type Passed } from './averaging.ts';
 import { type AveragedPoint, normsOf, Path, type SavedPath } from './path.ts';
 import type { Position, Runner } from './runner.ts';
 import type { StepRecord } from './stepRecord.ts';
@@ -29,7 +29,7 @@ type Mark = { readonly steps: number; readonly ended: boolean } & (
 /** What a trail that is gone on with needs: plain data. */
 export interface SavedTrail {
   readonly position: Position;
-  readonly averaging: readonly Position[];
+  readonly averaging: readonly Passed[];
   readonly recent: ReadonlyMap<number, Measured>;
   readonly ended: boolean;
 }

@@ -1,4 +1,4 @@
-import { Averaging } from '../engine/averaging.ts';
+import { Averaging, type Passed } from '../engine/averaging.ts';
 import { normsOf, Path, type SavedPath } from '../engine/path.ts';
 import type { Position, Runner } from '../engine/runner.ts';
 import type { StepRecord } from '../engine/stepRecord.ts';
@@ -22,7 +22,7 @@ export interface MeterParts {
 
 /** What a meter that is gone on with needs: plain data. */
 export interface SavedMeter {
-  readonly averaging: readonly Position[];
+  readonly averaging: readonly Passed[];
   readonly path: SavedPath;
   readonly curve: readonly PredictedPoint[];
   readonly recent: readonly StepRecord[];
