@@ -1,3 +1,5 @@
+import { optimizers } from '../optimizers/registry.ts';
+
 /** Parts of names that a text about optimizers has, as alternatives of a pattern that ignores case. */
 export const NAME_PARTS =
   'adam|sgd|(?<!il)lion|rmsprop|ada(?:factor|grad|delta|n\\b)|lamb\\b|lars\\b|adopt|muon|prodigy|schedulefree|shampoo|soap|sophia';
@@ -7,25 +9,21 @@ export const ARGUMENT_NAMES =
 /** The one of them that a configuration file is read for even where it has none of the usual keys. */
 export const TELLING_PART = 'adam';
 
-/** Names of optimizers in strings, reduced to letters and digits, to canonical names. */
-const NAMES: ReadonlyMap<string, string> = new Map(
-  Object.entries({
-    adam: 'adam',
-    adamw: 'adamw',
-    nadam: 'nadam',
+const reduced = (name: string): string => name.toLowerCase().replace(/[^a-z\d]/g, '');
+
+/** Names of optimizers in strings, reduced to letters and digits, to canonical names: their own, and what else libraries call them. */
+const NAMES: ReadonlyMap<string, string> = new Map([
+  ...optimizers.flatMap(({ name, aliases = {} }) =>
+    [name, ...Object.keys(aliases)].map((own): [string, string] => [reduced(own), own]),
+  ),
+  ...Object.entries({
     nadamw: 'nadam',
     radam: 'radam',
     adamax: 'adamax',
     adadelta: 'adadelta',
-    adagrad: 'adagrad',
-    rmsprop: 'rmsprop',
     rmsproptf: 'rmsprop',
-    sgd: 'sgd',
     momentum: 'sgd',
     nesterov: 'sgd',
-    lion: 'lion',
-    signum: 'signum',
-    signsgd: 'signsgd',
     lamb: 'lamb',
     lars: 'lars',
     adafactor: 'adafactor',
@@ -33,7 +31,6 @@ const NAMES: ReadonlyMap<string, string> = new Map(
     rprop: 'rprop',
     lbfgs: 'lbfgs',
     sparseadam: 'sparse_adam',
-    amsgrad: 'amsgrad',
     muon: 'muon',
     ftrl: 'ftrl',
     // Apex, DeepSpeed, NeMo: AdamW unless `adam_w_mode` is off.
@@ -47,7 +44,7 @@ const NAMES: ReadonlyMap<string, string> = new Map(
     deepspeedcpuadam: 'adamw',
     hybridadam: 'adamw',
   }),
-);
+]);
 
 /**
  * Optimizers for which nothing is predicted, by their names as people write them: what belongs to one is separated by
@@ -68,8 +65,6 @@ AccSGD, A2Grad, AdaShift, Avagrad, Grams, ExAdam, Conda, FOCUS, EmoNavi, RACS, A
 VSGD, TAM, Signum, OptimisticAdam, Rprop`
     .split(',')
     .map((entry) => entry.trim().split(/\s+/));
-
-const reduced = (name: string): string => name.toLowerCase().replace(/[^a-z\d]/g, '');
 
 const OTHER_NAMES: ReadonlyMap<string, { readonly optimizer: string; readonly title: string }> = new Map(
   OTHERS.flatMap(([title, ...more]) =>

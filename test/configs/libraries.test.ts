@@ -6,12 +6,30 @@ import { ownDefaults } from '../../extension/configs/defaults.ts';
 import { LIBRARIES } from '../../extension/configs/libraries/index.ts';
 import { huggingFaceOptimizer, kerasClass, optimizerNamed, otherOptimizer } from '../../extension/configs/names.ts';
 import { parseSignature } from '../../extension/configs/signature.ts';
+import { optimizers } from '../../extension/optimizers/registry.ts';
 
 const rows = LIBRARIES.flatMap((library) =>
   library.rows.flatMap(([names, optimizer, signature, extra]) =>
     names.split(' ').map((name) => ({ library, name, optimizer, signature, extra })),
   ),
 );
+
+/** Whose tensors a library's optimizers work on. */
+const familyOf = (framework: string) => (framework === 'keras' || framework === 'optax' ? framework : 'pytorch');
+
+test('every optimizer is found in each framework that has defaults for it, and by its own name', () => {
+  for (const optimizer of optimizers) {
+    for (const framework of ['pytorch', 'keras', 'optax'] as const)
+      if (optimizer.defaults(framework))
+        assert.ok(
+          rows.some((row) => row.optimizer === optimizer.name && familyOf(row.library.framework) === framework),
+          `no row of a library of ${framework} has ${optimizer.name}`,
+        );
+    const text = `optimizer:\n  type: ${optimizer.title}\n  lr: 0.125\n`;
+    const [found] = scanText({ path: 'config.yaml', language: 'yaml', text });
+    assert.equal(found?.config.optimizer, optimizer.name, `type: ${optimizer.title}`);
+  }
+});
 
 test('every row of every library is reached by a scan', () => {
   for (const { library, name, optimizer, extra } of rows) {

@@ -89,6 +89,11 @@ it('every operator of ONNX has its schemas, for every version since the oldest t
     const first = Math.max(...versions.filter((version) => version <= oldestOpset), versions[0]!);
     assert.equal(Object.keys(table[name] ?? {})[0], String(first), name);
   }
+  const listed = new Set(onnxOperators.map(({ name }) => name));
+  assert.deepEqual(
+    Object.keys(table).filter((name) => !listed.has(name)),
+    [],
+  );
   for (const versions of Object.values(table))
     for (const since of Object.keys(versions)) assert.ok(Number(since) <= newestOpset);
 });

@@ -58,7 +58,9 @@ test('the memoryless direction is what the optimizer does after many steps on on
   for (const { optimizer, hyper, what } of settings()) {
     if (isAbsent(optimizer.memorylessDirection(hyper))) continue;
     // Short memories, so that 700 steps are many; NAdam's schedule lasts 100/ψ steps.
-    const memories = ['beta1', 'beta2', 'alpha'].filter((name) => name in hyper).map((name) => [name, 0.9]);
+    const memories = optimizer.hyperparameters
+      .filter(({ name, range }) => range?.max === 1 && range.maxExclusive && hyper[name] !== 0)
+      .map(({ name }) => [name, 0.9]);
     const short = { ...hyper, ...Object.fromEntries(memories), ...(hyper.momentum_decay ? { momentum_decay: 1 } : {}) };
     let state = zeroState(optimizer, short, theta.length);
     let direction: Float64Array = theta;
@@ -93,7 +95,10 @@ test('in the twin the term of the memory is zero where ε is small; all else is 
     if (isAbsent(twin)) continue;
     twins++;
     const changed = Object.keys(hyper).filter((name) => twin.hyper[name] !== hyper[name]);
-    const allowed = optimizer.name === 'sgd' ? ['lr', 'momentum', 'dampening', 'nesterov'] : ['beta2', 'amsgrad'];
+    // What κ depends on; a linear optimizer has another speed without its memory.
+    const squared = optimizer.norm(hyper).kind === 'squared-norm';
+    const { numerator = '', denominator = '', further = [] } = optimizer.memory;
+    const allowed = [...(squared ? ['lr'] : []), numerator, denominator, ...further];
     assert.deepEqual(
       changed.filter((name) => !allowed.includes(name)),
       [],
@@ -102,8 +107,8 @@ test('in the twin the term of the memory is zero where ε is small; all else is 
     assert.deepEqual(completeHyperparameters(optimizer, 'pytorch', twin.hyper), twin.hyper, what);
     assert.match(twin.words, new RegExp(`^with ${twin.label.replace(/[.()]/g, '.')}, `));
     const tiny = { ...twin.hyper, ...('eps' in hyper && { eps: 1e-20 }), weight_decay: 0 };
-    // SGD keeps what a finite step does without memory, (h/4)‖∇E‖².
-    const expected = optimizer.name === 'sgd' ? 0.25 : 0;
+    // Descent along the gradient itself keeps what a finite step does without memory, (h/4)‖∇E‖².
+    const expected = squared ? 0.25 : 0;
     assert.ok(
       Math.abs(kappa(optimizer, tiny, Infinity) - expected) < 1e-9,
       `${what}: ${kappa(optimizer, tiny, Infinity)}`,

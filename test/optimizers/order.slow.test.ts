@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { completeHyperparameters } from '../../extension/optimizers/hyperparameters.ts';
 import { miniBatchTerms } from '../../extension/optimizers/miniBatch.ts';
-import { optimizerNamed } from '../../extension/optimizers/registry.ts';
+import { optimizerNamed, optimizers } from '../../extension/optimizers/registry.ts';
 import { type Change, distance, type Orders, ordersOf, rungeKutta } from './order.ts';
 import { bilinear, type Labelled, tanhNetwork } from './problems.ts';
 import { correctionAt, type Problem, run } from './support.ts';
@@ -102,6 +102,14 @@ const rows: readonly Row[] = [
   { optimizer: 'signum', given: { momentum: 0.8, smoothing: 0.1 }, broken: scaled('pastWeight', 1.2) },
   { optimizer: 'signsgd', given: { smoothing: 0.1 }, on: 'bilinear', broken: scaled('stepSize', 1.2) },
 ];
+
+test('every optimizer has a row above, or a test below', () => {
+  const tried = new Set([...rows.map(({ optimizer }) => optimizer), 'adagrad']);
+  assert.deepEqual(
+    optimizers.map(({ name }) => name).filter((name) => !tried.has(name)),
+    [],
+  );
+});
 
 /** First order without the correction, second order with it, and first order again with a mistake in it. */
 function check(orders: Orders): void {

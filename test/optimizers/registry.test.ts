@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { completeHyperparameters } from '../../extension/optimizers/hyperparameters.ts';
 import { numeric } from '../../extension/optimizers/numeric.ts';
@@ -39,6 +40,24 @@ test('every default is a known hyper-parameter with a value that is allowed', ()
         `${optimizer.name}, ${framework}`,
       );
     }
+  }
+});
+
+test('every optimizer that a file describes is in the registry, and named in the documents', () => {
+  const files = readdirSync('extension/optimizers').filter((file) => file.endsWith('.ts'));
+  const described = files.flatMap((file) =>
+    [...readFileSync(`extension/optimizers/${file}`, 'utf8').matchAll(/^ {2}name: '(\w+)',\n {2}title: '/gm)].map(
+      ([, name]) => name,
+    ),
+  );
+  assert.deepEqual(described.sort(), optimizers.map(({ name }) => name).sort());
+  for (const file of ['README.md', 'extension/optimizers/THEORY.md']) {
+    const text = readFileSync(file, 'utf8').toLowerCase();
+    assert.deepEqual(
+      optimizers.map(({ title }) => title).filter((title) => !text.includes(title.toLowerCase())),
+      [],
+      file,
+    );
   }
 });
 
