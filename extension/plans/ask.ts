@@ -27,7 +27,8 @@ export function ask(
     maxBuffer: 2 ** 28,
     windowsHide: true,
   });
-  if (error) {
+  // One that ends without reading what it was given has still said why.
+  if (error && status === null) {
     const { code, message } = error as NodeJS.ErrnoException;
     const unanswered = code === 'ETIMEDOUT';
     const reason =

@@ -5,8 +5,8 @@ import { ask, submitPatience } from './ask.ts';
 import { type JsonObject, type KubernetesOptions, type KubernetesTasks, kubernetesJob } from './kubernetesJob.ts';
 import { newName, noteAnswer, noteSubmission, type QueuedTask, type Submission } from './submissions.ts';
 
-/** A Job as YAML, as `kubectl apply -f -` takes it. */
-export const jobText = (job: JsonObject): string => stringify(job, { lineWidth: 0 });
+/** A Job as YAML, as `kubectl create -f -` takes it. */
+export const jobText = (job: JsonObject): string => stringify(job, { lineWidth: 0, aliasDuplicateObjects: false });
 
 /**
  * Makes a Job for tasks of the plan in `folder`, and notes it down under a name of its own; see `kubernetesJob`.
@@ -27,10 +27,13 @@ export function newJob(
   return { name, job };
 }
 
-/** Applies a Job with the user's `kubectl`, and returns its name. Throws an InspectorError where that is not possible. */
+/**
+ * Makes a Job with the user's `kubectl`, and returns its name: it is new, and `apply` would keep all of it once more in a note,
+ * which has no place for many tasks. Throws an InspectorError where that is not possible.
+ */
 export function submitKubernetes(folder: string, ...what: Tail<Parameters<typeof newJob>>): string {
   const { name, job } = newJob(folder, ...what);
-  const { reason, unanswered } = ask('kubectl', ['apply', '-f', '-'], {
+  const { reason, unanswered } = ask('kubectl', ['create', '-f', '-'], {
     input: jobText(job),
     patience: submitPatience,
   });

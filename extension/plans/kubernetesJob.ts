@@ -42,11 +42,14 @@ export interface JsonObject {
 /** Where the claim is in the container, if nothing else is said. */
 export const defaultMount = '/plans';
 const defaultRetries = 2;
+/** Of a Job with indices. */
+const mostTasks = 100_000;
 
 /**
  * The Job (batch/v1) that runs tasks of a plan, each in a pod of its own. Code 2 fails a task for good; where it was told to
  * stop (75), or its node went away, it is run again without a retry being counted. A task that fails ends none of the others.
- * Throws an InspectorError where the patch is not readable.
+ * Throws an InspectorError where
+ * the patch is not readable, and for more tasks than a Job may have.
  */
 export function kubernetesJob(
   { name, folder, tasks, group, program }: KubernetesTasks,
@@ -54,6 +57,11 @@ export function kubernetesJob(
 ): JsonObject {
   const { image, claim, mount = defaultMount, namespace, resources, throttle, retries = defaultRetries } = options;
   const labels = { 'app.kubernetes.io/name': 'optimizer-bias', 'app.kubernetes.io/instance': name };
+  if (tasks.length > mostTasks)
+    throw new InspectorError(
+      `A Job has up to ${mostTasks.toLocaleString('en')} tasks, and these are ${tasks.length.toLocaleString('en')}.`,
+      `Give --group ${Math.ceil((group * tasks.length) / mostTasks)} or more: as many points are one task then.`,
+    );
   const cpus = wholeCpus(resources?.cpu);
   // After the script follow the first points of the tasks, of which the completion index picks one. Kubernetes itself replaces
   // $(NAME), which a path may hold.

@@ -33,9 +33,20 @@ after(async () => {
   rmSync(root, { recursive: true, force: true });
 });
 
-const settings = ['sweep', '--sample', '--limit', '120', '--steps', '600', '--every', '200', '--reference', 'none'];
-const twelve = [...settings, '--sweep', 'beta2=0.9,0.99,0.999', '--sweep', 'lr=0.001,0.002', '--seeds', '0,1'];
-const four = [...settings, '--sweep', 'beta2=0.9,0.99', '--seeds', '0,1'];
+const settings = ['sweep', '--sample', '--limit', '120', '--every', '200', '--reference', 'none'];
+const twelve = [
+  ...settings,
+  '--steps',
+  '600',
+  '--sweep',
+  'beta2=0.9,0.99,0.999',
+  '--sweep',
+  'lr=0.001,0.002',
+  '--seeds',
+  '0,1',
+];
+const two = [...settings, '--sweep', 'beta2=0.9,0.99', '--steps', '8000'];
+const four = [...settings, '--steps', '600', '--sweep', 'beta2=0.9,0.99', '--seeds', '0,1'];
 
 /** What one machine makes of it, once for all tests. */
 const local = (() => {
@@ -192,19 +203,27 @@ function letGo(engine: number): void {
 }
 
 test('at its time limit a point stops ahead of it, and goes on by itself', { skip }, async () => {
-  const plan = newPlan('limited', four);
+  const plan = newPlan('limited', two);
   plan.submit('--time', '1', '--signal-ahead', '59');
-  // SLURM looks at limits twice a minute.
-  const engine = await hold(await plan.worker(1));
+  const [worker, task] = [await plan.worker(1), join(plan.folder, 'tasks', '1')];
+  const steps = () => {
+    const made = readdirSync(task).find((name) => name.startsWith('made-'))!;
+    return readFileSync(join(task, made, 'steps.jsonl'), 'utf8').split('\n').length;
+  };
+  await slurm.until(() => steps() > 2, 30);
+  const engine = await hold(worker);
   const logs = join(plan.folder, 'logs');
   const log = () => readdirSync(logs).find((name) => name.endsWith('_1.log'))!;
   try {
+    // SLURM looks at limits twice a minute.
     await slurm.until(() => /Told to stop/.test(readFileSync(join(logs, log()), 'utf8')), 60);
   } finally {
     letGo(engine);
   }
+  await slurm.until(() => slurm.queue().some(({ index, state }) => index === 1 && state === 'PENDING'), 30);
+  assert.ok(existsSync(join(task, 'saved', 'state.bin')), 'it goes on from there');
   await slurm.drained(60);
-  assert.deepEqual(plan.attempts(), [1, 2, 1, 1]);
+  assert.equal(plan.attempts()[1], 2);
   plan.check();
 });
 

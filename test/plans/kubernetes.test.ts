@@ -83,6 +83,7 @@ const isJob = ajv.compile(JSON.parse(readFileSync(join('test', 'plans', 'job.sch
 test('a Job is one by the published schema of the API, which finds mistakes', () => {
   for (const options of [{ image: 'bias' }, full]) {
     assert.ok(isJob(JSON.parse(JSON.stringify(jobOf(options)))), ajv.errorsText(isJob.errors));
+    assert.doesNotMatch(jobText(kubernetesJob(tasks, options)), /[&*]\w/, 'nothing is told by reference');
     assert.ok(isJob(parse(jobText(kubernetesJob(tasks, options)))), ajv.errorsText(isJob.errors));
   }
   const wrong = merged(JSON.parse(JSON.stringify(jobOf(full))), { spec: { backoffLimitPerIndx: 1 } });
@@ -193,6 +194,14 @@ spec:
   );
 });
 
+test('more tasks than a Job has indices are refused', () => {
+  const many = Array.from({ length: 100_001 }, (_, i) => i);
+  assert.equal(
+    messageOf(() => jobOf(full, { tasks: many, group: 4 })),
+    'A Job has up to 100,000 tasks, and these are 100,001.\nGive --group 5 or more: as many points are one task then.',
+  );
+});
+
 test('a patch that is none is refused with its place', () => {
   const patch = join(folder, 'bad.yaml');
   writeFileSync(patch, '- a\n');
@@ -217,10 +226,10 @@ function fakeKubectl(script: string): void {
   chmodSync(join(folder, 'kubectl'), 0o755);
 }
 
-test('a Job is applied with kubectl, and what it has yet to finish is not submitted again', {
+test('a Job is made with kubectl, and what it has yet to finish is not submitted again', {
   skip: process.platform === 'win32',
 }, () => {
-  fakeKubectl('case $1 in apply) cat > applied.yaml;; *) echo "$@" > asked; cat answer.json;; esac');
+  fakeKubectl('case $1 in create) cat > applied.yaml;; *) echo "$@" > asked; cat answer.json;; esac');
   const name = submitKubernetes(folder, { ...tasks, tasks: [3, 5, 9, 10] }, full, {});
   const applied = parse(readFileSync(join(folder, 'applied.yaml'), 'utf8')) as Job;
   assert.equal(applied.metadata.name, name);
