@@ -24,14 +24,15 @@ export const bundleParticipant = () =>
 
 /** A process that answers lines with lines. */
 export class Participant {
-  constructor(name, command, args) {
+  constructor(name, command, args, env = {}) {
     this.name = name;
     this.child = spawn(command, args, {
       stdio: ['pipe', 'pipe', 'ignore'],
-      env: { ...process.env, BENCH_THREADS: String(cpus().length) },
+      env: { ...process.env, BENCH_THREADS: String(cpus().length), ...env },
     });
     // One that has ended is noticed by what it does not answer.
     this.child.stdin.on('error', () => {});
+    this.child.on('error', () => {});
     this.lines = createInterface({ input: this.child.stdout })[Symbol.asyncIterator]();
     /** Milliseconds of steps by kind, and those that its processors worked. */
     this.times = {};
@@ -80,11 +81,13 @@ export class Participant {
 }
 
 const has = (module) => spawnSync(python, ['-c', `import ${module}`], { stdio: 'ignore' }).status === 0;
-const peers = [
-  ...(has('torch') ? [['PyTorch', 'peer_torch.py']] : []),
-  ...(has('jax') ? [['JAX', 'peer_jax.py']] : []),
-];
+export const hasTorch = has('torch');
+const peers = [...(hasTorch ? [['PyTorch', 'peer_torch.py']] : []), ...(has('jax') ? [['JAX', 'peer_jax.py']] : [])];
 
-export const ours = (args) => new Participant('this program', process.execPath, [join(out, 'participant.js'), ...args]);
-export const others = (args) =>
-  peers.map(([name, file]) => new Participant(name, python, [join(root, 'test/bench', file), ...args]));
+export const ours = (args, env) =>
+  new Participant('this program', process.execPath, [join(out, 'participant.js'), ...args], env);
+const peer = (name, file, args, env) => new Participant(name, python, [join(root, 'test/bench', file), ...args], env);
+export const others = (args) => peers.map(([name, file]) => peer(name, file, args));
+/** PyTorch on a device, in one of its ways: eager, compiled or graph. */
+export const torchOn = (device, mode, args) =>
+  peer(`PyTorch ${mode}`, 'peer_torch.py', args, { BENCH_DEVICE: device, BENCH_MODE: mode });

@@ -3,6 +3,8 @@ import { createInterface } from 'node:readline';
 import { batchPlan, chooseChunks, lanesFor } from '../../extension/engine/chunks.ts';
 import { createProblem } from '../../extension/engine/problem.ts';
 import { type Position, Runner } from '../../extension/engine/runner.ts';
+import type { Device } from '../../extension/engine/session.ts';
+import { residualNetwork } from '../../extension/experiments/networks/residual.ts';
 import { epochs } from '../../extension/jobs/batchOrder.ts';
 import { adam } from '../../extension/optimizers/adam.ts';
 import { completeHyperparameters } from '../../extension/optimizers/hyperparameters.ts';
@@ -11,23 +13,33 @@ import { cnn, mlp, resnetBlock, samples } from '../support/models.ts';
 /**
  * One side of a comparison: builds a network and answers each line on standard input (`plain`, `corrected`, `minibatch`, `memory`) with a
  * line of JSON. Arguments: network, samples, micro-batch (0: the program's own choice), layer sizes of an MLP. With `batch=BxN`
- * in place of the micro-batch, `minibatch` takes N steps on mini-batches of B.
+ * in place of the micro-batch, `minibatch` takes N steps on mini-batches of B. The variable BENCH_DEVICE names another device
+ * than the processor.
  */
 async function main(): Promise<void> {
   const [network, count, microBatch, ...sizes] = process.argv.slice(2);
   const started = performance.now();
   const images = [3, 32, 32];
   const layers = sizes.map(Number);
+  const device = (process.env.BENCH_DEVICE ?? 'cpu') as Device;
+  // Normalised by ghost batches, as large as the micro-batch.
+  const resnet50 = { blocks: [3, 4, 6, 3], width: 64, bottleneck: true };
   const [model, shape] =
-    network === 'mlp' ? [mlp(layers), [layers[0]]] : network === 'cnn' ? [cnn(), images] : [resnetBlock(), images];
+    network === 'mlp'
+      ? [mlp(layers), [layers[0]]]
+      : network === 'cnn'
+        ? [cnn(), images]
+        : network === 'resnet50'
+          ? [residualNetwork([3, 32, 32], resnet50, 10, 0, 'float32'), images]
+          : [resnetBlock(), images];
   const data = samples(Number(count), shape);
   const made = performance.now();
-  const problem = createProblem(model, data, { loss: 'cross-entropy' });
+  const problem = createProblem(model, data, { loss: 'cross-entropy', batchStatistics: network === 'resnet50' });
   const [, batch, lot] = /^batch=(\d+)x(\d+)$/.exec(microBatch)?.map(Number) ?? [];
   const size = batch === undefined ? Number(microBatch) : 0;
   const options = { memoryBudget: 2 ** 30, microBatch: size === 0 ? undefined : size };
   const own = {
-    ...chooseChunks(problem, { ...options, lanes: lanesFor('cpu') }),
+    ...chooseChunks(problem, { ...options, lanes: lanesFor(device) }),
     ...(batch !== undefined && { batch: batchPlan(problem, batch, options) }),
   };
   const batches =
@@ -35,7 +47,7 @@ async function main(): Promise<void> {
       ? undefined
       : epochs({ samples: problem.samples, size: batch, order: 'reshuffled', seed: 0, dropLast: false });
   const hyper = completeHyperparameters(adam, 'pytorch', {});
-  const runner = new Runner(problem, { optimizer: adam, hyper, stage: 'step', device: 'cpu', chunks: own, batches });
+  const runner = new Runner(problem, { optimizer: adam, hyper, stage: 'step', device, chunks: own, batches });
   const prepared = performance.now();
   if (!batches) await runner.prepare();
   const built = performance.now();

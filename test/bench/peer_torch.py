@@ -1,5 +1,9 @@
-"""PyTorch's side of the comparison: the same protocol as participant.ts. Gradient and Hessian-vector product by double backward."""
+"""PyTorch's side of the comparison: the same protocol as participant.ts. Gradient and Hessian-vector product by double backward.
+
+BENCH_DEVICE names the device (cpu), BENCH_MODE how full-batch steps are taken: eager, compiled, or as a CUDA graph (graph).
+"""
 import json
+import os
 import re
 import resource
 import sys
@@ -9,11 +13,12 @@ import torch
 from torch import nn
 
 network, count, micro, *sizes = sys.argv[1:]
+device, way = os.environ.get('BENCH_DEVICE', 'cpu'), os.environ.get('BENCH_MODE', 'eager')
 batch, lot = map(int, re.findall(r'\d+', micro)) if micro.startswith('batch') else (0, 1)
 torch.manual_seed(0)
 # Steps of a small network are fastest on one thread.
 small = batch > 0 and network == 'mlp'
-torch.set_num_threads(1 if small else int(__import__('os').environ.get('BENCH_THREADS', '2')))
+torch.set_num_threads(1 if small else int(os.environ.get('BENCH_THREADS', '2')))
 n = int(count)
 
 
@@ -30,6 +35,33 @@ class Bottleneck(nn.Module):
         return self.fc(torch.relu(y + self.shortcut(stem)).mean((2, 3)))
 
 
+class Block(nn.Module):
+    """A bottleneck of ResNet-50, stride in the 3 x 3 convolution."""
+
+    def __init__(self, before, inner, stride):
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(before, inner, 1, bias=False), nn.BatchNorm2d(inner), nn.ReLU(),
+            nn.Conv2d(inner, inner, 3, stride, 1, bias=False), nn.BatchNorm2d(inner), nn.ReLU(),
+            nn.Conv2d(inner, 4 * inner, 1, bias=False), nn.BatchNorm2d(4 * inner))
+        same = before == 4 * inner and stride == 1
+        self.short = nn.Identity() if same else nn.Sequential(
+            nn.Conv2d(before, 4 * inner, 1, stride, bias=False), nn.BatchNorm2d(4 * inner))
+
+    def forward(self, x):
+        return torch.relu(self.body(x) + self.short(x))
+
+
+def resnet50():
+    parts, before = [nn.Conv2d(3, 64, 3, padding=1, bias=False), nn.BatchNorm2d(64), nn.ReLU()], 64
+    for stage, blocks in enumerate([3, 4, 6, 3]):
+        for block in range(blocks):
+            inner = 64 << stage
+            parts.append(Block(before, inner, 2 if stage > 0 and block == 0 else 1))
+            before = 4 * inner
+    return nn.Sequential(*parts, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(before, 10))
+
+
 if network == 'mlp':
     layers = [int(size) for size in sizes]
     parts = []
@@ -43,24 +75,77 @@ elif network == 'cnn':
         nn.MaxPool2d(2), nn.Flatten(), nn.Linear(512, 128), nn.SiLU(), nn.Linear(128, 10))
     x = torch.rand(n, 3, 32, 32) * 2 - 1
 else:
-    model, x = Bottleneck(), torch.rand(n, 3, 32, 32) * 2 - 1
+    model, x = resnet50() if network == 'resnet50' else Bottleneck(), torch.rand(n, 3, 32, 32) * 2 - 1
 y = torch.randint(0, 10, (n,))
+model, x, y = model.to(device), x.to(device), y.to(device)
 parameters = list(model.parameters())
 # The fused update is the fastest on small networks.
-optimizer = torch.optim.Adam(parameters, fused=batch > 0)
+optimizer = torch.optim.Adam(parameters, fused=batch > 0, capturable=device == 'cuda')
 eps = 1e-8
+# Batches that are evaluated, and normalised, one after the other.
+ghost = int(micro) if batch == 0 and int(micro) > 0 else n
+# What is compiled cannot be differentiated twice: corrected steps are eager then.
+compiled_model = torch.compile(model) if way == 'compiled' and batch == 0 else model
 
 
-def step(corrected):
-    loss = nn.functional.cross_entropy(model(x), y)
-    gradients = torch.autograd.grad(loss, parameters, create_graph=corrected)
+def taken(corrected):
+    """A step; loss and size of the product, on the device."""
+    loss, size = 0, 0
+    gradients = [torch.zeros_like(p) for p in parameters]
+    products = [torch.zeros_like(p) for p in parameters]
+    parts = list(zip(x.split(ghost), y.split(ghost)))
+    network_of = model if corrected else compiled_model
+    loss_in = lambda inputs, labels: nn.functional.cross_entropy(network_of(inputs), labels) * (len(labels) / n)
+    if len(parts) == 1 or not corrected:
+        for inputs, labels in parts:
+            part = loss_in(inputs, labels)
+            found = torch.autograd.grad(part, parameters, create_graph=corrected)
+            gradients = list(found) if len(parts) == 1 else [a + b for a, b in zip(gradients, found)]
+            loss = loss + part.detach()
+        if corrected:
+            u = [(g / (g.abs() + eps)).detach() for g in gradients]
+            products = torch.autograd.grad(gradients, parameters, u)
+    else:
+        # The direction of the product needs the whole gradient first.
+        for inputs, labels in parts:
+            part = loss_in(inputs, labels)
+            gradients = [a + b for a, b in zip(gradients, torch.autograd.grad(part, parameters))]
+            loss = loss + part.detach()
+        u = [g / (g.abs() + eps) for g in gradients]
+        for inputs, labels in parts:
+            found = torch.autograd.grad(loss_in(inputs, labels), parameters, create_graph=True)
+            products = [a + b for a, b in zip(products, torch.autograd.grad(found, parameters, u))]
     if corrected:
-        u = [(g / (g.abs() + eps)).detach() for g in gradients]
-        products = torch.autograd.grad(gradients, parameters, u)
-        sum(q.square().sum() for q in products).item()
+        size = sum(q.square().sum() for q in products)
     for p, g in zip(parameters, gradients):
         p.grad = g.detach()
     optimizer.step()
+    return loss, size
+
+
+def captured(corrected):
+    """The step as a CUDA graph."""
+    stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        for _ in range(3):
+            taken(corrected)
+    torch.cuda.current_stream().wait_stream(stream)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        results = taken(corrected)
+
+    def replay():
+        graph.replay()
+        return results
+
+    return replay
+
+
+def step(corrected):
+    loss, size = ways[corrected]()
+    if corrected:
+        size.item()
     return loss.item()
 
 
@@ -123,8 +208,9 @@ def fastest():
     return f' {name}'
 
 
-mode = ''
+mode = '' if way == 'eager' and device == 'cpu' else f' {way} on {device}'
 if batch == 0:
+    ways = {kind: captured(kind) if way == 'graph' else lambda kind=kind: taken(kind) for kind in (False, True)}
     step(False)
     step(True)
 else:
@@ -133,7 +219,7 @@ answer({'ready': True, 'version': f'PyTorch {torch.__version__}{mode}'})
 for line in sys.stdin:
     kind = line.strip()
     if kind == 'memory':
-        answer({'megabytes': round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)})
+        answer({'megabytes': round(torch.cuda.max_memory_allocated() / 2**20) if device == 'cuda' else round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)})
     else:
         start, work = time.perf_counter(), time.process_time()
         loss = minibatches() if kind == 'minibatch' else step(kind == 'corrected')
