@@ -3,7 +3,7 @@ import { rangesOf } from '../plans/arrays.ts';
 import { quoted } from '../plans/commands.ts';
 import { jobText, newJob, submitKubernetes } from '../plans/kubernetes.ts';
 import { defaultMount, type KubernetesOptions } from '../plans/kubernetesJob.ts';
-import { readPlan } from '../plans/plan.ts';
+import { checkVersion, readPlan } from '../plans/plan.ts';
 import { scheduledStatus, tasksToSubmit } from '../plans/schedulers.ts';
 import { newScript, submitSlurm } from '../plans/slurm.ts';
 import type { SlurmOptions } from '../plans/slurmScript.ts';
@@ -165,6 +165,8 @@ export function submitPlan(folder: string, given: Values): number {
     return 0;
   }
   const values = new Map([...lastAsked(folder, scheduler), ...given]);
+  // What is started there is this program, unless it is said.
+  if (scheduler === 'slurm' && !values.has('program')) checkVersion(folder, plan);
   const asked = Object.fromEntries(
     [...values].filter(([flag]) => remembered(scheduler).some((each) => each.flag === flag)),
   );

@@ -310,3 +310,14 @@ test('what does not go with a submission is refused', { skip }, () => {
   assert.match(refused(...into, '--submit', 'kubernetes', '--time', '1'), /^--time is no option of Kubernetes\./);
   assert.match(refused(...into, '--submit', 'slurm', '--for', 'slurm'), /^--for needs --submit print\./);
 });
+
+test('a plan of another version is not submitted', { skip }, () => {
+  const folder = join(root, 'older');
+  done(root, ...four, '--plan', folder);
+  const path = join(folder, 'plan.json');
+  writeFileSync(path, readFileSync(path, 'utf8').replace(/"tool": ".*"/, '"tool": "optimizer-bias-inspector 0.0.1"'));
+  const { code, err } = run(root, '--resume', folder, '--submit', 'slurm');
+  assert.equal(code, 1);
+  assert.match(err, /was made by optimizer-bias-inspector 0\.0\.1, and this is /);
+  assert.ok(!existsSync(join(folder, 'submissions.jsonl')));
+});
