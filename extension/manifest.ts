@@ -21,7 +21,8 @@ import {
   viewsWelcome,
   walkthroughs,
 } from './places.ts';
-import { compareSchema, experimentSchema, sweepSchema } from './shared/experimentSchema.ts';
+import { compareSchema, experimentSchema, sweepSchema, timesSchema } from './shared/experimentSchema.ts';
+import { planSchema } from './shared/planSchema.ts';
 import { runSchema } from './shared/runSchema.ts';
 import { stepsSchema } from './shared/stepsSchema.ts';
 import { projectFile, projectSchema } from './shared/target.ts';
@@ -38,6 +39,8 @@ export const schemas: readonly (readonly [file: string, schema: () => object])[]
   ['media/schemas/compare.schema.json', compareSchema],
   ['media/schemas/sweep.schema.json', sweepSchema],
   ['media/schemas/experiment.schema.json', experimentSchema],
+  ['media/schemas/times.schema.json', timesSchema],
+  ['media/schemas/plan.schema.json', planSchema],
 ];
 
 /** `optimizerBiasInspectModel`, as it is written after `#` in a chat. */

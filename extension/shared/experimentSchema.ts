@@ -45,6 +45,9 @@ const statusRow: Row = [
   { enum: ['running', 'finished', 'cancelled', 'failed', 'interrupted'] },
 ];
 
+/** Parameters of an experiment, by name. */
+export const parameters = named({ anyOf: [value, list(number)] });
+
 /** What is in `times.json`, so that equal results are equal files. */
 const earlier = (what: string, schema: object): readonly [string, object, 'optional'] => [
   `${what}: in files of earlier versions; others have it in times.json.`,
@@ -52,7 +55,8 @@ const earlier = (what: string, schema: object): readonly [string, object, 'optio
   'optional',
 ];
 
-const digests = object<Digests>({
+/** Hashes of what runs are made of. */
+export const digests = object<Digests>({
   model: ['Hash of the file of the model, hexadecimal.', sha256],
   data: ['Hash of the files of the data, hexadecimal.', sha256],
 });
@@ -70,7 +74,8 @@ const common = {
   out: ['Folder that the results were asked to be in.', text, 'optional'],
 } as const;
 
-const compareRequest: Table<CompareRequest> = {
+/** What a comparison is asked for. */
+export const compareRequest: Table<CompareRequest> = {
   base: ["The user's own setting; what all have in common.", requestSchema],
   settings: ['What each other setting changes, by canonical name.', { ...list(setting), minItems: 1 }],
   seeds: seeds('Of the orders of mini-batches; without them of initial weights, 0: those of the model.'),
@@ -83,7 +88,8 @@ const compare: Table<CompareHeader> = {
   digests: ['What it was asked of.', digests],
 };
 
-const sweepRequest: Table<SweepRequest> = {
+/** What a sweep is asked for. */
+export const sweepRequest: Table<SweepRequest> = {
   base: ['What all points have in common.', requestSchema],
   axes: [
     'The hyper-parameters that are swept.',
@@ -253,9 +259,22 @@ const experiment: Table<Omit<ExperimentHeader, keyof Times> & Partial<Times>> = 
     named({ anyOf: [sha256, { const: '' }] }),
     'optional',
   ],
-  parameters: ['All its parameters.', named({ anyOf: [value, list(number)] })],
+  parameters: ['All its parameters.', parameters],
   result: ['What there is, so far or in the end.', object(result), 'optional'],
 };
+
+const times: Table<Times> = {
+  started: ['Beginning, ISO 8601, UTC.', time],
+  finished: ['End, ISO 8601, UTC.', time, 'optional'],
+  process: ['Number of the process that works on the result, or that has ended it.', count],
+};
+
+/** JSON Schema (draft 2020-12) of the `times.json` of comparisons, sweeps and experiments. */
+export const timesSchema = (): object => ({
+  $schema: draft,
+  title: 'times.json: what differs from one making of the same result to the next',
+  ...object(times),
+});
 
 /** JSON Schema (draft 2020-12) of `compare.json`. */
 export const compareSchema = (): object => ({

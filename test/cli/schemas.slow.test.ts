@@ -258,6 +258,41 @@ describe('what comparisons, sweeps and experiments write is what their schemas s
       assert.ok(result.charts.length > 0);
     });
 
+  it('the times of all of them', () => {
+    const isTimes = compiled('times');
+    for (const folder of ['compare', 'sweep', 'experiments/bilinear']) {
+      const times = fits(isTimes, scratch, folder, 'times.json');
+      refused(isTimes, [
+        { ...times, started: 'now' },
+        { ...times, process: -1 },
+        { ...times, other: 1 },
+      ]);
+    }
+  });
+
+  it('plans of all of them; and what is damaged is refused', () => {
+    const isPlan = compiled('plan');
+    const sample = ['--sample', '--steps', '3'];
+    for (const [kind, ...options] of [
+      ['sweep', ...sample, '--sweep', 'beta2=0.9,0.99', '--test-data', sampleData],
+      ['compare', ...sample, '--batch-size', '512', '--try', 'beta2=0.9', '--seeds', '1,2', '--copy-inputs'],
+      ['experiment', 'bilinear', '--steps', '50'],
+    ] as const) {
+      const folder = join(scratch, `plan-${kind}`);
+      const { status, stderr } = run(kind, ...options, '--plan', folder);
+      assert.equal(status, 0, stderr);
+      const plan = fits(isPlan, folder, 'plan.json');
+      assert.equal(plan.kind, kind);
+      refused(isPlan, [
+        { ...plan, kind: 'run' },
+        { ...plan, request: { ...plan.request, other: 1 } },
+        { ...plan, numerics: { ...plan.numerics, device: 'tpu' } },
+        { ...plan, points: [{ ...plan.points[0], folder: undefined }] },
+        { ...plan, group: 0 },
+      ]);
+    }
+  });
+
   it('an experiment that failed', () => {
     const out = join(scratch, 'experiments', 'failed');
     const { status } = run('experiment', 'separable', '--data', join(scratch, 'none.csv'), '--out', out);
