@@ -86,6 +86,17 @@ const rows = {
     ]),
   cnn: () => compare('CNN 16-16-32-32, SiLU, 1,000 images of 3×32×32', ['cnn', '1000', '0']),
   resnet: () => compare('ResNet bottleneck 64-64-256, 100 images of 3×32×32', ['resnet', '100', '0']),
+  // Arguments: vocabulary, width, tokens of a sequence, layers.
+  gpt: async () => {
+    await compare('GPT, 2 layers of 64, 256 sequences of 64 tokens', [...['gpt', '256', '0'], '64', '64', '64', '2']);
+    await compare('GPT, 4 layers of 256, 64 sequences of 128 tokens', [
+      ...['gpt', '64', '0'],
+      '256',
+      '256',
+      '128',
+      '4',
+    ]);
+  },
   // Arguments: as above with the size of the mini-batches in place of that of the passes, and how many steps are a lot.
   minibatch: async () => {
     await compare(

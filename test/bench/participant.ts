@@ -1,38 +1,28 @@
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import type { Dataset } from '../../extension/datasets/dataset.ts';
 import { batchPlan, chooseChunks, lanesFor } from '../../extension/engine/chunks.ts';
 import { createProblem } from '../../extension/engine/problem.ts';
 import { type Position, Runner } from '../../extension/engine/runner.ts';
 import type { Device } from '../../extension/engine/session.ts';
 import { residualNetwork } from '../../extension/experiments/networks/residual.ts';
 import { epochs } from '../../extension/jobs/batchOrder.ts';
+import type { Model } from '../../extension/onnx/model.ts';
 import { adam } from '../../extension/optimizers/adam.ts';
 import { completeHyperparameters } from '../../extension/optimizers/hyperparameters.ts';
-import { cnn, mlp, resnetBlock, samples } from '../support/models.ts';
+import { cnn, gpt, mlp, resnetBlock, samples, sequences } from '../support/models.ts';
 
 /**
  * One side of a comparison: builds a network and answers each line on standard input (`plain`, `corrected`, `minibatch`, `memory`) with a
- * line of JSON. Arguments: network, samples, micro-batch (0: the program's own choice), layer sizes of an MLP. With `batch=BxN`
+ * line of JSON. Arguments: network, samples, micro-batch (0: the program's own choice), sizes of the network. With `batch=BxN`
  * in place of the micro-batch, `minibatch` takes N steps on mini-batches of B. The variable BENCH_DEVICE names another device
  * than the processor.
  */
 async function main(): Promise<void> {
   const [network, count, microBatch, ...sizes] = process.argv.slice(2);
   const started = performance.now();
-  const images = [3, 32, 32];
-  const layers = sizes.map(Number);
   const device = (process.env.BENCH_DEVICE ?? 'cpu') as Device;
-  // Normalised by ghost batches, as large as the micro-batch.
-  const resnet50 = { blocks: [3, 4, 6, 3], width: 64, bottleneck: true };
-  const [model, shape] =
-    network === 'mlp'
-      ? [mlp(layers), [layers[0]]]
-      : network === 'cnn'
-        ? [cnn(), images]
-        : network === 'resnet50'
-          ? [residualNetwork([3, 32, 32], resnet50, 10, 0, 'float32'), images]
-          : [resnetBlock(), images];
-  const data = samples(Number(count), shape);
+  const [model, data] = subjectOf(network, Number(count), sizes.map(Number));
   const made = performance.now();
   const problem = createProblem(model, data, { loss: 'cross-entropy', batchStatistics: network === 'resnet50' });
   const [, batch, lot] = /^batch=(\d+)x(\d+)$/.exec(microBatch)?.map(Number) ?? [];
@@ -88,6 +78,20 @@ async function main(): Promise<void> {
       answer({ milliseconds: (performance.now() - begin) / steps, cpu: (user + system) / 1000 / steps, loss });
     }
   }
+}
+
+/** A network and its data; `sizes` are those of an MLP's layers, or vocabulary, width, length and layers of a transformer. */
+function subjectOf(network: string, count: number, sizes: readonly number[]): [Model, Dataset] {
+  const images = [3, 32, 32];
+  if (network === 'mlp') return [mlp(sizes), samples(count, [sizes[0]])];
+  if (network === 'cnn') return [cnn(), samples(count, images)];
+  // Normalised by ghost batches, as large as the micro-batch.
+  const resnet50 = { blocks: [3, 4, 6, 3], width: 64, bottleneck: true };
+  if (network === 'resnet50') return [residualNetwork([3, 32, 32], resnet50, 10, 0, 'float32'), samples(count, images)];
+  if (network !== 'gpt') return [resnetBlock(), samples(count, images)];
+  const [vocabulary, width, length, layers] = sizes;
+  const size = { vocabulary, width, length, layers };
+  return [gpt(size), sequences(count, size)];
 }
 
 /** Most memory that the process ever held; null where the system does not say. */

@@ -57,6 +57,35 @@ elif network == 'cnn':
         x = pool(pool(jax.nn.silu(conv(jax.nn.silu(conv(x, c)), d))))
         x = jax.nn.silu(x.reshape(x.shape[0], -1) @ e[0].T + e[1])
         return x @ f[0].T + f[1]
+elif network == 'gpt':
+    vocabulary, width, length, depth = (int(size) for size in sizes)
+    one_, zero_ = jnp.ones((width,)), jnp.zeros((width,))
+    block = lambda: [(one_, zero_), *(linear(width, width) for _ in range(4)), (one_, zero_), linear(width, 4 * width), linear(4 * width, width)]
+    theta = [weight((vocabulary, width), 4), weight((length, width), 4), [block() for _ in range(depth)], (one_, zero_), weight((vocabulary, width), width)]
+    x = jnp.asarray(rng.integers(0, vocabulary, (n, length)))
+    mask = jnp.triu(jnp.full((length, length), -1e9), 1)
+
+    def norm(x, p):
+        centred = x - x.mean(-1, keepdims=True)
+        return centred / jnp.sqrt((centred**2).mean(-1, keepdims=True) + 1e-5) * p[0] + p[1]
+
+    def apply(x, p):
+        return x @ p[0].T + p[1]
+
+    def attend(x, blocks):
+        norm1, query, key, value, out, norm2, widen, narrow = blocks
+        h = norm(x, norm1)
+        q, k, v = (apply(h, p).reshape(-1, length, width // 16, 16).transpose(0, 2, 1, 3) for p in (query, key, value))
+        mixed = jax.nn.softmax(q @ k.transpose(0, 1, 3, 2) * 0.25 + mask, -1) @ v
+        x = x + apply(mixed.transpose(0, 2, 1, 3).reshape(-1, length, width), out)
+        return x + apply(jax.nn.gelu(apply(norm(x, norm2), widen), approximate=False), narrow)
+
+    def model(theta, x):
+        tokens, places, blocks, last, head = theta
+        x = tokens[x] + places
+        for each in blocks:
+            x = attend(x, each)
+        return (norm(x, last) @ head.T).reshape(-1, vocabulary)
 else:
     theta = [convolution(3, 64), convolution(64, 64, 1), convolution(64, 64), convolution(64, 256, 1), convolution(64, 256, 1), linear(256, 10)]
     x = jnp.asarray(rng.uniform(-1, 1, (n, 3, 32, 32)).astype(np.float32))
@@ -68,7 +97,7 @@ else:
         return y @ theta[5][0].T + theta[5][1]
 
 
-y = jnp.asarray(rng.integers(0, 10, n))
+y = jnp.asarray(rng.integers(0, vocabulary, n * length) if network == 'gpt' else rng.integers(0, 10, n))
 
 
 def loss_of(theta, x=x, y=y):

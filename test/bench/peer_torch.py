@@ -62,6 +62,42 @@ def resnet50():
     return nn.Sequential(*parts, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(before, 10))
 
 
+class Layer(nn.Module):
+    """A block of a transformer: attention, then two layers."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.query, self.key, self.value, self.out = (nn.Linear(width, width) for _ in range(4))
+        self.widen, self.narrow = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+
+    def forward(self, x):
+        b, t, width = x.shape
+        h = self.norm1(x)
+        q, k, v = (f(h).view(b, t, width // 16, 16).transpose(1, 2) for f in (self.query, self.key, self.value))
+        mixed = attention(q, k, v).transpose(1, 2).reshape(b, t, width)
+        x = x + self.out(mixed)
+        return x + self.narrow(nn.functional.gelu(self.widen(self.norm2(x))))
+
+
+def attention(q, k, v):
+    """Written out: the fused kernels have no second derivative."""
+    t = q.shape[2]
+    mask = torch.full((t, t), -1e9, device=q.device).triu(1)
+    return (q @ k.transpose(2, 3) * 0.25 + mask).softmax(-1) @ v
+
+
+class Transformer(nn.Module):
+    def __init__(self, vocabulary, width, length, layers):
+        super().__init__()
+        self.tokens, self.places = nn.Embedding(vocabulary, width), nn.Parameter(torch.rand(length, width) - 0.5)
+        self.blocks, self.norm = nn.Sequential(*(Layer(width) for _ in range(layers))), nn.LayerNorm(width)
+        self.head = nn.Linear(width, vocabulary, bias=False)
+
+    def forward(self, x):
+        return self.head(self.norm(self.blocks(self.tokens(x) + self.places))).flatten(0, 1)
+
+
 if network == 'mlp':
     layers = [int(size) for size in sizes]
     parts = []
@@ -74,9 +110,12 @@ elif network == 'cnn':
         nn.Conv2d(16, 32, 3, padding=1), nn.SiLU(), nn.Conv2d(32, 32, 3, padding=1), nn.SiLU(), nn.MaxPool2d(2),
         nn.MaxPool2d(2), nn.Flatten(), nn.Linear(512, 128), nn.SiLU(), nn.Linear(128, 10))
     x = torch.rand(n, 3, 32, 32) * 2 - 1
+elif network == 'gpt':
+    vocabulary, _, length, _ = (int(size) for size in sizes)
+    model, x = Transformer(*(int(size) for size in sizes)), torch.randint(0, vocabulary, (n, length))
 else:
     model, x = resnet50() if network == 'resnet50' else Bottleneck(), torch.rand(n, 3, 32, 32) * 2 - 1
-y = torch.randint(0, 10, (n,))
+y = torch.randint(0, vocabulary, (n * length,)) if network == 'gpt' else torch.randint(0, 10, (n,))
 model, x, y = model.to(device), x.to(device), y.to(device)
 parameters = list(model.parameters())
 # The fused update is the fastest on small networks.

@@ -74,8 +74,16 @@ export class ModelBuilder {
     });
   }
 
-  /** @param batch the first dimension of the input: a name, or a number for a model bound to it */
-  model(input: readonly number[], output: string, batch: string | number = 'N'): Model {
+  /**
+   * @param batch the first dimension of the input: a name, or a number for a model bound to it
+   * @param type of the input; the model's own, if not given
+   */
+  model(
+    input: readonly number[],
+    output: string,
+    batch: string | number = 'N',
+    type: FloatType | 'int64' = this.type,
+  ): Model {
     return {
       irVersion: 8,
       opsets: new Map([['', 20]]),
@@ -85,7 +93,7 @@ export class ModelBuilder {
         name: 'benchmark',
         nodes: this.nodes,
         initializers: this.initializers,
-        inputs: [{ name: 'x', type: this.type, typeName: this.type, dims: [batch, ...input] }],
+        inputs: [{ name: 'x', type, typeName: type, dims: [batch, ...input] }],
         outputs: [{ name: output, type: this.type, typeName: this.type, dims: undefined }],
       },
     };
@@ -128,6 +136,62 @@ export function resnetBlock(): Model {
   const sum = relu(m.node('Add', [third, m.conv(stem, 'shortcut', 64, 256, 1)]));
   const pooled = m.node('Flatten', [m.node('GlobalAveragePool', [sum])]);
   return m.model([3, 32, 32], m.linear(pooled, 'fc', 256, 10));
+}
+
+export interface GptSize {
+  readonly vocabulary: number;
+  readonly width: number;
+  /** Tokens of a sequence. */
+  readonly length: number;
+  readonly layers: number;
+}
+
+/** A decoder with learned positions, pre-normalised blocks of causal attention (heads of 16) and GELU, and an untied head. */
+export function gpt({ vocabulary, width, length, layers }: GptSize): Model {
+  const m = new ModelBuilder();
+  const heads = width / 16;
+  const norm = (x: string, name: string) =>
+    m.node('LayerNormalization', [
+      x,
+      m.values(`${name}.weight`, [width], new Array(width).fill(1)),
+      m.values(`${name}.bias`, [width], new Array(width).fill(0)),
+    ]);
+  const linear = (x: string, name: string, inputs: number, outputs: number) =>
+    m.node('Add', [
+      m.node('MatMul', [x, m.weight(`${name}.weight`, [inputs, outputs], inputs)]),
+      m.weight(`${name}.bias`, [outputs], inputs),
+    ]);
+  const mask = Array.from({ length: length ** 2 }, (_, i) => (i % length > Math.floor(i / length) ? -1e9 : 0));
+  m.values('mask', [length, length], mask);
+  m.values('scale', [], [0.25]);
+  m.integers('apart', [0, length, heads, 16]);
+  m.integers('together', [0, length, width]);
+  let x = m.node('Gather', [m.weight('tokens', [vocabulary, width], 4), 'x']);
+  x = m.node('Add', [x, m.weight('places', [length, width], 4)]);
+  for (let i = 0; i < layers; i++) {
+    const input = norm(x, `${i}.norm1`);
+    const part = (name: string, perm: readonly number[]) =>
+      m.node('Transpose', [m.node('Reshape', [linear(input, `${i}.${name}`, width, width), 'apart'])], { perm });
+    const [query, key, value] = [part('query', [0, 2, 1, 3]), part('key', [0, 2, 3, 1]), part('value', [0, 2, 1, 3])];
+    const scores = m.node('Add', [m.node('Mul', [m.node('MatMul', [query, key]), 'scale']), 'mask']);
+    const mixed = m.node('MatMul', [m.node('Softmax', [scores], { axis: -1 }), value]);
+    const merged = m.node('Reshape', [m.node('Transpose', [mixed], { perm: [0, 2, 1, 3] }), 'together']);
+    x = m.node('Add', [x, linear(merged, `${i}.out`, width, width)]);
+    const hidden = m.node('Gelu', [linear(norm(x, `${i}.norm2`), `${i}.widen`, width, 4 * width)]);
+    x = m.node('Add', [x, linear(hidden, `${i}.narrow`, 4 * width, width)]);
+  }
+  const head = m.weight('head', [width, vocabulary], width);
+  return m.model([length], m.node('MatMul', [norm(x, 'norm'), head]), 'N', 'int64');
+}
+
+/** Random sequences, each token labelled with another. */
+export function sequences(count: number, { vocabulary, length }: GptSize): Dataset {
+  const drawn = (): Tensor<'int64'> => ({
+    type: 'int64',
+    shape: [count, length],
+    data: BigInt64Array.from({ length: count * length }, () => BigInt(Math.floor((random() + 0.5) * vocabulary))),
+  });
+  return { arrays: new Map<string, Tensor>([['x', drawn()], ['y', drawn()]]), files: [], format: 'made' }; // biome-ignore format: one line
 }
 
 /** Random samples and labels of ten classes. */
