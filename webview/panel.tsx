@@ -6,7 +6,7 @@ import { fileName, toCsv, toJson, toMarkdown } from './exports.ts';
 import { acquireHost } from './host.ts';
 import { lastMeasured } from './measures.ts';
 import { toPng } from './picture.ts';
-import { firstView, type Model, receive, restoreView, type TabId, type View } from './state.ts';
+import { firstView, type Model, nothingShown, receive, restoreView, type TabId, type View } from './state.ts';
 import { Button, Tabs } from './toolkit.tsx';
 import { AboutView } from './views/about.tsx';
 import { CompareView } from './views/compare.tsx';
@@ -31,15 +31,7 @@ interface Saved {
 
 const host = acquireHost<FromPanel>();
 const saved = host.getState() as Partial<Saved> | undefined;
-let model: Model = {
-  runs: [],
-  activity: { kind: 'idle' },
-  stale: [],
-  missing: [],
-  tried: [],
-  highlighted: [],
-  view: restoreView(saved?.view ?? firstView),
-};
+let model: Model = { ...nothingShown, view: restoreView(saved?.view ?? firstView) };
 /** What "About the numbers" was opened for, and the way back. */
 let asked: { readonly measure: string; readonly leave: () => void } | undefined;
 

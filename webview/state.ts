@@ -50,6 +50,17 @@ export interface Model {
   readonly view: View;
 }
 
+/** A panel that nothing has been sent to. */
+export const nothingShown: Model = {
+  runs: [],
+  activity: { kind: 'idle' },
+  stale: [],
+  missing: [],
+  tried: [],
+  highlighted: [],
+  view: firstView,
+};
+
 /** The model after a message of the editor. */
 export function receive(model: Model, message: ToPanel): Model {
   switch (message.type) {

@@ -2,10 +2,8 @@ import { join } from 'node:path';
 import { EngineClient } from '../engine/client.ts';
 import { restoreProvider } from '../engine/gpu/install.ts';
 import { userDataFolder } from '../files/userFolders.ts';
-import { closeStopped } from '../runStore/store.ts';
-import { errorOf, InspectorError, StoppedError } from '../shared/errors.ts';
+import { runToEnd } from '../jobs/engineRun.ts';
 import type { EngineEvent, EngineRequest, Progress } from '../shared/protocol.ts';
-import { joinWords } from '../shared/words.ts';
 import { ownRuntime } from './gpu.ts';
 import { ProgressLine } from './text.ts';
 
@@ -16,8 +14,7 @@ type Finished = Extract<EngineEvent, { type: 'finished' }>;
 
 /**
  * Runs a request in an engine process with a progress line; the first signal asks it to stop, the second ends the process.
- * Throws an InspectorError where it is refused, with the folder of what was kept, a StoppedError where it was ended, and a
- * DefectError for a defect of the engine.
+ * Throws what `runToEnd` does.
  */
 export async function runInEngine(
   request: Exclude<EngineRequest, { type: 'cancel' }>,
@@ -35,22 +32,15 @@ export async function runInEngine(
   };
   const handled = Object.keys(patienceMilliseconds) as (keyof typeof patienceMilliseconds)[];
   for (const signal of handled) process.on(signal, stop);
-  let last: EngineEvent;
   try {
-    last = await client.run(request, (event) => {
+    return await runToEnd(client, request, (event) => {
       if (event.type === 'progress' && signals === 0) line.update(text(event.progress));
     });
-  } catch (error) {
-    if (error instanceof StoppedError) markStopped(error.folder);
-    throw error;
   } finally {
     line.clear();
     client.dispose();
     for (const signal of handled) process.off(signal, stop);
   }
-  if (last.type === 'failed') throw withFolder(errorOf(last.failure), last.folder);
-  if (last.type !== 'finished') throw new Error(`unexpected event ${last.type}`);
-  return last;
 }
 
 /** A CUDA provider that was installed is linked beside a runtime that an update has replaced. */
@@ -62,22 +52,4 @@ async function providerBeside(): Promise<void> {
   } catch {
     // Without the link there is no CUDA, which the choice of the device says.
   }
-}
-
-/** The engine was ended before it could say so in its run. */
-function markStopped(folder: string | undefined): void {
-  try {
-    if (folder !== undefined) closeStopped(folder);
-  } catch {
-    // What is no run, or cannot be written, stays as it is: its process is gone, which says enough.
-  }
-}
-
-function withFolder(error: Error, folder: string | undefined): Error {
-  if (folder === undefined || !(error instanceof InspectorError)) return error;
-  const { message, remedy } = error.words;
-  const kept = `What there is so far: ${folder}`;
-  const told = new InspectorError(message, joinWords(remedy === undefined ? [kept] : [remedy, kept], '\n'));
-  told.stack = error.stack;
-  return told;
 }

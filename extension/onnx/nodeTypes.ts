@@ -1,5 +1,5 @@
 import type { Graph, Node, Value } from './graph.ts';
-import type { BinaryOp, ControlOp, OpType, PrimitiveOp } from './ops.ts';
+import type { BinaryOp, CompareOp, ControlOp, OpType, PrimitiveOp } from './ops.ts';
 import type { ElementType } from './tensor.ts';
 
 // What nodes of the primitives have, in their normal form: every attribute that the normal form fills in is there, optional
@@ -70,8 +70,6 @@ export interface PrimitiveAttributes {
   readonly TopK: Along & { readonly largest?: number; readonly sorted?: number };
   readonly Transpose: { readonly perm: readonly number[] };
 }
-
-type CompareOp = 'Equal' | 'Greater' | 'GreaterOrEqual' | 'Less' | 'LessOrEqual' | 'And' | 'Or' | 'Xor';
 
 type Optional = Value | undefined;
 

@@ -109,24 +109,11 @@ export const differentiableOps = [
   'AveragePool',
 ] as const;
 
+/** Comparisons and connectives of two arguments, with broadcasting. */
+export const compareOps = ['Equal', 'Greater', 'GreaterOrEqual', 'Less', 'LessOrEqual', 'And', 'Or', 'Xor'] as const;
+
 /** Element-wise functions whose result is piecewise constant or not of a floating-point type. */
-const discreteElementwiseOps = [
-  'Sign',
-  'Floor',
-  'Ceil',
-  'Round',
-  'Equal',
-  'Greater',
-  'GreaterOrEqual',
-  'Less',
-  'LessOrEqual',
-  'And',
-  'Or',
-  'Xor',
-  'Not',
-  'IsNaN',
-  'IsInf',
-] as const;
+const discreteElementwiseOps = ['Sign', 'Floor', 'Ceil', 'Round', ...compareOps, 'Not', 'IsNaN', 'IsInf'] as const;
 
 /** Piecewise constant or not of a floating-point type: nothing flows back through these. */
 export const discreteOps = [
@@ -147,6 +134,7 @@ export const controlOps = ['Loop', 'Recurrence'] as const;
 
 export type UnaryOp = (typeof unaryOps)[number];
 export type BinaryOp = (typeof binaryOps)[number];
+export type CompareOp = (typeof compareOps)[number];
 export type DifferentiableOp = (typeof differentiableOps)[number];
 export type DiscreteOp = (typeof discreteOps)[number];
 export type ControlOp = (typeof controlOps)[number];

@@ -2,7 +2,7 @@ import { first, nth, zip } from './checked.ts';
 import type { Attributes, Value } from './graph.ts';
 import type { AttributesOf, ConvolutionAttributes, InputsOf } from './nodeTypes.ts';
 import type { PrimitiveOp } from './ops.ts';
-import { binaryOps, unaryOps } from './ops.ts';
+import { binaryOps, compareOps, unaryOps } from './ops.ts';
 import {
   broadcastShapes,
   constantInts,
@@ -208,7 +208,7 @@ export const shapeRules: { readonly [Op in PrimitiveOp]: ShapeRule<Op> } = {
     );
     return of(x.type, x.shape);
   },
-  ...table(['Equal', 'Greater', 'GreaterOrEqual', 'Less', 'LessOrEqual', 'And', 'Or', 'Xor'], compare),
+  ...table(compareOps, compare),
   ...table(['IsNaN', 'IsInf'], test),
   ...table(['ReduceSum', 'ReduceMean', 'ReduceMax', 'ReduceMin', 'ReduceProd'], reduce),
   ...table(['ArgMax', 'ArgMin'], argReduce),

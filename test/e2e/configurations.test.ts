@@ -188,7 +188,7 @@ describe('optimizer configurations in the editor', { timeout: 900_000 }, () => {
     await row.first().waitFor();
     assert.match(await textOf(row.first()), /Optimizer Bias\s*\(?beta-out-of-range/);
     await row.first().locator('a.monaco-link').click();
-    const page = workbench.webview();
+    const page = workbench.webview('markdown-language-features');
     await page.getByRole('heading', { name: 'beta-out-of-range' }).waitFor();
     const theory = page.getByRole('heading', { name: 'A3. Full batch' });
     await theory.scrollIntoViewIfNeeded();

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from '
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Browser, FrameLocator, Locator } from 'playwright-core';
+import type { Browser, Locator } from 'playwright-core';
 import { picture } from './pictures.ts';
 import { type Server, startServer } from './rig/server.ts';
 import { eventually, launchBrowser, typedIn, Workbench } from './rig/workbench.ts';
@@ -36,13 +36,7 @@ describe('experiments and comparisons in the editor', { timeout: 900_000 }, () =
   });
   beforeEach(() => workbench.dismiss());
 
-  const webview = (): FrameLocator =>
-    workbench.page
-      .locator('iframe.webview.ready:visible[src*="optimizer-bias"]')
-      .last()
-      .contentFrame()
-      .locator('iframe#active-frame')
-      .contentFrame();
+  const webview = () => workbench.webview();
   const quickPick = (): Locator => workbench.page.locator('.quick-input-widget:visible');
   const row = (text: string): Locator => quickPick().locator('.monaco-list-row', { hasText: text }).first();
   const folders = (part: string) => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import type { Browser, FrameLocator } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { FILES } from './files.ts';
 import { picture } from './pictures.ts';
 import { type Server, startServer } from './rig/server.ts';
@@ -35,11 +35,7 @@ describe('from a cell of a notebook to the panel, and from there to files', { ti
     await server?.stop();
   });
 
-  const webview = (): FrameLocator =>
-    workbench.page
-      .frameLocator('iframe.webview.ready[src*="optimizer-bias"]')
-      .last()
-      .frameLocator('iframe#active-frame');
+  const webview = () => workbench.webview();
   const inWorkspace = (...path: string[]) => join(server.workspace, ...path);
   const onlyRun = () => {
     const names = readdirSync(inWorkspace('runs'));

@@ -126,7 +126,7 @@ describe('the packaged extension in an editor that has never seen it', { timeout
       await page.keyboard.press('Enter');
     };
     await workbench.command('Optimizer Bias: Set Up GPU');
-    const report = workbench.webview();
+    const report = workbench.webview('markdown-language-features');
     await report.locator('li', { hasText: `✓ NVIDIA driver: ${driver}` }).waitFor({ timeout: 60_000 });
     const offer = toast(`The CUDA provider of ONNX Runtime ${version} is missing`);
     await offer.locator('.monaco-button', { hasText: 'Download for CUDA 12' }).waitFor();

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
-import type { Browser, FrameLocator, Locator } from 'playwright-core';
+import type { Browser, Locator } from 'playwright-core';
 import { picture } from './pictures.ts';
 import { type Server, startServer } from './rig/server.ts';
 import { eventually, launchBrowser, Workbench } from './rig/workbench.ts';
@@ -45,12 +45,7 @@ describe('inspecting a model in the editor', { timeout: 900_000 }, () => {
   });
   beforeEach(() => workbench.dismiss());
 
-  /** The page of this extension that was opened last: the panel's, but in the test of a model's own page. */
-  const webview = (): FrameLocator =>
-    workbench.page
-      .frameLocator('iframe.webview.ready[src*="optimizer-bias"]')
-      .last()
-      .frameLocator('iframe#active-frame');
+  const webview = () => workbench.webview();
   const quickPick = (): Locator => workbench.page.locator('.quick-input-widget:visible');
   const projectFile = () => JSON.parse(readFileSync(join(server.workspace, '.optimizer-bias.json'), 'utf8'));
   const runFolders = () => {
@@ -280,9 +275,7 @@ describe('inspecting a model in the editor', { timeout: 900_000 }, () => {
       await vscode.window.tabGroups.close(tabs.filter(({ input }) => input instanceof vscode.TabInputCustom));
       void vscode.commands.executeCommand('optimizerBias.setUpGpu');
     });
-    const page = workbench.page
-      .frameLocator('iframe.webview.ready:visible[src*="markdown-language-features"]')
-      .frameLocator('iframe#active-frame');
+    const page = workbench.webview('markdown-language-features');
     await page.getByRole('heading', { name: 'GPU for Optimizer Bias' }).waitFor({ timeout: 60_000 });
     await page.locator('li', { hasText: /^[✓✗] NVIDIA driver: / }).waitFor();
     await page.locator('li', { hasText: /^[✓✗] WebGPU provider: / }).waitFor();

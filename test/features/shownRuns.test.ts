@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { Pace } from '../../extension/features/inspect/pace.ts';
 import { ShownRuns } from '../../extension/features/panel/shownRuns.ts';
 import type { PanelRun, ToPanel } from '../../extension/shared/panel.ts';
-import { firstView, type Model, receive } from '../../webview/state.ts';
+import { type Model, nothingShown, receive } from '../../webview/state.ts';
 import { run } from '../webview/runs.ts';
 
 const [A, B] = [run({ folder: '/runs/a', steps: 9 }), run({ folder: '/runs/b', steps: 2 })];
@@ -12,15 +12,7 @@ const stepsOf = ({ steps }: PanelRun) => steps.map(({ step }) => step);
 
 /** The editor's side and the page's, as their messages connect them. */
 function connected() {
-  let page: Model = {
-    runs: [],
-    activity: { kind: 'idle' },
-    stale: [],
-    missing: [],
-    tried: [],
-    highlighted: [],
-    view: firstView,
-  };
+  let page: Model = nothingShown;
   const send = (message: ToPanel) => {
     page = receive(page, message);
   };

@@ -1,57 +1,19 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
-import { readNpz } from '../../extension/datasets/npz.ts';
+import { before, describe, it } from 'node:test';
 import { Path } from '../../extension/engine/path.ts';
 import { LossIndex } from '../../extension/jobs/equalLoss.ts';
-import { inspect } from '../../extension/jobs/inspect.ts';
-import type { Observer } from '../../extension/jobs/observer.ts';
-import { readModel } from '../../extension/onnx/read.ts';
-import type { RunHeader, StepLine } from '../../extension/shared/protocol.ts';
-import type { InspectRequest } from '../../extension/shared/request.ts';
-import { sample } from '../support/paths.ts';
+import type { StepLine } from '../../extension/shared/protocol.ts';
 import { adam, effectAt, momentum, type Network, type Rule, signFlow, walk } from './effectOracle.ts';
+import { sampleNetwork, sampleRuns, tensors } from './effectRuns.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'effect-'));
-after(() => rmSync(folder, { recursive: true }));
-
-const observer: Observer = { started() {}, progress() {}, record() {}, cancelled: false };
 const samples = 40;
-const tensors = ['0.weight', '0.bias', '2.weight', '2.bias'];
+const { run } = sampleRuns(samples, { steps: 60, every: 10 });
 let network: Network;
 let start: number[];
 
 before(async () => {
-  const arrays = await readNpz(join(sample, 'digits.npz'));
-  const [x, y] = ['x', 'y'].map((name) => Array.from(arrays.get(name)!.data as Float32Array, Number));
-  network = {
-    x: Array.from({ length: samples }, (_, s) => x.slice(64 * s, 64 * (s + 1))),
-    y: y.slice(0, samples),
-    hidden: 32,
-    classes: 10,
-  };
-  const { graph } = await readModel(join(sample, 'digits.onnx'));
-  start = tensors.flatMap((name) => Array.from(graph.initializers.get(name)!.read().data as Float32Array, Number));
+  ({ network, start } = await sampleNetwork(samples));
 });
-
-let runs = 0;
-async function run(asked: Partial<InspectRequest>): Promise<{ header: RunHeader; lines: StepLine[] }> {
-  const out = join(folder, `run-${runs++}`);
-  const request: InspectRequest = {
-    ...{ directory: folder, model: join(sample, 'digits.onnx'), data: join(sample, 'digits.npz'), limit: samples },
-    ...{ optimizer: 'adam', framework: 'pytorch', hyper: {}, steps: 60, every: 10, stage: 'step', device: 'cpu' },
-    ...{ dtype: 'float64', threads: 1, freeze: [], trainable: [], arrays: false, out },
-    ...asked,
-  };
-  await inspect(request, 'cpu', observer);
-  const lines = readFileSync(join(out, 'steps.jsonl'), 'utf8').trim().split('\n');
-  return {
-    header: JSON.parse(readFileSync(join(out, 'run.json'), 'utf8')),
-    lines: lines.map((line) => JSON.parse(line)),
-  };
-}
 
 function holdsAgainst(lines: readonly StepLine[], own: Rule, other: Rule, tolerance: number): void {
   const mine = walk(network, start, own, 60);

@@ -1,62 +1,27 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { before, describe, it } from 'node:test';
 import { encodeNpyHeader } from '../../extension/datasets/npy.ts';
-import { readNpz } from '../../extension/datasets/npz.ts';
-import { inspect } from '../../extension/jobs/inspect.ts';
-import type { Observer } from '../../extension/jobs/observer.ts';
 import { planReference, referenceKey } from '../../extension/jobs/references.ts';
-import { readModel } from '../../extension/onnx/read.ts';
 import { optimizerNamed } from '../../extension/optimizers/registry.ts';
-import type { RunHeader, StepLine } from '../../extension/shared/protocol.ts';
+import type { StepLine } from '../../extension/shared/protocol.ts';
 import type { InspectRequest } from '../../extension/shared/request.ts';
-import { sample } from '../support/paths.ts';
 import { adam, effectAt, leftByAveraging, type Network, pointAt, trace } from './effectOracle.ts';
+import { sampleNetwork, sampleRuns, tensors } from './effectRuns.ts';
 
 /** The effect of runs that begin in the middle or see mini-batches, and what stands on each line, against plain float64 loops. */
 
-const folder = mkdtempSync(join(tmpdir(), 'effect-paths-'));
-after(() => rmSync(folder, { recursive: true }));
-
-const observer: Observer = { started() {}, progress() {}, record() {}, cancelled: false };
 const samples = 24;
-const names = ['0.weight', '0.bias', '2.weight', '2.bias'];
+const { folder, run } = sampleRuns(samples, { steps: 30, every: 1, edgeEvery: 0 });
 let network: Network;
 let start: number[];
 
 before(async () => {
-  const arrays = await readNpz(join(sample, 'digits.npz'));
-  const [x, y] = ['x', 'y'].map((name) => Array.from(arrays.get(name)!.data as Float32Array, Number));
-  network = {
-    x: Array.from({ length: samples }, (_, s) => x.slice(64 * s, 64 * (s + 1))),
-    y: y.slice(0, samples),
-    hidden: 32,
-    classes: 10,
-  };
-  const { graph } = await readModel(join(sample, 'digits.onnx'));
-  start = names.flatMap((name) => Array.from(graph.initializers.get(name)!.read().data as Float32Array, Number));
+  ({ network, start } = await sampleNetwork(samples));
 });
 
-let runs = 0;
-async function run(asked: Partial<InspectRequest>): Promise<{ header: RunHeader; lines: StepLine[] }> {
-  const out = join(folder, `run-${runs++}`);
-  const request: InspectRequest = {
-    ...{ directory: folder, model: join(sample, 'digits.onnx'), data: join(sample, 'digits.npz'), limit: samples },
-    ...{ optimizer: 'adam', framework: 'pytorch', hyper: {}, steps: 30, every: 1, stage: 'step', device: 'cpu' },
-    ...{ dtype: 'float64', threads: 1, freeze: [], trainable: [], arrays: false, out, edgeEvery: 0 },
-    ...asked,
-  };
-  await inspect(request, 'cpu', observer);
-  const lines = readFileSync(join(out, 'steps.jsonl'), 'utf8').trim().split('\n');
-  return {
-    header: JSON.parse(readFileSync(join(out, 'run.json'), 'utf8')),
-    lines: lines.map((line) => JSON.parse(line)),
-  };
-}
-
-const fieldsOf = (line: StepLine) => [line, ...names.map((name) => line.tensors[name])];
+const fieldsOf = (line: StepLine) => [line, ...tensors.map((name) => line.tensors[name])];
 
 function near(
   line: StepLine,
@@ -65,7 +30,7 @@ function near(
   within: number,
 ) {
   got.forEach((value, t) => {
-    const what = `step ${line.step}, ${['model', ...names][t]}: ${value}, not ${expected[t]}`;
+    const what = `step ${line.step}, ${['model', ...tensors][t]}: ${value}, not ${expected[t]}`;
     assert.ok(typeof value === 'number' && Math.abs(value - expected[t]) < within, what);
   });
 }

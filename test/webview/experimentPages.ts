@@ -1,11 +1,10 @@
-import { readFileSync } from 'node:fs';
 import type { Browser, Page } from 'playwright-core';
 import type { FromExperimentPage, ToExperimentPage } from '../../extension/shared/experimentPanel.ts';
 import type { ExperimentHeader, ExperimentResult } from '../../extension/shared/experiments.ts';
 import { agreeing } from '../../extension/shared/experimentVerdict.ts';
 import { deliver } from './deliver.ts';
+import { openPage, toldBy } from './openPage.ts';
 
-export const ORIGIN = 'http://panel.test';
 export const hostile = '<img src=x onerror="document.title=1">\u202egpj.exe';
 
 export const result = (more: Partial<ExperimentResult> = {}): ExperimentResult => ({
@@ -66,29 +65,7 @@ export const message = (
   runs: 2,
 });
 
-/** The page under the policy that the editor gives it. */
-export async function open(browser: Browser, saved: unknown = null): Promise<{ page: Page; problems: string[] }> {
-  const page = await browser.newPage({ viewport: { width: 1000, height: 900 } });
-  const problems: string[] = [];
-  page.on('console', (line) => {
-    if (line.type() === 'error' || line.type() === 'warning') problems.push(line.text());
-  });
-  page.on('pageerror', (error) => problems.push(error.message));
-  const body = `<!DOCTYPE html><html lang="en"><head><meta charset="UTF-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'nonce-n'; style-src ${ORIGIN} 'nonce-n'">
-<meta property="csp-nonce" content="n"><link rel="stylesheet" href="experiment.css"><title>0</title></head><body>
-<script nonce="n">globalThis.told = []; globalThis.acquireVsCodeApi = () => ({ postMessage: (message) => told.push(message), getState: () => (${JSON.stringify(saved)}), setState: (state) => { globalThis.saved = state; } });</script>
-<script nonce="n" src="experiment.js"></script></body></html>`;
-  await page.route(`${ORIGIN}/**`, (route) => {
-    const { pathname } = new URL(route.request().url());
-    if (pathname === '/') return route.fulfill({ contentType: 'text/html', body });
-    const type = pathname.endsWith('.css') ? 'text/css' : 'text/javascript';
-    return route.fulfill({ contentType: type, body: readFileSync(`dist/webview${pathname}`, 'utf8') });
-  });
-  await page.goto(`${ORIGIN}/`);
-  return { page, problems };
-}
+export const open = (browser: Browser, saved?: unknown) => openPage(browser, 'experiment', { width: 1000, saved });
 
 export const post = (page: Page, message: ToExperimentPage) => deliver(page, message);
-export const told = (page: Page) =>
-  page.evaluate(() => (globalThis as unknown as { told: unknown[] }).told) as Promise<FromExperimentPage[]>;
+export const told = (page: Page) => toldBy(page) as Promise<FromExperimentPage[]>;

@@ -5,6 +5,8 @@ import { launchBrowser } from '../e2e/rig/workbench.ts';
 import { hostile, idle, open, post, told } from './panelPage.ts';
 import { measuredRun, run } from './runs.ts';
 
+const tabs = ['Parameters', 'Effect over loss', 'Curves', 'Edge', 'Regimes', 'Compare', 'Table', 'About the numbers'];
+
 describe('the panel in a browser, under its policy', { timeout: 120_000 }, () => {
   let browser: Browser;
   before(async () => {
@@ -27,16 +29,7 @@ describe('the panel in a browser, under its policy', { timeout: 120_000 }, () =>
       activity: idle,
       stale: [hostile],
     });
-    for (const tab of [
-      'Parameters',
-      'Effect over loss',
-      'Curves',
-      'Edge',
-      'Regimes',
-      'Compare',
-      'Table',
-      'About the numbers',
-    ]) {
+    for (const tab of tabs) {
       await page.locator('vscode-panel-tab', { hasText: tab }).click();
       await page.locator('vscode-panel-view:not([hidden]) .tab').waitFor();
     }
@@ -263,16 +256,7 @@ describe('the panel in a browser, under its policy', { timeout: 120_000 }, () =>
     const runs = ['/runs/a', '/runs/b'].map((folder) => run({ folder, tensors: { [name]: { net: 1e12 } } }));
     await post(page, { type: 'show', runs, activity: idle, stale: [] });
     await page.locator('.bar-row').first().waitFor();
-    for (const tab of [
-      'Parameters',
-      'Effect over loss',
-      'Curves',
-      'Edge',
-      'Regimes',
-      'Compare',
-      'Table',
-      'About the numbers',
-    ]) {
+    for (const tab of tabs) {
       await page.locator('vscode-panel-tab', { hasText: tab }).click();
       await page.locator('vscode-panel-view:not([hidden]) .tab').waitFor();
       // A chart that comes to the front takes its size a moment later.

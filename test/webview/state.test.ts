@@ -16,8 +16,8 @@ import {
   barMeasure,
   differences,
   firstView,
-  type Model,
   matches,
+  nothingShown,
   receive,
   restoreView,
   rows,
@@ -26,20 +26,10 @@ import {
 } from '../../webview/state.ts';
 import { measuredRun, run, tensorLine } from './runs.ts';
 
-const empty: Model = {
-  runs: [],
-  activity: { kind: 'idle' },
-  stale: [],
-  missing: [],
-  tried: [],
-  highlighted: [],
-  view: firstView,
-};
-
 test('messages of the editor change what they are about, and nothing else', () => {
   const a = run();
-  const shown = receive(empty, { type: 'show', runs: [a], activity: { kind: 'idle' }, stale: ['x'] });
-  assert.deepEqual(shown, { ...empty, runs: [a], stale: ['x'] });
+  const shown = receive(nothingShown, { type: 'show', runs: [a], activity: { kind: 'idle' }, stale: ['x'] });
+  assert.deepEqual(shown, { ...nothingShown, runs: [a], stale: ['x'] });
   const running = receive(shown, { type: 'activity', activity: { kind: 'reading' } });
   assert.deepEqual(running, { ...shown, activity: { kind: 'reading' } });
   assert.deepEqual(receive(shown, { type: 'stale', reasons: [] }).stale, []);
@@ -54,14 +44,14 @@ test('messages of the editor change what they are about, and nothing else', () =
   assert.equal(cancelled.runs[0].interrupted, true);
   const many = Array.from({ length: mostRuns + 3 }, (_, i) => run({ folder: `/runs/${i}` }));
   assert.equal(
-    receive(empty, { type: 'show', runs: many, activity: { kind: 'idle' }, stale: [] }).runs.length,
+    receive(nothingShown, { type: 'show', runs: many, activity: { kind: 'idle' }, stale: [] }).runs.length,
     mostRuns,
   );
 });
 
 test('records come in the order of their steps, each once, and only to their run', () => {
   const [a, b] = [run({ steps: 1 }), run({ folder: '/runs/b', steps: 1 })];
-  const model = { ...empty, runs: [a, b] };
+  const model = { ...nothingShown, runs: [a, b] };
   const later = run({ steps: 4 }).steps;
   const next = receive(model, { type: 'records', folder: a.folder, records: later });
   assert.deepEqual(

@@ -1,7 +1,7 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
 import type { Value } from '../../onnx/graph.ts';
 import { alike, type Definition, type Definitions } from '../../onnx/operator.ts';
-import { unaryOps } from '../../onnx/ops.ts';
+import { compareOps, unaryOps } from '../../onnx/ops.ts';
 import { RefusedUse } from '../../onnx/refusal.ts';
 import { isFloat, numbersOf } from '../../onnx/tensor.ts';
 import { guardedSoftmax } from './attention.ts';
@@ -17,20 +17,7 @@ const nary =
 // Primitives whose definition has not changed since opset 7 but for types and broadcasting. Integer division truncates, which
 // the folding of constants does too.
 const ofOne = [...unaryOps, 'Sign', 'Floor', 'Ceil', 'Round', 'IsNaN', 'Not'] as const;
-const ofTwo = [
-  'Add',
-  'Sub',
-  'Mul',
-  'Div',
-  'Equal',
-  'Greater',
-  'GreaterOrEqual',
-  'Less',
-  'LessOrEqual',
-  'And',
-  'Or',
-  'Xor',
-] as const;
+const ofTwo = ['Add', 'Sub', 'Mul', 'Div', ...compareOps] as const;
 
 export const elementwise = {
   ...alike(

@@ -159,10 +159,11 @@ export class Workbench {
     );
   }
 
-  /** The document in the visible webview. */
-  webview(): FrameLocator {
+  /** The visible page of an extension (this one, unless another is named) that was opened last. */
+  webview(owner: 'optimizer-bias' | 'markdown-language-features' = 'optimizer-bias'): FrameLocator {
     return this.page
-      .locator('iframe.webview.ready:visible')
+      .locator(`iframe.webview.ready:visible[src*="${owner}"]`)
+      .last()
       .contentFrame()
       .locator('iframe#active-frame')
       .contentFrame();
