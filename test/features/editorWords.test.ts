@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, it, test } from 'node:test';
 import { besideFile, inEditor, inEditorBriefly } from '../../extension/shared/editorWords.ts';
 import { errorOf, failureOf, failureWords, InspectorError } from '../../extension/shared/errors.ts';
-import { type InspectSetting, inspectSettings } from '../../extension/shared/request.ts';
+import { type InspectSetting, inspectSettings, optionOf } from '../../extension/shared/request.ts';
 import { settingTitles } from '../../extension/shared/settingTitles.ts';
 import { strengthText } from '../../extension/shared/verdict.ts';
 import {
@@ -129,6 +129,10 @@ test('no message of the engine and the experiments names an option but as data',
   const files = rooms.flatMap((room) =>
     readdirSync(join('extension', room), { recursive: true }).map((file) => join('extension', room, String(file))),
   );
+  const options = new Set(
+    Object.entries(inspectSettings).map(([key, setting]) => optionOf(key, setting as Pick<InspectSetting, 'option'>)),
+  );
+  assert.ok(options.has('batch-size'));
   // `either` has words for both places.
   const texts = files
     .filter((file) => file.endsWith('.ts'))
@@ -137,7 +141,8 @@ test('no message of the engine and the experiments names an option but as data',
         .replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '')
         .replace(/\beither\(\s*(['`]).*?\1/gs, '')
         .split('\n')
-        .filter((line) => /['` (]--[a-z]/.test(line)),
+        // Options of other programs, which `docker run` and `nvidia-smi` have, are none of ours.
+        .filter((line) => [...line.matchAll(/['` (]--([a-z][\w-]*)/g)].some(([, option]) => options.has(option))),
     );
   assert.deepEqual(texts, []);
   const named = files
