@@ -6,7 +6,7 @@ import type { Tensor } from '../onnx/tensor.ts';
 import { newRunFolder, RunWriter } from '../runStore/store.ts';
 import { checkRequest } from '../shared/checkRequest.ts';
 import { messageOf } from '../shared/errors.ts';
-import type { InspectRequest, RunStatus } from '../shared/protocol.ts';
+import type { InspectRequest, RunStatus, StepLine } from '../shared/protocol.ts';
 import { at, words } from '../shared/words.ts';
 import { batchesOf, withEvery } from './batchOrder.ts';
 import { EdgeWatch } from './edge.ts';
@@ -71,10 +71,19 @@ export async function inspect(asked: InspectRequest, device: Device, observer: O
     cancelled: () => observer.cancelled,
   });
   const checks = new SelfChecks(runner, start.step, request.steps);
+  const end = start.step + request.steps;
+  const isWritten = ({ step }: StepLine) =>
+    step % (request.recordEvery ?? 1) === 0 ||
+    step === start.step ||
+    step === end ||
+    (edgeEvery > 0 && step % edgeEvery === 0);
   const edge = new EdgeWatch({
     ...{ runner, problem, device, chunks, settings, threads: request.threads, batched: batches !== undefined },
-    write: (line) => writer.append(line),
+    write(line) {
+      if (isWritten(line)) writer.append(line);
+    },
     complete(fields, line) {
+      if (!isWritten(line)) return;
       writer.amend(fields);
       observer.record(line);
     },

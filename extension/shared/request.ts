@@ -88,6 +88,8 @@ export interface InspectRequest {
   readonly stage: 'step' | 'inf' | number;
   readonly dtype?: (typeof floatTypes)[number];
   readonly microBatch?: number;
+  /** Steps from one line of the run to the next, as far as no edge of stability is measured; 1, if not given. */
+  readonly recordEvery?: number;
   /** The edge of stability is measured at every such step; 0: never. Where not given, in the middle and at the end. */
   readonly edgeEvery?: number;
   /** What the run is held against at equal loss; where not given, the twin where the optimizer has one, else the flow. */
@@ -278,6 +280,13 @@ export const inspectSettings = {
     min: 1,
     placeholder: 'K',
     help: 'compute the correction at every K-th step (default 1; on mini-batches once per epoch)',
+  },
+  recordEvery: {
+    kind: 'count',
+    min: 1,
+    placeholder: 'N',
+    ofOneRun: true,
+    help: 'write every N-th step, the first and the last (default 1): less to keep of long runs and of models with many tensors',
   },
   edgeEvery: {
     kind: 'count',

@@ -29,6 +29,7 @@ export const settingTitles: Readonly<Partial<Record<keyof typeof inspectSettings
   memory: 'Memory of a program',
   stage: 'Stage',
   every: 'Correction every',
+  recordEvery: 'Lines every',
   edgeEvery: 'Edge every',
   reference: 'Reference',
   dtype: 'Precision',

@@ -78,6 +78,14 @@ describe('the effect on every line', () => {
     }
   });
 
+  it('is the same where fewer lines are written', async () => {
+    const asked = { steps: 25, every: 5, edgeEvery: 12 };
+    const [whole, sparse] = [await run(asked), await run({ ...asked, recordEvery: 10 })];
+    assert.deepEqual(sparse.lines.map(({ step }) => step), [0, 10, 12, 20, 24, 25]); // biome-ignore format: one line
+    assert.deepEqual(sparse.lines, whole.lines.filter(({ step }) => [0, 10, 12, 20, 24, 25].includes(step))); // biome-ignore format: one line
+    assert.deepEqual(sparse.header.effect, whole.header.effect);
+  });
+
   it('begins where a run goes on: the twin has the same estimate of the second moment', async () => {
     await run({ steps: 12, every: 12, reference: 'none', saveState: 'at12.npz' });
     const { header, lines } = await run({ state: 'at12.npz', steps: 20, every: 5 });
