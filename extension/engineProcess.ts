@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { chooseDevice, probeDevice } from './engine/device.ts';
 import { probeInChild, probeVariable } from './engine/probe.ts';
@@ -83,18 +84,19 @@ async function runCompare(request: CompareRequest): Promise<Ended> {
   return compare(request, device, folderObserver);
 }
 
-async function makeAPlan({ folder: where, request, group, copyInputs, program }: PlanRequest): Promise<Ended> {
-  const asked = request.kind === 'experiment' ? { device: 'cpu' as const } : request.request.base;
-  const threads = request.kind === 'experiment' ? request.request.threads : request.request.base.threads;
+async function makeAPlan(asked: PlanRequest): Promise<Ended> {
+  const { folder: where, request, group, copyInputs, program } = asked;
+  const base = request.kind === 'experiment' ? { ...request.request, device: 'cpu' as const } : request.request.base;
+  const threads = base.threads ?? asked.threads ?? availableParallelism();
   // Another machine may have a device that this one has not.
-  const device = asked.device === 'auto' ? await chooseDevice('auto', probe) : asked.device;
+  const device = base.device === 'auto' ? await chooseDevice('auto', probe) : base.device;
   await makePlan(where, request, { group, copyInputs, device, threads, samples, program });
   return { folder: where, status: 'finished' };
 }
 
-async function computeSome({ folder: where, points, threads }: PointsRequest): Promise<Ended> {
+async function computeSome({ folder: where, points }: PointsRequest): Promise<Ended> {
   await computePoints(where, points, {
-    ...{ threads, samples },
+    samples,
     device: (wanted) => chooseDevice(wanted, probe),
     ended: (number, outcome) => send({ type: 'point', number, outcome }),
     progress: (share) => send({ type: 'progress', progress: { phase: 'running', step: share * points.length, steps: points.length } }), // biome-ignore format: one line

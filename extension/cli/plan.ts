@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { rangesOf } from '../plans/arrays.ts';
 import { quoted, tasksOf } from '../plans/commands.ts';
@@ -52,7 +51,7 @@ export const planOptions: readonly Option[] = [...planningOptions, ...pointOptio
 /** What only plans have. */
 const ofPlans = pointOptions.map(({ flag }) => flag);
 /** What may stand beside them. */
-const beside: readonly string[] = ['group', 'threads', 'json', 'verbose', 'help'];
+const beside: readonly string[] = ['group', 'json', 'verbose', 'help'];
 
 /** Whether arguments without a command concern a plan: what it is of stands in it. */
 export const isAboutPlan = ([first = '']: readonly string[]): boolean =>
@@ -73,7 +72,6 @@ export const planCommand: Command = {
     taskSizeOption,
     { flag: 'resume', value: 'text', placeholder: 'DIR', help: 'run here what is missing of the plan in this folder' },
     ...submitOptions,
-    { flag: 'threads', value: 'count', min: 1, placeholder: 'N', help: 'CPU threads (default: all cores)' },
     { flag: 'json', help: 'print the answer as JSON' },
   ],
   shown: (values) => withoutDetails(planCommand.options!, values),
@@ -102,28 +100,21 @@ export async function aboutPlan({ values }: Given): Promise<number | undefined> 
   if (other !== undefined)
     throw new UsageError(`--${other} does not go with --${allowed[0]}: the plan has all settings.`, 'Leave it out.');
   const json = values.has('json');
-  const threads = (values.get('threads') as number | undefined) ?? allocatedThreads();
   if (submits) return submitPlan(resolve(resumed), values);
-  if (resumes) return resumePlan(resolve(resumed), threads, json);
+  if (resumes) return resumePlan(resolve(resumed), json);
   if (asked === 'status') return tellStatus(resolve(text('status')!), json);
   if (asked === 'collect') return collectPlan(resolve(text('collect')!), json);
   const [first, folder] = [values.get('point') as number | undefined, text('in')];
   if (first === undefined || folder === undefined)
     throw new UsageError(`--${first === undefined ? 'point' : 'in'} is missing.`, 'Give both: --point K --in DIR.');
-  return runPoints(resolve(folder), first, taskSize(values) ?? 1, threads);
+  return runPoints(resolve(folder), first, taskSize(values) ?? 1);
 }
 
-/** The threads that a scheduler has granted; else undefined: those that this process may use. */
-const allocatedThreads = (): number | undefined => {
-  const granted = Number(process.env.SLURM_CPUS_PER_TASK);
-  return Number.isSafeInteger(granted) && granted > 0 ? Math.min(granted, availableParallelism()) : undefined;
-};
-
 /** Runs points from the first; what goes wrong is told here, since it decides the exit code. */
-async function runPoints(folder: string, first: number, group: number, threads: number | undefined): Promise<number> {
+async function runPoints(folder: string, first: number, group: number): Promise<number> {
   try {
     const numbers = pointsOfTask(folder, readPlan(folder), first, group);
-    const runner = taskRunner(threads);
+    const runner = taskRunner();
     try {
       const { exit } = await runTask(folder, numbers, runner);
       if (exit === pointExit.stopped) process.stderr.write('Stopped; the same command goes on.\n');
@@ -141,9 +132,9 @@ async function runPoints(folder: string, first: number, group: number, threads: 
 const isRefusal = (error: Error): boolean => error.name === 'InspectorError';
 
 /** Runs here what is missing, and makes the result. */
-async function resumePlan(folder: string, threads: number | undefined, json: boolean): Promise<number> {
+async function resumePlan(folder: string, json: boolean): Promise<number> {
   const { points } = readPlan(folder);
-  const runner = taskRunner(threads);
+  const runner = taskRunner();
   let exit: number;
   try {
     exit = (
@@ -244,6 +235,7 @@ export async function planInstead(given: Given, request: () => PlanRequest): Pro
       ...{ type: 'plan', folder, request: request(), program: programCommand() },
       group: taskSize(values) ?? 1,
       copyInputs: values.has('copy-inputs'),
+      threads: (values.get('cpus-per-task') ?? values.get('threads')) as number | undefined,
     },
     () => 'Reading model and data …',
   );

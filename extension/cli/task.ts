@@ -13,10 +13,8 @@ const handled = Object.keys(patience) as (keyof typeof patience)[];
 
 /**
  * Runs points in engine processes of this program. The first signal asks to stop; a second Ctrl-C ends the process at once.
- *
- * @param threads CPU threads; all that this process may use, if not given
  */
-export function taskRunner(threads: number | undefined): TaskRunner & { dispose(): void } {
+export function taskRunner(): TaskRunner & { dispose(): void } {
   const client = new EngineClient(join(__dirname, 'engineProcess.js'));
   const line = new ProgressLine(process.stderr);
   let stopped = false;
@@ -29,7 +27,6 @@ export function taskRunner(threads: number | undefined): TaskRunner & { dispose(
   };
   for (const signal of handled) process.on(signal, stop);
   return {
-    threads,
     get stopped() {
       return stopped;
     },

@@ -17,7 +17,7 @@ export class Session {
 
   /**
    * Loads an encoded model. Without `spin`, idle threads of the session sleep instead of waiting busily, for others to
-   * have the cores between runs. With `plan`, the memory of a whole run is taken at once: a quarter less time where nodes are
+   * have the cores between runs: so, if not given, where there are more threads than cores. With `plan`, the memory of a whole run is taken at once: a quarter less time where nodes are
    * tiny, but twice the memory. Without `arena`, memory goes back to the system as soon as it is free: for large models, of
    * which several programs are loaded. Throws what the runtime throws.
    */
@@ -25,7 +25,7 @@ export class Session {
     bytes: Uint8Array,
     device: Device = 'cpu',
     threads = availableParallelism(),
-    { optimise = true, spin = true, plan = false, arena = true } = {},
+    { optimise = true, spin = threads <= availableParallelism(), plan = false, arena = true } = {},
   ): Promise<Session> {
     const ort = await loadRuntime();
     const session = await ort.InferenceSession.create(bytes, {

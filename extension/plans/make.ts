@@ -8,6 +8,7 @@ import { experimentNamed } from '../experiments/registry.ts';
 import { WritingError, writeWhole } from '../files/writing.ts';
 import { labelOf } from '../jobs/compareResult.ts';
 import { Laboratory } from '../jobs/laboratory.ts';
+import { seedsAtOnce } from '../jobs/seedThreads.ts';
 import { memoryBudget } from '../jobs/setup.ts';
 import { SweepPoints } from '../jobs/sweepPoints.ts';
 import { InspectorError } from '../shared/errors.ts';
@@ -25,7 +26,8 @@ export interface PlanOptions {
   /** Copy model and data into the plan. */
   readonly copyInputs: boolean;
   readonly device: Device;
-  readonly threads?: number;
+  /** CPU threads of a task. */
+  readonly threads: number;
   /** Folder of the bundled sample. */
   readonly samples: string;
   /** The command that starts this program. */
@@ -38,6 +40,8 @@ interface Checked {
   readonly digests?: Plan['digests'];
   /** Further files of the model. */
   readonly beside: ReadonlyMap<string, string>;
+  /** CPU threads on which each point is computed. */
+  readonly threads: number;
 }
 
 /**
@@ -47,17 +51,17 @@ interface Checked {
 export async function makePlan(folder: string, given: PlanRequest, options: PlanOptions): Promise<Plan> {
   const asked = withoutFolder(given);
   refuseUsed(folder);
-  const { points, digests, beside } = await checked(asked, options);
+  const { points, digests, beside, threads } = await checked(asked, options);
   try {
     mkdirSync(folder, { recursive: true });
   } catch (error) {
     throw new WritingError(folder, error);
   }
-  const { device, threads, group, copyInputs } = options;
+  const { device, group, copyInputs } = options;
   const plan: Plan = {
     ...asked,
     ...{ format: 1, tool: toolVersion },
-    numerics: { device, lanes: lanesFor(device, threads), memory: memoryBudget() },
+    numerics: { device, threads, lanes: lanesFor(device, threads), memory: memoryBudget() },
     inputs: await inputsOf(folder, asked, beside, copyInputs),
     ...{ digests, group, points },
   };
@@ -89,18 +93,23 @@ async function checked(asked: PlanRequest, options: PlanOptions): Promise<Checke
     const values = completeParameters(experiment, parameters);
     const { samples, threads } = options;
     const names = await pieceNames(experiment, values, { directory, samples, threads, progress: async () => {} });
-    return { points: pointsNamed(names), beside: new Map() };
+    return { points: pointsNamed(names), beside: new Map(), threads };
   }
   if (asked.kind === 'sweep') {
     const all = await SweepPoints.open(asked.request, 'cpu');
     await all.release();
     const points = all.planned.map(({ point: { index, label, folder } }) => ({ number: index, label, folder }));
-    return { points, digests: all.subject.digests, beside: all.subject.model.beside ?? new Map() };
+    const { digests, model } = all.subject;
+    return { points, digests, beside: model.beside ?? new Map(), threads: options.threads };
   }
-  const lab = await Laboratory.open(asked.request, 'cpu');
+  const { base } = asked.request;
+  const request = { ...asked.request, base: { ...base, threads: options.threads } };
+  const lab = await Laboratory.open(request, 'cpu');
+  // On one machine, runs that are small are taken side by side, each on one thread.
+  const threads = (await seedsAtOnce(request, lab, options.device)) > 1 ? 1 : options.threads;
   await lab.release();
   const { digests, model } = lab.subject;
-  return { points: pointsNamed(runsOf(asked.request)), digests, beside: model.beside ?? new Map() };
+  return { points: pointsNamed(runsOf(asked.request)), digests, beside: model.beside ?? new Map(), threads };
 }
 
 /** The runs of a comparison: of each seed that of the user's own setting, then those of the others. */

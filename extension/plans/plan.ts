@@ -48,8 +48,7 @@ function isWhole(plan: Partial<Plan> | null): plan is Plan {
     typeof tool === 'string' &&
     (kind === 'sweep' || kind === 'compare' || (kind === 'experiment' && isExperiment)) &&
     typeof numerics?.device === 'string' &&
-    Number.isSafeInteger(numerics.lanes) &&
-    Number.isSafeInteger(numerics.memory) &&
+    [numerics.threads, numerics.lanes, numerics.memory].every((each) => Number.isSafeInteger(each) && each > 0) &&
     Number.isSafeInteger(group) &&
     Array.isArray(inputs) &&
     inputs.every(

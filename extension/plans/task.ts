@@ -17,7 +17,6 @@ import { failureFile } from './status.ts';
 export interface TaskRunner {
   /** Runs a request in an engine's process; rejects where the process ends before its answer. */
   engine(request: EngineRequest & { type: 'points' }, listen: (event: EngineEvent) => void): Promise<EngineEvent>;
-  readonly threads?: number;
   /** True once it is told to stop. */
   readonly stopped: boolean;
   /** Something of which people may want to know. */
@@ -107,7 +106,7 @@ class Task {
     const open = new Map(attempts.map((attempt) => [attempt.number, attempt]));
     try {
       const points = attempts.map(({ number, at, saved }) => ({ number, at, saved }));
-      const request = { type: 'points', folder, points, threads: runner.threads } as const;
+      const request = { type: 'points', folder, points } as const;
       const last = await runner.engine(request, (event) => {
         if (event.type !== 'point') return;
         const attempt = open.get(event.number);

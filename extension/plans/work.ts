@@ -31,7 +31,6 @@ export interface PointPlace {
 
 /** What the machine gives, and who watches. */
 export interface PointWatch {
-  readonly threads?: number;
   /** Folder of the bundled sample. */
   readonly samples: string;
   /** The device of the plan, if it can be used here; throws an InspectorError where it cannot. */
@@ -53,17 +52,16 @@ export async function computePoints(folder: string, places: readonly PointPlace[
   const located = await locate(folder, plan);
   const device = await watch.device(plan.numerics.device);
   const queue = new Queue(places, plan, folder, watch);
-  if (located.kind === 'sweep') await sweepPoints(withNumerics(located.request, plan, watch), device, queue);
-  else if (located.kind === 'compare') await comparePoints(withNumerics(located.request, plan, watch), device, queue);
+  if (located.kind === 'sweep') await sweepPoints(withNumerics(located.request, plan), device, queue);
+  else if (located.kind === 'compare') await comparePoints(withNumerics(located.request, plan), device, queue);
   else await experimentPoints(located.request, plan, queue);
 }
 
-/** A request as every machine computes it, on the threads of this one. */
-const withNumerics = <T extends SweepRequest | CompareRequest>(
-  request: T,
-  { numerics: { lanes, memory, device } }: Plan,
-  { threads }: Pick<PointWatch, 'threads'>,
-): T => ({ ...request, base: { ...request.base, lanes, memory, device, threads } });
+/** A request as every machine computes it. */
+const withNumerics = <T extends SweepRequest | CompareRequest>(request: T, { numerics }: Plan): T => ({
+  ...request,
+  base: { ...request.base, ...numerics },
+});
 
 /** The points that are to be computed, with their folders. */
 class Queue {
@@ -151,14 +149,15 @@ async function comparePoints(request: CompareRequest, device: Device, queue: Que
 async function experimentPoints(request: ExperimentRequest, plan: Plan, queue: Queue): Promise<void> {
   const experiment = experimentNamed(request.name);
   const values = completeParameters(experiment, request.parameters);
-  const { samples, threads } = queue.watch;
+  const { samples } = queue.watch;
+  const { threads, lanes } = plan.numerics;
   /** Lets messages of the parent process in. */
   const pause = async () => {
     await new Promise((done) => setImmediate(done));
     if (queue.stopped) throw new ExperimentCancelled();
   };
   const around = {
-    ...{ directory: request.directory, samples, threads, lanes: plan.numerics.lanes },
+    ...{ directory: request.directory, samples, threads, lanes },
     progress: (_share: number) => pause(),
   };
   while (queue.remaining.length > 0 && !queue.stopped) {

@@ -15,6 +15,7 @@ const common: Table<Common> = {
     'What numbers depend on beside the request: the same on every machine.',
     object<PlanNumerics>({
       device: ['Where points are run.', { enum: ['cpu', 'cuda', 'webgpu'] }],
+      threads: ['CPU threads of the runtime, which divides sums among them.', { type: 'integer', minimum: 1 }],
       lanes: ['Most parts of a large data set that are summed side by side.', atLeastOne],
       memory: ['Bytes that a program may take, by which samples are divided.', { type: 'number', exclusiveMinimum: 0 }],
     }),

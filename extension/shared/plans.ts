@@ -34,7 +34,9 @@ export interface PlanPoint {
 /** What numbers depend on beside the request: the same on every machine. */
 export interface PlanNumerics {
   readonly device: 'cpu' | 'cuda' | 'webgpu';
-  /** Most parts of a large data set that are summed side by side, however many threads there are. */
+  /** CPU threads of the runtime, which divides sums among them. */
+  readonly threads: number;
+  /** Most parts of a large data set that are summed side by side. */
   readonly lanes: number;
   /** Bytes that a program may take, by which samples are divided. */
   readonly memory: number;

@@ -21,6 +21,8 @@ export type EngineRequest =
       readonly request: PlanRequest;
       readonly group: number;
       readonly copyInputs: boolean;
+      /** CPU threads of a task, if not those of the request or all of this machine. */
+      readonly threads?: number;
       /** The command that starts this program, for a shell. */
       readonly program: string;
     }
@@ -29,7 +31,6 @@ export type EngineRequest =
       readonly type: 'points';
       readonly folder: string;
       readonly points: readonly { readonly number: number; readonly at: string; readonly saved: string }[];
-      readonly threads?: number;
     }
   /** Makes the result of a plan of the points that are there. */
   | { readonly type: 'collect'; readonly folder: string }

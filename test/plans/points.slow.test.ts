@@ -36,6 +36,11 @@ const kinds: readonly [name: string, argv: readonly string[], order: readonly nu
     ['experiment', 'norm-and-accuracy', '--limit', '60', '--width', '4', '--steps', '4', '--seeds', '0', '--beta2', '0.9,0.99', '--beta1', '0.5,0.9'], // biome-ignore format: one command
     [1, 2, 0],
   ],
+  [
+    'an experiment with convolutions, on more threads than there are cores',
+    ['experiment', 'norm-and-accuracy', '--network', 'cnn', '--limit', '80', '--steps', '3', '--seeds', '0', '--beta2', '0.9', '--beta1', '0.5', '--threads', '5'], // biome-ignore format: one command
+    [1, 0],
+  ],
   ['an experiment of one piece', ['experiment', 'table-1'], [0]],
 ];
 
