@@ -76,6 +76,7 @@ export async function takeSteps(parts: RunParts): Promise<RunStatus> {
       steps: end,
       loss,
       secondsLeft: (seconds / (position.step - first)) * (end - position.step),
+      at: performance.timeOrigin + performance.now(),
     });
     await breathe();
   }

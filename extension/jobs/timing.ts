@@ -53,7 +53,7 @@ async function secondsOf(request: InspectRequest, limit: number, signal: AbortSi
   const stop = () => client.dispose();
   signal?.addEventListener('abort', stop, { once: true });
   // Lines of a run come in groups: its progress tells when steps were taken.
-  const seen: { readonly step: number; readonly at: number }[] = [];
+  const seen: Seen[] = [];
   let samples = 0;
   try {
     // All samples at once: that is what is measured, whatever the batches are.
@@ -61,9 +61,11 @@ async function secondsOf(request: InspectRequest, limit: number, signal: AbortSi
     const steps = { ...rest, limit, steps: timedSteps, every: 1, edgeEvery: 0, reference: 'none', arrays: false, out: join(folder, 'run') } as const; // biome-ignore format: one line
     const last = await client.inspect(steps, (event) => {
       if (event.type === 'started') samples = event.run.data.samples;
-      if (event.type === 'started') seen.push({ step: 0, at: performance.now() });
+      const now = performance.timeOrigin + performance.now();
+      if (event.type === 'started') seen.push({ step: 0, at: now });
       if (event.type === 'progress' && event.progress.phase === 'running' && event.progress.step > 0)
-        seen.push({ step: event.progress.step, at: performance.now() });
+        // When a report is read says little: on a busy machine several are read at once.
+        seen.push({ step: event.progress.step, at: event.progress.at ?? now });
     });
     if (last.type === 'failed') throw new InspectorError(onCommandLine(last.failure.message), last.failure.remedy && onCommandLine(last.failure.remedy)); // biome-ignore format: one line
   } finally {
@@ -71,9 +73,19 @@ async function secondsOf(request: InspectRequest, limit: number, signal: AbortSi
     client.dispose();
     rmSync(folder, { recursive: true, force: true });
   }
-  // The first steps also load the program.
+  return { seconds: millisecondsOf(seen) / 1000, samples };
+}
+
+/** When a run had taken so many steps; milliseconds. */
+export interface Seen {
+  readonly step: number;
+  readonly at: number;
+}
+
+/** Milliseconds of the fastest step. The first steps also load the program, and do not count where there are others. */
+export function millisecondsOf(seen: readonly Seen[]): number {
   const rates = seen.slice(1).map(({ step, at }, i) => (at - seen[i]!.at) / (step - seen[i]!.step));
-  return { seconds: Math.min(...(rates.length > 1 ? rates.slice(1) : rates)) / 1000, samples };
+  return Math.min(...(rates.length > 1 ? rates.slice(1) : rates));
 }
 
 /** To one digit that people would choose: 1, 2 or 5 times a power of ten; at least 1. */

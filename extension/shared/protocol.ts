@@ -45,6 +45,8 @@ export interface Progress {
   readonly steps: number;
   readonly loss?: number;
   readonly secondsLeft?: number;
+  /** When the step was there, by the clock of the process that takes the steps; milliseconds since 1970. */
+  readonly at?: number;
 }
 
 export type EngineEvent =
