@@ -4,15 +4,13 @@ import { InspectorError, StoppedError } from '../shared/errors.ts';
 import type { EngineEvent, EngineRequest, InspectRequest } from '../shared/protocol.ts';
 import { at, type Words, words } from '../shared/words.ts';
 import { childEnvironment } from './environment.ts';
+import { outOfThreads, scarce } from './scarce.ts';
 
 /** How long a run may take to notice that it was cancelled before its process is ended, unless told otherwise. */
 const patienceMilliseconds = 3000;
 
 /** How long a process may take to start; where the system refuses it threads, it can wait for them for ever. */
 const startMilliseconds = 30_000;
-
-/** What to do where the system gives a process less than it needs. */
-const scarce = 'The system lacks memory, processes or open files for it; end other programs and try again.';
 
 /**
  * Runs requests in an engine process. The process may die (native code, out of memory, kill); that is an error of the
@@ -138,9 +136,6 @@ export class EngineClient {
   }
 }
 
-/** What the systems' libraries say where a process may have no more threads. */
-const outOfThreads = /pthread_create|Resource temporarily unavailable|uv_thread_create|EAGAIN/;
-
 function deathMessage(code: number | null, signal: NodeJS.Signals | null, tail: string): string {
   if (outOfThreads.test(tail)) return 'The engine process got no threads from the system.';
   if (signal === 'SIGKILL') return 'The engine process was killed (SIGKILL): most often the system ran out of memory.';
@@ -153,6 +148,8 @@ function deathMessage(code: number | null, signal: NodeJS.Signals | null, tail: 
 
 function deathRemedy(signal: NodeJS.Signals | null, request: EngineRequest, tail: string): Words {
   if (outOfThreads.test(tail)) return words`${scarce}`;
+  // The runtime of JavaScript aborts without a word where it gets no thread.
+  if (signal === 'SIGABRT' && tail.trim() === '') return words`${scarce}`;
   if (signal && signal !== 'SIGKILL' && request.type === 'inspect' && request.request.device !== 'cpu')
     return words`Try again on the CPU (${at('device', 'cpu')}). What was measured until then is kept.`;
   return words`Try a smaller ${at('microBatch')} or fewer samples (${at('limit')}). What was measured until then is kept.`;

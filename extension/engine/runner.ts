@@ -11,6 +11,7 @@ import { isLarge } from './memory.ts';
 import { dataTensors } from './objective.ts';
 import type { Problem } from './problem.ts';
 import { arrayNames, encode, mostSteps, Program } from './program.ts';
+import { outOfThreads, scarce } from './scarce.ts';
 import { type Device, imageBlock, plainReason, Session } from './session.ts';
 import { isFiniteRecord, type NamedSums, recordOf, type StepRecord } from './stepRecord.ts';
 
@@ -334,13 +335,15 @@ const convolves = ({ floatType, model }: Problem): boolean =>
 function runtimeFailure(what: string, device: Device, error: unknown): InspectorError {
   const reason = plainReason((error as Error).message);
   const memory = /alloc|memory/i.test(reason);
-  const remedy = memory
-    ? words`Try a smaller ${at('microBatch')}.`
-    : /out of (data )?bounds|out of range/i.test(reason)
-      ? 'An index in the data, such as that of a token, lies outside the table that it points into; check the inputs.'
-      : device === 'cpu'
-        ? 'This should not happen; please report it with the model.'
-        : words`Try again with ${at('device', 'cpu')}.`;
+  const remedy = outOfThreads.test(reason)
+    ? scarce
+    : memory
+      ? words`Try a smaller ${at('microBatch')}.`
+      : /out of (data )?bounds|out of range/i.test(reason)
+        ? 'An index in the data, such as that of a token, lies outside the table that it points into; check the inputs.'
+        : device === 'cpu'
+          ? 'This should not happen; please report it with the model.'
+          : words`Try again with ${at('device', 'cpu')}.`;
   return new InspectorError(`ONNX Runtime could not ${what} on ${device.toUpperCase()}: ${reason}`, remedy, {
     cause: error,
   });

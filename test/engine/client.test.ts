@@ -10,15 +10,16 @@ describe('a process of the engine that does not come to life', () => {
   const folder = mkdtempSync(join(tmpdir(), 'engine-client-'));
   after(() => rmSync(folder, { recursive: true, force: true }));
 
-  const refusal = async (script: string, mostToStart?: number) => {
+  const refusalOf = async (script: string, mostToStart?: number) => {
     const path = join(folder, `engine-${Math.random()}.js`);
     writeFileSync(path, script);
     const client = new EngineClient(path, mostToStart);
     const error = await client.run({ type: 'describe' }, () => {}).catch((reason: unknown) => reason);
     client.dispose();
     assert.ok(error instanceof InspectorError, String(error));
-    return error.message;
+    return error;
   };
+  const refusal = async (...what: Parameters<typeof refusalOf>) => (await refusalOf(...what)).message;
 
   test('is ended where it does not start in time', async () => {
     assert.equal(
@@ -45,6 +46,12 @@ describe('a process of the engine that does not come to life', () => {
       await refusal(`process.stderr.write(${JSON.stringify(words)}, () => process.exit(7))`),
       'The engine process got no threads from the system.',
     );
+  });
+
+  test('that aborts without a word names what the system may lack, not the model or the device', async () => {
+    const { message, remedy } = await refusalOf("process.kill(process.pid, 'SIGABRT')");
+    assert.equal(message, 'The engine process crashed (SIGABRT) in native code.');
+    assert.match(JSON.stringify(remedy), /lacks memory, processes or open files/);
   });
 
   test('does not matter to what was still to be sent to it', async () => {
