@@ -1,6 +1,7 @@
 import { GraphBuilder } from './builder.ts';
 import { nth, zip } from './checked.ts';
-import { dependencies, type Graph, type Node, nodesReaching, type Value } from './graph.ts';
+import { dependencies, type Graph, nodesReaching, type Value } from './graph.ts';
+import { isNode, type NodeOf } from './nodeTypes.ts';
 import { RefusedUse } from './refusal.ts';
 import { inlined } from './rewrite.ts';
 import { sameShape } from './shapes.ts';
@@ -40,7 +41,7 @@ interface Draft extends Turn {
   readonly before: readonly Value[];
   readonly slices: readonly Value[];
   /** Nodes that take one element of a value from outside, at a place that counters tell. */
-  readonly lookups: readonly Node[];
+  readonly lookups: readonly NodeOf<'Gather'>[];
 }
 
 /**
@@ -71,10 +72,11 @@ function draftOf(b: GraphBuilder, loop: RollableLoop): Draft | undefined {
   );
   // A recurrence inside another has no derivative here.
   if (nodes.some((node) => node.body)) return undefined;
-  const lookups = nodes.filter(
-    ({ opType, inputs: [source, position] }) =>
-      opType === 'Gather' && source?.scope !== body && position?.scope === body && elementCount(position.shape) === 1,
-  );
+  const lookups = nodes.flatMap((node) => {
+    if (!isNode(node, 'Gather')) return [];
+    const [source, position] = node.inputs;
+    return source.scope !== body && position.scope === body && elementCount(position.shape) === 1 ? [node] : [];
+  });
   return { ...turn, body, index, before, slices, lookups };
 }
 
@@ -97,7 +99,7 @@ const isCounter = ({ type }: Value): boolean => !isFloat(type);
 /** Counts through the loop. Undefined where a counter, a condition or a place depends on anything else. */
 function tellInAdvance(b: GraphBuilder, loop: RollableLoop, draft: Draft): Told | undefined {
   const { body, index, before, lookups } = draft;
-  const places = lookups.map(({ inputs }) => inputs[1] as Value);
+  const places = lookups.map(({ inputs: [, position] }) => position);
   const after = draft.carried.filter(isCounter);
   const wanted = [...(draft.condition ? [draft.condition] : []), ...after, ...places];
   const inputs = [index, ...before.filter(isCounter)];
@@ -143,7 +145,7 @@ function assemble(b: GraphBuilder, loop: RollableLoop, draft: Draft, told: Told)
   const captured = [...new Set(outside)];
   const own = before.filter((value) => isFloat(value.type));
   const counted = before.filter(isCounter);
-  const inputs = [index, ...counted, ...slices, ...lookups.map(({ outputs }) => outputs[0] as Value)];
+  const inputs = [index, ...counted, ...slices, ...lookups.map(({ outputs: [found] }) => found)];
   const graph: Graph = {
     scope: body,
     inputs: [...own, ...inputs, ...captured],
@@ -168,12 +170,21 @@ function assemble(b: GraphBuilder, loop: RollableLoop, draft: Draft, told: Told)
       return { carried: outputs.slice(0, states.length), stacked: outputs.slice(states.length), summed: [] };
     },
   );
-  const finalStates = [...result.carried];
-  const finalCounters = nth(told.counters, turns).map((value) => b.constant(value));
+  const finalStates = result.carried.values();
+  const finalCounters = nth(told.counters, turns)
+    .map((value) => b.constant(value))
+    .values();
   return {
-    carried: before.map((value) => (isFloat(value.type) ? finalStates.shift() : finalCounters.shift()) as Value),
+    carried: before.map((value) => next(isFloat(value.type) ? finalStates : finalCounters)),
     stacked: result.stacked,
   };
+}
+
+/** The next of values of which there is one more. */
+function next(values: Iterator<Value, undefined>): Value {
+  const { value } = values.next();
+  if (!value) throw new RangeError('a loop carries more than it ends with');
+  return value;
 }
 
 const firstOf = (b: GraphBuilder, value: Value, turns: number): Value =>
@@ -190,10 +201,13 @@ function stacked(tensors: readonly Tensor[]): Tensor {
 }
 
 /** What a lookup finds in every turn, [T, …]. */
-function lookedUp(b: GraphBuilder, { inputs: [source], attributes }: Node, places: Tensor): Value {
-  const axis = attributes.axis as number;
+function lookedUp(
+  b: GraphBuilder,
+  { inputs: [source], attributes: { axis } }: NodeOf<'Gather'>,
+  places: Tensor,
+): Value {
   const flat = b.reshape(b.constant(places), [elementCount(places.shape)]);
-  const taken = b.gather(source as Value, flat, axis);
+  const taken = b.gather(source, flat, axis);
   const rest = taken.shape.map((_, i) => i).filter((i) => i !== axis);
   return b.transpose(taken, [axis, ...rest]);
 }
