@@ -175,6 +175,7 @@ export function submitPlan(folder: string, given: Values): number {
     const what = [{ folder, tasks, group, program }, slurmOptions(values), asked] as const;
     if (print) process.stdout.write(newScript(...what).script);
     else tell(folder, scheduler, tasks, submitSlurm(...what), values);
+    tellThreads(plan.numerics.threads, values.get('cpus-per-task') as number | undefined);
     return 0;
   }
   const options = kubernetesOptions(values);
@@ -204,6 +205,15 @@ function tell(folder: string, scheduler: Scheduler, tasks: readonly number[], jo
   const size = `${tasks.length} ${tasks.length === 1 ? 'task' : 'tasks'} (${rangesOf(tasks)})`;
   process.stdout.write(
     `Submitted ${size} as job ${job}.\n${rows.map(([command, what]) => `  ${command.padEnd(width)}  ${what}\n`).join('')}`,
+  );
+}
+
+/** Says where tasks have more threads than processors, which takes longer. */
+function tellThreads(threads: number, processors: number | undefined): void {
+  if (threads <= (processors ?? 1)) return;
+  const given = processors === undefined ? 'one, unless the cluster says otherwise' : `${processors}`;
+  process.stderr.write(
+    `Note: a task computes on ${threads} threads, as the plan has it; of processors SLURM gives it ${given} (--cpus-per-task).\n`,
   );
 }
 

@@ -62,7 +62,6 @@ export function kubernetesJob(
       `A Job has up to ${mostTasks.toLocaleString('en')} tasks, and these are ${tasks.length.toLocaleString('en')}.`,
       `Give --group ${Math.ceil((group * tasks.length) / mostTasks)} or more: as many points are one task then.`,
     );
-  const cpus = wholeCpus(resources?.cpu);
   // After the script follow the first points of the tasks, of which the completion index picks one. Kubernetes itself replaces
   // $(NAME), which a path may hold.
   const points = `--point "$1"${group === 1 ? '' : ` --group ${group}`}`;
@@ -97,7 +96,6 @@ export function kubernetesJob(
               name: 'task',
               image,
               command: ['sh', '-c', script, 'sh', ...tasks.map((task) => `${task * group}`)],
-              ...(cpus !== undefined && { env: [{ name: 'SLURM_CPUS_PER_TASK', value: cpus }] }),
               ...(resources && { resources: { requests: resources, limits: resources } }),
               ...(claim !== undefined && { volumeMounts: [{ name: 'plan', mountPath: mount }] }),
             },
@@ -108,12 +106,6 @@ export function kubernetesJob(
     },
   };
   return options.patch === undefined ? job : (merged(job, readPatch(options.patch)) as JsonObject);
-}
-
-/** Processors as a number of threads: of a part of one, one. */
-function wholeCpus(cpu: string | undefined): string | undefined {
-  const [, number, thousandth] = /^(\d+(?:\.\d+)?)(m?)$/.exec(cpu ?? '') ?? [];
-  return number === undefined ? undefined : `${Math.max(1, Math.floor(Number(number) / (thousandth ? 1000 : 1)))}`;
 }
 
 function readPatch(path: string): Json {

@@ -6,7 +6,7 @@ import { ask, submitPatience } from './ask.ts';
 import { logFolder, type SlurmArray, type SlurmOptions, slurmScript } from './slurmScript.ts';
 import { newName, noteAnswer, noteSubmission, type QueuedTask, type Submission } from './submissions.ts';
 
-/** Variables that `sbatch` would put above what the script says, and one that a job would take over from the job around it. */
+/** Variables that `sbatch` would put above what the script says. */
 const overriding: readonly string[] = [
   'SBATCH_ARRAY_INX',
   'SBATCH_JOB_NAME',
@@ -14,7 +14,6 @@ const overriding: readonly string[] = [
   'SBATCH_OPEN_MODE',
   'SBATCH_OUTPUT',
   'SBATCH_SIGNAL',
-  'SLURM_CPUS_PER_TASK',
 ];
 
 /**

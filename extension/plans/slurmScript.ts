@@ -60,9 +60,6 @@ export function slurmScript({ folder, name, tasks, group, program }: SlurmArray,
   ];
   return `#!/bin/bash
 ${directives.map((directive) => `#SBATCH ${directive}\n`).join('')}
-# As many threads as SLURM allows, also where nobody asked for a number.
-export SLURM_CPUS_PER_TASK="\${SLURM_CPUS_PER_TASK:-\${SLURM_CPUS_ON_NODE:-1}}"
-
 # Told to stop, the program saves its state and ends with 75. One that has just begun may not listen yet, and Node would take
 # USR1 for the call of a debugger: it has nothing to save, and gets TERM.
 program=

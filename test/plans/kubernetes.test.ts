@@ -34,7 +34,7 @@ const full: KubernetesOptions = {
   claim: 'work',
   mount: '/data',
   namespace: 'training',
-  resources: { cpu: '3500m', memory: '4Gi', 'nvidia.com/gpu': '1' },
+  resources: { cpu: '4', memory: '4Gi', 'nvidia.com/gpu': '1' },
   throttle: 2,
   retries: 1,
 };
@@ -142,17 +142,6 @@ test('a completion index becomes the first point of its task, whatever the path 
   assert.equal(run(2, 4), `--point|36|--group|4|--in|${place}|`);
 });
 
-test('a container has as many threads as processors, at least one', () => {
-  const threads = (resources?: KubernetesOptions['resources']) =>
-    jobOf({ image: 'bias', resources }).spec.template.spec.containers[0].env?.map(
-      ({ name, value }) => `${name}=${value}`,
-    );
-  assert.deepEqual(threads({ cpu: '3500m' }), ['SLURM_CPUS_PER_TASK=3']);
-  assert.deepEqual(threads({ cpu: '2' }), ['SLURM_CPUS_PER_TASK=2']);
-  assert.deepEqual(threads({ cpu: '0.5' }), ['SLURM_CPUS_PER_TASK=1']);
-  assert.equal(threads({ memory: '1Gi' }), undefined);
-});
-
 test('a patch is merged: keys by name, lists whose items have names by those, others whole', () => {
   const patch = join(folder, 'patch.yaml');
   writeFileSync(
@@ -166,7 +155,7 @@ spec:
       tolerations: [{key: spot, operator: Exists}]
       containers:
         - name: task
-          env: [{name: SLURM_CPUS_PER_TASK, value: "2"}, {name: HOME, value: /tmp}]
+          env: [{name: HOME, value: /tmp}]
           volumeMounts: [{name: plan, mountPath: /models, subPath: models}]
       volumes: [{name: scratch, emptyDir: {}}]
 `,
@@ -186,7 +175,7 @@ spec:
   assert.equal(containers[0].image, full.image);
   assert.deepEqual(
     containers[0].env?.map(({ name, value }) => `${name}=${value}`),
-    ['SLURM_CPUS_PER_TASK=2', 'HOME=/tmp'],
+    ['HOME=/tmp'],
   );
   assert.deepEqual(
     containers[0].volumeMounts?.map(({ mountPath }) => mountPath),

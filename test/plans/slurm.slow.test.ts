@@ -34,7 +34,7 @@ after(async () => {
 });
 
 /**
- * A plan whose tasks note down each start with node and threads, work for `seconds` the first time and not at all afterwards,
+ * A plan whose tasks note down each start with node and processors, work for `seconds` the first time and not at all afterwards,
  * and end with 75 when they are told to stop. The folder's name has all that a shell, SLURM and a pattern could take for its own.
  */
 function plan(seconds: number) {
@@ -69,7 +69,7 @@ echo done > "result.$2"
   };
 }
 
-test('an array runs on both nodes, with the threads of its allocation, whatever its folder is called', {
+test('an array runs on both nodes, with the processors that it asks for, whatever its folder is called', {
   skip,
 }, async () => {
   const { folder, starts, isDone, submit } = plan(0.5);
