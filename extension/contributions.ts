@@ -40,6 +40,10 @@ export interface CommandArguments {
   'optimizerBias.revealRun': [item?: RunItem];
   /** Runs the points of a sweep that are missing. */
   'optimizerBias.resumeSweep': [item?: RunItem];
+  /** Runs the points of a plan that are missing. */
+  'optimizerBias.resumePlan': [item?: RunItem];
+  /** Makes the result of a plan of the points that are there, and shows it. */
+  'optimizerBias.collectPlan': [item?: RunItem];
   /** Shows the hover of the configuration at a position of a document, or of the one nearest to the cursor. */
   'optimizerBias.explain': [uri?: string, line?: number, character?: number];
   'optimizerBias.goToOptimizer': [];
@@ -82,6 +86,8 @@ export const COMMANDS: { readonly [K in CommandId]: { readonly when?: string } }
   'optimizerBias.deleteRun': { when: 'false' },
   'optimizerBias.revealRun': { when: 'false' },
   'optimizerBias.resumeSweep': { when: 'false' },
+  'optimizerBias.resumePlan': { when: 'false' },
+  'optimizerBias.collectPlan': { when: 'false' },
   'optimizerBias.explain': { when: `editorLangId =~ /^(${LANGUAGES.join('|')})$/` },
   'optimizerBias.goToOptimizer': { when: `editorLangId =~ /^(${LANGUAGES.join('|')})$/` },
   'optimizerBias.openDocumentation': {},

@@ -20,6 +20,7 @@ import { registerInspect } from './features/inspect/inspect.ts';
 import { Inspections } from './features/inspect/inspections.ts';
 import { registerModelEditor } from './features/model/modelEditor.ts';
 import { Panel } from './features/panel/panel.ts';
+import { Plans, registerPlans } from './features/plans/plans.ts';
 import { reader } from './features/reading/reader.ts';
 import { registerRunsView } from './features/runs/runsView.ts';
 import { registerSample } from './features/sample/sample.ts';
@@ -34,6 +35,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const panel = new Panel(extensionUri, inspections, log);
   const runs = new MeasuredRuns();
   const pages = new ResultPages(extensionUri, log);
+  const plans = new Plans(extensionUri, pages, log);
   subscriptions.push(
     log,
     pages,
@@ -52,7 +54,8 @@ export function activate(context: vscode.ExtensionContext): void {
     registerLanguageStatus(configurations),
     registerInspect(configurations, inspections, panel, pages, log, context.workspaceState),
     registerExperiments(extensionUri, pages, log),
-    registerComparisons(configurations, extensionUri, pages, log),
+    registerComparisons(configurations, extensionUri, pages, plans, log),
+    registerPlans(plans, pages),
     new StrengthDecorations(panel, configurations, settings),
     registerRunsView(panel, pages, inspections),
     registerModelEditor(extensionUri, log),

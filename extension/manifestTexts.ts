@@ -36,6 +36,8 @@ export const manifestTexts: Readonly<Record<string, string>> = {
   'command.deleteRun': 'Delete',
   'command.revealRun': 'Reveal in File Manager',
   'command.resumeSweep': 'Resume Sweep',
+  'command.resumePlan': 'Resume Plan',
+  'command.collectPlan': 'Collect Results',
   'setting.decorations.enabled':
     'Show the measured strength of each parameter tensor at the end of the line that creates it.',
   'colour.antiRegularizing': 'Bars and text for tensors whose gradient norm finite steps favour.',

@@ -6,7 +6,8 @@ const inRuns = 'view == optimizerBias.runs';
 const on = (...kinds: string[]) => `${inRuns} && viewItem =~ /^(${kinds.join('|')})$/`;
 const onRun = on('run', 'point');
 const onResult = on('sweep', 'sweep\\.unfinished', 'experiment');
-const onOwn = on('run', 'sweep', 'sweep\\.unfinished', 'experiment');
+const onPlan = on('plan', 'plan\\.unfinished');
+const onOwn = on('run', 'sweep', 'sweep\\.unfinished', 'experiment', 'plan', 'plan\\.unfinished');
 
 const item = (command: string, when: string, group: string) => ({ command, when, group });
 
@@ -35,6 +36,9 @@ export const menus = {
     item('optimizerBias.openRun', onRun, '1_open@1'),
     item('optimizerBias.openExperiment', onResult, '1_open@1'),
     item('optimizerBias.compareRuns', on('run', 'point', 'sweep', 'sweep\\.unfinished'), '1_open@2'),
+    item('optimizerBias.collectPlan', `${onPlan} && ${trusted}`, 'inline@1'),
+    item('optimizerBias.collectPlan', `${onPlan} && ${trusted}`, '1_open@1'),
+    item('optimizerBias.resumePlan', `${on('plan\\.unfinished')} && ${trusted}`, '1_open@3'),
     item('optimizerBias.resumeSweep', `${on('sweep\\.unfinished')} && ${trusted}`, '1_open@3'),
     item(
       'optimizerBias.rerun',
@@ -45,7 +49,7 @@ export const menus = {
     item('optimizerBias.renameRun', onOwn, '7_modification@1'),
     item(
       'optimizerBias.deleteRun',
-      on('run', 'sweep', 'sweep\\.unfinished', 'experiment', 'damaged'),
+      on('run', 'sweep', 'sweep\\.unfinished', 'experiment', 'plan', 'plan\\.unfinished', 'damaged'),
       '7_modification@2',
     ),
   ],

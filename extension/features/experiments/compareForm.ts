@@ -26,6 +26,8 @@ export class CompareForm implements Purpose {
   private readonly own: Hyperparameters;
   private seeds: readonly number[] = [0, 1, 2, 3];
   private combined = false;
+  /** It is to be written as a plan, and not run. */
+  planned = false;
   private test: NonNullable<CompareRequest['test']> | undefined;
 
   /** @param only the hyper-parameters that are offered; all where not given */
@@ -76,6 +78,13 @@ export class CompareForm implements Purpose {
         label: `Test set: ${test ? (test.data ?? `${test.x} + ${test.y}`) : '–'}`,
         description: 'its loss and accuracy are compared, too',
       },
+      {
+        id: ':planned',
+        label: this.planned ? 'As a plan with a SLURM script' : 'On this machine',
+        description: this.planned
+          ? 'nothing is run; see “On a cluster” of the documentation'
+          : 'or as a plan for a cluster',
+      },
     ];
   }
 
@@ -83,6 +92,7 @@ export class CompareForm implements Purpose {
     if (id === ':combined') this.combined = !this.combined;
     else if (id === ':seeds') await this.changeSeeds(target);
     else if (id === ':test') await this.changeTest();
+    else if (id === ':planned') this.planned = !this.planned;
     else await this.changeValues(id);
   }
 

@@ -3,10 +3,12 @@ import * as vscode from 'vscode';
 import type { CommandArguments } from '../../contributions.ts';
 import { labelOf } from '../../jobs/compareResult.ts';
 import { optimizerNamed } from '../../optimizers/registry.ts';
+import { isPlan } from '../../plans/plan.ts';
 import type { CompareRequest } from '../../shared/experiments.ts';
 import type { Configurations } from '../configurations.ts';
 import { chooseConfiguration, isTrusted } from '../inspect/inspect.ts';
 import { prepare } from '../inspect/prepare.ts';
+import type { Plans } from '../plans/plans.ts';
 import { reader } from '../reading/reader.ts';
 import { registerCommand } from '../typedCommand.ts';
 import { CompareForm } from './compareForm.ts';
@@ -21,6 +23,7 @@ export function registerComparisons(
   configurations: Configurations,
   extension: vscode.Uri,
   pages: ResultPages,
+  plans: Plans,
   log: vscode.LogOutputChannel,
 ): vscode.Disposable {
   const run = async (title: string, request: CompareRequest): Promise<boolean> => {
@@ -56,12 +59,17 @@ export function registerComparisons(
     const prepared = await prepare(chosen, log, form);
     if (!prepared) return;
     const { request } = prepared.inspection;
+    if (form.planned) {
+      if (await plans.write(form.request(request))) prepared.remember();
+      return;
+    }
     if (await run(form.action(basename(request.model)), form.request(request))) prepared.remember();
   };
   return vscode.Disposable.from(
     registerCommand('optimizerBias.compareBeta2', (...where) => start('beta2', where)),
     registerCommand('optimizerBias.sweep', (...where) => start('any', where)),
     pages.onRepeat(async ({ folder, header: { name, title }, resume }) => {
+      if (resume && isPlan(folder)) return;
       const comparison = name === 'compare' && (await reader.ask('comparison', folder));
       const sweep = name === 'sweep' && (await reader.ask('sweep', folder));
       if ((!comparison && !sweep) || !(await isTrusted())) return;

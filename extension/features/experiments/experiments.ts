@@ -1,5 +1,6 @@
 import { basename, dirname } from 'node:path';
 import * as vscode from 'vscode';
+import { isPlan } from '../../plans/plan.ts';
 import { inEditor } from '../../shared/editorWords.ts';
 import { failureOf } from '../../shared/errors.ts';
 import type {
@@ -57,7 +58,7 @@ export function registerExperiments(
     registerCommand('optimizerBias.runExperiment', (name) => start(name)),
     registerCommand('optimizerBias.openExperiment', (item) => (item ? pages.show(item.folder) : openResult(pages))),
     pages.onRepeat(({ folder, header, resume: again }) => {
-      if (header.name === 'sweep' || header.name === 'compare') return;
+      if (header.name === 'sweep' || header.name === 'compare' || (again && isPlan(folder))) return;
       if (again) {
         void resume(folder, header);
         return;

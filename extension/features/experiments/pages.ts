@@ -79,6 +79,11 @@ export class ResultPages implements vscode.Disposable {
     if (existsSync(folder)) this.show(folder);
   }
 
+  /** Whether the page of a folder is open. */
+  isShown(folder: string): boolean {
+    return this.panels.has(folder);
+  }
+
   /** Whether this window works on a folder. */
   isWorkedOn(folder: string): boolean {
     return this.work.has(folder);

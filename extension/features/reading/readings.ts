@@ -1,4 +1,5 @@
 import { triedBeside } from '../../jobs/triedBeside.ts';
+import { statusOf } from '../../plans/status.ts';
 import { readMeasured } from '../../runStore/measured.ts';
 import { readSource } from '../../runStore/source.ts';
 import { readHeader, readRun } from '../../runStore/store.ts';
@@ -119,6 +120,9 @@ export const readings = {
     directories.flatMap(results).map(({ folder, header }) => ({ folder, header: withoutTables(header) })),
 
   unfinished: (directory: string) => unfinishedComparisons(directory),
+  /** How far a plan is. Throws an InspectorError where it cannot be read. */
+  plan: (folder: string) => ({ counts: statusOf(folder).counts }),
+
   sweep: (folder: string) => sweepIn(folder),
   comparison: (folder: string) => comparisonIn(folder),
 };

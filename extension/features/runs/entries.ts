@@ -2,9 +2,12 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { readJsonFile } from '../../files/regular.ts';
 import { isExperimentHeader, withTimes } from '../../jobs/store.ts';
+import { isPlan, readPlan } from '../../plans/plan.ts';
+import { planTitle, statusOf } from '../../plans/status.ts';
 import { type RunEntry, runIn } from '../../runStore/list.ts';
 import { isAlive } from '../../runStore/store.ts';
 import type { ExperimentHeader, SweepHeader } from '../../shared/experiments.ts';
+import type { PlanStatus } from '../../shared/plans.ts';
 import { sweepIn } from '../experiments/folders.ts';
 
 /** A larger experiment.json is not one of ours: the points of its pictures are in a file of their own. */
@@ -37,6 +40,17 @@ export type Entry =
       readonly started: string;
       readonly experiment: ExperimentHeader;
     }
+  | {
+      readonly kind: 'plan';
+      readonly folder: string;
+      readonly name: string;
+      readonly started: string;
+      /** What it is of. */
+      readonly of: string;
+      /** Its points by how they stand. */
+      readonly counts: PlanStatus['counts'];
+      readonly points: number;
+    }
   /** It is meant to be one of these, but cannot be read. */
   | { readonly kind: 'damaged'; readonly folder: string; readonly name: string; readonly started: string };
 
@@ -51,7 +65,7 @@ export function entriesIn(directory: string): Entry[] {
 }
 
 function entryIn(folder: string): Entry | undefined {
-  const result = resultEntry(folder);
+  const result = isPlan(folder) ? planEntry(folder) : resultEntry(folder);
   if (result) return result;
   const run = runIn(folder);
   return run ? runEntry(run, false) : damagedEntry(folder);
@@ -59,11 +73,23 @@ function entryIn(folder: string): Entry | undefined {
 
 /** Undefined where a folder is none of ours. */
 function damagedEntry(folder: string): Entry | undefined {
-  const file = ['run.json', 'sweep.json', 'experiment.json']
+  const file = ['run.json', 'sweep.json', 'experiment.json', 'plan.json']
     .map((name) => join(folder, name))
     .find((path) => existsSync(path));
   if (file === undefined) return undefined;
   return { kind: 'damaged', folder, name: basename(folder), started: statSync(file).mtime.toISOString() };
+}
+
+/** How far a plan is; undefined where it cannot be read. */
+function planEntry(folder: string): Entry | undefined {
+  try {
+    const { counts, points } = statusOf(folder);
+    const made = statSync(join(folder, 'plan.json')).mtime.toISOString();
+    const of = planTitle(readPlan(folder));
+    return { kind: 'plan', folder, name: basename(folder), started: made, of, counts, points: points.length };
+  } catch {
+    return undefined;
+  }
 }
 
 /** The runs of a sweep's points, in the order of the sweep. */
@@ -99,11 +125,18 @@ function experimentIn(folder: string): ExperimentHeader | undefined {
   }
 }
 
-export type State = 'running' | 'finished' | 'cancelled' | 'failed' | 'interrupted' | 'damaged';
+export type State = 'waiting' | 'running' | 'finished' | 'cancelled' | 'failed' | 'interrupted' | 'damaged';
+
+function planState({ done, running, queued, failed }: PlanStatus['counts'], points: number): State {
+  if (done === points) return 'finished';
+  if (running + queued > 0) return 'running';
+  return failed > 0 ? 'failed' : 'waiting';
+}
 
 /** How far an entry has come; what claims to run but has no process is interrupted. */
 export function stateOf(entry: Entry): State {
   if (entry.kind === 'damaged') return 'damaged';
+  if (entry.kind === 'plan') return planState(entry.counts, entry.points);
   if (entry.kind === 'run') return entry.run.interrupted ? 'interrupted' : entry.run.header.status;
   if (entry.kind === 'experiment') {
     const { status, process } = entry.experiment;

@@ -18,6 +18,10 @@ export function treeItem(entry: Entry): vscode.TreeItem {
   item.tooltip = tooltip(entry, state);
   item.accessibilityInformation = { label: [name, kinds[entry.kind], stateWords(state), item.description].join(', ') };
   if (entry.kind === 'damaged') return item;
+  if (entry.kind === 'plan') {
+    item.command = typedCommand('Open', 'optimizerBias.collectPlan', { folder });
+    return item;
+  }
   item.command = typedCommand('Open', entry.kind === 'run' ? 'optimizerBias.openRun' : 'optimizerBias.openExperiment', {
     folder,
   });
@@ -29,12 +33,14 @@ const kinds: Readonly<Record<Entry['kind'], string>> = {
   run: 'inspection',
   sweep: 'sweep',
   experiment: 'experiment',
+  plan: 'plan',
   damaged: 'folder',
 };
 
 /** What the menus of an entry depend on. */
 function contextValue(entry: Entry, state: State): string {
   if (entry.kind === 'run') return entry.point ? 'point' : 'run';
+  if (entry.kind === 'plan') return state === 'finished' ? 'plan' : 'plan.unfinished';
   if (entry.kind !== 'sweep') return entry.kind;
   return state !== 'running' && entry.done < entry.sweep.points.length ? 'sweep.unfinished' : 'sweep';
 }
@@ -59,6 +65,13 @@ export function describe(entry: Entry): string {
         .filter(Boolean)
         .join(' · ');
     }
+    case 'plan': {
+      const { done, running, queued, failed } = entry.counts;
+      const told = Object.entries({ running, queued, failed }).flatMap(([state, n]) =>
+        n > 0 ? [`${n} ${state}`] : [],
+      );
+      return [entry.of, [`${done} of ${entry.points} points`, ...told].join(', ')].join(' · ');
+    }
     case 'damaged':
       return 'cannot be read';
     case 'experiment': {
@@ -72,6 +85,7 @@ export function describe(entry: Entry): string {
 const stateWords = (state: State): string => (state === 'cancelled' ? 'stopped by you' : state);
 
 const stateIcons: Readonly<Record<State, string>> = {
+  waiting: 'clock',
   finished: 'pass',
   running: 'sync~spin',
   cancelled: 'circle-slash',
@@ -83,7 +97,13 @@ const stateIcons: Readonly<Record<State, string>> = {
 /** Finished sweeps and experiments are told apart from inspections; for all others the state matters more. */
 function icon(entry: Entry, state: State): string {
   if (state !== 'finished') return stateIcons[state] ?? 'circle-outline';
-  return { run: stateIcons.finished, sweep: 'layers', experiment: 'beaker', damaged: stateIcons.damaged }[entry.kind];
+  return {
+    run: stateIcons.finished,
+    sweep: 'layers',
+    experiment: 'beaker',
+    plan: 'checklist',
+    damaged: stateIcons.damaged,
+  }[entry.kind];
 }
 
 function tooltip(entry: Entry, state: State): string {
@@ -112,6 +132,8 @@ function details(entry: Entry): string[] {
         seeds.length > 1 ? `seeds ${seeds.join(', ')}` : '',
       ];
     }
+    case 'plan':
+      return [`Plan of a ${entry.of}`, describe(entry)];
     case 'damaged':
       return ['What this folder was to hold is damaged, or was written by another version. It can be deleted.'];
     case 'experiment': {
@@ -122,7 +144,7 @@ function details(entry: Entry): string[] {
 }
 
 function failure(entry: Entry): string {
-  if (entry.kind === 'sweep' || entry.kind === 'damaged') return '';
+  if (entry.kind === 'sweep' || entry.kind === 'plan' || entry.kind === 'damaged') return '';
   const message = entry.kind === 'run' ? entry.run.header.message : entry.experiment.message;
   return message === undefined ? '' : inEditor(message, entry.kind === 'run' ? 'inspect' : 'experiment');
 }

@@ -16,23 +16,30 @@ import { type Entry, stateOf } from './entries.ts';
 import { describe, treeItem } from './items.ts';
 
 const delayMilliseconds = 200;
+/** How often plans are looked at that are not finished. */
+const lookMilliseconds = 5000;
 
 /** What the workspace has measured, in the side bar, and the commands that act on it. */
 export function registerRunsView(panel: Panel, pages: ResultPages, inspections: Inspections): vscode.Disposable {
   const provider = new Runs();
   const view = vscode.window.createTreeView('optimizerBias.runs', { treeDataProvider: provider, canSelectMany: true });
   // A folder that is renamed or deleted as a whole is told of by its own name only.
-  const watchers = ['**/runs/*', '**/runs/**/{run,sweep,experiment}.json'].map((pattern) =>
+  const watchers = ['**/runs/*', '**/runs/**/{run,sweep,experiment,plan,failure,times}.json'].map((pattern) =>
     vscode.workspace.createFileSystemWatcher(pattern),
   );
   const pending = new Debouncer(delayMilliseconds);
   const refresh = () => pending.schedule(provider, () => provider.refresh());
   const chosen = (item: RunItem | undefined, items?: readonly RunItem[]): readonly RunItem[] =>
     items?.length ? items : item ? [item] : view.selection;
+  // Others may work on a plan, on drives that tell of nothing.
+  const look = setInterval(() => {
+    if (view.visible && provider.hasOpenPlan) refresh();
+  }, lookMilliseconds);
   return vscode.Disposable.from(
     provider,
     view,
     pending,
+    new vscode.Disposable(() => clearInterval(look)),
     ...watchers.flatMap((watcher) => [
       watcher,
       watcher.onDidCreate(refresh),
@@ -130,6 +137,8 @@ async function trash(folder: vscode.Uri): Promise<void> {
 class Runs implements vscode.TreeDataProvider<Entry>, vscode.Disposable {
   private readonly changed = new vscode.EventEmitter<void>();
   readonly onDidChangeTreeData = this.changed.event;
+  /** A plan is shown that is not finished. */
+  hasOpenPlan = false;
 
   refresh(): void {
     this.changed.fire();
@@ -146,6 +155,7 @@ class Runs implements vscode.TreeDataProvider<Entry>, vscode.Disposable {
       'entries',
       folders.map(({ uri }) => uri.fsPath),
     );
+    this.hasOpenPlan = entries.some((entry) => entry.kind === 'plan' && stateOf(entry) !== 'finished');
     const hasRun = entries.some(({ kind }) => kind === 'run');
     void vscode.commands.executeCommand('setContext', 'optimizerBias.hasRun', hasRun);
     return entries;
