@@ -69,6 +69,17 @@ table(
       'detectron2 adamw lr=0.0001 momentum=0.9(default)',
     ],
     [
+      'SlowFast',
+      'TRAIN:\n  ENABLE: True\nSOLVER:\n  BASE_LR: 0.0016\n  MOMENTUM: 0.9\n  OPTIMIZING_METHOD: adamw\n  BETAS: [0.9, 0.95]\n',
+      'generic adamw lr=0.0016 beta2=0.95',
+    ],
+    ['FastReID', 'SOLVER:\n  OPT: "Adam"\n  BASE_LR: 0.00035\n  IMS_PER_BATCH: 64\n', 'generic adam lr=0.00035'],
+    [
+      'Swin',
+      'TRAIN:\n  BASE_LR: 5e-4\n  OPTIMIZER:\n    NAME: adamw\n    BETAS: [0.9, 0.95]\n',
+      'generic adamw lr=0.0005 beta2=0.95',
+    ],
+    [
       'anchor and merge key',
       'base: &base\n  lr: 0.1\n  betas: [0.9, 0.95]\noptimizer:\n  _target_: torch.optim.Adam\n  <<: *base\n  eps: 1e-6\n',
       'pytorch adam lr=0.1(resolved) beta2=0.95(resolved) eps=0.000001',
@@ -125,6 +136,8 @@ table(
     ['learning rate of something else', 'learning_rate: 0.1\nn_estimators: 100\n'],
     ['an optimizer switched on by a flag', 'learning_rate: 1.0e-5\nper_device_train_batch_size: 1\nuse_muon: true\n'],
     ['solver of something else', 'SOLVER:\n  TYPE: cplex\n'],
+    ['a solver that names no optimizer', 'SOLVER:\n  BASE_LR: 0.0005\nMODEL:\n  NAME: x\n'],
+    ['a solver with an optimizer of its own', 'SOLVER:\n  BASE_LR: 0.0005\n  OPTIMIZER_NAME: Homemade\n'],
   ],
   'yaml',
 );

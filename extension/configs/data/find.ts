@@ -73,8 +73,11 @@ function fromType(
   root: DataNode,
   options: DataOptions,
   parent: MapNode | undefined,
+  capitals = false,
 ): OptimizerConfig | undefined {
   if (!OPTIMIZER_KEY.test(key)) return undefined;
+  if (key === key.toUpperCase() && !options.python)
+    return fromType(uncapitalised(map), key.toLowerCase(), root, options, parent && uncapitalised(parent), true);
   for (const nameKey of ['type', 'name', '_name_', '_name', 'optimizer_type', 'class_name', 'optimizer']) {
     const name = textAt(map, nameKey);
     if (name === undefined) continue;
@@ -105,7 +108,14 @@ function fromType(
       return make({ ...definition, framework: 'mmengine' }, name, nameEntry, map, values, root);
     }
     const values = nested?.kind === 'map' ? nested : map;
-    const beside = nameKey === '_name' ? (parent === root ? sectionOf(parent, 'optimization') : parent) : undefined;
+    const beside =
+      nameKey === '_name'
+        ? parent === root
+          ? sectionOf(parent, 'optimization')
+          : parent
+        : capitals
+          ? parent
+          : undefined;
     return evidence(values) || (beside && evidence(beside))
       ? withSchedule(
           withSchedule(generic(optimizer, name, nameEntry.value.range, map.range, values, root, beside), map, root),
@@ -146,7 +156,18 @@ function sectionOf(root: MapNode, key: string): MapNode | undefined {
   return node?.kind === 'map' ? node : undefined;
 }
 
-/** Detectron2's `SOLVER: {BASE_LR: …}`. */
+/** Keys of SOLVER that name its optimizer in projects other than Detectron2: SlowFast, FastReID and others. */
+const SOLVER_NAME_KEYS = ['OPTIMIZING_METHOD', 'OPTIMIZER_NAME', 'OPT', 'NAME', 'TYPE'] as const;
+
+/** The same with keys as others write them, where they are in capitals (yacs): BASE_LR is the learning rate. */
+function uncapitalised(map: MapNode): MapNode {
+  const entries = [...map.entries].map(
+    ([key, entry]) => [key === 'BASE_LR' ? 'lr' : key.toLowerCase(), entry] as const,
+  );
+  return { ...map, entries: new Map(entries) };
+}
+
+/** `SOLVER: {BASE_LR: …}` of Detectron2 and of other projects that are configured with yacs. */
 function fromSolver(
   map: MapNode,
   key: string,
@@ -154,6 +175,15 @@ function fromSolver(
 ): { config: OptimizerConfig; entry?: DataEntry } | undefined {
   const baseLr = key === 'SOLVER' ? map.entries.get('BASE_LR') : undefined;
   if (!baseLr) return undefined;
+  const nameKey = SOLVER_NAME_KEYS.find((each) => textAt(map, each) !== undefined);
+  if (nameKey && !map.entries.has('OPTIMIZER')) {
+    const optimizer = optimizerNamed(textAt(map, nameKey)!);
+    const { range } = map.entries.get(nameKey)!.value;
+    return optimizer === undefined
+      ? undefined
+      : { config: generic(optimizer, textAt(map, nameKey)!, range, map.range, uncapitalised(map), root) };
+  }
+  if (!map.entries.has('OPTIMIZER') && !isDetectron2(map, root)) return undefined;
   const named = textAt(map, 'OPTIMIZER') === undefined ? baseLr.keyRange : map.entries.get('OPTIMIZER')!.value.range;
   const bound = argumentsOf(map, root);
   if (!bound.has('OPTIMIZER')) bound.set('OPTIMIZER', { finding: { value: 'SGD', from: 'literal', range: named } });
@@ -169,6 +199,16 @@ function fromSolver(
   const timed = map.entries.get('LR_SCHEDULER_NAME') ?? map.entries.get('STEPS');
   const schedule = timed && { name: textAt(map, 'LR_SCHEDULER_NAME') ?? 'WarmupMultiStepLR', range: timed.value.range };
   return config && { config: { ...config, ...(schedule && { schedule }) } };
+}
+
+/** What only Detectron2 and its forks have: they descend by SGD where nothing else is named. */
+function isDetectron2(solver: MapNode, root: DataNode): boolean {
+  if (['MAX_ITER', 'STEPS', 'IMS_PER_BATCH', 'REFERENCE_WORLD_SIZE'].some((key) => solver.entries.has(key)))
+    return true;
+  if (root.kind !== 'map') return false;
+  const model = root.entries.get('MODEL')?.value;
+  const named = model?.kind === 'map' && model.entries.has('META_ARCHITECTURE');
+  return named || root.entries.has('_BASE_') || root.entries.has('VERSION');
 }
 
 /** `optimizer: adam` beside `lr` and its like; Hugging Face's training arguments. */
