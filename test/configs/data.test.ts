@@ -80,6 +80,12 @@ table(
       'generic adamw lr=0.0005 beta2=0.95',
     ],
     [
+      'HyperPyYAML (SpeechBrain)',
+      'lr: 0.002\nopt_class: !name:torch.optim.Adam\n  lr: !ref <lr>\n  betas: (0.9, 0.98)\n  weight_decay: !ref <lr> * 2\n',
+      'pytorch adam lr=0.002(resolved) beta2=0.98 weight_decay=?',
+    ],
+    ['ESPnet', 'optim: adam\noptim_conf:\n  lr: 0.002\n  betas: [0.9, 0.98]\n', 'generic adam lr=0.002 beta2=0.98'],
+    [
       'anchor and merge key',
       'base: &base\n  lr: 0.1\n  betas: [0.9, 0.95]\noptimizer:\n  _target_: torch.optim.Adam\n  <<: *base\n  eps: 1e-6\n',
       'pytorch adam lr=0.1(resolved) beta2=0.95(resolved) eps=0.000001',

@@ -9,7 +9,7 @@ import { type DataEntry, type DataNode, findingOf, type MapNode, NODE_LIMIT, tex
 /** Keys whose value is an optimizer, and keys that hold its arguments beside its name. */
 const OPTIMIZER_KEY = /^(optimizers?|optim|opt|optimi[sz]er_?(cfg|config)|(actor|critic|gen|disc|[gd])_optimizer)$/i;
 const NAME_KEY = /^(optimizer|optim|opt|optimizer_?(name|type|class)|optim_(name|type)|opt_(name|type))$/i;
-const PARAMETERS_KEY = /^((optimizer|optim|opt)_)?(params|args|kwargs|parameters|hparams|config)$/i;
+const PARAMETERS_KEY = /^((optimizer|optim|opt)_)?(params|args|kwargs|parameters|hparams|config|conf)$/i;
 /** Keys whose value is a schedule, or names one. */
 const SCHEDULE_KEY = /^(lr_?)?(sched|scheduler|schedule)(_type|_name)?$/i;
 const CLASS_KEYS = ['class_path', '_target_', '_component_'] as const;
@@ -48,8 +48,9 @@ export function findInData(root: DataNode, options: DataOptions = {}): Optimizer
   return found;
 }
 
-/** A file of a Hydra group that is one optimizer: `_name_: adamw` beside its settings. */
-const isNamedRoot = (node: MapNode, root: DataNode): boolean => node === root && textAt(node, '_name_') !== undefined;
+/** A file that is one optimizer: of a Hydra group (`_name_: adamw` beside its settings), or as Keras serializes it. */
+const isNamedRoot = (node: MapNode, root: DataNode): boolean =>
+  node === root && (textAt(node, '_name_') !== undefined || kerasClass(textAt(node, 'class_name') ?? '') !== undefined);
 
 /** Lightning's `class_path`/`init_args`, Hydra's `_target_`, torchtune's `_component_`. */
 function fromClass(map: MapNode, key: string, root: DataNode): OptimizerConfig | undefined {

@@ -22,7 +22,7 @@ export function parseYaml(text: string): DataNode[] {
   if (!Array.isArray(documents)) return [];
   return documents.flatMap((document) => {
     const root = document.contents;
-    return root ? [new Converter().convert(root as Node, undefined, 0)] : [];
+    return root ? [new Converter(text).convert(root as Node, undefined, 0)] : [];
   });
 }
 
@@ -31,10 +31,16 @@ function indentedTooDeep(text: string): boolean {
   return /(?:[-?:][ \t]+){500}/.test(text) || /\n {4000}\S/.test(text);
 }
 
+/** HyperPyYAML's tags: a class or function to call with the settings below it, and a reference to another value. */
+const CALL_TAG = /^!(?:name|new|apply):([A-Za-z_][\w.]*)$/;
+const REFERENCE = /^<([\w.[\]-]+)>$/;
+
 class Converter {
   private readonly anchors = new Map<string, Node>();
   private nodes = 0;
   private aliases = 0;
+
+  constructor(private readonly text: string) {}
 
   /** `via` is the range at which the node is used, if that is not where it was written. */
   convert(node: Node | null | undefined, via: SourceRange | undefined, depth: number): DataNode {
@@ -47,13 +53,35 @@ class Converter {
       return this.convert(target, via ?? own, depth + 1);
     }
     if (node && 'anchor' in node && node.anchor) this.anchors.set(node.anchor, node);
-    if (isMap(node)) return this.convertMap(node.items as never, located, via, depth);
+    if (isMap(node)) {
+      const map = this.convertMap(node.items as never, located, via, depth);
+      const called = typeof node.tag === 'string' ? CALL_TAG.exec(node.tag)?.[1] : undefined;
+      return called === undefined ? map : this.withTarget(map, node.tag!, called, via);
+    }
     if (isSeq(node)) {
       return { kind: 'list', ...located, items: node.items.map((item) => this.convert(item as Node, via, depth + 1)) };
     }
-    const value = isScalar(node) ? node.value : undefined;
+    const written = isScalar(node) ? node.value : undefined;
+    const reference = isScalar(node) && node.tag === '!ref' ? REFERENCE.exec(String(written))?.[1] : undefined;
+    const isOpen = isScalar(node) && node.tag === '!ref' && reference === undefined;
+    const value = isOpen
+      ? undefined
+      : reference === undefined
+        ? written
+        : `\${${reference.replace(/\[([^\]]*)\]/g, '.$1')}}`;
     const plain = value === null || ['number', 'boolean', 'string'].includes(typeof value);
     return { kind: 'scalar', ...located, value: plain ? (value as never) : undefined };
+  }
+
+  /** A map under a tag that names what it is given to, as the others write it: with `_target_`. */
+  private withTarget(map: DataNode, tag: string, name: string, via: SourceRange | undefined): DataNode {
+    if (map.kind !== 'map' || map.entries.has('_target_')) return map;
+    const { from } = map.sourceRange ?? map.range;
+    const at = this.text.lastIndexOf(tag, from);
+    const own = at < 0 ? map.range : { from: at + tag.length - name.length, to: at + tag.length };
+    const located = via ? { range: via, sourceRange: own } : { range: own };
+    const target: DataEntry = { keyRange: via ?? own, value: { kind: 'scalar', ...located, value: name } };
+    return { ...map, entries: new Map([['_target_', target], ...map.entries]) };
   }
 
   private convertMap(
