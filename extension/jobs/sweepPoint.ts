@@ -83,6 +83,8 @@ export async function runPoint(
   });
   try {
     if (saved) {
+      // In the programs that a run loads which begins here, whatever the next step asks for first.
+      if (settings.notApplicable === undefined) await runner.prepare();
       checks.restore(saved.state.checks);
       if (saved.state.effect) effect?.restore(saved.state.effect);
     }

@@ -83,8 +83,8 @@ test('points of the same structure share their programs', () =>
     } finally {
       Session.create = create;
     }
-    // With and without correction, for each of the two placements of ε.
-    assert.equal(sessions, 4);
+    // Without correction, with it, and with the vectors that the self-check asks for, for each of the two placements of ε.
+    assert.equal(sessions, 6);
   }));
 
 test('each point is the run that inspecting gives, although they share a program; a test set is evaluated', () =>
