@@ -5,12 +5,13 @@ import { measuredTitle } from '../../advice/measured.ts';
 import type { OptimizerConfig } from '../../configs/config.ts';
 import type { MeasuredRun } from '../../shared/protocol.ts';
 import { type Configurations, rangeIn, SELECTOR } from '../configurations.ts';
+import { eitherOf } from '../events.ts';
 import { exportTitle } from '../export/configured.ts';
 import type { Inspections } from '../inspect/inspections.ts';
 import { notLookedAt } from '../inspect/pickFile.ts';
 import type { Settings } from '../settings.ts';
 import { typedCommand } from '../typedCommand.ts';
-import { measuredFor } from './measuredFor.ts';
+import { measuredAnew, measuredFor } from './measuredFor.ts';
 import type { MeasuredRuns } from './measuredRuns.ts';
 
 /** How long lenses wait for the disk. */
@@ -23,31 +24,21 @@ export function registerCodeLens(
   runs: MeasuredRuns,
   inspections: Inspections,
 ): vscode.Disposable {
-  const changed = new vscode.EventEmitter<void>();
-  return vscode.Disposable.from(
-    changed,
-    settings.onDidChange(() => changed.fire()),
-    configurations.onDidChange(() => changed.fire()),
-    inspections.onEvent(({ type }) => {
-      if (type !== 'ended') return;
-      runs.forget();
-      changed.fire();
-    }),
-    vscode.languages.registerCodeLensProvider(SELECTOR, {
-      onDidChangeCodeLenses: changed.event,
-      async provideCodeLenses(document, token) {
-        if (token.isCancellationRequested || !settings.get('codeLens.enabled', document)) return [];
-        const configs = await configurations.of(document);
-        if (configs.length > settings.get('codeLens.mostPerFile', document)) return [summaryLens(document, configs)];
-        const exports = configs.length > 0 && !document.uri.path.endsWith('.ipynb') && !(await hasModel(document));
-        const found = configs.map(async (config) => {
-          const run = await measuredFor(runs, config, document, patience);
-          return lenses(document, config, run, exports);
-        });
-        return (await Promise.all(found)).flat();
-      },
-    }),
-  );
+  const edited = eitherOf(settings.onDidChange, configurations.onDidChange);
+  return vscode.languages.registerCodeLensProvider(SELECTOR, {
+    onDidChangeCodeLenses: eitherOf(edited, measuredAnew(inspections, runs)),
+    async provideCodeLenses(document, token) {
+      if (token.isCancellationRequested || !settings.get('codeLens.enabled', document)) return [];
+      const configs = await configurations.of(document);
+      if (configs.length > settings.get('codeLens.mostPerFile', document)) return [summaryLens(document, configs)];
+      const exports = configs.length > 0 && !document.uri.path.endsWith('.ipynb') && !(await hasModel(document));
+      const found = configs.map(async (config) => {
+        const run = await measuredFor(runs, config, document, patience);
+        return lenses(document, config, run, exports);
+      });
+      return (await Promise.all(found)).flat();
+    },
+  });
 }
 
 /** Whether a model lies in the document's workspace folder; without one the way begins with an export. */

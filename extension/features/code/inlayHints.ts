@@ -8,7 +8,7 @@ import { type Configurations, SELECTOR } from '../configurations.ts';
 import { eitherOf } from '../events.ts';
 import type { Inspections } from '../inspect/inspections.ts';
 import type { Settings } from '../settings.ts';
-import { measuredFor } from './measuredFor.ts';
+import { measuredAnew, measuredFor } from './measuredFor.ts';
 import type { MeasuredRuns } from './measuredRuns.ts';
 
 /** How long hints wait for the disk, in milliseconds. */
@@ -21,25 +21,17 @@ export function registerInlayHints(
   runs: MeasuredRuns,
   inspections: Inspections,
 ): vscode.Disposable {
-  const ended = new vscode.EventEmitter<void>();
-  return vscode.Disposable.from(
-    ended,
-    inspections.onEvent(({ type }) => {
-      if (type !== 'ended') return;
-      runs.forget();
-      ended.fire();
-    }),
-    vscode.languages.registerInlayHintsProvider(SELECTOR, {
-      onDidChangeInlayHints: eitherOf(eitherOf(settings.onDidChange, configurations.onDidChange), ended.event),
-      async provideInlayHints(document, range, token) {
-        if (token.isCancellationRequested || !settings.get('inlayHints.enabled', document)) return [];
-        const found = (await configurations.of(document)).map(async (config) =>
-          hint(document, config, await measuredFor(runs, config, document, patience)),
-        );
-        return (await Promise.all(found)).flatMap((each) => (each && range.contains(each.position) ? [each] : []));
-      },
-    }),
-  );
+  const edited = eitherOf(settings.onDidChange, configurations.onDidChange);
+  return vscode.languages.registerInlayHintsProvider(SELECTOR, {
+    onDidChangeInlayHints: eitherOf(edited, measuredAnew(inspections, runs)),
+    async provideInlayHints(document, range, token) {
+      if (token.isCancellationRequested || !settings.get('inlayHints.enabled', document)) return [];
+      const found = (await configurations.of(document)).map(async (config) =>
+        hint(document, config, await measuredFor(runs, config, document, patience)),
+      );
+      return (await Promise.all(found)).flatMap((each) => (each && range.contains(each.position) ? [each] : []));
+    },
+  });
 }
 
 function hint(
