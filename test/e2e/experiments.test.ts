@@ -178,6 +178,9 @@ describe('experiments and comparisons in the editor', { timeout: 900_000 }, () =
     await row('Orders: 0, 1, 2, 3').click();
     await quickPick().locator('input').fill('0, 1');
     await page.keyboard.press('Enter');
+    await row('4 settings × 2 orders = 8 runs').waitFor();
+    // Further down than the list shows at once.
+    await quickPick().locator('input').fill('Steps:');
     await row('Steps:').click();
     await quickPick().locator('input').fill('60');
     await page.keyboard.press('Enter');

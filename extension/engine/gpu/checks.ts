@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -49,7 +49,8 @@ export interface Runtime {
 /** The runtime of the extension in a folder. */
 export function runtimeOf(extension: string): Runtime {
   const manifest = createRequire(join(extension, 'dist', 'x')).resolve('onnxruntime-node/package.json');
-  const { version } = createRequire(manifest)(manifest) as { version: string };
+  // Read and not required: nothing of the runtime is among the modules of the editor's process.
+  const { version } = JSON.parse(readFileSync(manifest, 'utf8')) as { version: string };
   return { folder: join(dirname(manifest), 'bin', 'napi-v6', process.platform, process.arch), version };
 }
 
