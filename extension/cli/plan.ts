@@ -194,7 +194,7 @@ export function statusText({ counts, points, folder }: PlanStatus, plan: Plan): 
   });
   const open = points.filter(({ state }) => state === 'waiting' || state === 'failed').map(({ number }) => number);
   return [
-    `Plan of a ${planTitle(plan)} in ${folder}: ${points.length} points, ${told.join(', ')}.`,
+    `Plan (${planTitle(plan)}) in ${folder}: ${points.length} points, ${told.join(', ')}.`,
     ...lines,
     ...(open.length > 0 ? [`To be run: ${numbersText(open)} (optimizer-bias --resume ${quoted(folder)}).`] : []),
     ...(counts.done > 0 ? [`Result of what is there: optimizer-bias --collect ${quoted(folder)}`] : []),
@@ -251,7 +251,7 @@ function planText(folder: string, plan: Plan): string {
   const each = group === 1 ? 'one point' : `${group} points`;
   const place = quoted(folder);
   return [
-    `Wrote the plan of a ${planTitle(plan)} with ${points.length} points to ${folder} (plan.json, commands.txt); nothing was run.`,
+    `Wrote a plan (${planTitle(plan)}) with ${points.length} points to ${folder} (plan.json, commands.txt); nothing was run.`,
     '',
     `Each of the ${tasksOf(plan).length} lines of commands.txt runs ${each}, in any order, on any machine that sees this folder:`,
     `  (cd ${place} && parallel --jobs 4 < commands.txt)   with GNU parallel`,
