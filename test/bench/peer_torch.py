@@ -95,7 +95,7 @@ class Transformer(nn.Module):
         self.head = nn.Linear(width, vocabulary, bias=False)
 
     def forward(self, x):
-        return self.head(self.norm(self.blocks(self.tokens(x) + self.places))).flatten(0, 1)
+        return self.head(self.norm(self.blocks(self.tokens(x) + self.places))).transpose(1, 2)
 
 
 if network == 'mlp':
@@ -115,7 +115,7 @@ elif network == 'gpt':
     model, x = Transformer(*(int(size) for size in sizes)), torch.randint(0, vocabulary, (n, length))
 else:
     model, x = resnet50() if network == 'resnet50' else Bottleneck(), torch.rand(n, 3, 32, 32) * 2 - 1
-y = torch.randint(0, vocabulary, (n * length,)) if network == 'gpt' else torch.randint(0, 10, (n,))
+y = torch.randint(0, vocabulary, (n, length)) if network == 'gpt' else torch.randint(0, 10, (n,))
 model, x, y = model.to(device), x.to(device), y.to(device)
 parameters = list(model.parameters())
 # The fused update is the fastest on small networks.
