@@ -172,10 +172,11 @@ export function submitPlan(folder: string, given: Values): number {
   );
   if (scheduler === 'slurm') {
     const program = (values.get('program') as string | undefined) ?? programCommand();
-    const what = [{ folder, tasks, group, program }, slurmOptions(values), asked] as const;
+    const { threads } = plan.numerics;
+    const what = [{ folder, tasks, group, program }, slurmOptions(values, threads), asked] as const;
     if (print) process.stdout.write(newScript(...what).script);
     else tell(folder, scheduler, tasks, submitSlurm(...what), values);
-    tellThreads(plan.numerics.threads, values.get('cpus-per-task') as number | undefined);
+    tellThreads(threads, values.get('cpus-per-task') as number | undefined);
     return 0;
   }
   const options = kubernetesOptions(values);
@@ -208,12 +209,11 @@ function tell(folder: string, scheduler: Scheduler, tasks: readonly number[], jo
   );
 }
 
-/** Says where tasks have more threads than processors, which takes longer. */
+/** Says where fewer processors were asked for than tasks have threads, which takes longer. */
 function tellThreads(threads: number, processors: number | undefined): void {
-  if (threads <= (processors ?? 1)) return;
-  const given = processors === undefined ? 'one, unless the cluster says otherwise' : `${processors}`;
+  if (processors === undefined || threads <= processors) return;
   process.stderr.write(
-    `Note: a task computes on ${threads} threads, as the plan has it; of processors SLURM gives it ${given} (--cpus-per-task).\n`,
+    `Note: a task computes on ${threads} threads, as the plan has it, and gets ${processors} of the processors (--cpus-per-task).\n`,
   );
 }
 
@@ -238,14 +238,16 @@ function lastAsked(folder: string, scheduler: Scheduler): Values {
   );
 }
 
-function slurmOptions(values: Values): SlurmOptions {
+/** Processors of a task are as many as the plan has threads, unless something else is asked for. */
+function slurmOptions(values: Values, threads: number): SlurmOptions {
   const text = (flag: string) => values.get(flag) as string | undefined;
   const count = (flag: string) => values.get(flag) as number | undefined;
+  const sbatch = values.get('sbatch') as readonly string[] | undefined;
+  const divided = sbatch?.some((option) => /^(-c|--cpus|--exclusive|--ntasks|-n\b|--gpus|--cores)/.test(option));
   return {
     ...{ partition: text('partition'), time: text('time'), mem: text('mem'), gres: text('gres') },
-    ...{ account: text('account'), cpusPerTask: count('cpus-per-task') },
-    ...{ throttle: count('throttle'), signalAhead: count('signal-ahead') },
-    sbatch: values.get('sbatch') as readonly string[] | undefined,
+    ...{ account: text('account'), cpusPerTask: count('cpus-per-task') ?? (divided ? undefined : threads) },
+    ...{ throttle: count('throttle'), signalAhead: count('signal-ahead'), sbatch },
   };
 }
 

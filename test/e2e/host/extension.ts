@@ -24,17 +24,21 @@ export const witness = (): Witness => (globalThis as unknown as { witness: Witne
 /** The command lines of the processes that the extension has started and that still run. */
 export function processes(): string[] {
   const children = readdirSync('/proc/self/task').flatMap((task) =>
-    readFileSync(`/proc/self/task/${task}/children`, 'utf8').split(' ').filter(Boolean),
+    (textOf(`/proc/self/task/${task}/children`) ?? '').split(' ').filter(Boolean),
   );
   return children.flatMap((child) => {
-    try {
-      const line = readFileSync(`/proc/${child}/cmdline`, 'utf8').replaceAll('\0', ' ');
-      return line.includes(extension().extensionPath) ? [line] : [];
-    } catch {
-      // It has ended meanwhile.
-      return [];
-    }
+    const line = textOf(`/proc/${child}/cmdline`)?.replaceAll('\0', ' ');
+    return line?.includes(extension().extensionPath) ? [line] : [];
   });
+}
+
+/** The text of a file about a thread or a process; undefined where it has ended meanwhile. */
+function textOf(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
 }
 
 /** A file of the workspace. */
