@@ -49,7 +49,7 @@ export function memoryNeed(problem: Problem, plan: Plan): MemoryNeed {
   return { total: emptyProcess + data + activations + parameters, parameters, activations, data };
 }
 
-/** The estimate is about this share of what a run took, at least: below it nothing is refused. */
+/** The share of its estimate that a run takes at least: what would not fit even so is refused. */
 const certain = 0.6;
 
 /** Throws an InspectorError, with the sum, for a run that cannot fit `memory` bytes. */
