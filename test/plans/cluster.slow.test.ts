@@ -167,8 +167,13 @@ test('taken away for another job, a point begins again by itself', { skip }, asy
   const engines = await Promise.all(running.map(async ({ index }) => hold(await plan.worker(index))));
   slurm.run('sbatch', '--partition=high', '--exclusive', '--output=/dev/null', '--wrap=true');
   try {
-    const [{ job }] = running;
-    await slurm.until(() => slurm.queue().some((each) => each.job === job && each.state === 'COMPLETING'), 30);
+    // What is taken away may be cleaned up in less time than lies between two looks.
+    await slurm.until(() => {
+      const queue = slurm.queue();
+      const runs = ({ job, index }: QueuedTask) =>
+        queue.some((each) => each.job === job && each.index === index && each.state === 'RUNNING');
+      return !running.every(runs);
+    }, 30);
   } finally {
     engines.forEach(letGo);
   }
