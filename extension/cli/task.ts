@@ -18,8 +18,10 @@ export function taskRunner(): TaskRunner & { dispose(): void } {
   const client = new EngineClient(join(__dirname, 'engineProcess.js'));
   const line = new ProgressLine(process.stderr);
   let stopped = false;
+  let ended = false;
   let interrupts = 0;
   const stop = (signal: NodeJS.Signals) => {
+    if (ended) return;
     stopped = true;
     if (signal === 'SIGINT' && ++interrupts > 1) client.dispose();
     else client.cancel(patience[signal as keyof typeof patience]);
@@ -45,7 +47,9 @@ export function taskRunner(): TaskRunner & { dispose(): void } {
     dispose() {
       line.clear();
       client.dispose();
-      for (const signal of handled) process.off(signal, stop);
+      ended = true;
+      // Of what has ended, a scheduler's signal that comes too late must not say that it was ended by it.
+      process.off('SIGINT', stop);
     },
   };
 }

@@ -35,7 +35,7 @@ describe('a point that is told to stop goes on where it was, and comes to the sa
     ['a sweep against the flow', [...long, '--reference', 'flow', '--limit', '500'], ['SIGUSR1', 'SIGTERM']],
     [
       'a comparison',
-      ['compare', '--sample', '--steps', '2500', '--try', 'beta2=0.9', '--seeds', '0', ...tested],
+      ['compare', '--sample', '--steps', '6000', '--try', 'beta2=0.9', '--seeds', '0', ...tested],
       ['SIGTERM', 'SIGUSR1'],
     ],
   ];
@@ -49,8 +49,8 @@ describe('a point that is told to stop goes on where it was, and comes to the sa
         const child = start(folder, '--point', '1', '--in', plan);
         const exit = ended(child);
         await until(() => claims(plan, 1).length === 1);
-        // A comparison has no lines that could be counted.
-        if (argv[0] === 'compare') await wait(2500);
+        // A comparison has no lines that could be counted: the second time it has longer, where the first was too soon.
+        if (argv[0] === 'compare') await wait(1500 * (1 + signals.indexOf(signal)));
         else await until(() => linesIn(plan, 1) > lines + 5);
         lines = linesIn(plan, 1);
         child.kill(signal);
@@ -106,7 +106,8 @@ describe('a point', () => {
     assert.deepEqual(await Promise.all(exits), [0, 0]);
     clearInterval(watch);
     assert.equal(most, 1, 'one of them worked on it');
-    assert.match(said, /Point 1 is being computed by process \d+ of .*waiting for its result/);
+    // Whose it is may not stand there yet.
+    assert.match(said, /Point 1 is being computed by (process \d+ of .*|another process).*waiting for its result/);
     done(folder, '--collect', plan);
     done(folder, ...long, '--out', local);
     sameResult(local, plan);
