@@ -1,10 +1,12 @@
-// Access to lists whose lengths belong together. Where they do not, that is a RangeError, which is a defect of ours, or of a
-// model that no definition foresaw, and is told with the node and its operator (see `instantiate`).
+// Access to lists whose lengths belong together: axes of a shape, elements of a constant. Where one is too short, a model has
+// given less than its operator takes, which is told with the node and its operator (see `instantiate`); lists of ours that do
+// not belong together are a RangeError, a defect.
 
 /** Element `index` of a list that has one. */
 export function nth<T>(values: ArrayLike<T>, index: number): T {
   const value = values[index];
-  if (value === undefined) throw new RangeError(`there is no element ${index} in a list of ${values.length}`);
+  if (value === undefined)
+    throw new Error(`a shape or a constant has ${values.length} entries, of which number ${index} is needed (from 0)`);
   return value;
 }
 
