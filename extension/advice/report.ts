@@ -93,11 +93,12 @@ export function toRecord(
 
 function recordedMeasurement(run: MeasuredRun | undefined, nameOf: (path: string) => string): ScanRecord['measured'] {
   const { effect, loss } = run?.last ?? {};
-  if (!run || typeof effect !== 'number') return null;
-  const { reference } = run.header;
+  const reference = run?.header.reference;
+  // What a reference that has not converged tells is shown nowhere.
+  if (!run || typeof effect !== 'number' || !reference?.converged) return null;
   return {
     effect,
-    against: reference?.label ?? '',
+    against: reference.label,
     loss: loss ?? null,
     date: dateOf(run.header),
     run: nameOf(run.folder),

@@ -159,4 +159,7 @@ test('a scan says what runs of the folders above a file have measured, the neare
   const run = 'runs/a';
   assert.deepEqual(first.measured, { effect: 0.08, against: 'β₂ = β₁', loss: 1, date: '2026-11-20', run });
   assert.equal(other.measured, null);
+  writeRun(workspace, 'a', { reference: { ...reference, converged: false } }, line);
+  const unsure = JSON.parse(await scan('--json')) as ScanRecord[];
+  assert.equal(unsure[0].measured, null, 'as in the text');
 });
