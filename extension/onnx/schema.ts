@@ -19,6 +19,8 @@ export interface Parameter {
 export interface AttributeSchema {
   readonly kind: string;
   readonly required: boolean;
+  /** What a text may be; undefined where any is allowed. */
+  readonly values: readonly string[] | undefined;
   /** What stands for it where it is left out, as text; lists have commas. */
   readonly fallback: string | undefined;
 }
@@ -96,8 +98,9 @@ function parse(since: number, line: string, moreAttributes: string): Schema {
     attributes: new Map(
       words(`${attributes} ${moreAttributes}`).map((word) => {
         const [name = '', described = ''] = word.split(':');
-        const [kind = '', fallback] = described.split('=');
-        return [name.replace('!', ''), { kind, required: name.endsWith('!'), fallback }];
+        const [form = '', fallback] = described.split('=');
+        const [kind = '', values] = form.replace(')', '').split('(');
+        return [name.replace('!', ''), { kind, required: name.endsWith('!'), values: values?.split(','), fallback }];
       }),
     ),
     variables: new Map(words(variables).map((word) => word.split('=') as [string, string])),
@@ -144,11 +147,14 @@ export function checkNode(
 
 function attributeProblems({ attributes, opType }: ModelNode, schema: Schema): string[] {
   const problems: string[] = [];
-  for (const [name, { kind }] of attributes) {
+  for (const [name, attribute] of attributes) {
+    const { kind } = attribute;
     const declared = schema.attributes.get(name);
     if (!declared) problems.push(`${opType} has no attribute ${quoteName(name)}`);
     else if (!fits(kind, declared.kind))
       problems.push(`attribute ${quoteName(name)} is ${withArticle(kind)}, not ${withArticle(declared.kind)}`);
+    else if (attribute.kind === 'string' && declared.values && !declared.values.includes(attribute.value))
+      problems.push(`attribute ${quoteName(name)} is ${quoteName(attribute.value)}, not ${list(declared.values)}`);
   }
   for (const [name, { required }] of schema.attributes)
     if (required && !attributes.has(name)) problems.push(`attribute ${quoteName(name)} is missing`);

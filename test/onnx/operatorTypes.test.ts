@@ -51,7 +51,8 @@ function attributesOf(name: string): string {
     const found = versions.flatMap(({ attributes }) => attributes.get(attribute) ?? []);
     const kinds = [...new Set(found.map(({ kind }) => kind))];
     assert.equal(kinds.length, 1, `${name} has ${attribute} as ${kinds.join(' and ')}`);
-    const type = types[kinds[0]!];
+    const values = found.at(-1)?.values;
+    const type = values ? values.map((value) => `'${value}'`).join(' | ') : types[kinds[0]!];
     if (!type) return [];
     const always =
       versions.at(-1)!.attributes.has(attribute) &&

@@ -3,7 +3,9 @@ import { describe, it } from 'node:test';
 import { operators } from '../../extension/autodiff/decompositions/index.ts';
 import { GraphBuilder } from '../../extension/onnx/builder.ts';
 import { instantiate } from '../../extension/onnx/instantiate.ts';
+import type { Attribute } from '../../extension/onnx/model.ts';
 import { decodeModel } from '../../extension/onnx/read.ts';
+import { checkNode, versionsOf } from '../../extension/onnx/schema.ts';
 import schemas from '../../extension/onnx/schemas.json';
 import { newestOpset, oldestOpset } from '../../extension/onnx/validate.ts';
 import { onnxOperators } from '../autodiff/onnxOperators.ts';
@@ -21,6 +23,7 @@ function reasons(graph: GraphInit, more: Parameters<typeof linear>[1] = {}): str
 
 const double = (name: string): TensorInit => ({ name, dims: [2n, 1n], dataType: DataType.DOUBLE, doubleData: [1, 2] });
 const ints = (name: string, ...values: bigint[]) => ({ name, type: Kind.INTS, ints: values });
+const text = (name: string, value: string) => ({ name, type: Kind.STRING, s: new TextEncoder().encode(value) });
 const int = (name: string, i: bigint) => ({ name, type: Kind.INT, i });
 
 describe('nodes are held against the schemas of ONNX', () => {
@@ -43,6 +46,25 @@ describe('nodes are held against the schemas of ONNX', () => {
     assert.deepEqual(reasons({ node: [node('ReduceSum(x) -> y', { attribute: [ints('axes', 1n)] })] }), [
       'ReduceSum has no attribute "axes"',
     ]);
+  });
+
+  it('a text that is none of those that ONNX names, in every operator', () => {
+    const attribute = [text('auto_pad', 'same_upper')];
+    assert.deepEqual(reasons({ node: [node('Conv(x, w) -> y', { attribute })] }), [
+      'attribute "auto_pad" is "same_upper", not NOTSET, SAME_UPPER, SAME_LOWER or VALID',
+    ]);
+    const enumerated = Object.keys(schemas.operators).flatMap((operator) =>
+      [...versionsOf(operator).at(-1)!.attributes].flatMap(([name, { values }]) =>
+        values ? [{ operator, name }] : [],
+      ),
+    );
+    assert.ok(enumerated.length > 25);
+    for (const { operator, name } of enumerated) {
+      const attributes = new Map<string, Attribute>([[name, { kind: 'string', value: 'other' }]]);
+      const wrong = { name: 'n', opType: operator, domain: '', inputs: ['x'], outputs: ['y'], attributes };
+      const message = new RegExp(`attribute "${name}" is "other", not \\w+(, \\w+)* or \\w+`);
+      assert.throws(() => checkNode(wrong, newestOpset, []), message, operator);
+    }
   });
 
   it('types that do not belong to each other, or not there', () => {

@@ -200,8 +200,6 @@ function recurrent<Op extends RecurrentOp>(architecture: Architecture<Op>): Defi
     const x = batchFirst ? b.transpose(given, [1, 0, 2]) : given;
     const [steps, samples, features] = leading(x.shape, 3);
     const directions = direction === 'bidirectional' ? 2 : 1;
-    if (!['forward', 'reverse', 'bidirectional'].includes(direction))
-      throw new Error('its direction is none of "forward", "reverse" and "bidirectional"');
     const hidden = hidden_size ?? r.shape[2] ?? 0;
     if (String(r.shape) !== String([directions, gates * hidden, hidden]))
       throw new Error(

@@ -2,6 +2,7 @@ import type { GraphBuilder } from '../../onnx/builder.ts';
 import { nth, zip } from '../../onnx/checked.ts';
 import type { Value } from '../../onnx/graph.ts';
 import type { Definition, Definitions } from '../../onnx/operator.ts';
+import type { OperatorTypes } from '../../onnx/operatorTypes.ts';
 import { RefusedUse } from '../../onnx/refusal.ts';
 import { normaliseAxis, showShape } from '../../onnx/shapes.ts';
 import { elementCount, type FloatType, numbersOf, type Shape, tensorOf } from '../../onnx/tensor.ts';
@@ -15,6 +16,8 @@ function constantNumbers(value: Value | undefined, what: string): number[] | und
   return numbers.length > 0 ? numbers : undefined;
 }
 
+type Mode = OperatorTypes['Resize' | 'Upsample']['attributes']['mode'];
+
 /** What the two operators say of how to resample, in the same words; scales or sizes may be given for some axes only. */
 interface Resizing {
   readonly x: Value;
@@ -26,7 +29,7 @@ interface Resizing {
   readonly settings: Pick<
     AxisResampling,
     'coordinates' | 'nearestMode' | 'cubicCoefficient' | 'excludeOutside' | 'antialias' | 'extrapolation'
-  > & { readonly mode: string };
+  > & { readonly mode: Mode };
 }
 
 interface Target {
@@ -93,8 +96,6 @@ function resample(b: GraphBuilder, resizing: Resizing): Value {
   const { mode, coordinates } = settings;
   const { shape, scales } = targetOf(resizing);
   const regions = coordinates === 'tf_crop_and_resize' ? regionOf(resizing) : undefined;
-  if (mode !== 'nearest' && mode !== 'linear' && mode !== 'bilinear' && mode !== 'cubic')
-    throw new RefusedUse(`mode "${mode}" is not supported`);
   const repeated = wholeRepeats(x.shape, shape);
   const maps = zip(x.shape, shape, scales).flatMap(([size, out, scale], i) => {
     if (out === size && scale === 1 && !regions) return [];
@@ -110,7 +111,7 @@ function resample(b: GraphBuilder, resizing: Resizing): Value {
 const allAxes = (x: Value): number[] => [...x.shape.keys()];
 
 /** Before opset 11, Resize is what Upsample is: it knows scales alone, and no other coordinates. */
-const older = (b: GraphBuilder, x: Value, scales: readonly number[] | undefined, mode: string): Value =>
+const older = (b: GraphBuilder, x: Value, scales: readonly number[] | undefined, mode: Mode): Value =>
   resample(b, {
     x,
     axes: allAxes(x),
@@ -298,7 +299,6 @@ const pad: Definition<'Pad'> = (b, call) => {
   const end = spread(axes, given.slice(axes.length), none);
   const { mode } = call.attributes;
   if (mode === 'constant') return padConstant(b, x, value ?? call.attributes.value ?? 0, begin, end);
-  if (mode !== 'reflect' && mode !== 'edge' && mode !== 'wrap') throw new RefusedUse(`mode "${mode}" is not supported`);
   const cut = (amounts: readonly number[]) => amounts.map((amount) => Math.min(amount, 0));
   return zip(begin, end).reduce(
     (padded, [before, behind], axis) => padEnds(b, padded, axis, { mode, before, behind }),

@@ -143,8 +143,6 @@ const scatterND: Definition<'ScatterND'> = (b, { in: [x, indices, updates], attr
 const tensorScatter: Definition<'TensorScatter'> = (b, { in: [cache, update, starts], attributes }) => {
   const axis = normaliseAxis(attributes.axis, cache.shape.length);
   if (axis === 0) throw new Error('its axis is that of the samples');
-  const { mode } = attributes;
-  if (mode !== 'linear' && mode !== 'circular') throw new RefusedUse(`mode "${mode}" is not supported`);
   // [B, L, …] and [B, S, …]
   const order = [0, axis, ...cache.shape.flatMap((_, i) => (i === 0 || i === axis ? [] : [i]))];
   const [x, updates] = [b.transpose(cache, order), b.transpose(update, order)];
@@ -155,7 +153,7 @@ const tensorScatter: Definition<'TensorScatter'> = (b, { in: [cache, update, sta
   const from = starts ? b.reshape(indices64(b, starts), [samples, 1]) : b.reshape(count(1), [1, 1]);
   const places = b.expand(b.add(from, count(written)), [samples, written]);
   const rows = b.expand(b.reshape(count(samples), [samples, 1]), [samples, written]);
-  const within = mode === 'circular' ? b.mod(places, b.scalar('int64', length)) : places;
+  const within = attributes.mode === 'circular' ? b.mod(places, b.scalar('int64', length)) : places;
   const column = (value: Value) => b.reshape(value, [samples, written, 1]);
   const indices = b.concat([column(rows), column(within)], 2);
   checkTuples(x, indices, 0);
