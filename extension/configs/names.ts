@@ -2,7 +2,7 @@ import { optimizers } from '../optimizers/registry.ts';
 
 /** Parts of names that a text about optimizers has, as alternatives of a pattern that ignores case. */
 export const NAME_PARTS =
-  'adam|sgd|(?<!il)lion|rmsprop|ada(?:factor|grad|delta|n\\b)|lamb\\b|lars\\b|adopt|muon|prodigy|schedulefree|shampoo|soap|sophia';
+  'adam|sgd|(?<!il)lion|rmsprop|signum\\b|ada(?:factor|grad|delta|n\\b)|lamb\\b|lars\\b|adopt|muon|prodigy|schedulefree|shampoo|soap|sophia';
 /** Names of their arguments, as whole words or as a part of a longer one. */
 export const ARGUMENT_NAMES =
   /\b(?:lr|learning_rate|betas?|beta_?[12]|b[12]|eps(?:ilon)?|weight_decay|momentum)\b|(?:learning_rate|weight_decay|momentum)/i;
@@ -62,7 +62,7 @@ AdamWScheduleFree AdamWScheduleFreeReference AdamWScheduleFreePaper SGDScheduleF
 ScheduleFreeAdamW ScheduleFreeRAdam ScheduleFreeSGD ForeachSFAdamW, Shampoo DistributedShampoo ScalableShampoo, SM3, SOAP
 ForeachSOAP, Sophia SophiaG SophiaH, StableAdamW, SWATS, Tiger, Yogi, ZeroOneAdam, AdaFisher, Adalite, AdaNorm,
 AccSGD, A2Grad, AdaShift, Avagrad, Grams, ExAdam, Conda, FOCUS, EmoNavi, RACS, Alice, SPAM StableSPAM, SPlus, SRMM, SNGM,
-VSGD, TAM, Signum, OptimisticAdam, Rprop`
+VSGD, TAM, OptimisticAdam, Rprop`
     .split(',')
     .map((entry) => entry.trim().split(/\s+/));
 
@@ -122,6 +122,14 @@ const TORCH_CLASSES: ReadonlyMap<string, string> = new Map(
 /** PyTorch's class of a canonical name. */
 export const torchClass = (optimizer: string): string | undefined => TORCH_CLASSES.get(optimizer);
 
-/** The canonical name of an optimizer for which nothing is predicted, by a class's name; undefined for others. */
-export const otherOptimizer = (name: string): string | undefined =>
-  OTHER_NAMES.get(reduced(name).replace(VARIANT, ''))?.optimizer;
+/** Classes with a prediction that no table of a library has. */
+const WITHOUT_LIBRARY = ['signum'];
+
+/**
+ * The canonical name of an optimizer that is known by its class's name alone, in whatever module it is: nothing is predicted for
+ * it, or no table of a library has it. Undefined for others.
+ */
+export function otherOptimizer(name: string): string | undefined {
+  const found = reduced(name).replace(VARIANT, '');
+  return WITHOUT_LIBRARY.includes(found) ? found : OTHER_NAMES.get(found)?.optimizer;
+}

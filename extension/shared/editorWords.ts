@@ -27,10 +27,11 @@ export function inEditor(message: Words, place: Place = 'inspect'): string {
  * whole message.
  */
 export function besideFile(words: ErrorWords, place?: Place): string {
-  const { file, ...within } = words.where ?? {};
-  const inner = withinFile(within);
-  if (file === undefined) return inEditor(placed(words, inner), place);
-  const text = inEditor(placed(words, inner === '' ? fileMark : `${fileMark}, ${inner}`), place);
+  if (words.where?.file === undefined) return inEditor(placed(words, withinFile), place);
+  const text = inEditor(
+    placed(words, (where) => [fileMark, withinFile(where)].filter(Boolean).join(', ')),
+    place,
+  );
   return text.slice(fileMark.length);
 }
 

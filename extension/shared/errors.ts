@@ -59,8 +59,10 @@ const continued = (message: Words): Words =>
     ? lowerFirst(message)
     : message.map((word, i) => (i === 0 && typeof word === 'string' ? lowerFirst(word) : word));
 
-/** A message with its place before it (`place`: in which words), and its parts below it. */
-export function placed({ message, where, parts = [] }: ErrorWords, place = whereText(where)): Words {
+/** A message with its place before it (`say`: in which words), and its parts below it, each with its own line. */
+export function placed({ message, where, parts = [] }: ErrorWords, say = whereText): Words {
+  const tellLines = parts.some((part) => part.where.line !== undefined);
+  const place = say(tellLines ? { ...where, line: undefined } : where);
   const lines = parts.map((part) => `\n  ${partText(part.where)}: ${part.message}`).join('');
   const text = place === '' ? message : joinWords([`${place}:`, continued(message)]);
   return lines === '' ? text : joinWords([text, lines], '');

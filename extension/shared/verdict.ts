@@ -85,9 +85,27 @@ export function strengthText(hKappa: number | null | undefined): string {
  * What the strengths of coordinates span, from anti-regularizing to regularizing, where there is little room: `anti 0.02…0.01`,
  * `anti 0.02…reg. 0.003`; an en dash where it is unknown.
  */
-export function strengthRange({ kappa, hKappa, kappaMin, kappaMax }: Partial<MeasureFields>): string {
+export const strengthRange = (fields: Partial<MeasureFields>): string => rangeText(strengthsOf(fields));
+
+/** The same of all coordinates of a line, whose tensors may have step sizes of their own. */
+export function modelStrengthRange({ tensors, ...all }: Partial<StepLine>): string {
+  const each = Object.values(tensors ?? {})
+    .map(strengthsOf)
+    .filter((strengths) => strengths.every(Number.isFinite));
+  return rangeText(
+    each.length === 0
+      ? strengthsOf(all)
+      : [Math.min(...each.map(([low]) => low)), Math.max(...each.map(([, high]) => high))],
+  );
+}
+
+/** h·κ of the coordinates at both ends; NaN where it is unknown. */
+function strengthsOf({ kappa, hKappa, kappaMin, kappaMax }: Partial<MeasureFields>): readonly [number, number] {
   const step = (hKappa ?? Number.NaN) / (kappa ?? Number.NaN);
-  const [low, high] = [kappaMin, kappaMax].map((value) => (value ?? Number.NaN) * step) as [number, number];
+  return [(kappaMin ?? Number.NaN) * step, (kappaMax ?? Number.NaN) * step];
+}
+
+function rangeText([low, high]: readonly [number, number]): string {
   if (!Number.isFinite(low) || !Number.isFinite(high)) return '–';
   const words = [low, high].map((value) => (Math.abs(value) < negligible ? '' : value < 0 ? 'anti' : 'reg.'));
   const texts = [low, high].map((value, i) => (words[i] ? number(Math.abs(value)) : '0'));

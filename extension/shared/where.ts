@@ -35,7 +35,7 @@ export function whereText({ file, ...within }: Where = {}): string {
 }
 
 /** The same without the file: what is left to say beside a link to it. */
-export function withinFile({ line, column, node, operator, attribute, tensor, ...where }: Where): string {
+export function withinFile({ line, column, node, operator, attribute, tensor, ...where }: Where = {}): string {
   const columnName = column?.name === undefined ? undefined : quoteName(column.name, 40);
   return [
     line !== undefined && `line ${line}`,

@@ -4,7 +4,13 @@ import { codeLensText, optimizerTitle } from '../../extension/advice/hover.ts';
 import { scanText } from '../../extension/advice/scan.ts';
 import { ownDefaults } from '../../extension/configs/defaults.ts';
 import { LIBRARIES } from '../../extension/configs/libraries/index.ts';
-import { huggingFaceOptimizer, kerasClass, optimizerNamed, otherOptimizer } from '../../extension/configs/names.ts';
+import {
+  huggingFaceOptimizer,
+  kerasClass,
+  optimizerNamed,
+  otherOptimizer,
+  otherTitle,
+} from '../../extension/configs/names.ts';
 import { parseSignature } from '../../extension/configs/signature.ts';
 import { optimizers } from '../../extension/optimizers/registry.ts';
 
@@ -125,4 +131,12 @@ test('variants are their originals', () => {
   assert.equal(kerasClass('adamax'), 'Adamax');
   assert.equal(kerasClass('Custom>Adam'), 'Adam');
   assert.equal(otherOptimizer('Adam'), undefined);
+});
+
+test('no optimizer with a theory is among those for which nothing is predicted', () => {
+  for (const { name } of optimizers) assert.equal(otherTitle(name), undefined, name);
+  assert.equal(otherOptimizer('Signum'), 'signum');
+  const text = 'from somewhere import Signum\nopt = Signum(model.parameters(), lr=1e-4, momentum=0.8)\n';
+  const [{ config }] = scanText({ path: 'a.py', language: 'python', text });
+  assert.equal(config.optimizer, 'signum');
 });

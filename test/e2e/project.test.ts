@@ -117,7 +117,7 @@ describe('a project whose settings stand in other files', { timeout: 600_000 }, 
     await page.locator('.codelens-decoration a', { hasText: 'Inspect…' }).first().click();
     const toast = page.locator('.notification-toast', { hasText: 'holds settings that are not possible' });
     await toast.waitFor();
-    assert.match(await textOf(toast), /"\.optimizer-bias\.json", line 5.*Correct the file/s);
+    assert.match(await textOf(toast), /"\.optimizer-bias\.json": holds[^5]* line 5: [^5]*Correct the file/s);
     await picture(page, 'error-with-place');
     await toast.locator('.monaco-button', { hasText: 'Open .optimizer-bias.json' }).click();
     const line = await eventually(

@@ -19,7 +19,8 @@ import {
 import { completeHyperparameters } from '../../extension/optimizers/hyperparameters.ts';
 import type { Framework } from '../../extension/optimizers/optimizer.ts';
 import { optimizerNamed } from '../../extension/optimizers/registry.ts';
-import { failureOf } from '../../extension/shared/errors.ts';
+import { besideFile } from '../../extension/shared/editorWords.ts';
+import { failureOf, InspectorError } from '../../extension/shared/errors.ts';
 import { projectFile } from '../../extension/shared/target.ts';
 
 test('the project file: what is wrong is named', () => {
@@ -61,6 +62,20 @@ test('the project file: the lines of what is wrong are data', () => {
     parts?.map((part) => part.where),
     [{ line: 3 }],
   );
+});
+
+test('the project file: a refused setting tells its line once', () => {
+  const text = '{"inspections":[\n{"model":"a"},\n{"model":"a","steps":-1}]}';
+  assert.throws(() => parseTargets(text), {
+    message: `"${projectFile}": holds settings that are not possible:\n  line 3: inspections[1].steps needs a whole number of at least 0, not -1.`,
+  });
+  const words = failureOf(
+    new InspectorError('holds', undefined, {
+      where: { file: 'a', line: 3 },
+      parts: [{ where: { line: 3 }, message: 'b' }],
+    }),
+  );
+  assert.equal(besideFile(words), ': holds\n  line 3: b');
 });
 
 test('written only where it changes, and read again', () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { doubt, isBelievable, isUnchecked, strengthRange } from '../../extension/shared/verdict.ts';
+import { doubt, isBelievable, isUnchecked, modelStrengthRange, strengthRange } from '../../extension/shared/verdict.ts';
+import { tensorLine } from '../webview/runs.ts';
 
 test('the self-check of the run decides, by means of three steps where there are some; the share of valid coordinates does not', () => {
   assert.ok(isBelievable({ selfCheck: 9, selfCheckRun: 0.4 }));
@@ -50,4 +51,12 @@ test('the strengths of coordinates are words and sizes, times the step size', ()
   assert.equal(at(0.5, 2), 'reg. 0.00500…0.0200');
   assert.equal(at(-1, 0), 'anti 0.0100…0');
   assert.equal(strengthRange({ kappa: null, hKappa: null, kappaMin: null, kappaMax: null }), '–');
+});
+
+test('the strengths of all coordinates are each times the step size of its own tensor', () => {
+  const slow = tensorLine({ kappa: -1, hKappa: -0.001, kappaMin: -100, kappaMax: 0 });
+  const fast = tensorLine({ kappa: -1, hKappa: -0.01, kappaMin: -2, kappaMax: 1 });
+  const all = { kappa: -1, hKappa: -0.01, kappaMin: -100, kappaMax: 1 };
+  assert.equal(modelStrengthRange({ ...all, tensors: { slow, fast } }), 'anti 0.100…reg. 0.0100');
+  assert.equal(modelStrengthRange(all), 'anti 1.00…reg. 0.0100');
 });

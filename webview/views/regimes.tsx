@@ -1,7 +1,7 @@
 import { useMemo, useRef } from 'preact/hooks';
 import { labelOf, number, percent } from '../../extension/shared/format.ts';
 import type { MeasureFields } from '../../extension/shared/protocol.ts';
-import { strengthRange } from '../../extension/shared/verdict.ts';
+import { modelStrengthRange, strengthRange } from '../../extension/shared/verdict.ts';
 import { Figure } from '../charts/figure.tsx';
 import { RunLegend } from '../charts/swatch.tsx';
 import { Kept } from '../kept.ts';
@@ -69,7 +69,13 @@ function Regimes({ shown, actions }: ViewProps) {
       {line && (
         <>
           <Head />
-          <Regime label="all parameters" names={column} fields={line} select={() => actions.select(null, false)} />
+          <Regime
+            label="all parameters"
+            names={column}
+            fields={line}
+            range={modelStrengthRange(line)}
+            select={() => actions.select(null, false)}
+          />
           {found.map((tensor) => {
             const { name } = tensor;
             const fields = line.tensors[name];
@@ -117,6 +123,7 @@ const TensorRegime = ({ name, label, names, fields, actions, isSelected, isAtCur
     label={label}
     names={names}
     fields={fields}
+    range={strengthRange(fields)}
     look={`${isSelected ? ' selected' : ''}${isAtCursor ? ' at-cursor' : ''}`}
     select={() => actions.select(name, false)}
     reveal={() => actions.select(name, true)}
@@ -129,12 +136,14 @@ interface RegimeProps {
   readonly label: string;
   readonly names: Names;
   readonly fields: MeasureFields;
+  /** What the strengths of its coordinates span. */
+  readonly range: string;
   readonly look?: string;
   readonly select: () => void;
   readonly reveal?: () => void;
 }
 
-function Regime({ name, label, names, fields, look = '', select, reveal }: RegimeProps) {
+function Regime({ name, label, names, fields, range, look = '', select, reveal }: RegimeProps) {
   const { negativeShare, belowSwitchShare } = fields;
   const [anti, regularized] = [negativeShare ?? 0, belowSwitchShare ?? 0];
   return (
@@ -159,7 +168,7 @@ function Regime({ name, label, names, fields, look = '', select, reveal }: Regim
       </span>
       <Cell>{percent(negativeShare)}</Cell>
       <Cell>{percent(belowSwitchShare)}</Cell>
-      <Cell more=" dim wide">{strengthRange(fields)}</Cell>
+      <Cell more=" dim wide">{range}</Cell>
     </div>
   );
 }

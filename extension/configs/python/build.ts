@@ -88,7 +88,7 @@ const shortName = (value: Evaluated['value']): string =>
       ? value.scope.name
       : '';
 
-/** A class from elsewhere that has the name of an optimizer for which nothing is predicted, where it gets parameters. */
+/** A class from elsewhere that has the name of an optimizer that no library's table has, where it gets parameters. */
 function fromElsewhere(evaluator: Evaluator, name: string, call: SyntaxNode): Constructor | undefined {
   const dot = name.lastIndexOf('.');
   const optimizer = dot > 0 && /^[A-Z]/.test(name.slice(dot + 1)) ? otherOptimizer(name.slice(dot + 1)) : undefined;
