@@ -7,7 +7,6 @@ import {
   vsCodePanels,
   vsCodePanelTab,
   vsCodePanelView,
-  vsCodeProgressRing,
 } from '@vscode/webview-ui-toolkit';
 import type { ComponentChildren, HTMLAttributes, RefObject } from 'preact';
 import { useLayoutEffect, useRef } from 'preact/hooks';
@@ -21,7 +20,6 @@ provideVSCodeDesignSystem().register(
   vsCodePanels(),
   vsCodePanelTab(),
   vsCodePanelView(),
-  vsCodeProgressRing(),
 );
 
 type Control = HTMLAttributes<HTMLElement> & { readonly children?: ComponentChildren };
@@ -36,7 +34,6 @@ declare module 'preact' {
       'vscode-panels': Control & { readonly activeindicator?: string };
       'vscode-panel-tab': Control;
       'vscode-panel-view': Control;
-      'vscode-progress-ring': Control;
     }
   }
 }
@@ -66,10 +63,8 @@ export const Button = ({ children, run, appearance = 'secondary', title, hidden,
   </vscode-button>
 );
 
-export const ProgressRing = ({ hidden = false }) => (
-  // biome-ignore lint/a11y/noAriaHiddenOnFocusable: it cannot have the focus
-  <vscode-progress-ring aria-hidden="true" hidden={hidden} />
-);
+/** The toolkit's own ring changes its strokes, for which the whole page is laid out at every frame; this one only turns. */
+export const ProgressRing = ({ hidden = false }) => <span class="ring" aria-hidden="true" hidden={hidden} />;
 
 interface DropdownProps {
   readonly label: string;

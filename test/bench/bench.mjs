@@ -2,10 +2,12 @@
 // of the rows below, or all; it writes what it measured as JSON and prints the change against what is stored of the same
 // machine; `store` stores it. Whoever has its turn makes one step that is not timed, for it finds the caches as another process
 // left them, and then some that are: a run is steps in a row.
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, totalmem } from 'node:os';
 import { join } from 'node:path';
-import { bundleParticipant, others, ours, out } from './participant.mjs';
+import { bundle, bundleWebviews } from '../../extension/build.mjs';
+import { bundleParticipant, others, ours, out, root } from './participant.mjs';
 
 const words = process.argv.slice(2);
 const quick = words.includes('quick');
@@ -119,7 +121,21 @@ const rows = {
     await alone('256-256×16-10, 2,000 samples', ['mlp', '2000', '0', ...new Array(17).fill('256'), '10']);
     await alone('784-4096-4096-1024-10 (25 M), 256 samples', ['mlp', '256', '0', '784', '4096', '4096', '1024', '10']);
   },
+  page,
 };
+
+/** What the panel's page spends on a record of a run that goes on; in Chromium, as its tests. */
+async function page() {
+  const options = { entryPoints: [join(root, 'test/bench/page.ts')], outdir: out };
+  await bundle({ ...options, external: ['onnxruntime-node', 'vscode', 'playwright-core'] });
+  await bundleWebviews();
+  const costs = JSON.parse(execFileSync(process.execPath, [join(out, 'page.js')], { encoding: 'utf8' }));
+  console.log('\nPanel, 400 tensors, for each record of a run that goes on (thread milliseconds)');
+  for (const [tab, { script, frame, frames }] of Object.entries(costs))
+    console.log(
+      `  ${tab.padEnd(12)} script ${shown(script)}  style, layout, paint ${shown(frame)}  frames ${shown(frames)}`,
+    );
+}
 
 /** Prints how this program's times differ from those that are stored of this machine. */
 function printChange(stored) {

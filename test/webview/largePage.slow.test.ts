@@ -78,6 +78,26 @@ describe('large runs in the panel', { timeout: 120_000 }, () => {
     await page.close();
   });
 
+  test('while a run goes on and nothing comes, the page works on nothing, though its ring turns', async () => {
+    const { page } = await open(browser);
+    const session = await page.context().newCDPSession(page);
+    await session.send('Performance.enable');
+    const going = run({ header: { status: 'running' } });
+    const activity = { kind: 'running', title: 'm', progress: { phase: 'running', step: 3, steps: 9 } } as const;
+    await post(page, { type: 'show', runs: [going], activity, stale: [] });
+    await page.locator('.ring').waitFor();
+    assert.equal(await page.locator('.ring').evaluate((ring) => ring.getAnimations().length), 1);
+    await page.waitForTimeout(1000);
+    const worked = async () => {
+      const { metrics } = await session.send('Performance.getMetrics');
+      return metrics.filter(({ name }) => name === 'LayoutCount' || name === 'RecalcStyleCount');
+    };
+    const before = await worked();
+    await page.waitForTimeout(500);
+    assert.deepEqual(await worked(), before);
+    await page.close();
+  });
+
   test('hundreds of tensors and thousands of records are drawn quickly', async (t) => {
     const { page } = await open(browser);
     const tensors = Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`layer${i}.weight`, {}]));
