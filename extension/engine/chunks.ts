@@ -142,8 +142,25 @@ const mostNodes = 16_000;
 /** Nodes of a step with correction against those of loss and gradient, in recurrent networks. */
 const correctedNodes = 3;
 
-/** Bytes of one activation that stay in the cache while the next operator reads them; `own`, where each core has its chunk. */
-const cacheTarget = { shared: 3.3e6, own: 1.7e6 };
+/**
+ * Bytes of one activation that stay in the cache while the next operator reads them. Where each core has its chunk, few
+ * enough for the two that an operator reads and the one that it writes to fit the core's own cache, if that does not leave
+ * too little work.
+ */
+const cacheTarget = { shared: 3.3e6, own: { least: 0.55e6, most: 1.7e6 } };
+
+/**
+ * Bytes of intermediate values for each byte of the parameters, whose gradients are put together and added up once a chunk:
+ * a tenth of the work.
+ */
+const worthItsSum = 14;
+
+/** Samples of a chunk that is evaluated by one core. */
+function ownChunk({ layout, floatType }: Problem, { largest, total }: SampleCost): number {
+  const { least, most } = cacheTarget.own;
+  const enough = (worthItsSum * layout.length * bytesPerElement(floatType)) / total;
+  return Math.min(most / largest, Math.max(least / largest, enough));
+}
 
 /** More threads than this would spend their time waiting for memory. */
 const mostLanes = 8;
@@ -180,7 +197,8 @@ export function chooseChunks(
   const [{ samples: most }] = lanes;
   if (given !== undefined) return { plain: chunksOf(most, given), corrected: chunksOf(most, given), lanes };
   const affordable = Math.max(1, Math.floor(options.memoryBudget / (workingSet * cost.total)));
-  const cached = Math.max(1, Math.round(cacheTarget[lanes.length > 1 ? 'own' : 'shared'] / cost.largest));
+  const fitting = lanes.length > 1 ? ownChunk(problem, cost) : cacheTarget.shared / cost.largest;
+  const cached = Math.max(1, Math.round(fitting));
   const plain = evenChunks(most, Math.min(Math.ceil(affordable / lanes.length), cached));
   if (affordable < samples) return { plain, corrected: plain, lanes };
   const fewParts = Math.max(1, Math.min(mostParts, Math.floor(mostNodes / (correctedNodes * cost.nodes))));

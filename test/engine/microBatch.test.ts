@@ -6,7 +6,7 @@ import { type Advance, Runner } from '../../extension/engine/runner.ts';
 import { adam } from '../../extension/optimizers/adam.ts';
 import { completeHyperparameters } from '../../extension/optimizers/hyperparameters.ts';
 import { messageOf } from '../support/errors.ts';
-import { ModelBuilder, mlp, samples } from '../support/models.ts';
+import { gpt, ModelBuilder, mlp, samples, sequences } from '../support/models.ts';
 
 const hyper = completeHyperparameters(adam, 'pytorch', { eps: 1e-6 });
 
@@ -62,6 +62,16 @@ describe('micro-batches', () => {
     assert.equal(rich.corrected.together, true);
     const poor = chooseChunks(problem, { memoryBudget: 20_000 });
     assert.ok(poor.corrected.size < 23 && !poor.corrected.together);
+  });
+
+  it("of a core are small enough for its own cache, but large beside the parameters' sum", () => {
+    const size = { vocabulary: 96, width: 64, length: 64, layers: 2 };
+    const chunk = (problem: Problem) => chooseChunks(problem, { memoryBudget: 2 ** 30, lanes: 2 }).plain.size;
+    // 64 tokens × 256 hidden units of 4 bytes: 64 kB a sequence.
+    assert.equal(chunk(createProblem(gpt(size), sequences(256, size))), 8);
+    // Little work beside a parameter: a sample has 54 kB of values, the parameters 2.7 MB.
+    const dense = createProblem(mlp([784, 512, 512, 10]), samples(10_000, [784]));
+    assert.ok(chunk(dense) >= 500 && chunk(dense) <= 1000, `${chunk(dense)}`);
   });
 
   it('side by side are fewer in a deep network, of which each is a copy', () => {
