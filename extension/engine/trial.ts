@@ -1,5 +1,6 @@
 import { operators } from '../autodiff/decompositions/index.ts';
 import { nameList } from '../exports/parameters.ts';
+import { withLoops } from '../exports/writtenOut.ts';
 import { GraphBuilder } from '../onnx/builder.ts';
 import type { Value } from '../onnx/graph.ts';
 import { type Blocker, instantiate } from '../onnx/instantiate.ts';
@@ -80,14 +81,17 @@ function orWithAllSamples(candidate: Candidate, trial: Trial): Trial {
   return whole.blockers.length < trial.blockers.length || size === samples ? whole : trial;
 }
 
-const buildOf =
-  ({ inputs, floatType, options }: Candidate, model: Model): Build =>
-  (b, parameters, data) => {
+const buildOf = ({ inputs, floatType, options }: Candidate, model: Model): Build => {
+  const rolled = withLoops(model);
+  return (b, parameters, data) => {
     const laidOut = new Map(data);
     for (const { info, axis } of inputs)
       if (axis > 0) laidOut.set(info.name, firstAxisTo(b, data.get(info.name)!, axis));
-    return instantiate(b, model, operators, { inputs: laidOut, parameters, floatType, options });
+    const given = { inputs: laidOut, parameters, floatType, options };
+    const instance = instantiate(b, rolled, operators, given);
+    return rolled !== model && instance.blockers.length > 0 ? instantiate(b, model, operators, given) : instance;
   };
+};
 
 /** Builds for a batch size, with parameters and data as inputs of a new graph. */
 function tryBatch(

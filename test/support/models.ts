@@ -52,6 +52,14 @@ export class ModelBuilder {
     return name;
   }
 
+  /** The parts of a value along an axis; `sizes` names an initializer with their lengths. */
+  split(x: string, sizes: string, count: number, axis: number): string[] {
+    const outputs = Array.from({ length: count }, (_, i) => `Split_${this.nodes.length}_${i}`);
+    const attributes = new Map<string, Attribute>([['axis', { kind: 'int', value: axis }]]);
+    this.nodes.push({ name: outputs[0], opType: 'Split', domain: '', inputs: [x, sizes], outputs, attributes });
+    return outputs;
+  }
+
   linear(x: string, name: string, inputs: number, outputs: number): string {
     return this.node(
       'Gemm',
