@@ -1,7 +1,7 @@
 import { last, nth, zip } from './checked.ts';
 import type { Attributes, Value } from './graph.ts';
 import type { AttributesOf, InputsOf } from './nodeTypes.ts';
-import type { PrimitiveOp } from './ops.ts';
+import type { OpType, PrimitiveOp } from './ops.ts';
 import { sliceRange } from './shapes.ts';
 import type { ElementType, Shape, Tensor } from './tensor.ts';
 import { allocate, elementCount, isFloat, numbersOf, tensorOf } from './tensor.ts';
@@ -278,14 +278,26 @@ export function evaluateConstant(
   attributes: Attributes,
   output: Output,
 ): Tensor | undefined {
-  const evaluate = evaluators[opType] as AnyEvaluator | undefined;
-  if (!evaluate || output.type === 'float16' || output.type === 'bfloat16') return undefined;
-  // Expanded floats stay as they are, so that their one element can be seen.
-  if (opType === 'Expand' && isFloat(output.type) && elementCount(output.shape) > 64) return undefined;
-  if (elementCount(output.shape) > foldLimit || inputs.some((value) => value && !value.constant)) return undefined;
-  return evaluate(
+  if (inputs.some((value) => value && !value.constant)) return undefined;
+  return evaluateTensors(
+    opType,
     inputs.map((value) => value?.constant),
     attributes,
     output,
   );
+}
+
+/** The same of tensors; an input that is undefined is left out. */
+export function evaluateTensors(
+  opType: OpType,
+  inputs: readonly (Tensor | undefined)[],
+  attributes: Attributes,
+  output: Output,
+): Tensor | undefined {
+  const evaluate = evaluators[opType as PrimitiveOp] as AnyEvaluator | undefined;
+  if (!evaluate || output.type === 'float16' || output.type === 'bfloat16') return undefined;
+  // Expanded floats stay as they are, so that their one element can be seen.
+  if (opType === 'Expand' && isFloat(output.type) && elementCount(output.shape) > 64) return undefined;
+  if (elementCount(output.shape) > foldLimit) return undefined;
+  return evaluate(inputs, attributes, output);
 }

@@ -1,16 +1,19 @@
 import { GraphBuilder } from './builder.ts';
 import { nth, zip } from './checked.ts';
-import { dependencies, type Graph, nodesReaching, type Value } from './graph.ts';
+import { evaluateTensors } from './fold.ts';
+import { dependencies, type Graph, type Node, nodesReaching, type Value } from './graph.ts';
 import { isNode, type NodeOf } from './nodeTypes.ts';
 import { RefusedUse } from './refusal.ts';
 import { inlined } from './rewrite.ts';
 import { sameShape } from './shapes.ts';
-import { allocate, elementCount, isFloat, type Tensor } from './tensor.ts';
+import { allocate, elementCount, isFloat, type Tensor, tensorOf } from './tensor.ts';
 
 /** Loops of more turns than this become a recurrence, since the runtime takes long to load many nodes. */
 export const mostUnrolled = 64;
 /** Turns that are told in advance; a model without bounds on its own would keep the program busy for ever. */
 const mostTurns = 50_000;
+/** Numbers that are computed for it, all turns together. */
+const mostCounting = 1_000_000;
 
 /** A loop as both Loop and Scan describe it. */
 export interface RollableLoop {
@@ -107,13 +110,30 @@ function tellInAdvance(b: GraphBuilder, loop: RollableLoop, draft: Draft): Told 
   if ([...wanted, ...reached].some((value) => value.scope === body && !value.node && !inputs.includes(value)))
     return undefined;
   const graph: Graph = { scope: body, inputs, outputs: wanted.map((value) => ({ name: '', value })) };
+  const nodes = nodesReaching(wanted, ofScope(body));
+  const isEndless = loop.turns > mostTurns && (!draft.condition || Boolean(draft.condition.constant?.data[0]));
+  const work =
+    1 +
+    inputs.concat(nodes.flatMap(({ outputs }) => outputs)).reduce((sum, { shape }) => sum + 1 + elementCount(shape), 0);
   const told: { readonly counters: Tensor[][]; readonly places: Tensor[][] } = { counters: [], places: [] };
   let counters = constants(loop.carried.filter(isCounter));
   for (let turn = 0; turn < loop.turns; turn++) {
-    if (turn === mostTurns) throw new RefusedUse(`it takes more than ${mostTurns} turns, which is not supported`);
-    const values =
-      counters &&
-      constants(inlined(b, graph, [b.scalar('int64', turn), ...counters.map((value) => b.constant(value))]));
+    // What nothing ends need not be counted.
+    if (turn === mostTurns || (turn > 0 && isEndless))
+      throw new RefusedUse(`it takes more than ${mostTurns} turns, which is not supported`);
+    if (turn * work > mostCounting)
+      throw new RefusedUse(`counting its turns takes more than ${mostCounting} operations, which is not supported`);
+    const given: Tensor[] | undefined = counters && [tensorOf('int64', [], [turn]), ...counters];
+    const values: Tensor[] | undefined =
+      given &&
+      (evaluated(nodes, wanted, new Map(zip<readonly [Value, Tensor]>(inputs, given))) ??
+        constants(
+          inlined(
+            b,
+            graph,
+            given.map((tensor) => b.constant(tensor)),
+          ),
+        ));
     if (!counters || !values) return undefined;
     told.counters.push(counters);
     const condition = draft.condition && values[0];
@@ -124,6 +144,20 @@ function tellInAdvance(b: GraphBuilder, loop: RollableLoop, draft: Draft): Told 
   }
   if (!counters) return undefined;
   return { turns: told.places.length, counters: [...told.counters, counters], places: told.places };
+}
+
+/** What nodes of counters make of `known`, without a graph of it; undefined where one is not evaluated so. */
+function evaluated(nodes: readonly Node[], wanted: readonly Value[], known: Map<Value, Tensor>): Tensor[] | undefined {
+  for (const { opType, inputs, attributes, outputs } of nodes) {
+    const tensors = inputs.map((value) => value && (known.get(value) ?? value.constant));
+    const [output] = outputs;
+    if (!output || outputs.length > 1 || inputs.some((value, i) => value && !tensors[i])) return undefined;
+    const tensor = evaluateTensors(opType, tensors, attributes, output);
+    if (!tensor) return undefined;
+    known.set(output, tensor);
+  }
+  const results = wanted.map((value) => known.get(value) ?? value.constant);
+  return results.every((tensor) => tensor !== undefined) ? results : undefined;
 }
 
 /** The tensors that values are; undefined where one depends on data. */

@@ -253,4 +253,30 @@ describe('long loops of a model become recurrences with the same values, gradien
       ['last/next'],
     );
   });
+
+  it('a loop of many turns is refused in words: by its turns, or by what counting them takes', () => {
+    const reasonOf = (count: number, counters: number) => {
+      const steps = Array.from({ length: counters }, (_, i) => node(`Add(${i ? `k${i}` : 'k'}, one) -> k${i + 1}`));
+      const loop = node('Loop(count, on, one, h) -> counted, last', {
+        ...body(
+          [...steps, node(`Less(k${counters}, most) -> again`), node('Tanh(before) -> next')],
+          ['i', 'goes', 'k', 'before'],
+          ['again', `k${counters}`, 'next'],
+          { one: integer(1), most: integer(1e12) },
+        ),
+      });
+      const constants = { count: integer(count), on: tensorOf('bool', [], [1]), one: integer(1) };
+      const b = new GraphBuilder();
+      const inputs = new Map([['h', b.input('h', 'float64', shapes.h)]]);
+      const graph = graphOf([loop], ['h'], ['last'], constants);
+      const model: Model = { irVersion: 8, opsets: new Map([['', 18]]), producer: '', graph, functions: new Map() };
+      const { blockers } = instantiate(b, model, operators, { inputs, parameters: new Map(), floatType: 'float64' });
+      return blockers.map(({ reason }) => reason);
+    };
+    assert.deepEqual(reasonOf(20_000, 2), []);
+    assert.deepEqual(reasonOf(1e9, 1), ['it takes more than 50000 turns, which is not supported']);
+    assert.deepEqual(reasonOf(40_000, 20), [
+      'counting its turns takes more than 1000000 operations, which is not supported',
+    ]);
+  });
 });

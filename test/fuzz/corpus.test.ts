@@ -11,7 +11,7 @@ import { text } from './text.ts';
 /** What `target` makes of an input that deserves a report. */
 async function findingIn(target: Target, bytes: Uint8Array): Promise<string | undefined> {
   try {
-    await target.run(bytes);
+    await target.run(bytes, true);
     return undefined;
   } catch (error) {
     return findingOf(error);

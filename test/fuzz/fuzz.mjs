@@ -1,16 +1,18 @@
 // `npm run fuzz -- onnx|data|text|runs [--minutes N] [--seed S] [--only INDEX]`: inputs of one group without end, each from the
 // seed and its number, so that a finding can be made again. An input must be answered by a result or by a message of ours,
-// within two seconds and 500 MB; anything else is a finding, whose input is kept in dist/fuzz.
+// within two seconds of processor time and 500 MB; anything else is a finding, whose input is kept in dist/fuzz.
 import { fork } from 'node:child_process';
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { bundle } from '../../extension/build.mjs';
 
 const groups = ['onnx', 'data', 'text', 'runs'];
-/** An input that has not been answered after so long is not waited for. */
-const patience = 20_000;
+/** Seconds of processor time after which an input that has not been answered is not waited for. */
+const mostProcessorSeconds = 20;
+/** Seconds by the clock after which it is not, either: what waits for ever takes no processor time. */
+const mostWaitingSeconds = 300;
 /** Distinct findings after which it ends. */
 const mostFindings = 20;
 
@@ -47,6 +49,22 @@ const report = (index, what) => {
   console.error(`\nFINDING at --seed ${values.seed} --only ${index}: ${what}`);
 };
 
+/**
+ * Processor time that a process has taken, in seconds. Other work on the machine does not lengthen it, and a process that is stuck
+ * need not be asked. Undefined where the system does not tell it.
+ */
+function processorSeconds(pid) {
+  try {
+    // The name of the program, in parentheses, may hold anything.
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1).split(' ');
+    return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
+  } catch {
+    return undefined;
+  }
+}
+/** In which Linux tells times of processes, on every machine. */
+const ticksPerSecond = 100;
+
 /** Inputs that are announced one by one after a process has ended with one of them, to find which it was. */
 let suspects = 0;
 
@@ -63,11 +81,17 @@ const runSome = () =>
       },
     );
     let heard = Date.now();
-    let hangs = false;
+    let taken = processorSeconds(child.pid) ?? 0;
+    let hangs;
     let isEnough = false;
     const watch = setInterval(() => {
-      if (Date.now() - heard < patience) return;
-      hangs = true;
+      const worked = (processorSeconds(child.pid) ?? taken) - taken;
+      const waited = (Date.now() - heard) / 1000;
+      if (worked < mostProcessorSeconds && waited < mostWaitingSeconds) return;
+      hangs =
+        worked < mostProcessorSeconds
+          ? `no answer within ${mostWaitingSeconds} s`
+          : `no answer after ${mostProcessorSeconds} s of processor time`;
       child.kill('SIGKILL');
     }, 500);
     child.on('message', ({ index, finding }) => {
@@ -75,6 +99,7 @@ const runSome = () =>
       done += Math.max(0, index - next);
       suspects = Math.max(0, suspects - Math.max(0, index - next));
       heard = Date.now();
+      taken = processorSeconds(child.pid) ?? taken;
       next = Math.max(next, index);
       isEnough = findings.size >= mostFindings || (announced && suspects === 0);
       if (isEnough) child.kill('SIGKILL');
@@ -82,9 +107,7 @@ const runSome = () =>
     child.on('exit', (code, signal) => {
       clearInterval(watch);
       if (code !== 0 && !isEnough) {
-        const how = hangs
-          ? `no answer within ${patience / 1000} s`
-          : `the process ended with ${signal ?? `code ${code}`}`;
+        const how = hangs ?? `the process ended with ${signal ?? `code ${code}`}`;
         // Without an announcement of each, all that is known is that it was one of the next ones.
         if (announced || values.only !== undefined) {
           report(next, how);

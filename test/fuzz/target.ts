@@ -8,8 +8,8 @@ export interface Target {
   readonly seeds: readonly Uint8Array[];
   /** A new input; `seed` is one of the seeds. */
   make(random: Random, seed: Uint8Array): Uint8Array;
-  /** Does with an input what the product does. Throws what the product throws. */
-  run(bytes: Uint8Array): void | Promise<void>;
+  /** Does with an input what the product does, and `thoroughly` all that it may do. Throws what the product throws. */
+  run(bytes: Uint8Array, thoroughly?: boolean): void | Promise<void>;
 }
 
 /** A folder for files of a moment: in memory where the system has one. */
@@ -31,14 +31,19 @@ export function findingOf(error: unknown): string | undefined {
   return `${name}: ${message}\n${cause instanceof Error ? cause.stack : stack}`;
 }
 
+/** A whole number below 2³² that tells inputs apart (FNV-1a). */
+export function checksum(bytes: Uint8Array): number {
+  let hash = 2166136261;
+  for (const byte of bytes) hash = Math.imul(hash ^ byte, 16777619);
+  return hash >>> 0;
+}
+
 /** Numbers of one input. */
 export class Random {
   private state: number;
 
   constructor(seed: string) {
-    let hash = 2166136261;
-    for (const c of seed) hash = Math.imul(hash ^ c.charCodeAt(0), 16777619);
-    this.state = hash >>> 0;
+    this.state = checksum(new TextEncoder().encode(seed));
   }
 
   /** In [0, 1) (mulberry32). */
