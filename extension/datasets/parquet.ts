@@ -20,8 +20,10 @@ export type ParquetAnswer =
 
 /** What the start of the thread may take, which depends on the machine alone. */
 const startMilliseconds = 20_000;
-/** The least that a column of a row group may take; more for large ones, at this speed, which the slowest disks exceed. */
+/** The least that a column of a row group may take of the processor; more for large ones, at this speed. */
 const leastMilliseconds = 1000;
+/** How many times as long it may take by the clock, on a busy machine or a slow disk. */
+const mostWaiting = 60;
 const slowestBytesPerMillisecond = 2000;
 
 /**
@@ -32,6 +34,25 @@ export const mostGrowth = (fileBytes: number): number => 256 * 2 ** 20 + 1000 * 
 /** How often that is looked at. A limit of the thread's own heap would end the process where one array exceeds it. */
 export const growthMilliseconds = 25;
 
+/** So much of the processor's time, from now on; other work on the machine does not spend it. */
+export class Allowance {
+  private readonly processor = process.cpuUsage();
+  private readonly start = performance.now();
+
+  /** `waiting`: by the clock. */
+  constructor(
+    private readonly milliseconds: number,
+    private readonly waiting = mostWaiting * milliseconds,
+  ) {}
+
+  isSpent(): boolean {
+    const waited = performance.now() - this.start;
+    if (waited < this.milliseconds) return false;
+    const { user, system } = process.cpuUsage(this.processor);
+    return (user + system) / 1000 > this.milliseconds || waited > this.waiting;
+  }
+}
+
 /**
  * Reads a Parquet file in a thread of its own, which is ended where a column makes no progress: one changed byte is enough
  * for the library to read the same page for ever.
@@ -41,7 +62,8 @@ function readInThread(file: InputFile, label: string | undefined): Promise<Table
   const worker = new Worker(ownScript('parquetWorker.js'), { workerData: task });
   const most = process.memoryUsage.rss() + mostGrowth(file.size);
   let growth: NodeJS.Timeout | undefined;
-  let timer: NodeJS.Timeout | undefined;
+  let allowance = new Allowance(startMilliseconds, 3 * startMilliseconds);
+  let doing = 'the thread that reads it does not start';
   return new Promise<Table>((resolve, reject) => {
     const damaged = (how: string) => {
       try {
@@ -51,15 +73,14 @@ function readInThread(file: InputFile, label: string | undefined): Promise<Table
       }
     };
     const allow = (bytes: number) => {
-      clearTimeout(timer);
-      const milliseconds = leastMilliseconds + bytes / slowestBytesPerMillisecond;
-      timer = setTimeout(() => damaged('it is damaged so that reading it does not come to an end'), milliseconds);
+      allowance = new Allowance(leastMilliseconds + bytes / slowestBytesPerMillisecond);
+      doing = 'it is damaged so that reading it does not come to an end';
     };
     growth = setInterval(() => {
       if (process.memoryUsage.rss() > most)
         damaged('it is damaged so that it has more values than a file of its size can hold');
+      if (allowance.isSpent()) damaged(doing);
     }, growthMilliseconds);
-    timer = setTimeout(() => damaged('the thread that reads it does not start'), startMilliseconds);
     worker.on('message', (answer: ParquetAnswer) => {
       // The metadata are read first.
       if (answer.type === 'begun') allow(file.size);
@@ -70,7 +91,6 @@ function readInThread(file: InputFile, label: string | undefined): Promise<Table
     worker.on('error', (error) => damaged(error.message));
     worker.on('exit', () => damaged('reading it ended early'));
   }).finally(() => {
-    clearTimeout(timer);
     clearInterval(growth);
     return worker.terminate();
   });

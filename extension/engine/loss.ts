@@ -2,7 +2,7 @@ import type { GraphBuilder } from '../onnx/builder.ts';
 import type { Node, Value } from '../onnx/graph.ts';
 import { isNode } from '../onnx/nodeTypes.ts';
 import { showShape } from '../onnx/shapes.ts';
-import { elementCount, isFloat, numbersOf, type Shape, type Tensor, tensorOf } from '../onnx/tensor.ts';
+import { type ElementType, elementCount, isFloat, numbersOf, type Shape, type Tensor, tensorOf } from '../onnx/tensor.ts';
 import { InspectorError } from '../shared/errors.ts';
 import type { LossName } from '../shared/losses.ts';
 import { at, words } from '../shared/words.ts';
@@ -248,13 +248,26 @@ const emitters: Record<Exclude<LossName, 'output'>, Emitter> = {
 function negativeLogLikelihood(b: GraphBuilder, logs: Value, labels: Value, axis: number): Value {
   if (equal(labels.shape, logs.shape)) return b.neg(b.reduceSum(b.mul(labels, logs), [axis]));
   const spread = b.reshape(labels, logs.shape.with(axis, 1));
-  const classes = tensorOf(
-    labels.type,
-    logs.shape.map((dim, i) => (i === axis ? dim : 1)),
-    Array.from({ length: logs.shape[axis] }, (_, i) => i),
-  );
-  const chosen = b.where(b.equal(spread, b.constant(classes)), logs, b.number(0, logs));
+  const shape = logs.shape.map((dim, i) => (i === axis ? dim : 1));
+  const chosen = b.where(b.equal(spread, numbered(b, labels.type, logs.shape[axis], shape)), logs, b.number(0, logs));
   return b.neg(b.reduceSum(chosen, [axis]));
+}
+
+/** More classes than this are counted by the runtime: a damaged model may have billions. */
+const mostStored = 2 ** 16;
+
+/** 0, 1, 2, … as a tensor of `shape`, which has one axis of `count`. */
+function numbered(b: GraphBuilder, type: ElementType, count: number, shape: Shape): Value {
+  if (count <= mostStored)
+    return b.constant(
+      tensorOf(
+        type,
+        shape,
+        Array.from({ length: count }, (_, i) => i),
+      ),
+    );
+  const whole = (value: number) => b.scalar('int64', value);
+  return b.cast(b.reshape(b.emit('Range', [whole(0), whole(count), whole(1)])[0], shape), type);
 }
 
 // Logarithms of probabilities are taken from the logits behind them, which cannot underflow.

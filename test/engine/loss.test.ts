@@ -265,3 +265,25 @@ describe('losses by their definition', () => {
     close((await part(0, 3)) + (await part(3, 4)), whole);
   });
 });
+
+it('cross-entropy of more classes than are stored is that of the formula', async () => {
+  const count = 70_000;
+  const b = new GraphBuilder();
+  const z = b.input('z', 'float64', [2, count]);
+  const labels = b.input('labels', 'int64', [2]);
+  const loss = emitLoss(b, 'cross-entropy', z, labels, { total: 2 });
+  const graph = lower({ scope: b, inputs: b.inputs, outputs: [{ name: 'loss', value: loss }] });
+  const session = await Session.create(encodeModel(graph), 'cpu', 1);
+  try {
+    // Row 0 has a 3 at its label, which is the last class; row 1 has zeros, and no label.
+    const feeds = new Map([
+      ['z', filled('float64', [2, count], (i) => (i === count - 1 ? 3 : 0))],
+      ['labels', tensorOf('int64', [2], [count - 1, -100])],
+    ]);
+    const found = Number((await session.run(feeds)).get('loss')!.data[0]);
+    const expected = (Math.log(count - 1 + Math.exp(3)) - 3) / 2;
+    assert.ok(Math.abs(found - expected) < 1e-9, `${found} is not ${expected}`);
+  } finally {
+    await session.release();
+  }
+});

@@ -9,9 +9,9 @@ import { findingOf, Random, type Target } from './target.ts';
 import { text } from './text.ts';
 
 /** What `target` makes of an input that deserves a report. */
-async function findingIn(target: Target, bytes: Uint8Array): Promise<string | undefined> {
+async function findingIn(target: Target, bytes: Uint8Array, thoroughly = false): Promise<string | undefined> {
   try {
-    await target.run(bytes, true);
+    await target.run(bytes, thoroughly);
     return undefined;
   } catch (error) {
     return findingOf(error);
@@ -23,11 +23,13 @@ for (const [group, target] of Object.entries({ onnx, data, text, runs })) {
     const corpus = join('test', 'fuzz', 'corpus', group);
     for (const name of existsSync(corpus) ? readdirSync(corpus) : [])
       it(`what ${name} once found is mended`, async () => {
-        assert.equal(await findingIn(target, readFileSync(join(corpus, name))), undefined);
+        assert.equal(await findingIn(target, readFileSync(join(corpus, name)), true), undefined);
       });
 
     it('its seeds, and some inputs made of them, are answered by a result or a message of ours', async () => {
+      const step = Math.ceil(target.seeds.length / 100);
       for (const [i, seed] of target.seeds.entries()) {
+        if (i % step > 0) continue;
         assert.equal(await findingIn(target, seed), undefined, `seed ${i}`);
         const made = target.make(new Random(`${group} ${i}`), seed);
         assert.equal(await findingIn(target, made), undefined, `made of seed ${i}`);

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { growthMilliseconds, mostGrowth } from '../../extension/datasets/parquet.ts';
+import { Allowance, growthMilliseconds, mostGrowth } from '../../extension/datasets/parquet.ts';
 import { InspectorError } from '../../extension/shared/errors.ts';
 
 /** What the thread answers: undefined where a file was read. */
@@ -23,7 +23,6 @@ export class ParquetThread {
     this.worker ??= new Worker(join(__dirname, 'parquetReader.js'));
     const { worker } = this;
     worker.ref();
-    let timer: NodeJS.Timeout | undefined;
     let growth: NodeJS.Timeout | undefined;
     const most = process.memoryUsage.rss() + mostGrowth(0);
     const outcome = await new Promise<ParquetOutcome>((resolve) => {
@@ -32,16 +31,16 @@ export class ParquetThread {
         void worker.terminate();
         resolve(value);
       };
-      timer = setTimeout(() => end({ refused: 'it takes too long' }), mostMilliseconds);
+      const allowance = new Allowance(mostMilliseconds);
       worker.removeAllListeners();
       worker.once('message', resolve);
       worker.once('error', (error) => end({ failed: error.message, stack: error.stack ?? '' }));
       growth = setInterval(() => {
         if (process.memoryUsage.rss() > most) end({ refused: 'it takes too much memory' });
+        else if (allowance.isSpent()) end({ refused: 'it takes too long' });
       }, growthMilliseconds);
       worker.postMessage(path);
     });
-    clearTimeout(timer);
     clearInterval(growth);
     worker.unref();
     if (outcome === undefined) return;

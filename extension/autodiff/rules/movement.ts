@@ -122,8 +122,9 @@ function unslice(
 
 /** Inserts stride − 1 zeros between neighbours along an axis: pad an inner axis, join it, cut the tail. */
 export function spreadOut(b: GraphBuilder, x: Value, axis: number, stride: number): Value {
-  if (stride === 1) return x;
   const count = nth(x.shape, axis);
+  // One element has no neighbour, however long the stride is.
+  if (stride === 1 || count <= 1) return x;
   const split = b.reshape(x, [...x.shape.slice(0, axis + 1), 1, ...x.shape.slice(axis + 1)]);
   const padded = b.pad(split, zeros(split.shape), zeros(split.shape).with(axis + 1, stride - 1));
   const joined = b.reshape(padded, x.shape.with(axis, count * stride));

@@ -30,3 +30,27 @@ kinds = {
 }
 for name, options in kinds.items():
     pq.write_table(table, here / f"{name}.parquet", store_schema=False, write_statistics=False, **options)
+
+# What is refused, by the kind of its columns, and the other codecs.
+import datetime
+from decimal import Decimal
+
+x = pa.array([0.5, 1.5, 2.5], pa.float32())
+others = {
+    "text": pa.array(["a", "bb", ""]),
+    "bytes": pa.array([b"a", b"", b"ccc"], pa.binary()),
+    "fixed": pa.array([b"ab", b"cd", b"ef"], pa.binary(2)),
+    "missing": pa.array([1.5, None, 2.5]),
+    "time": pa.array([datetime.datetime(2020, 1, day) for day in (1, 2, 3)], pa.timestamp("us")),
+    "decimal": pa.array([Decimal("1.25"), Decimal("2.50"), Decimal("3.75")], pa.decimal128(9, 2)),
+    "list": pa.array([[1.0, 2.0], [], [3.0]]),
+    "struct": pa.array([{"u": 1, "v": 2.0}] * 3),
+    "half": pa.array([0.5, 1.5, 2.5], pa.float16()),
+    "unsigned": pa.array([0, 2**63, 2**64 - 1], pa.uint64()),
+    "small": pa.array([-1, 0, 1], pa.int8()),
+    "none": pa.array([None, None, None], pa.null()),
+}
+for name, column in others.items():
+    pq.write_table(pa.table({"x": x, name: column}), here / f"of-{name}.parquet", compression="none", store_schema=False, write_statistics=False)
+for codec in ("brotli", "lz4"):
+    pq.write_table(pa.table({"x": x, "y": x}), here / f"{codec}.parquet", compression=codec, store_schema=False, write_statistics=False)
