@@ -1,4 +1,3 @@
-import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { type Derivative, derivativeGraph, type Named } from '../autodiff/derivative.ts';
 import { gradient, vectorJacobianProduct } from '../autodiff/gradient.ts';
@@ -9,6 +8,7 @@ import { exampleData } from '../engine/exampleData.ts';
 import { labelFeed, type Problem, prepareProblem } from '../engine/problem.ts';
 import { globToRegExp } from '../exports/parameterFilter.ts';
 import { nameList } from '../exports/parameters.ts';
+import { writeOutput, writingReason } from '../files/writing.ts';
 import { GraphBuilder } from '../onnx/builder.ts';
 import type { Graph, Value } from '../onnx/graph.ts';
 import { readModel } from '../onnx/read.ts';
@@ -96,9 +96,9 @@ export const graphCommand: Command = {
       ofLoss,
     });
     try {
-      await writeFile(resolve(output), bytes);
+      await writeOutput(resolve(output), bytes);
     } catch (error) {
-      throw new InspectorError(`Cannot write ${output}: ${(error as Error).message}.`, 'Choose another file with -o.');
+      throw new InspectorError(`Cannot write ${output}: ${writingReason(error)}.`, 'Choose another file with -o.');
     }
     process.stdout.write(
       `Wrote ${output}: ${kind} of ${path} (${ofLoss ? `loss ${problem.loss}` : `output ${quoteName(problem.output)}`}, ${thousands(problem.samples)} samples, ${problem.layout.segments.length} parameter tensors).\n`,

@@ -10,7 +10,7 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { open, rename, rm } from 'node:fs/promises';
+import { open, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { InspectorError } from '../shared/errors.ts';
 import { anotherFolder, words } from '../shared/words.ts';
@@ -48,6 +48,25 @@ export async function writeParts(path: string, parts: Iterable<Uint8Array> | Asy
   }
 }
 
+/**
+ * Writes what a user asked for to the path that they gave. A file is replaced whole or not at all; a device or a pipe that somebody
+ * reads gets the bytes; one that nobody reads would wait for ever. Throws the system's error, for which there is `writingReason`.
+ */
+export async function writeOutput(path: string, content: Uint8Array): Promise<void> {
+  const there = await stat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (!there || there.isFile()) return writeWhole(path, content);
+  // Opening it so fails at once where nothing reads; it stays open, since a reader ends where the last writer does.
+  const held = there.isFIFO() ? openSync(path, constants.O_WRONLY | constants.O_NONBLOCK) : undefined;
+  try {
+    await writeFile(path, content);
+  } finally {
+    if (held !== undefined) closeSync(held);
+  }
+}
+
 /** A new, empty file to append to, in place of whatever had its name; returns its descriptor. Throws the system's error. */
 export function createFresh(path: string): number {
   rmSync(path, { force: true });
@@ -79,18 +98,28 @@ const reasons: Readonly<Record<string, string>> = {
   EPERM: 'there is no permission to write',
   ENOENT: 'it does not exist any more, or cannot be made',
   ENOTDIR: 'a part of its path is a file',
+  EISDIR: 'it is a directory',
+  ELOOP: 'there are too many symbolic links',
+  ENAMETOOLONG: 'the name is too long',
+  ENXIO: 'nothing reads from the pipe',
   EMFILE: 'too many files are open',
   ENFILE: 'too many files are open',
   EIO: 'the disk reports an error',
 };
+/** Why writing failed, in words where the system's code is known. */
+export const writingReason = (error: unknown): string => {
+  const { code = '', message } = error as NodeJS.ErrnoException;
+  return reasons[code] ?? message;
+};
+
 /** Another folder would not help. */
 const tooManyOpen = 'Close other programs, or allow more open files: "ulimit -n 1024".';
 
 /** Results cannot be written: the folder, the reason and what to do. */
 export class WritingError extends InspectorError {
   constructor(folder: string, error: unknown) {
-    const { code = '', message } = error as NodeJS.ErrnoException;
+    const { code } = error as NodeJS.ErrnoException;
     const remedy = code === 'EMFILE' || code === 'ENFILE' ? tooManyOpen : words`${anotherFolder}.`;
-    super(`Cannot write to ${folder}: ${reasons[code] ?? message}.`, remedy, { cause: error });
+    super(`Cannot write to ${folder}: ${writingReason(error)}.`, remedy, { cause: error });
   }
 }
