@@ -33,7 +33,8 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const out = join(root, 'dist', 'test', `fuzz-${process.pid}`);
 const kept = join(root, 'dist', 'fuzz');
 mkdirSync(kept, { recursive: true });
-await bundle();
+// In a folder of its own, since others may run what is in dist.
+await bundle({ outdir: out });
 const scripts = ['worker', 'parquetReader'].map((name) => join(root, 'test/fuzz', `${name}.ts`));
 await bundle({ entryPoints: scripts, outdir: out });
 
