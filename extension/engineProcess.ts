@@ -7,6 +7,7 @@ import { experiments } from './experiments/registry.ts';
 import { runExperiment } from './experiments/run.ts';
 import { endWithParent } from './files/parent.ts';
 import { compare } from './jobs/compare.ts';
+import { countRun } from './jobs/counts.ts';
 import { inspect } from './jobs/inspect.ts';
 import type { Observer } from './jobs/observer.ts';
 import { sweep } from './jobs/sweep.ts';
@@ -112,6 +113,14 @@ async function collectResult(where: string): Promise<Ended> {
   return { folder: where, status: missing.length === 0 ? 'finished' : 'cancelled' };
 }
 
+async function count(request: InspectRequest): Promise<void> {
+  try {
+    send({ type: 'counted', counts: await countRun(request) });
+  } catch (error) {
+    send({ type: 'failed', failure: failureOf(error) });
+  }
+}
+
 /** Runs one request to its end and reports how it ended. */
 async function answer(work: () => Promise<Ended>): Promise<void> {
   folder = undefined;
@@ -132,6 +141,7 @@ if (probed) {
     if (request.type === 'cancel') state.cancelled = true;
     else if (request.type === 'describe')
       send({ type: 'experiments', experiments: experiments.map(({ run: _run, ...rest }) => rest) });
+    else if (request.type === 'count') void count(request.request);
     else if (request.type === 'inspect') void answer(() => runInspection(request.request));
     else if (request.type === 'experiment') void answer(() => runAnExperiment(request.request));
     else if (request.type === 'compare') void answer(() => runCompare(request.request));

@@ -12,6 +12,9 @@ const patienceMilliseconds = 3000;
 /** How long a process may take to start; where the system refuses it threads, it can wait for them for ever. */
 const startMilliseconds = 30_000;
 
+/** Events after which nothing more comes of a request. */
+const lastEvents: ReadonlySet<EngineEvent['type']> = new Set(['finished', 'failed', 'experiments', 'counted']);
+
 /**
  * Runs requests in an engine process. The process may die (native code, out of memory, kill); that is an error of the
  * request with cause and remedy, and the next request gets a new process.
@@ -64,7 +67,7 @@ export class EngineClient {
         if (event.type === 'ready') return;
         if (event.type === 'started' || event.type === 'opened') folder = event.folder;
         listen(event);
-        if (event.type === 'finished' || event.type === 'failed' || event.type === 'experiments') {
+        if (lastEvents.has(event.type)) {
           done();
           resolve(event);
         }

@@ -1,25 +1,12 @@
-import { type StepFlops, stepFlops } from '../engine/flops.ts';
-import { memoryNeed } from '../engine/memory.ts';
-import { checkRequest } from '../shared/checkRequest.ts';
+import { EngineClient } from '../engine/client.ts';
+import { ownScript } from '../files/ownScript.ts';
+import { errorOf } from '../shared/errors.ts';
 import { amount, duration, thousands } from '../shared/format.ts';
-import type { InspectRequest } from '../shared/protocol.ts';
-import { batchesOf, withEvery } from './batchOrder.ts';
-import { chunksFor, readSubject, settingsOf } from './setup.ts';
+import type { InspectRequest, RunCounts } from '../shared/protocol.ts';
 import { type Timing, timeStep } from './timing.ts';
 
 /** What a run will take, said before anything of it is run. */
-export interface RunPlan {
-  readonly parameters: number;
-  readonly tensors: number;
-  readonly samples: number;
-  /** Samples of a step; all of them without mini-batches. */
-  readonly batch: number;
-  /** Samples that are evaluated at once, in steps without and with the correction. */
-  readonly chunk: { readonly plain: number; readonly corrected: number };
-  /** Of one step over `batch` samples. */
-  readonly flops: StepFlops;
-  /** Bytes that the process is expected to take at its peak. */
-  readonly memory: number;
+export interface RunPlan extends RunCounts {
   /** Of a step with its correction, taken on some of the samples. */
   readonly timing: Timing;
   /** Expected of a step with its correction over all samples. */
@@ -27,46 +14,73 @@ export interface RunPlan {
 }
 
 /**
- * Reads model and data, counts, and times a few steps on some of the samples in a folder that is removed. Throws an
- * InspectorError for anything that does not fit.
+ * Counts what a run takes, and times a few steps on some of the samples in a folder that is removed, in processes of their own.
+ * Throws an InspectorError for anything that does not fit.
  */
-export async function planRun(asked: InspectRequest): Promise<RunPlan> {
-  checkRequest(asked);
-  const subject = await readSubject(asked);
-  const { problem } = subject;
-  const { samples, layout } = problem;
-  const batches = await batchesOf(asked, problem, asked.steps);
-  const request = withEvery(asked, batches);
-  settingsOf(request, subject, asked.steps);
-  const plan = chunksFor(problem, request, 'cpu', batches);
-  const timing = await timeStep(asked);
-  return {
-    parameters: layout.segments.reduce((sum, { size }) => sum + size, 0),
-    tensors: layout.segments.length,
-    samples,
-    batch: batches?.size ?? samples,
-    chunk: { plain: plan.batch?.pass ?? plan.plain.size, corrected: plan.corrected.size },
-    flops: stepFlops(problem, batches?.size ?? samples),
-    memory: memoryNeed(problem, plan).total,
-    timing,
-    secondsPerCorrection: (timing.seconds * samples) / timing.timed,
-  };
+export async function planRun(request: InspectRequest, signal?: AbortSignal): Promise<RunPlan> {
+  const counts = await countsOf(request, signal);
+  return planOf(counts, await timeStep(request, signal));
 }
 
-/** The plan in lines of text. */
-export function planText(plan: RunPlan, { steps }: Pick<InspectRequest, 'steps'>): string {
+/** The plan of a run with as many samples as keep a step short. */
+export async function planShortSteps(request: InspectRequest, signal?: AbortSignal): Promise<RunPlan> {
+  const timing = await timeStep(request, signal);
+  return planOf(await countsOf({ ...request, limit: timing.samples }, signal), timing);
+}
+
+const planOf = (counts: RunCounts, timing: Timing): RunPlan => ({
+  ...counts,
+  timing,
+  secondsPerCorrection: (timing.seconds * counts.samples) / timing.timed,
+});
+
+async function countsOf(request: InspectRequest, signal: AbortSignal | undefined): Promise<RunCounts> {
+  const client = new EngineClient(ownScript('engineProcess.js'));
+  const stop = () => client.dispose();
+  signal?.addEventListener('abort', stop, { once: true });
+  try {
+    const last = await client.run({ type: 'count', request }, () => {});
+    if (last.type === 'failed') throw errorOf(last.failure);
+    if (last.type !== 'counted') throw new Error(`the engine answered with ${last.type}`);
+    return last.counts;
+  } finally {
+    signal?.removeEventListener('abort', stop);
+    client.dispose();
+  }
+}
+
+/** The plan in lines: what each is about, and what it says. */
+export function planLines(
+  plan: RunPlan,
+  { steps }: Pick<InspectRequest, 'steps'>,
+): readonly (readonly [about: string, text: string])[] {
   const { parameters, tensors, samples, batch, chunk, flops, memory, timing, secondsPerCorrection: seconds } = plan;
   const inBatches = batch < samples ? `, ${thousands(batch)} in a step` : ', all in every step';
   return [
-    `parameters  ${thousands(parameters)} in ${thousands(tensors)} tensor${tensors === 1 ? '' : 's'}`,
-    `samples     ${thousands(samples)}${inBatches}; evaluated ${thousands(chunk.plain)} at a time, ${thousands(chunk.corrected)} with the correction`,
-    `arithmetic  about ${flopText(flops.plain)} for a step, ${flopText(flops.corrected)} with a Hessian-vector product`,
-    `time        about ${timeText(seconds)} for a step with its correction over all samples (timed on ${thousands(timing.timed)} of them); ${thousands(steps)} steps take at most ${timeText(seconds * steps)}`,
-    `memory      about ${amount(memory / 2 ** 20)} MiB at the peak`,
+    ['parameters', `${thousands(parameters)} in ${thousands(tensors)} tensor${tensors === 1 ? '' : 's'}`],
+    [
+      'samples',
+      `${thousands(samples)}${inBatches}; evaluated ${thousands(chunk.plain)} at a time, ${thousands(chunk.corrected)} with the correction`,
+    ],
+    [
+      'arithmetic',
+      `about ${flopText(flops.plain)} for a step, ${flopText(flops.corrected)} with a Hessian-vector product`,
+    ],
+    [
+      'time',
+      `about ${timeText(seconds)} for a step with its correction over all samples (timed on ${thousands(timing.timed)} of them); ${thousands(steps)} steps take at most ${timeText(seconds * steps)}`,
+    ],
+    ['memory', `about ${amount(memory / 2 ** 20)} MiB at the peak`],
+  ];
+}
+
+/** The plan in lines of text. */
+export const planText = (plan: RunPlan, request: Pick<InspectRequest, 'steps'>): string =>
+  [
+    ...planLines(plan, request).map(([about, text]) => about.padEnd(12) + text),
     '',
     'Nothing was written. The edge of stability and the reference of the measured effect take steps of their own: about as many again.',
   ].join('\n');
-}
 
 const timeText = (seconds: number): string => (seconds < 1 ? `${amount(1000 * seconds)} ms` : duration(seconds));
 

@@ -11,6 +11,8 @@ export type { DeviceChoice, GroupRequest, InspectRequest, ReferenceKind, Schedul
 
 export type EngineRequest =
   | { readonly type: 'inspect'; readonly request: InspectRequest }
+  /** Asks what an inspection takes; nothing of it is run. */
+  | { readonly type: 'count'; readonly request: InspectRequest }
   | { readonly type: 'experiment'; readonly request: ExperimentRequest }
   | { readonly type: 'sweep'; readonly request: SweepRequest }
   | { readonly type: 'compare'; readonly request: CompareRequest }
@@ -56,6 +58,7 @@ export type EngineEvent =
   | { readonly type: 'opened'; readonly folder: string }
   /** What is in the folder of an experiment or a sweep has changed. */
   | { readonly type: 'updated'; readonly folder: string }
+  | { readonly type: 'counted'; readonly counts: RunCounts }
   | { readonly type: 'experiments'; readonly experiments: readonly ExperimentDescription[] }
   /** A point of a plan has been computed, or could not be. */
   | { readonly type: 'point'; readonly number: number; readonly outcome: PointOutcome }
@@ -64,6 +67,21 @@ export type EngineEvent =
   | { readonly type: 'finished'; readonly folder: string; readonly status: RunStatus }
   /** `useless`: every further attempt would come to the same; of points of a plan. */
   | { readonly type: 'failed'; readonly failure: Failure; readonly folder?: string; readonly useless?: boolean };
+
+/** What an inspection takes, as far as it can be counted. */
+export interface RunCounts {
+  readonly parameters: number;
+  readonly tensors: number;
+  readonly samples: number;
+  /** Samples of a step; all of them without mini-batches. */
+  readonly batch: number;
+  /** Samples that are evaluated at once, in steps without and with the correction. */
+  readonly chunk: { readonly plain: number; readonly corrected: number };
+  /** Floating-point operations of one step over `batch` samples, without and with the correction. */
+  readonly flops: { readonly plain: number; readonly corrected: number };
+  /** Bytes that the process is expected to take at its peak. */
+  readonly memory: number;
+}
 
 /** How work stands or has ended; `cancelled`: stopped by the user. */
 export type RunStatus = 'running' | 'finished' | 'cancelled' | 'failed';

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Dataset } from '../../extension/datasets/dataset.ts';
 import { batchPlan, chooseChunks, lanesFor } from '../../extension/engine/chunks.ts';
+import { memoryNeed } from '../../extension/engine/memory.ts';
 import { createProblem } from '../../extension/engine/problem.ts';
 import { type Position, Runner } from '../../extension/engine/runner.ts';
 import type { Device } from '../../extension/engine/session.ts';
@@ -50,6 +51,7 @@ async function main(): Promise<void> {
     make: made - started,
     build: prepared - made,
     load: built - prepared,
+    need: memoryNeed(problem, own),
   });
   const take = async (kind: string, steps: number): Promise<number> => {
     if (kind !== 'minibatch') {

@@ -84,6 +84,8 @@ describe('a project whose settings stand in other files', { timeout: 600_000 }, 
     await row('Samples: all').click();
     await row('As many as keep a step under two seconds').click();
     await row('a step of').waitFor({ timeout: 60_000 });
+    for (const told of ['Parameters: 2,410 in 4 tensors', 'Arithmetic: about', 'Time: about', 'Memory: about'])
+      await row(told).waitFor();
     await picture(page, 'sheet-timed');
     await row('Inspect digits.onnx').click();
     const input = page.locator('.quick-input-widget:visible .quick-input-box input');

@@ -1,7 +1,8 @@
 import { resolve } from 'node:path';
 import * as vscode from 'vscode';
 import type { ConfiguredOptimizer } from '../../advice/configured.ts';
-import { type Timing, timeStep, timingText } from '../../jobs/timing.ts';
+import { planLines, planShortSteps, type RunPlan } from '../../jobs/plan.ts';
+import { type Timing, timingText } from '../../jobs/timing.ts';
 import { outputsOf } from '../../onnx/outputs.ts';
 import { failureOf } from '../../shared/errors.ts';
 import { setting } from '../../shared/format.ts';
@@ -65,6 +66,8 @@ interface State {
   readonly open: readonly OpenValue[];
   readonly outputs: readonly string[];
   readonly timing: Timing | undefined;
+  /** What the run will take, where it was asked for with these settings. */
+  readonly plan: RunPlan | undefined;
 }
 
 /**
@@ -78,6 +81,7 @@ export async function confirm(sheet: Sheet): Promise<Confirmed | undefined> {
   const asked: string[] = [];
   let proposal: Proposal = propose(sheet.target, known);
   let timing: Timing | undefined;
+  let plan: RunPlan | undefined;
   const answer = async (open: OpenValue): Promise<boolean> => {
     const where = source ? `Not known from ${source.path}, line ${source.line}` : 'No script says it';
     const standard = open.standard === undefined ? '' : `; the library’s default is ${setting(open.standard)}`;
@@ -97,7 +101,7 @@ export async function confirm(sheet: Sheet): Promise<Confirmed | undefined> {
     const where = source && `line ${source.line}`;
     const open = purpose && !source ? [] : openValues(optimizer, { known: target, asked, where });
     const outputs = target.model === undefined ? [] : outputsOf(resolve(folder, target.model));
-    return { proposal, optimizer, open, outputs, timing };
+    return { proposal, optimizer, open, outputs, timing, plan };
   };
   for (;;) {
     const state = stateOf();
@@ -105,7 +109,8 @@ export async function confirm(sheet: Sheet): Promise<Confirmed | undefined> {
     const context = {
       ...{ folder, files, training, outputs: state.outputs },
       async time() {
-        timing = await timed(requestOf(folder, proposal.target as Target, optimizer));
+        plan = await planned(requestOf(folder, proposal.target as Target, optimizer));
+        timing = plan?.timing;
         return timing;
       },
     };
@@ -139,8 +144,11 @@ export async function confirm(sheet: Sheet): Promise<Confirmed | undefined> {
       continue;
     }
     const row: Row = typeof chosen === 'object' ? chosen.row : rows.model;
+    const before = plan;
     const change = await row.ask(target, context);
     if (!change) continue;
+    // Of other settings.
+    if (plan === before) plan = undefined;
     if (row === rows.model || row === rows.data) timing = undefined;
     if (row === rows.model && change.model !== undefined) {
       if (change.model !== target.model) proposal = withModel(target, change.model, known);
@@ -155,14 +163,14 @@ export async function confirm(sheet: Sheet): Promise<Confirmed | undefined> {
 const optimizerIn = ({ source, optimizer }: Sheet, target: Partial<Target>): ConfiguredOptimizer =>
   source ? optimizer : optimizerWithoutText(target);
 
-/** A step is taken with a bar that can be left. */
-function timed(request: InspectRequest): Thenable<Timing | undefined> {
+/** Steps are taken with a bar that can be left. */
+function planned(request: InspectRequest): Thenable<RunPlan | undefined> {
   const bar = { location: vscode.ProgressLocation.Notification, title: 'Measuring a step…', cancellable: true };
   return vscode.window.withProgress(bar, async (_, token) => {
     const abort = new AbortController();
     token.onCancellationRequested(() => abort.abort());
     try {
-      return await timeStep(request, abort.signal);
+      return await planShortSteps(request, abort.signal);
     } catch (error) {
       if (!abort.signal.aborted) void tellFailure(failureOf(error), { folder: request.directory });
       return undefined;
@@ -171,7 +179,7 @@ function timed(request: InspectRequest): Thenable<Timing | undefined> {
 }
 
 async function choose(
-  { proposal: { target, marks }, optimizer, open, outputs, timing }: State,
+  { proposal: { target, marks }, optimizer, open, outputs, timing, plan }: State,
   { source, targets, purpose, training }: Sheet,
 ): Promise<Chosen | undefined> {
   const { model, loss, steps = defaultSteps } = target;
@@ -197,6 +205,12 @@ async function choose(
     },
     ...(ready && differs.length > 0
       ? [{ chosen: 'none' as const, label: `$(info) Differs from your training: ${differs.join(' · ')}` }]
+      : []),
+    ...(ready && plan
+      ? planLines(plan, { steps }).map(([about, text]) => ({
+          chosen: 'none' as const,
+          label: `$(info) ${about.charAt(0).toUpperCase()}${about.slice(1)}: ${text}`,
+        }))
       : []),
     ...(!ready && source && /\.(py|ya?ml|json|toml)$/.test(source.path)
       ? [
