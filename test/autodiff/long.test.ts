@@ -13,6 +13,14 @@ const length = 100_000;
 const shape = [1, 2, length];
 const scales = (...values: number[]): Input => ({ constant: tensorOf('float32', [values.length], values) });
 
+const places = (count: number): Input => ({
+  constant: tensorOf(
+    'int64',
+    [count],
+    Array.from({ length: count }, (_, i) => (7 * i) % length),
+  ),
+});
+
 const specs: OperatorSpec[] = [
   { op: 'Resize', label: 'Resize linear', inputs: [undefined, scales(1, 1, 2)], attributes: { mode: 'linear' } },
   { op: 'Resize', label: 'Resize cubic', inputs: [undefined, scales(1, 1, 1.37)], attributes: { mode: 'cubic' } },
@@ -25,6 +33,15 @@ const specs: OperatorSpec[] = [
   },
   { op: 'AveragePool', label: 'AveragePool with pads', attributes: { kernel_shape: [3], pads: [1, 1] }, inputs: [] },
   { op: 'AveragePool', label: 'AveragePool of large windows', attributes: { kernel_shape: [10_000] }, inputs: [] },
+  {
+    op: 'AveragePool',
+    label: 'AveragePool that counts its pads',
+    attributes: { kernel_shape: [3], pads: [1, 1], count_include_pad: 1 },
+    inputs: [],
+  },
+  { op: 'MaxPool', label: 'MaxPool with gaps', attributes: { kernel_shape: [3], dilations: [4] }, inputs: [] },
+  { op: 'Gather', label: 'Gather of a million places', attributes: { axis: 2 }, inputs: [places(1_000_000)] },
+  { op: 'TopK', inputs: [ints(1000)] },
   { op: 'MaxPool', label: 'MaxPool of tiles', attributes: { kernel_shape: [2], strides: [2] }, inputs: [] },
   { op: 'MaxPool', label: 'MaxPool that overlaps', attributes: { kernel_shape: [1000] }, inputs: [] },
   { op: 'LpPool', label: 'LpPool', attributes: { kernel_shape: [500] }, inputs: [] },
