@@ -4,7 +4,7 @@ import { withLoops } from '../exports/writtenOut.ts';
 import { GraphBuilder } from '../onnx/builder.ts';
 import type { Value } from '../onnx/graph.ts';
 import { type Blocker, instantiate } from '../onnx/instantiate.ts';
-import type { Model } from '../onnx/model.ts';
+import type { Model, ModelNode } from '../onnx/model.ts';
 import type { InstanceOptions } from '../onnx/operator.ts';
 import { pruned } from '../onnx/prune.ts';
 import type { FloatType, Shape } from '../onnx/tensor.ts';
@@ -57,7 +57,9 @@ export function tryModel(candidate: Candidate, notes: Words[]): Trial {
   checkOutput(model, choice.asked);
   const start = choice.asked === undefined ? model : pruned(model, [choice.asked]);
   const declared = fixedBatchOf(inputs);
-  const batch = declared ?? Math.min(sampleCount(inputs), 2);
+  const samples = sampleCount(inputs);
+  // Which branch of a model is taken may hang on the number of samples, and with it what trains.
+  const batch = declared ?? (hasBranches(model) ? samples : Math.min(samples, 2));
   const small = tryBatch(candidate, buildOf(candidate, start), batch, declared);
   const trial = declared === undefined ? orWithAllSamples(candidate, small) : small;
   const { output } = trial;
@@ -70,6 +72,15 @@ export function tryModel(candidate: Candidate, notes: Words[]): Trial {
       `Nodes that cannot be differentiated but do not lead to ${quoteName(output)} were left out: ${nameList([...left])}.`,
     );
   return { ...alone, allBlockers: trial.blockers, output, outputs: new Map([...trial.outputs, ...alone.outputs]) };
+}
+
+function hasBranches({ graph, functions }: Model): boolean {
+  const within = (nodes: readonly ModelNode[]): boolean =>
+    nodes.some(
+      ({ opType, attributes }) =>
+        opType === 'If' || [...attributes.values()].some(({ kind, value }) => kind === 'graph' && within(value.nodes)),
+    );
+  return within(graph.nodes) || [...functions.values()].some(({ nodes }) => within(nodes));
 }
 
 /** Exporters write the size of their example batch into operators and yet call the axis of the input dynamic. */

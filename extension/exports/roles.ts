@@ -50,7 +50,7 @@ const fixedInputs: ReadonlyMap<string, { readonly inputs: readonly number[]; rea
 ]);
 
 /** Names that exporters give to constants which they folded: `/block/Constant_output_0`, `onnx::Mul_17`, `val_3`, `123`. */
-const generatedName = /(^|\/)Constant(_\d+)?(_output_\d+)?$|^onnx::\w+$|^val_\d+$|^\d+$|^const(ant)?_/i;
+const generatedName = /(^|\/)Constant(_\d+)?(_output_\d+)?$|^onnx::\w+$|^val_\d+(_\d+)*$|^\d+$|^const(ant)?_/i;
 
 /** Names of values in PyTorch's graphs on the way to rotary tables and masks, which exporters compute and store. */
 const tables = /^(cos|sin|tril|triu|(\w+_)?mask)(_\d+)?$/;

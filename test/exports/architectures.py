@@ -1,7 +1,7 @@
 """Exports small models of many architectures from PyTorch and compares gradient and q = ∇‖∇E‖₁,ε with PyTorch's own, in float64.
 
     pip install torch torchvision torchaudio timm transformers diffusers onnx onnxscript segmentation-models-pytorch
-    npm run build && python test/exports/architectures.py [--out FOLDER] [--table FILE] [NAME…]
+    npm run build && python test/exports/architectures.py [--out FOLDER] [--results FILE] [--missing] [--limit SECONDS] [NAME…]
 
 Nothing is downloaded: weights are drawn on the spot. Each model is written with the newer exporter and a free batch axis (a fixed one where
 the exporter does not follow it), then `optimizer-bias inspect` computes its numbers. The table lists, for each model, the exporter's
@@ -13,7 +13,9 @@ import contextlib
 import io
 import json
 import logging
+import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -253,6 +255,32 @@ def check(name, out):
     return {"batch": batch, "parameters": size, **compare(folder, value, expected, "cross-entropy" if classes else "mse", aliases)}
 
 
+def within(seconds, name, out):
+    """The result of `check` from a process of its own, which is ended after so many seconds."""
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe(duplex=False)
+
+    def work():
+        os.setsid()
+        try:
+            theirs.send(check(name, out))
+        except Exception as error:
+            theirs.send({"failed": f"{type(error).__name__}: {str(error)[:300]}"})
+
+    process = context.Process(target=work)
+    process.start()
+    theirs.close()
+    try:
+        return ours.recv() if ours.poll(seconds) else {"failed": f"not done after {seconds} s"}
+    except EOFError:
+        return {"failed": "the process ended"}
+    finally:
+        if process.is_alive() and not ours.poll(0):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        process.join()
+
+
 def table(results):
     lines = ["| model | batch | parameters | loss | gradient | q |", "| --- | --- | --- | --- | --- | --- |"]
     for name, r in results.items():
@@ -270,6 +298,7 @@ def main():
     parser.add_argument("--out", default=tempfile.mkdtemp())
     parser.add_argument("--results", default=os.path.join(os.path.dirname(os.path.abspath(__file__)), "architectures.json"))
     parser.add_argument("--missing", action="store_true", help="only models that have no result")
+    parser.add_argument("--limit", type=int, default=600, help="seconds for a model")
     given = parser.parse_args()
     results = {}
     if os.path.exists(given.results):
@@ -278,10 +307,7 @@ def main():
     for name in given.names or MODELS:
         if given.missing and name in results:
             continue
-        try:
-            results[name] = check(name, given.out)
-        except Exception as error:
-            results[name] = {"failed": f"{type(error).__name__}: {str(error)[:300]}"}
+        results[name] = within(given.limit, name, given.out)
         print(name, json.dumps(results[name]), flush=True)
         ordered = {known: results[known] for known in MODELS if known in results}
         with open(given.results, "w") as file:

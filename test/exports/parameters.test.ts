@@ -82,7 +82,15 @@ describe('which initializers are trained', () => {
   });
 
   it('generated names of scalars are excluded, the same names of matrices are not', () => {
-    for (const name of ['/a/Constant_output_0', 'Constant_3', 'onnx::Add_5', 'val_12', '147', 'const_fold']) {
+    for (const name of [
+      '/a/Constant_output_0',
+      'Constant_3',
+      'onnx::Add_5',
+      'val_12',
+      'val_0_2',
+      '147',
+      'const_fold',
+    ]) {
       const use = (dims: number[]) =>
         parameterCandidates(model({ node: [node(`Mul(x, ${name}) -> y`)], initializer: [float(name, dims, [1])] }), {})
           .candidates.length;
