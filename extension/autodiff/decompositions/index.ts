@@ -17,6 +17,7 @@ import { type RefusedName, refused } from './refused.ts';
 import { resizing } from './resize.ts';
 import { selection } from './selection.ts';
 import { sequences } from './sequence.ts';
+import { spectral } from './spectral.ts';
 
 /** What every operator of ONNX is made of that is not refused: one that is forgotten does not compile. */
 const definitions: Definitions<Exclude<OperatorName, RefusedName>> = {
@@ -35,6 +36,7 @@ const definitions: Definitions<Exclude<OperatorName, RefusedName>> = {
   ...resizing,
   ...selection,
   ...sequences,
+  ...spectral,
   ...program,
 };
 

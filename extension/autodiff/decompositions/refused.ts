@@ -36,9 +36,7 @@ const reasons = {
   ],
   'joining patches (Col2Im) is not supported; use ConvTranspose': ['Col2Im'],
   'decodes images; decode them into the data set': ['ImageDecoder'],
-  'signal transforms are not supported; compute them in the data set': [
-    'DFT',
-    'STFT',
+  'windows and mel filters belong to the data; compute them there': [
     'MelWeightMatrix',
     'HannWindow',
     'HammingWindow',
