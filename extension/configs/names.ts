@@ -43,6 +43,11 @@ const NAMES: ReadonlyMap<string, string> = new Map([
     cpuadam: 'adamw',
     deepspeedcpuadam: 'adamw',
     hybridadam: 'adamw',
+    // AllenNLP; MosaicML's Composer.
+    huggingfaceadamw: 'adamw',
+    decoupledadamw: 'adamw',
+    decoupledsgdw: 'sgd',
+    decoupledlionw: 'lion',
   }),
 ]);
 

@@ -32,6 +32,51 @@ table(
       'optimizer:\n  _component_: bitsandbytes.optim.PagedAdamW\n  lr: 2e-5\n',
       'bitsandbytes adamw lr=0.00002',
     ],
+    [
+      'PaddlePaddle: a learning rate in place of a number',
+      'Optimizer:\n  name: AdamW\n  beta1: 0.9\n  beta2: 0.99\n  weight_decay: 0.05\n  lr:\n    name: Cosine\n    learning_rate: 1e-3\n    warmup_epoch: 20\n',
+      'generic adamw lr=0.001 beta1=0.9 beta2=0.99 weight_decay=0.05',
+    ],
+    [
+      'PaddlePaddle: a regularizer, and rates by epoch',
+      'Optimizer:\n  name: Momentum\n  momentum: 0.9\n  lr:\n    name: Piecewise\n    decay_epochs: [30, 60]\n    values: [0.1, 0.01, 0.001]\n  regularizer:\n    name: L2\n    coeff: 0.0001\n',
+      'generic sgd lr=0.1 momentum=0.9 weight_decay=0.0001',
+    ],
+    [
+      'PaddleSeg: the rate stands with the schedule',
+      'optimizer:\n  type: Momentum\n  momentum: 0.9\n  weight_decay: 4.0e-5\nlr_scheduler:\n  type: PolynomialDecay\n  learning_rate: 0.01\n',
+      'generic sgd lr=0.01 momentum=0.9 weight_decay=0.00004',
+    ],
+    [
+      'PaddleDetection',
+      'LearningRate:\n  base_lr: 0.01\n  schedulers:\n  - !PiecewiseDecay\n    gamma: 0.1\nOptimizerBuilder:\n  optimizer:\n    momentum: 0.9\n    type: Momentum\n  regularizer:\n    factor: 0.0001\n    type: L2\n',
+      'generic sgd lr=0.01 momentum=0.9 weight_decay=0.0001',
+    ],
+    [
+      'Ludwig: the rate stands around the optimizer',
+      'trainer:\n  learning_rate: 0.0003\n  optimizer:\n    type: adam\n    betas: [0.9, 0.98]\n',
+      'generic adam lr=0.0003 beta1=0.9 beta2=0.98',
+    ],
+    [
+      'Ultralytics',
+      'optimizer: AdamW\nlr0: 0.001\nlrf: 0.01\nmomentum: 0.937\nweight_decay: 0.0005\n',
+      'generic adamw lr=0.001 beta1=0.937 weight_decay=0.0005',
+    ],
+    [
+      'FAIRChem',
+      'optim:\n  optimizer: AdamW\n  optimizer_params:\n    weight_decay: 0.001\n  lr_initial: 0.0002\n  scheduler: LambdaLR\n',
+      'generic adamw lr=0.0002 weight_decay=0.001',
+    ],
+    [
+      'Composer',
+      'optimizer:\n  name: decoupled_adamw\n  lr: 6.0e-4\n  betas: [0.9, 0.95]\n',
+      'generic adamw lr=0.0006 beta1=0.9 beta2=0.95',
+    ],
+    [
+      'OpenNMT is not the trainer of transformers',
+      'optim: adam\nlearning_rate: 2\ndecay_method: noam\nadam_beta2: 0.998\n',
+      'generic adam lr=2 beta2=0.998',
+    ],
     ['OpenMMLab style', 'optimizer:\n  type: SGD\n  lr: 0.1\n  momentum: 0.9\n', 'generic sgd lr=0.1 momentum=0.9'],
     [
       'flat keys',
@@ -273,4 +318,26 @@ describe('notebooks', () => {
     expectFound('notebook', '{"torch.optim": 1}', []);
     expectFound('notebook', '{"cells": [{"cell_type": "code", "source": 3}, null, 4], "x": "optim"}', []);
   });
+});
+
+test('a schedule that stands in the place of the learning rate, or under a name of its own, is named', () => {
+  const texts: readonly (readonly [text: string, schedule: string])[] = [
+    ['Optimizer:\n  name: Adam\n  lr: {name: Cosine, learning_rate: 1e-3}\n', 'Cosine'],
+    ['optim: adam\nlearning_rate: 2\ndecay_method: noam\n', 'noam'],
+    ['optimizer: adam\nlr: 0.1\nlr_decay_style: cosine\n', 'cosine'],
+    [
+      'trainer:\n  optimizer: {type: adam, lr: 1e-5}\n  learning_rate_scheduler: {type: slanted_triangular}\n',
+      'slanted_triangular',
+    ],
+  ];
+  for (const [text, schedule] of texts)
+    assert.equal(analyse({ path: 'f.yaml', language: 'yaml', text })[0]?.schedule?.name, schedule, text);
+});
+
+test('a regularizer that is not L2, or has no number, is no weight decay', () => {
+  for (const regularizer of ['false', '{type: L1, factor: 0.1}', '{type: L2}']) {
+    const text = `optimizer:\n  type: Momentum\n  lr: 0.1\n  regularizer: ${regularizer}\n`;
+    const [found] = analyse({ path: 'f.yaml', language: 'yaml', text });
+    assert.equal(found?.hyperparameters.has('weight_decay'), false, regularizer);
+  }
 });

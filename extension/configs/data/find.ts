@@ -4,6 +4,7 @@ import { type Constructor, constructorOf } from '../frameworks.ts';
 import { huggingFaceOptimizer, isHuggingFaceName, kerasClass, optimizerNamed } from '../names.ts';
 import { canonicalNames } from '../signature.ts';
 import type { SourceRange } from '../source.ts';
+import { withRates } from './rates.ts';
 import { type DataEntry, type DataNode, findingOf, type MapNode, NODE_LIMIT, textAt } from './tree.ts';
 
 /** Keys whose value is an optimizer, and keys that hold its arguments beside its name. */
@@ -11,7 +12,8 @@ const OPTIMIZER_KEY = /^(optimizers?|optim|opt|optimi[sz]er_?(cfg|config)|(actor
 const NAME_KEY = /^(optimizer|optim|opt|optimizer_?(name|type|class)|optim_(name|type)|opt_(name|type))$/i;
 const PARAMETERS_KEY = /^((optimizer|optim|opt)_)?(params|args|kwargs|parameters|hparams|config|conf)$/i;
 /** Keys whose value is a schedule, or names one. */
-const SCHEDULE_KEY = /^(lr_?)?(sched|scheduler|schedule)(_type|_name)?$/i;
+const SCHEDULE_KEY =
+  /^((lr_|learning_rate_|lr)?(sched|scheduler|schedule)(_type|_name)?|decay_method|lr_decay_style)$/i;
 const CLASS_KEYS = ['class_path', '_target_', '_component_'] as const;
 
 const OTHER_OPTIMIZERS = ['use_galore', 'use_apollo', 'use_badam', 'use_muon', 'use_adam_mini'] as const;
@@ -108,7 +110,7 @@ function fromType(
       if (!definition || !evidence(values)) return undefined;
       return make({ ...definition, framework: 'mmengine' }, name, nameEntry, map, values, root);
     }
-    const values = nested?.kind === 'map' ? nested : map;
+    const values = withRates(nested?.kind === 'map' ? nested : map, parent, root.kind === 'map' ? root : undefined);
     const beside =
       nameKey === '_name'
         ? parent === root
@@ -119,7 +121,7 @@ function fromType(
           : undefined;
     return evidence(values) || (beside && evidence(beside))
       ? withSchedule(
-          withSchedule(generic(optimizer, name, nameEntry.value.range, map.range, values, root, beside), map, root),
+          withSchedule(generic(optimizer, name, nameEntry.value.range, map.range, values, root, beside), values, root),
           parent,
           root,
         )
@@ -237,10 +239,12 @@ function fromKeys(map: MapNode, root: DataNode): { config: OptimizerConfig; entr
   const optimizer = name === undefined ? undefined : optimizerNamed(name);
   if (!named || name === undefined || !optimizer) return undefined;
   const beside = [...map.entries].find(([key, { value }]) => PARAMETERS_KEY.test(key) && value.kind === 'map')?.[1];
-  const inner = beside?.value.kind === 'map' && evidence(beside.value) ? beside.value : undefined;
-  if (!inner && !evidence(map)) return undefined;
+  const section = withRates(map, undefined, undefined);
+  const given = beside?.value.kind === 'map' ? withRates(beside.value, section, undefined) : undefined;
+  const inner = given && evidence(given) ? given : undefined;
+  if (!inner && !evidence(section)) return undefined;
   const config = withSchedule(
-    generic(optimizer, name, named[1].value.range, map.range, inner ?? map, root, inner ? map : undefined),
+    generic(optimizer, name, named[1].value.range, map.range, inner ?? section, root, inner ? section : undefined),
     map,
     root,
   );
@@ -252,6 +256,8 @@ function isHuggingFace(map: MapNode, key: string | undefined, name: string | und
   const keys = map.entries;
   if (!keys.has('learning_rate') && !keys.has('adam_beta2')) return false;
   if (name !== undefined && !huggingFaceOptimizer(name)) return false;
+  // OpenNMT has Adam itself, which the trainer does not, under the trainer's keys.
+  if (name?.toLowerCase() === 'adam') return false;
   // LLaMA-Factory's switches replace the optimizer.
   for (const other of OTHER_OPTIMIZERS) {
     const entry = keys.get(other)?.value;
