@@ -30,6 +30,9 @@ export type ConfigFramework =
   | 'transformer-engine'
   | 'colossalai'
   | 'optimi'
+  | 'paddle'
+  | 'mindspore'
+  | 'tinygrad'
   | 'other'
   | 'generic';
 

@@ -2,7 +2,7 @@ import { optimizers } from '../optimizers/registry.ts';
 
 /** Parts of names that a text about optimizers has, as alternatives of a pattern that ignores case. */
 export const NAME_PARTS =
-  'adam|sgd|(?<!il)lion|rmsprop|signum\\b|ada(?:factor|grad|delta|n\\b)|lamb\\b|lars\\b|adopt|muon|prodigy|schedulefree|shampoo|soap|sophia';
+  'adam|sgd|(?<!il)lion|rmsprop|signum\\b|ada(?:factor|grad|delta|n\\b)|lamb\\b|lars\\b|adopt|muon|prodigy|schedulefree|shampoo|soap|sophia|mindspore\\.nn';
 /** Names of their arguments, as whole words or as a part of a longer one. */
 export const ARGUMENT_NAMES =
   /\b(?:lr|learning_rate|betas?|beta_?[12]|b[12]|eps(?:ilon)?|weight_decay|momentum)\b|(?:learning_rate|weight_decay|momentum)/i;

@@ -73,6 +73,16 @@ table(
       'generic adamw lr=0.0006 beta1=0.9 beta2=0.95',
     ],
     [
+      'Composer: weight decay is a share of the weights',
+      'optimizer:\n  name: decoupled_adamw\n  lr: 0.5\n  weight_decay: 0.25\n',
+      'generic adamw lr=0.5 weight_decay=0.5(resolved)',
+    ],
+    [
+      'Composer: with an unknown rate',
+      'optimizer:\n  name: decoupled_adamw\n  lr: \u0024{x}\n  weight_decay: 0.25\n',
+      'generic adamw lr=? weight_decay=?',
+    ],
+    [
       'OpenNMT is not the trainer of transformers',
       'optim: adam\nlearning_rate: 2\ndecay_method: noam\nadam_beta2: 0.998\n',
       'generic adam lr=2 beta2=0.998',

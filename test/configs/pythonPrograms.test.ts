@@ -54,6 +54,35 @@ table('command lines and classes', [
     'optax adam lr=0.01(resolved)',
   ],
   [
+    'flags of TensorFlow 1',
+    "import tensorflow.compat.v1 as tf\nflags = tf.app.flags\nflags.DEFINE_float('learning_rate', 2e-4, 'lr')\nflags.DEFINE_float('beta1', 0.5, 'b')\nFLAGS = flags.FLAGS\ntf.train.AdamOptimizer(FLAGS.learning_rate, beta1=FLAGS.beta1)",
+    'keras adam lr=0.0002(resolved) beta1=0.5(resolved)',
+  ],
+  [
+    'PaddlePaddle',
+    'import paddle\npaddle.optimizer.AdamW(learning_rate=1e-3, beta2=0.95, parameters=p)\nlr = paddle.optimizer.lr.CosineAnnealingDecay(learning_rate=0.1, T_max=9)\npaddle.optimizer.Momentum(lr, parameters=p)\npaddle.optimizer.RMSProp(0.1)',
+    'paddle adamw lr=0.001 beta1=0.9(default) beta2=0.95 weight_decay=0.01(default)',
+    'paddle sgd lr=0.1(resolved) momentum=0.9(default)',
+    'paddle rmsprop lr=0.1 alpha=0.95(default) eps=0.000001(default)',
+  ],
+  [
+    'MindSpore',
+    'from mindspore import nn\nnn.Momentum(p, 0.01, 0.9)\nnn.AdamWeightDecay(p, beta2=0.98)',
+    'mindspore sgd lr=0.01 momentum=0.9',
+    'mindspore adamw lr=0.001(default) beta2=0.98 weight_decay=0(default) bias_correction=false(default)',
+  ],
+  [
+    'tinygrad',
+    'from tinygrad import nn\nnn.optim.AdamW(p, lr=0.002, b2=0.95)\nnn.optim.SGD(p, momentum=0.85)',
+    'tinygrad adamw lr=0.002 beta1=0.9(default) beta2=0.95',
+    'tinygrad sgd lr=0.001(default) momentum=0.85',
+  ],
+  [
+    'skorch hands over what it is given, and nothing else',
+    'import torch\nfrom skorch import NeuralNetClassifier\nNeuralNetClassifier(M, lr=0.1, optimizer=torch.optim.Adam, optimizer__weight_decay=1e-4)',
+    'pytorch adam lr=0.1 beta1=0.9(default) weight_decay=0.0001',
+  ],
+  [
     'dataclass',
     'import torch\nfrom dataclasses import dataclass, field\n@dataclass\nclass Config:\n    lr: float = 6e-4\n    betas: tuple = field(default_factory=lambda: (0.9, 0.95))\n    wd: float = field(default=0.1)\ncfg = Config(lr=1e-3)\ntorch.optim.AdamW(p, lr=cfg.lr, betas=cfg.betas, weight_decay=cfg.wd)\ndef f(c: Config):\n    torch.optim.SGD(p, lr=c.lr)',
     'pytorch adamw lr=0.001(resolved) beta2=0.95(resolved) weight_decay=0.1(resolved)',

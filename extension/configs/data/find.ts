@@ -301,7 +301,20 @@ function generic(
 ): OptimizerConfig {
   const all = argumentsOf(values, root);
   for (const [key, argument] of fallback ? argumentsOf(fallback, root) : []) if (!all.has(key)) all.set(key, argument);
-  return assembleGeneric('generic', optimizer, { constructorName, range, callRange, arguments: all });
+  const config = assembleGeneric('generic', optimizer, { constructorName, range, callRange, arguments: all });
+  return /^decoupled/i.test(constructorName) ? withDecayOfRate(config) : config;
+}
+
+/** Composer's decoupled optimizers shrink weights by the weight decay itself, not by its product with the learning rate. */
+function withDecayOfRate(config: OptimizerConfig): OptimizerConfig {
+  const { hyperparameters } = config;
+  const [decay, lr] = ['weight_decay', 'lr'].map((name) => hyperparameters.get(name));
+  if (!decay || decay.value === 0) return config;
+  const isKnown = typeof decay.value === 'number' && typeof lr?.value === 'number' && lr.value > 0;
+  const weightDecay = isKnown
+    ? { ...decay, value: Number(decay.value) / Number(lr.value), from: 'resolved' as const }
+    : { ...decay, value: null, from: 'unknown' as const };
+  return { ...config, hyperparameters: new Map([...hyperparameters, ['weight_decay', weightDecay]]) };
 }
 
 function make(

@@ -2,7 +2,9 @@ import { HUGGINGFACE } from './huggingface.ts';
 import { IMPLEMENTATIONS } from './implementations.ts';
 import { KERAS } from './keras.ts';
 import type { Library } from './library.ts';
+
 import { OPTAX } from './optax.ts';
+import { PLATFORMS } from './platforms.ts';
 import { PYTORCH } from './pytorch.ts';
 import { TOOLKITS } from './toolkits.ts';
 
@@ -18,4 +20,5 @@ export const LIBRARIES: readonly Library[] = [
   ...HUGGINGFACE,
   ...IMPLEMENTATIONS,
   ...TOOLKITS,
+  ...PLATFORMS,
 ];

@@ -54,7 +54,8 @@ export class Attributes {
     }
     switch (value.kind) {
       case 'reference':
-        if (value.name === 'absl.flags.FLAGS') return resolvedAt(node, this.argument(name, node));
+        if (/^(?:absl|tensorflow(?:\.compat\.v1)?(?:\.app)?)\.flags\.FLAGS$/.test(value.name))
+          return resolvedAt(node, this.argument(name, node));
         if (isTracked(value.name)) return this.attribute(this.tracked(node), name, node);
         return this.evaluator.reference(`${value.name}.${name}`, node);
       case 'tracker':

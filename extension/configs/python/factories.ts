@@ -40,14 +40,20 @@ function handedOver(evaluator: Evaluator, node: SyntaxNode, scope: Call['scope']
     if (!name || targets.length === 0 || name.name === 'CallExpression') return [];
     const keywords = new Map<string, { readonly value: Evaluated; readonly keyRange?: typeof keyRange }>();
     let open = true;
+    let isNet = false;
     for (const [other, entry] of given.keywords) {
       const inner = entry.value.value;
       if (ARGUMENTS_KEY.test(other) && inner.kind === 'dict') {
         for (const [argument, each] of inner.entries) keywords.set(argument, each);
       } else if (/^(?:lr|learning_rate)$/.test(other)) keywords.set('lr', entry);
       // skorch: `optimizer__weight_decay=0.1`.
-      else if (other.startsWith(`${key}__`)) keywords.set(other.slice(key.length + 2), entry);
+      else if (other.startsWith(`${key}__`)) {
+        keywords.set(other.slice(key.length + 2), entry);
+        isNet = true;
+      }
     }
+    // Such a net hands over these and its learning rate, and nothing else.
+    if (isNet && keywords.has('lr')) open = given.open;
     // ZeRO and its like take the arguments of the optimizer as their own.
     const callee = node.firstChild && evaluator.text(node.firstChild);
     if (callee && /(?:ZeroRedundancyOptimizer|OSS|PostLocalSGDOptimizer|DistributedOptimizer)$/.test(callee)) {

@@ -166,7 +166,7 @@ export function evaluateLibrary(
   }
   if (/^torch\.(?:tensor|as_tensor)$|^(?:numpy|jax\.numpy)\.(?:float32|float64|asarray|array)$/.test(name))
     return first && typeof scalarOf(first) === 'number' ? { ...first, range: rangeOf(node) } : unknownAt(node);
-  if (/^absl\.flags\.DEFINE_\w+$/.test(name)) {
+  if (/^(?:absl|tensorflow(?:\.compat\.v1)?(?:\.app)?)\.flags\.DEFINE_\w+$/.test(name)) {
     // What it returns holds the value.
     const value = definedDefault(evaluator, node, scope);
     return literal(node, {

@@ -42,9 +42,19 @@ const KERAS: Readonly<Record<string, readonly Peak[]>> = {
   ],
   CosineDecayRestarts: [['initial_learning_rate', 0]],
 };
+const PADDLE: Readonly<Record<string, readonly Peak[]>> = {
+  ...Object.fromEntries(
+    'CosineAnnealing Polynomial Exponential NaturalExp InverseTime Step MultiStep Lambda Multiplicative'
+      .split(' ')
+      .map((name) => [`${name}Decay`, [['learning_rate', 0] as const]]),
+  ),
+  ReduceOnPlateau: [['learning_rate', 0]],
+  OneCycleLR: [['max_learning_rate', 0]],
+};
 const OPTAX_MODULE = /^optax(?:\.schedules|\.\w+)*\.(\w+)$/;
 const KERAS_MODULE =
   /^(?:tensorflow(?:\.\w+)*|tf_keras|keras(?:\.\w+)*)\.(?:optimizers\.schedules|optimizers\.\w+\.schedules|experimental)\.(\w+)$/;
+const PADDLE_MODULE = /^paddle\.optimizer\.lr\.(\w+)$/;
 const MLX_MODULE = /^mlx\.optimizers(?:\.schedulers)?\.(cosine_decay|exponential_decay|step_decay|linear_schedule)$/;
 
 /** A schedule that a call makes, with its peak; undefined for calls of other things. */
@@ -52,27 +62,30 @@ export function schedulePeak(node: { from: number; to: number }, name: string, r
   const [, optax] = OPTAX_MODULE.exec(name) ?? [];
   const [, keras] = KERAS_MODULE.exec(name) ?? [];
   const [, mlx] = MLX_MODULE.exec(name) ?? [];
-  const short = optax ?? keras ?? mlx;
+  const [, paddle] = PADDLE_MODULE.exec(name) ?? [];
+  const short = optax ?? keras ?? mlx ?? paddle;
   if (short === undefined) return undefined;
   if (/^(?:join_schedules|sgdr_schedule|join_schedules)$/.test(short)) return joined(node, short, reader);
   if (short === 'PiecewiseConstantDecay') {
     const values = reader.keyword('values') ?? reader.argument(1);
     return schedule(node, short, values?.value.kind === 'sequence' ? values.value.items : [undefined]);
   }
-  const peaks = mlx
-    ? mlx === 'linear_schedule'
-      ? ([
-          ['init', 0],
-          ['end', 1],
-        ] as const)
-      : ([['init', 0]] as const)
-    : optax
-      ? Object.hasOwn(OPTAX, short)
-        ? OPTAX[short]
-        : undefined
-      : Object.hasOwn(KERAS, short)
-        ? KERAS[short]
-        : undefined;
+  const peaks = paddle
+    ? (PADDLE[paddle] ?? [['', Number.POSITIVE_INFINITY] as const])
+    : mlx
+      ? mlx === 'linear_schedule'
+        ? ([
+            ['init', 0],
+            ['end', 1],
+          ] as const)
+        : ([['init', 0]] as const)
+      : optax
+        ? Object.hasOwn(OPTAX, short)
+          ? OPTAX[short]
+          : undefined
+        : Object.hasOwn(KERAS, short)
+          ? KERAS[short]
+          : undefined;
   if (!peaks)
     return keras === undefined || !/[Ss]chedule|Decay|Warmup/.test(short)
       ? undefined
