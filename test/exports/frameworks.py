@@ -3,6 +3,7 @@
     pip install jax jax2onnx onnx            && python test/exports/frameworks.py jax
     pip install tensorflow tf2onnx onnx      && python test/exports/frameworks.py tensorflow
     pip install torch onnx onnxscript        && python test/exports/frameworks.py torch
+    pip install keras torch onnx onnxscript  && python test/exports/frameworks.py keras
     pip install paddlepaddle paddle2onnx packaging && python test/exports/frameworks.py paddle
     pip install scikit-learn skl2onnx torch  && python test/exports/frameworks.py sklearn
 
@@ -218,6 +219,56 @@ def torch_models():
         yield named, compare(named, path, x, labels, parameters, listed(gradients), listed(products))
 
 
+def keras_models():
+    """Keras 3 as it exports itself; its numbers are those of the same model in float64 on PyTorch, whose second derivatives are exact.
+
+    Its exporter on PyTorch folds normalisations and divides the weights of recurrent layers, and does not write attention.
+    """
+    os.environ["KERAS_BACKEND"] = "torch"
+    import keras
+    import torch
+    import torch.nn.functional as F
+    from keras import layers
+
+    def convolutions(dtype):
+        x = keras.Input((8, 8, 2), dtype=dtype)
+        h = layers.Conv2D(4, 3, strides=2, padding="same", activation="relu6", dtype=dtype)(x)
+        h = layers.DepthwiseConv2D(3, padding="same", activation="silu", dtype=dtype)(h)
+        h = layers.Conv2DTranspose(3, 2, strides=2, activation="elu", dtype=dtype)(h)
+        return keras.Model(x, layers.Dense(3, dtype=dtype)(layers.GlobalAveragePooling2D(dtype=dtype)(h)))
+
+    def separable(dtype):
+        x = keras.Input((12, 3), dtype=dtype)
+        h = layers.SeparableConv1D(6, 3, activation="mish", dtype=dtype)(x)
+        h = layers.GroupNormalization(3, dtype=dtype)(h)
+        h = layers.LeakyReLU(0.25, dtype=dtype)(layers.AveragePooling1D(2, dtype=dtype)(h))
+        return keras.Model(x, layers.Dense(3, dtype=dtype)(layers.Flatten(dtype=dtype)(h)))
+
+    for name, (build, shape) in {"convolutions": (convolutions, (8, 8, 2)), "separable": (separable, (12, 3))}.items():
+        named = f"keras {keras.__version__}, torch backend: {name}"
+        model = build("float32")
+        model.set_weights([w + 0.05 * random.standard_normal(w.shape).astype(np.float32) ** 2 for w in model.get_weights()])
+        x = random.standard_normal((6, *shape)).astype(np.float32)
+        labels = random.integers(0, 3, 6)
+        path = os.path.join(tempfile.mkdtemp(), "model.onnx")
+        model(x)
+        try:
+            model.export(path, format="onnx", verbose=False)
+        except Exception as error:
+            yield named, {"failed": f"Keras does not export it: {str(error)[:200]}"}
+            continue
+        wide = build("float64")
+        wide.set_weights(model.get_weights())
+        variables = wide.trainable_variables
+        parameters = {f"{i} {v.path}": np.asarray(v.numpy(), np.float32) for i, v in enumerate(variables)}
+        tensors = [v.value for v in variables]
+        loss = F.cross_entropy(wide(torch.tensor(x, dtype=torch.float64), training=False), torch.tensor(labels))
+        gradients = torch.autograd.grad(loss, tensors, create_graph=True)
+        products = torch.autograd.grad(sum(torch.sqrt(g * g + EPSILON).sum() for g in gradients), tensors)
+        listed = lambda values: {k: v.detach().cpu().numpy() for k, v in zip(parameters, values)}
+        yield named, compare(named, path, x, labels, parameters, listed(gradients), listed(products))
+
+
 def paddle_models():
     import paddle
     import paddle.nn as nn
@@ -289,7 +340,7 @@ def sklearn_models():
 
 
 def main():
-    found = {"tensorflow": tensorflow_models, "torch": torch_models, "jax": jax_models, "paddle": paddle_models, "sklearn": sklearn_models}[sys.argv[1]]
+    found = {"tensorflow": tensorflow_models, "torch": torch_models, "jax": jax_models, "keras": keras_models, "paddle": paddle_models, "sklearn": sklearn_models}[sys.argv[1]]
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "frameworks.json")
     results = {}
     if os.path.exists(path):
