@@ -31,6 +31,63 @@ torch.optim.NAdam(p, -1, (0.999, 0.5), **{'eps': 0})
     metadata: {},
   }),
 };
+/** More of what training scripts and configurations do, each in its language. */
+const others: readonly (readonly [Language, string])[] = [
+  [
+    'python',
+    `import argparse, torch, transformers
+from dataclasses import dataclass
+parser = argparse.ArgumentParser()
+parser.add_argument('--lr', type=float, default=3e-4)
+parser.add_argument('--betas', nargs=2, type=float, default=(0.9, 0.98))
+parser.add_argument('--no-decay', action='store_true')
+args = parser.parse_args()
+decay = [p for n, p in model.named_parameters() if p.dim() >= 2 and 'bias' not in n]
+rest = [p for n, p in model.named_parameters() if p.dim() < 2]
+groups = [{'params': decay, 'weight_decay': 0.1, 'lr': args.lr * 0.1}, {'params': rest, 'weight_decay': 0.0}]
+optimizer = torch.optim.AdamW(groups, lr=args.lr, betas=tuple(args.betas), fused=True)
+scheduler = torch.optim.lr_scheduler.SequentialLR(optimizer, [
+    torch.optim.lr_scheduler.LinearLR(optimizer, 0.1, total_iters=10),
+    torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 100)], milestones=[10])
+for batch in DataLoader(data, batch_size=32, shuffle=True):
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step(); scheduler.step()
+`,
+  ],
+  [
+    'python',
+    `import optax, keras, transformers, functools
+schedule = optax.warmup_cosine_decay_schedule(0.0, 1e-3, 100, 1000)
+mask = lambda params: jax.tree_util.tree_map(lambda x: x.ndim > 1, params)
+tx = optax.chain(optax.clip_by_global_norm(1.0), optax.scale_by_adam(b1=0.9, b2=0.95), optax.add_decayed_weights(0.1, mask), optax.scale_by_learning_rate(schedule))
+tx2 = optax.multi_transform({'a': optax.adam(1e-3), 'b': optax.sgd(0.1, momentum=0.9)}, labels)
+model = keras.Sequential([keras.layers.Dense(8, activation='relu'), keras.layers.Dense(2)])
+model.compile(optimizer=keras.optimizers.Adam(keras.optimizers.schedules.ExponentialDecay(1e-3, 10, 0.9)), loss='mse')
+args = transformers.TrainingArguments(output_dir='o', learning_rate=5e-5, adam_beta2=0.95, optim='adamw_torch')
+make = functools.partial(torch.optim.Adam, lr=1e-3)
+def build(name, params, **kw):
+    table = {'adam': torch.optim.Adam, 'sgd': torch.optim.SGD}
+    return table[name](params, **kw)
+opt = build('adam', net.parameters(), lr=1e-4, betas=(0.9, 0.99))
+class Lit(L.LightningModule):
+    def configure_optimizers(self):
+        opt = torch.optim.Adam(self.parameters(), lr=self.hparams.lr)
+        return {'optimizer': opt, 'lr_scheduler': torch.optim.lr_scheduler.StepLR(opt, 3)}
+`,
+  ],
+  [
+    'yaml',
+    `defaults:\n  - optimizer: adam\n  - _self_\noptimizer:\n  _target_: torch.optim.AdamW\n  lr: \${model.lr}\n  betas: [0.9, 0.95]\nmodel: {lr: 1e-3}\nSOLVER:\n  BASE_LR: 0.02\n  OPTIMIZER: ADAMW\noptim_conf:\n  lr: 0.002\noptim: adam\n`,
+  ],
+  [
+    'yaml',
+    'lr: 0.001\nopt_class: !name:torch.optim.Adam\n  lr: !ref <lr>\n  betas: !tuple (0.9, 0.98)\ntrainer:\n  optimizer: {type: Adam, params: {lr: 1e-3, torch_adam: true}}\n',
+  ],
+  [
+    'jsonc',
+    '{"module": "keras.optimizers", "class_name": "Adam", "config": {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999}, "fp16": {}, "zero_optimization": {"stage": 2}}',
+  ],
+];
 const words = [
   '(',
   ')',
@@ -71,7 +128,9 @@ const tensors = ['body.0.weight', 'body.0.bias', 'head0.weight', 'blocks.1.weigh
 
 /** The first byte of an input chooses the language. */
 export const text: Target = {
-  seeds: languages.map((language, i) => new TextEncoder().encode(String(i) + texts[language])),
+  seeds: [...languages.map((language) => [language, texts[language]] as const), ...others].map(([language, content]) =>
+    new TextEncoder().encode(languages.indexOf(language) + content),
+  ),
   make: (random, seed) => {
     const whole = new TextDecoder().decode(seed);
     return new TextEncoder().encode(whole.slice(0, 1) + mutateText(random, whole.slice(1), words));
