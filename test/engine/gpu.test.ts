@@ -328,6 +328,7 @@ describe('what the report says', { skip: process.platform !== 'linux' || process
       checks.slice(3).map(({ what }) => what),
       ['cuBLAS (libcublasLt.so.13)', 'CUDA runtime (libcudart.so.13)', 'cuDNN (libcudnn.so.9)'],
     );
+    assert.doesNotMatch(gpuReport(await state({ runtime })), /is a guess/);
     writeFileSync(join(runtime.folder, cuda), 'damaged');
     assert.match(gpuReport(await state({ runtime })), /✗ CUDA provider .* is no library for Linux on x64/);
     assert.ok(existsSync(join(runtime.folder, cuda)));

@@ -102,7 +102,7 @@ export async function checkGpu({ runtime, libraries, environments, probe }: Surr
   const absent = needed.filter((file) => !system.has(file) && !spare.has(file));
   const folders = needed.flatMap((file) => (system.has(file) ? [] : (spare.get(file) ?? [])));
   const unused = [...new Set(folders.map((path) => dirname(path)))];
-  const remedies = { install: installHint(absent, version), use: useHint(unused) };
+  const remedies = { install: installHint(absent, version, linked === undefined), use: useHint(unused) };
   const checks = needed.map((file) => libraryCheck(file, system, spare, remedies));
   const cuda = [platform, withCuda(driver, linked && version), provider.check, ...checks];
   if (cuda.every(({ found }) => found)) cuda.push(await computation(probe));
@@ -201,9 +201,13 @@ async function providerCheck({ folder, version }: Runtime): Promise<{ check: Che
 const bringer = (file: string) => brings.find(([prefix]) => file.startsWith(prefix));
 
 /** What to do about libraries that are nowhere: one remedy for all of them. */
-function installHint(files: readonly string[], version: number): Words {
+function installHint(files: readonly string[], version: number, isGuess: boolean): Words {
   const packages = [...new Set(files.flatMap((file) => bringer(file)?.[2](version) ?? []))].join(' ');
-  const install = `Install CUDA ${version} with cuDNN 9, or put the libraries into a Python environment: \`pip install ${packages}\` (PyTorch for CUDA brings them, too).`;
+  const install = `Install CUDA ${version} with cuDNN 9, or put the libraries into a Python environment: \`pip install ${packages}\` (PyTorch for CUDA brings them, too).${
+    isGuess
+      ? ` Put the provider in its place first: its file says which CUDA it is linked with, and CUDA ${version} is a guess until then.`
+      : ''
+  }`;
   return [
     either(
       `${install} Then run optimizer-bias gpu again, with that environment active or beside you as .venv.`,
