@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import warnings
+from importlib import metadata
 
 import numpy as np
 import onnx
@@ -293,6 +294,11 @@ def within(seconds, name, out):
         process.join()
 
 
+def versions():
+    names = ["torch", "transformers", "timm", "torchvision", "torchaudio", "diffusers", "onnxscript", "onnx"]
+    return ", ".join(f"{name} {metadata.version(name)}" for name in names)
+
+
 def table(results):
     lines = ["| model | batch | parameters | loss | gradient | q |", "| --- | --- | --- | --- | --- | --- |"]
     for name, r in results.items():
@@ -326,7 +332,7 @@ def main():
             json.dump(ordered, file, indent=1)
             file.write("\n")
         with open(os.path.splitext(given.results)[0] + ".md", "w") as file:
-            file.write(f"# Architectures\n\nWritten by `architectures.py` with PyTorch {torch.__version__}: relative errors in float64.\n\n")
+            file.write(f"# Architectures\n\nWritten by `architectures.py` with {versions()}:\nrelative errors in float64.\n\n")
             file.write(table(ordered))
 
 

@@ -288,7 +288,7 @@ MORE = {
     "levit": lambda: pictures("Levit", 64, image_size=64, hidden_sizes=[8, 8, 8], num_attention_heads=[1, 1, 1], depths=[1, 1, 1], key_dim=[4, 4, 4], attn_implementation=None),
     "dpt": lambda: hugging("DPTConfig", "DPTForDepthEstimation", image(16), lambda y: y.predicted_depth, image_size=16, patch_size=4, backbone_out_indices=[0, 1, 1, 1], neck_hidden_sizes=[4, 4, 4, 4], fusion_hidden_size=4, reassemble_factors=[4, 2, 1, 0.5], **BLOCKS),
     "diffusers UNet1D": lambda: diffusers_model(
-        "UNet1DModel", torch.randn(2, 3, 16), lambda m, x: m(x, torch.tensor(3)).sample, sample_size=16, in_channels=3, out_channels=3, extra_in_channels=8, time_embedding_type="fourier",
+        "UNet1DModel", torch.randn(2, 3, 16), lambda m, x: m(x, torch.tensor(3)).sample, sample_size=16, in_channels=3, out_channels=3, extra_in_channels=16, time_embedding_type="fourier",
         block_out_channels=(8, 8), down_block_types=("DownBlock1DNoSkip", "DownBlock1D"), up_block_types=("UpBlock1D", "UpBlock1DNoSkip"), mid_block_type="UNetMidBlock1D",
     ),
     "diffusers VQModel": lambda: diffusers_model("VQModel", image(8), lambda m, x: m.decode(m.encode(x).latents, force_not_quantize=True).sample, block_out_channels=(8,), norm_num_groups=4, latent_channels=2, num_vq_embeddings=6),

@@ -2,8 +2,8 @@
 
     pip install torch onnx onnxscript && python test/exports/subgraphs.py
 
-The numbers are those of the same computation written without control flow: PyTorch's own second derivatives of `while_loop` leave terms
-out (central differences and the loop written out agree with each other).
+The numbers are those of the same computation written without control flow: PyTorch's own second derivatives of `while_loop` differ from
+those of the loop written out.
 """
 
 import os
