@@ -66,10 +66,10 @@ export const manifestTexts: Readonly<Record<string, string>> = {
   'walkthrough.export.description':
     '"Export from This Script…" above an optimizer runs your script until enough samples were seen, and opens the sheet filled in. By hand: torch.onnx.export(model.eval(), args, "model.onnx", dynamo=True, optimize=False, external_data=False) keeps the names of the parameters, so that each is shown at the line that creates it. Save samples and labels with numpy.savez("data.npz", x=x, y=y).\n[Open Documentation](command:optimizerBias.openDocumentation)',
   'walkthrough.hover.picture': 'A hover on Adam with its strength',
-  'walkthrough.sample.picture': 'The files of the sample',
+  'walkthrough.sample.picture': 'The files of the sample, and what stands above its optimizer',
   'walkthrough.inspect.picture': 'The panel with three tiles and a bar for each parameter',
   'walkthrough.compare.picture': 'Curves of several runs over each other',
-  'walkthrough.export.picture': 'A model and a data file',
+  'walkthrough.export.picture': 'The script that exports a model, with the button that runs it',
   'setting.python.interpreter':
     "The Python that runs exports of training scripts. Empty: the one that is chosen in the Python extension, else the system's.",
   'command.exportFromScript': 'Export from This Script…',

@@ -139,10 +139,10 @@ export const walkthroughs = [
         ['onCommand:optimizerBias.explain', 'onCommand:optimizerBias.goToOptimizer'],
         photograph('hover', 'hover'),
       ),
-      step('sample', ['onCommand:optimizerBias.trySample'], picture('sample')),
+      step('sample', ['onCommand:optimizerBias.trySample'], photograph('sample', 'sample')),
       step('inspect', ['onCommand:optimizerBias.inspect'], photograph('inspect', 'panel')),
       step('compare', ['onCommand:optimizerBias.compareRuns'], picture('compare')),
-      step('export', ['onCommand:optimizerBias.openDocumentation'], picture('export')),
+      step('export', ['onCommand:optimizerBias.openDocumentation'], photograph('export', 'export')),
     ],
   },
 ];

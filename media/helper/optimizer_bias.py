@@ -19,12 +19,13 @@ import argparse
 import contextlib
 import copy
 import fnmatch
-import importlib
+import importlib.util
 import inspect
 import json
 import os
 import runpy
 import sys
+import traceback
 from pathlib import Path
 
 import numpy
@@ -286,12 +287,14 @@ def _shifted(output, labels, ignore=-100):
 
 def _classes_second(output):
     """Logits [batch, …, classes] as the cross-entropy takes them: [batch, classes, …]."""
-    return _main_output(output).movedim(-1, 1)
+    logits = _main_output(output)
+    # The older exporter writes negative axes as they are, which ONNX does not know.
+    return logits.movedim(logits.dim() - 1, 1)
 
 
 def _cross_entropy(logits, target, weight=None, ignore_index=-100, label_smoothing=0.0, **_):
     """The cross-entropy in operators that every exporter keeps: PyTorch's drops label smoothing without a word."""
-    logits = logits.movedim(1, -1).reshape(-1, logits.shape[1])
+    logits = logits.movedim(1, logits.dim() - 1).reshape(-1, logits.shape[1])
     target = target.reshape(-1)
     scores = F.log_softmax(logits, -1)
     counts = (target != ignore_index).to(scores.dtype)
@@ -343,45 +346,84 @@ def _onnx(wrapped, inputs, path):
 
     names = list(inputs)
     tensors = tuple(inputs.values())
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _fresh(path)
     large = sum(p.numel() * p.element_size() for p in wrapped.parameters()) > 1_500_000_000
     keep = dict(input_names=names, output_names=["output"], opset_version=18)
-    errors = []
-    for dynamic in (True, False):
-        for modern in (True, False):
-            try:
-                if modern:
-                    batch = torch.export.Dim("batch", min=1) if dynamic else None
-                    shapes = {"tensors": tuple({0: batch} if t.dim() else None for t in tensors)} if dynamic else None
-                    torch.onnx.export(wrapped, tensors, str(path), dynamo=True, optimize=False, external_data=large,
-                                      dynamic_shapes=shapes, verbose=False, **keep)
-                else:
-                    axes = {name: {0: "batch"} for name in [*names, "output"]} if dynamic else None
-                    options = {"dynamo": False} if "dynamo" in inspect.signature(torch.onnx.export).parameters else {}
-                    # The older exporter keeps parameters apart that are equal by chance only for a model that trains; layers do not.
-                    options["training"] = torch.onnx.TrainingMode.PRESERVE
-                    wrapped.training = True
-                    torch.onnx.export(wrapped, tensors, str(path), do_constant_folding=False, dynamic_axes=axes, **options, **keep)
-                break
-            except Exception as error:  # noqa: BLE001 - each exporter has failures of its own; the last one tries it differently
-                errors.append(error)
-        else:
+    errors, doubtful = [], None
+    for dynamic, newer in _exporters():
+        try:
+            if newer:
+                batch = torch.export.Dim("batch", min=1) if dynamic else None
+                shapes = {"tensors": tuple({0: batch} if t.dim() else None for t in tensors)} if dynamic else None
+                torch.onnx.export(wrapped, tensors, str(path), dynamo=True, optimize=False, external_data=large,
+                                  dynamic_shapes=shapes, verbose=False, **keep)
+            else:
+                axes = {name: {0: "batch"} for name in [*names, "output"]} if dynamic else None
+                options = {"dynamo": False} if "dynamo" in inspect.signature(torch.onnx.export).parameters else {}
+                # The older exporter keeps parameters apart that are equal by chance only for a model that trains; layers do not.
+                options["training"] = torch.onnx.TrainingMode.PRESERVE
+                wrapped.training = True
+                torch.onnx.export(wrapped, tensors, str(path), do_constant_folding=False, dynamic_axes=axes, **options, **keep)
+        except Exception as error:  # noqa: BLE001 - each exporter has failures of its own; the next one tries it differently
+            errors.append(error)
             continue
-        break
+        try:
+            _check(path, {} if newer or large or not dynamic else inputs)
+            break
+        except Exception as error:  # noqa: BLE001 - a model that breaks the rules of ONNX is kept for want of a better one
+            errors.append(error)
+            doubtful = doubtful or (None if large else (path.read_bytes(), newer))
     else:
-        raise Refusal(f"PyTorch could not export the model: {errors[0]}") from errors[0]
+        if doubtful is None:
+            raise Refusal(f"PyTorch could not export the model: {errors[0]}") from errors[0]
+        newer = doubtful[1]
+        path.write_bytes(doubtful[0])
     model = onnx.load(str(path), load_external_data=False)
-    prefix = "model."
+    own = {name for name, _ in [*wrapped.model.named_parameters(remove_duplicate=False), *wrapped.model.named_buffers()]}
     renamed = {}
     for tensor in model.graph.initializer:
-        if tensor.name.startswith(prefix):
-            renamed[tensor.name] = tensor.name = tensor.name[len(prefix):]
-    renamed = {prefix + name: name for name in renamed.values()}
+        name = tensor.name
+        # One exporter of 2.5 and 2.6 puts the prefix twice.
+        while name not in own and name.startswith("model."):
+            name = name[len("model."):]
+        if name in own and name != tensor.name:
+            renamed[tensor.name] = tensor.name = name
     for value in [*model.graph.input, *model.graph.value_info]:
         value.name = renamed.get(value.name, value.name)
+    padded = {} if newer else _padding_rows(wrapped.model)
     for node in model.graph.node:
         node.input[:] = [renamed.get(name, name) for name in node.input]
+        if node.op_type == "Gather" and node.input[0] in padded:
+            row = padded[node.input[0]]
+            call = f"%embedding : = call_function[target=torch.ops.aten.embedding.default](args = (%weight, %indices, {row}), kwargs = {{}})"
+            node.metadata_props.add(key="pkg.torch.onnx.fx_node", value=call)
     onnx.save(model, str(path))
+
+
+def _check(path, inputs):
+    """Raises where a model breaks the rules of ONNX, or where it does not take fewer samples than these `inputs` have."""
+    import onnx
+    import onnx.reference
+
+    onnx.checker.check_model(str(path), full_check=True)
+    # What the older exporter leaves open in the inputs may be fixed within: of a mask, for example.
+    if any(t.dim() and t.shape[0] > 1 for t in inputs.values()):
+        fewer = {name: _array(t[:-1] if t.dim() else t) for name, t in inputs.items()}
+        onnx.reference.ReferenceEvaluator(str(path)).run(None, fewer)
+
+
+def _exporters():
+    """The ways to export, the best first: whether the number of samples stays open, and whether by PyTorch's newer exporter."""
+    release = tuple(int(part) for part in torch.__version__.split(".")[:2])
+    # Before 2.7 the newer one is not finished: what it writes of an LSTM or of BatchNorm is wrong.
+    order = (True, False) if release >= (2, 7) else (False, True)
+    return [(dynamic, newer) for dynamic in (True, False) for newer in order]
+
+
+def _padding_rows(model):
+    """Rows of embeddings that do not train, by the names of their tables; the newer exporter notes them itself, as is done here."""
+    return {f"{name}.weight".lstrip("."): module.padding_idx for name, module in model.named_modules()
+            if isinstance(module, nn.Embedding) and module.padding_idx is not None}
 
 
 def _project_folder():
@@ -395,6 +437,22 @@ def _project_folder():
     return here
 
 
+def _folder(directory):
+    """The folder that is written to. A link in its place may lead to what must not be overwritten."""
+    if Path(directory).is_symlink():
+        raise Refusal(f"{directory} is a link to {Path(directory).resolve()}, and nothing is written through links. Remove it, or "
+                      "give another directory.")
+    return Path(directory).resolve()
+
+
+def _fresh(path):
+    """A file to be written: a link in its place is taken away, and what it leads to is left alone."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_symlink():
+        path.unlink()
+    return path
+
+
 def _write_entry(entry):
     """Puts the entry first in the project file, in place of an older one of the same model."""
     path = _project_folder() / PROJECT_FILE
@@ -403,7 +461,7 @@ def _write_entry(entry):
         known = json.loads(path.read_text(encoding="utf-8"))
     others = [each for each in known.get("inspections", []) if each.get("model") != entry["model"]]
     known["inspections"] = [entry, *others]
-    partial = path.with_suffix(".partial")
+    partial = _fresh(path.with_suffix(".partial"))
     partial.write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
     partial.replace(path)
     return path
@@ -458,7 +516,7 @@ class _Export:
     """What is exported of one training: the model at once, its samples as they come, the rest at the end."""
 
     def __init__(self, model, arguments, labels, loss, optimizer, directory, scheduler=None, steps=200):
-        self.model, self.optimizer, self.folder = model, optimizer, Path(directory).resolve()
+        self.model, self.optimizer, self.folder = model, optimizer, _folder(directory)
         inputs = {name: t for name, t in arguments.items() if _is_sampled(name, t, loss is _own_loss)}
         if not inputs:
             raise Refusal("The model is called without a tensor.")
@@ -500,7 +558,7 @@ class _Export:
         """Writes all but the model. `pace`: optimizer steps for each step of the scheduler, None where that is not known."""
         names = self.batches[0].keys()
         data = {name: numpy.concatenate([batch[name] for batch in self.batches]) for name in names}
-        numpy.savez(self.folder / "data.npz", **data)
+        numpy.savez(_fresh(self.folder / "data.npz"), **data)
         entry = {"model": _relative(self.folder / "model.onnx"), "data": _relative(self.folder / "data.npz"), "loss": self.loss}
         if source:
             entry["source"] = _relative(source)
@@ -512,7 +570,7 @@ class _Export:
             if groups:
                 entry["groups"] = groups
             if self.initial_state:
-                numpy.savez(self.folder / "state.npz", **self.initial_state)
+                numpy.savez(_fresh(self.folder / "state.npz"), **self.initial_state)
                 entry["state"] = _relative(self.folder / "state.npz")
         if batch_size and batch_size < self.samples:
             entry["batchSize"] = int(batch_size)
@@ -750,19 +808,19 @@ def export_keras(model, data, directory=FOLDER, *, samples=SAMPLES, source=None,
         y = y.argmax(-1)
     if kind == "sparsecategoricalcrossentropy":
         y = y.reshape(y.shape[0], *[size for size in y.shape[1:] if size != 1]).astype(numpy.int64)
-    folder = Path(directory).resolve()
+    folder = _folder(directory)
     folder.mkdir(parents=True, exist_ok=True)
     # A model that was never called has nothing to be exported.
     model.predict(x[:1], verbose=0)
     try:
-        model.export(str(folder / "model.onnx"), format="onnx", verbose=False)
+        model.export(str(_fresh(folder / "model.onnx")), format="onnx", verbose=False)
     except ImportError as error:
         raise Refusal(f"Keras' export to ONNX needs a package that is not there: {error}. Install it, with pip for example.") from error
     except ValueError as error:
         if "format" in str(error).lower():
             raise Refusal("This version of Keras does not export ONNX files; 3.8 and newer do.") from error
         raise
-    numpy.savez(folder / "data.npz", x=x, y=y)
+    numpy.savez(_fresh(folder / "data.npz"), x=x, y=y)
     hyper, factors = _keras_settings(model.optimizer, steps)
     name = next((KERAS_OPTIMIZERS[b.__name__] for b in type(model.optimizer).__mro__ if b.__name__ in KERAS_OPTIMIZERS), None)
     entry = {"model": _relative(folder / "model.onnx"), "data": _relative(folder / "data.npz"), "loss": loss}
@@ -829,13 +887,17 @@ class _Watcher:
         self.depth, self.call, self.value = 0, None, None
         self.export = self.clip = self.loader = self.scheduler = self.smoother = None
         self.running, self.restore_smoother = False, None
+        # What the script left with, where it left by itself.
+        self.code = None
         # Calls of the model since the last step, before each step, and the scheduler's own count there.
         self.calls, self.calls_before, self.counts = 0, [], []
-        # Exporters trace the modules' own calls.
-        self.unwatched = contextlib.nullcontext
+        # Exporters call the model too, in ways of their own, and some of these calls fail.
+        self.exporting, self.unwatched = False, contextlib.nullcontext
 
     # The outermost call of a module with parameters is that of the model.
     def before_call(self, module, args):
+        if self.exporting:
+            return
         self.depth += 1
         if self.depth == 1:
             self.watch_smoother()
@@ -854,7 +916,11 @@ class _Watcher:
         kind.__call__ = smoothed
         self.restore_smoother = lambda: setattr(kind, "__call__", original)
 
-    def after_call(self, module, args, kwargs, output):
+    def after_call(self, module, args, *rest):
+        if self.exporting:
+            return
+        # After a call that failed, PyTorch 2.6 tells the hook of no keyword arguments.
+        kwargs, output = rest if len(rest) == 2 else ({}, *rest)
         self.depth -= 1
         if self.depth == 0 and torch.is_grad_enabled() and any(p.requires_grad for p in module.parameters()):
             self.call = (module, args, kwargs, output)
@@ -889,7 +955,7 @@ class _Watcher:
         arguments = _call(module, args, kwargs)
         labels, loss = self.target(module, arguments, _main_output(output), output)
         if self.export is None:
-            with self.unwatched():
+            with self.paused():
                 self.export = _Export(module, arguments, labels, loss, optimizer, self.folder, self.scheduler)
         self.calls_before.append(self.calls)
         self.counts.append(getattr(self.scheduler, "last_epoch", 0))
@@ -898,6 +964,15 @@ class _Watcher:
         # A second step tells whether the scheduler steps after each or after an epoch.
         if self.export.samples >= self.samples and (self.export.factors is None or len(self.counts) > 1):
             raise _Done
+
+    @contextlib.contextmanager
+    def paused(self):
+        self.exporting = True
+        try:
+            with self.unwatched():
+                yield
+        finally:
+            self.exporting = False
 
     def pace(self):
         """Optimizer steps for each step of the scheduler; None where that cannot be told from what was seen."""
@@ -1007,7 +1082,9 @@ class _Watcher:
 
     def finish(self):
         if self.export is None or not self.export.batches:
-            raise Refusal(f"{self.script} ended without a step of an optimizer.")
+            how = "" if self.code in (None, 0) else f" with exit code {self.code}" if isinstance(self.code, int) else f' with "{self.code}"'
+            raise Refusal(f"{self.script.name} ended{how} without a step of an optimizer. Arguments that make it train belong into "
+                          "ARGUMENTS of the export script, or after the script's name on the command line.")
         size = getattr(self.loader, "batch_size", None) or next(iter(self.export.batches[0].values())).shape[0]
         return self.export.write(source=self.script, batch_size=size, clip_norm=self.clip, total=_length(self.loader),
                                  drop_last=bool(getattr(self.loader, "drop_last", False)), pace=self.pace())
@@ -1026,9 +1103,40 @@ def _leave_no_config(script):
             importlib.import_module(name).SaveConfigCallback.setup = lambda *args, **kwargs: None
 
 
+def _report(refusal):
+    """Tells whoever has started the export why there is none, beside the terminal."""
+    path = os.environ.get("OPTIMIZER_BIAS_REPORT")
+    if path:
+        with contextlib.suppress(OSError):
+            Path(path).write_text(str(refusal), encoding="utf-8")
+
+
+def _reason(error, script):
+    """Why a script ended before its first step, where, and what to do."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).is_relative_to(script.parent)]
+    # The innermost line that the user can change.
+    own = [f for f in frames if not {"site-packages", "dist-packages"} & set(Path(f.filename).parts) and f.filename != __file__]
+    where = f" ({os.path.relpath(own[-1].filename, script.parent)}, line {own[-1].lineno})" if own else ""
+    text = f"{script.name} ended before its first step: {type(error).__name__}: {error}{where}."
+    if isinstance(error, ModuleNotFoundError):
+        return (f"{text} Choose the Python that your training uses, or install the package of {error.name}: "
+                f"{sys.executable} -m pip install …")
+    if isinstance(error, FileNotFoundError):
+        return f"{text} Paths of the script start in {Path.cwd()}. Put the file there, or name another one in ARGUMENTS."
+    if isinstance(error, (ImportError, SyntaxError)):
+        return f"{text} Correct the import, or choose the Python that your training uses."
+    return f"{text} The script must run by itself up to its first step: correct it, or give it other ARGUMENTS."
+
+
 def export_script(script, arguments=(), directory=FOLDER, samples=SAMPLES):
     """Runs a training script until `samples` samples were seen, and exports what it trains; see the head of this file."""
     script = Path(script).resolve()
+    missing = [name for name in ("torch", "onnx", "onnxscript") if importlib.util.find_spec(name) is None]
+    if missing:
+        refusal = Refusal(f"{sys.executable} has no {' and no '.join(missing)}. Choose the Python that your training uses, or install "
+                          f"what is missing: {sys.executable} -m pip install {' '.join(missing)}")
+        _report(refusal)
+        raise refusal
     os.environ.setdefault("WANDB_MODE", "disabled")
     watcher = _Watcher(script, directory, samples)
     before, path = sys.argv, list(sys.path)
@@ -1039,9 +1147,21 @@ def export_script(script, arguments=(), directory=FOLDER, samples=SAMPLES):
         with watcher.watching():
             try:
                 runpy.run_path(str(script), run_name="__main__")
-            except (_Done, SystemExit):
+            except _Done:
                 pass
+            except SystemExit as leaving:
+                watcher.code = leaving.code
         return watcher.finish()
+    except Refusal as refusal:
+        _report(refusal)
+        raise
+    except Exception as error:
+        # The script's own failure: all of it first, then what to do.
+        traceback.print_exc()
+        sys.stderr.flush()
+        refusal = Refusal(_reason(error, script))
+        _report(refusal)
+        raise refusal from error
     finally:
         sys.argv, sys.path[:] = before, path
 

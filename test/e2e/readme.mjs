@@ -12,9 +12,13 @@ const kept = {
   'hover-light.png': 'hover-light.png',
   'panel-default-dark-modern-parameters.png': 'panel.png',
   'panel-default-light-modern-parameters.png': 'panel-light.png',
+  'walkthrough-sample-dark.png': 'sample.png',
+  'walkthrough-sample-light.png': 'sample-light.png',
+  'walkthrough-export-dark.png': 'export.png',
+  'walkthrough-export-light.png': 'export-light.png',
 };
 const taken = mkdtempSync(join(tmpdir(), 'pictures-'));
-for (const tests of ['e2e/configurations', 'e2e/panel']) {
+for (const tests of ['e2e/configurations', 'e2e/panel', 'e2e/walkthrough']) {
   const { status } = spawnSync(process.execPath, [join(root, 'test/run.mjs'), tests], {
     cwd: root,
     stdio: 'inherit',

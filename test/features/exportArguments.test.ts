@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { argumentsFor, scriptsFor } from '../../extension/features/export/arguments.ts';
+import { argumentsFor, scriptsFor, trainsAt } from '../../extension/features/export/arguments.ts';
 
 const main = "if __name__ == '__main__':\n    main()\n";
 const at = (path: string, text: string) => ({ path: `/w/${path}`, text });
@@ -34,4 +34,20 @@ describe('the command line of a script that reads a configuration file', () => {
       ['/w/named.py', '/w/main.py', '/w/other/tool.py', '/w/lib.py'],
     );
   });
+});
+
+describe('where a script trains that names no optimizer', () => {
+  const cases: readonly (readonly [name: string, text: string, due: string | undefined])[] = [
+    ['the Trainer of transformers', 'import x\n    trainer = Trainer(model=model)\n', 'trainer = Trainer('],
+    ['a Trainer of another kind', 'trainer = SFTTrainer(model)', 'trainer = SFTTrainer('],
+    ['a command line of Lightning', 'if main:\n    LightningCLI(Net)\n', 'LightningCLI('],
+    ['a class of its own', 'class MyTrainer(Trainer):\n    pass\n', undefined],
+    ['a comment', '# Trainer(model)\n', undefined],
+    ['none', 'import torch\n', undefined],
+  ];
+  for (const [name, text, due] of cases)
+    it(`of ${name}`, () => {
+      const at = trainsAt(text);
+      assert.equal(at === undefined ? undefined : text.slice(at).startsWith(due ?? '?') ? due : text.slice(at), due);
+    });
 });

@@ -41,9 +41,11 @@ describe('the script that exports what another one trains', { skip }, () => {
   });
 
   it('is the same for names that would end a string or a docstring', () => {
-    const script = 'a"b\'\\n"""; import os; """.py';
+    const script = 'a"b\'\\n"""; import os; """\nimport sys\r\u2028x = 1.py';
     const text = exportScript({ script, optimizers: ['"""\\'], directory: 'ä"' });
     assert.equal(exportedScript(text), script);
     assert.deepEqual(callOf(text), { script, ARGUMENTS: [], SAMPLES: 256, DIRECTORY: 'ä"' });
+    // A name that goes on in another line ends no comment.
+    assert.doesNotMatch(text, /^import sys/m);
   });
 });

@@ -6,6 +6,7 @@ import type { OptimizerConfig } from '../../configs/config.ts';
 import type { MeasuredRun } from '../../shared/protocol.ts';
 import { type Configurations, rangeIn, SELECTOR } from '../configurations.ts';
 import { eitherOf } from '../events.ts';
+import { trainsAt } from '../export/arguments.ts';
 import { exportTitle } from '../export/configured.ts';
 import type { Inspections } from '../inspect/inspections.ts';
 import { notLookedAt } from '../inspect/pickFile.ts';
@@ -31,7 +32,8 @@ export function registerCodeLens(
       if (token.isCancellationRequested || !settings.get('codeLens.enabled', document)) return [];
       const configs = await configurations.of(document);
       if (configs.length > settings.get('codeLens.mostPerFile', document)) return [summaryLens(document, configs)];
-      const exports = configs.length > 0 && !document.uri.path.endsWith('.ipynb') && !(await hasModel(document));
+      if (configs.length === 0) return trainingLens(document);
+      const exports = !document.uri.path.endsWith('.ipynb') && !(await hasModel(document));
       const found = configs.map(async (config) => {
         const run = await measuredFor(runs, config, document, patience);
         return lenses(document, config, run, exports);
@@ -47,6 +49,16 @@ async function hasModel(document: vscode.TextDocument): Promise<boolean> {
   if (!folder) return true;
   const pattern = new vscode.RelativePattern(folder, '**/*.onnx');
   return (await vscode.workspace.findFiles(pattern, notLookedAt, 1)).length > 0;
+}
+
+/** The way to a model of a script whose optimizer stands in no text of its own, such as one that calls a Trainer. */
+async function trainingLens(document: vscode.TextDocument): Promise<vscode.CodeLens[]> {
+  if (document.languageId !== 'python' || document.uri.scheme !== 'file') return [];
+  const offset = trainsAt(document.getText());
+  if (offset === undefined || (await hasModel(document))) return [];
+  const command = typedCommand(exportTitle(document.uri), 'optimizerBias.exportFromScript', document.uri.toString());
+  const at = document.positionAt(offset);
+  return [new vscode.CodeLens(new vscode.Range(at, at), command)];
 }
 
 /** One line for all configurations of a document that has many. */

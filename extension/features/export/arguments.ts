@@ -50,3 +50,12 @@ export function scriptsFor(scripts: readonly Script[], config: string): Script[]
     .filter((script) => argumentsFor(script, config) !== undefined)
     .sort((a, b) => score(b) - score(a) || a.path.localeCompare(b.path));
 }
+
+/** A call that trains, and takes its optimizer from elsewhere: a Trainer's arguments, a command line. */
+const trainer = /^(?![ \t]*(?:class|def)\b)[^#\n]*?\b(?:[A-Z]\w*)?(?:Trainer|LightningCLI)\(/m;
+
+/** Where a script trains that names no optimizer; undefined where it does not. */
+export const trainsAt = (text: string): number | undefined => {
+  const found = trainer.exec(text);
+  return found ? found.index + (found[0].length - found[0].trimStart().length) : undefined;
+};

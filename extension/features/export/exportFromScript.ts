@@ -1,11 +1,16 @@
-import { copyFile, writeFile } from 'node:fs/promises';
+import { copyFile, lstat, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
 import { configuredOptimizer } from '../../advice/configured.ts';
 import { optimizerTitle } from '../../advice/hover.ts';
+import { readTextFile } from '../../files/regular.ts';
+import { WritingError } from '../../files/writing.ts';
+import { failureOf } from '../../shared/errors.ts';
 import { type Configurations, rangeIn } from '../configurations.ts';
 import { describeOptimizer, hyperTitle } from '../inspect/hyper.ts';
 import { isTrusted } from '../inspect/inspect.ts';
+import { tell, tellFailure } from '../told.ts';
 import { registerCommand, typedCommand } from '../typedCommand.ts';
 import { configuredArguments, isConfiguration, scriptOf } from './configured.ts';
 import { interpreterFor } from './interpreter.ts';
@@ -111,6 +116,8 @@ async function writeScript(
       return vscode.Uri.file(path);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      // What is no file of its own, such as a link, is left alone.
+      if (!(await lstat(path)).isFile()) continue;
       // The same text again, as when the command is repeated, needs no second file.
       const known = await vscode.workspace.openTextDocument(path);
       if (known.getText() === text) return known.uri;
@@ -119,10 +126,11 @@ async function writeScript(
 }
 
 /** The button above a script that was written here. */
-function runLens(document: vscode.TextDocument): vscode.CodeLens[] {
-  if (!sourceOf(document)) return [];
+async function runLens(document: vscode.TextDocument): Promise<vscode.CodeLens[]> {
+  const source = sourceOf(document);
+  if (!source) return [];
   const title = `$(play) ${'Run in Terminal, Then Inspect'}`;
-  const note = 'Look it over first: nothing has run yet';
+  const note = `Look it over first: nothing has run yet. It runs with ${await interpreterFor(source)}`;
   const address = document.uri.toString();
   const top = new vscode.Range(0, 0, 0, 0);
   return [
@@ -147,6 +155,8 @@ async function runExport(script: vscode.Uri, log: vscode.LogOutputChannel): Prom
   const cwd = dirname(script.fsPath);
   const folder = vscode.workspace.getWorkspaceFolder(source);
   log.info(`Export: ${python} ${script.fsPath}`);
+  const reports = await mkdtemp(join(tmpdir(), 'optimizer-bias-export-'));
+  const report = join(reports, 'report.txt');
   const task = new vscode.Task(
     { type: 'process' },
     folder ?? vscode.TaskScope.Workspace,
@@ -154,7 +164,7 @@ async function runExport(script: vscode.Uri, log: vscode.LogOutputChannel): Prom
     'Optimizer Bias',
     new vscode.ProcessExecution(python, [script.fsPath], {
       cwd,
-      env: { OPTIMIZER_BIAS_PROJECT: folder?.uri.fsPath ?? cwd },
+      env: { OPTIMIZER_BIAS_PROJECT: folder?.uri.fsPath ?? cwd, OPTIMIZER_BIAS_REPORT: report },
     }),
   );
   task.presentationOptions = { reveal: vscode.TaskRevealKind.Always, clear: true };
@@ -174,21 +184,43 @@ async function runExport(script: vscode.Uri, log: vscode.LogOutputChannel): Prom
       resolve(exitCode);
     };
   });
+  const reason = reasonIn(report);
+  await rm(reports, { recursive: true, force: true });
   if (code === 0) {
     await vscode.commands.executeCommand('optimizerBias.inspect', source.toString());
     return;
   }
-  const showSettings = 'Choose the Interpreter';
-  const message =
-    code === undefined
-      ? `${python} could not be started.`
-      : `The export ended with exit code ${code}; the terminal says why. Modules that are missing belong to another interpreter; arguments of the script stand in ${basename(script.fsPath)}.`;
-  if ((await vscode.window.showErrorMessage(message, showSettings)) === showSettings)
-    await vscode.commands.executeCommand('workbench.action.openSettings', 'optimizerBias.python.interpreter');
+  await tell(failureText(code, { python, script, reason }), {
+    'Choose the Interpreter': () =>
+      vscode.commands.executeCommand('workbench.action.openSettings', 'optimizerBias.python.interpreter'),
+  });
 }
 
+/** Why there is no export: what the helper said of it, else what is known from outside. */
+function failureText(
+  code: number | undefined,
+  { python, script, reason }: { python: string; script: vscode.Uri; reason: string },
+): string {
+  if (code === undefined)
+    return `${python} could not be started: there is no such program. Choose the interpreter with which you train; it needs PyTorch, onnx and onnxscript.`;
+  if (reason !== '') return `Cannot export: ${reason}`;
+  return `The export ended with exit code ${code}; the terminal says why. Modules that are missing belong to another interpreter; arguments of the script stand in ${basename(script.fsPath)}.`;
+}
+
+/** What the helper left as the reason; empty where there is none. */
+function reasonIn(report: string): string {
+  try {
+    return readTextFile(report, mostBytesOfReason).trim();
+  } catch {
+    return '';
+  }
+}
+
+const mostBytesOfReason = 10_000;
+
 function tellUnwritable(uri: vscode.Uri, error: unknown): void {
-  void vscode.window.showErrorMessage(
-    `The export script cannot be written beside ${uri.fsPath}: ${(error as Error).message}`,
-  );
+  const isOfSystem = typeof (error as NodeJS.ErrnoException).code === 'string';
+  const failure = isOfSystem ? new WritingError(dirname(uri.fsPath), error) : error;
+  const title = `The export script cannot be written beside ${basename(uri.fsPath)}`;
+  void tellFailure(failureOf(failure), { title });
 }

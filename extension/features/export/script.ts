@@ -13,8 +13,13 @@ export interface ScriptFacts {
 /** Text in a Python string literal. */
 const literal = (text: string): string => JSON.stringify(text);
 
-/** Text inside a docstring: it can neither end it nor continue a line. */
-const plain = (text: string): string => text.replaceAll('\\', '/').replaceAll('"""', "'''");
+/** Text inside a docstring or a comment: it can neither end it nor continue a line. */
+const plain = (text: string): string =>
+  text
+    .replaceAll('\\', '/')
+    .replaceAll('"', "'")
+    // What ends a line, or hides what follows.
+    .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, ' ');
 
 /**
  * The script that exports what a training script trains. It runs the user's own script with the helper watching, so that

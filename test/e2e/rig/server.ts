@@ -85,6 +85,14 @@ export interface ServerOptions {
   readonly development?: boolean;
   /** Variables for the extension host, beside those of this process. */
   readonly variables?: Readonly<Record<string, string>>;
+  /** The workspace cannot be written to. */
+  readonly readOnly?: boolean;
+}
+
+/** Takes or gives back the permission to write below a folder; no permission stops root, but the file system's own mark does. */
+function setReadOnly(folder: string, on: boolean): void {
+  if (process.getuid?.() === 0) execFileSync('chattr', ['-R', on ? '+i' : '-i', folder]);
+  else execFileSync('chmod', ['-R', on ? 'a-w' : 'u+w', folder]);
 }
 
 /** Starts VS Code's server on a free port of the loopback interface, in a temporary folder that `stop` removes. */
@@ -95,6 +103,7 @@ export async function startServer({
   trusted = true,
   development = false,
   variables = {},
+  readOnly = false,
   vsix,
 }: ServerOptions): Promise<Server> {
   const { node, server } = installVsCode();
@@ -119,6 +128,7 @@ export async function startServer({
   if (vsix) installVsix(node, server, vsix, extensions, folder('data'));
   else layOut(development ? developed : join(extensions, installedName()));
 
+  if (readOnly) setReadOnly(workspace, true);
   const bridge = join(root, 'bridge.socket');
   const log = join(root, 'server.log');
   const output = openSync(log, 'a');
@@ -132,11 +142,16 @@ export async function startServer({
       ...(trusted ? ['--disable-workspace-trust'] : []),
       ...(development ? ['--enable-smoke-test-driver'] : []),
     ],
-    { stdio: ['ignore', output, output], env: environment({ ...variables, E2E_BRIDGE: bridge }), detached: true },
+    {
+      stdio: ['ignore', output, output],
+      env: environment({ ...variables, E2E_BRIDGE: bridge }),
+      detached: true,
+    },
   );
   const readLog = () => readFileSync(log, 'utf8');
   const stop = async () => {
     await end(child);
+    if (readOnly) setReadOnly(workspace, false);
     rmSync(root, { recursive: true, force: true, maxRetries: 3 });
   };
   try {

@@ -28,6 +28,9 @@ def work(request, output):
     try:
         runpy.run_path(request["args"][0], run_name="__main__")
     except SystemExit as leaving:
+        # As Python does with what a program leaves with.
+        if isinstance(leaving.code, str):
+            print(leaving.code, file=sys.stderr)
         status = leaving.code if isinstance(leaving.code, int) else 0 if leaving.code is None else 1
     except BaseException:
         traceback.print_exc()
