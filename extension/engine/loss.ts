@@ -2,7 +2,15 @@ import type { GraphBuilder } from '../onnx/builder.ts';
 import type { Node, Value } from '../onnx/graph.ts';
 import { isNode } from '../onnx/nodeTypes.ts';
 import { showShape } from '../onnx/shapes.ts';
-import { type ElementType, elementCount, isFloat, numbersOf, type Shape, type Tensor, tensorOf } from '../onnx/tensor.ts';
+import {
+  type ElementType,
+  elementCount,
+  isFloat,
+  numbersOf,
+  type Shape,
+  type Tensor,
+  tensorOf,
+} from '../onnx/tensor.ts';
 import { InspectorError } from '../shared/errors.ts';
 import type { LossName } from '../shared/losses.ts';
 import { at, words } from '../shared/words.ts';

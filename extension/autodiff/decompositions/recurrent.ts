@@ -8,6 +8,9 @@ import { leading, showShape } from '../../onnx/shapes.ts';
 import { numbersOf, type Shape, tensorOf } from '../../onnx/tensor.ts';
 import { elu, hardSigmoid, leakyRelu, softsign, thresholdedRelu } from './activations.ts';
 
+/** A damaged model may announce billions, whose numbers are stored. */
+const mostSteps = 1_000_000;
+
 // LSTM, GRU and RNN are unrolled over time, which is static; long ones become a recurrence, since the runtime takes long to
 // load many nodes. The products of the input sequence with the weights are one Gemm for all steps; each step then takes one
 // Gemm of the state, into which the step's share of the input goes as bias.
@@ -199,6 +202,8 @@ function recurrent<Op extends RecurrentOp>(architecture: Architecture<Op>): Defi
     if (given.shape.length !== 3) throw new Error(`X has shape ${showShape(given.shape)}, where three axes are due`);
     const x = batchFirst ? b.transpose(given, [1, 0, 2]) : given;
     const [steps, samples, features] = leading(x.shape, 3);
+    if (steps > mostSteps)
+      throw new RefusedUse(`sequences of ${steps} steps are not supported, at most ${mostSteps} are`);
     const directions = direction === 'bidirectional' ? 2 : 1;
     const hidden = hidden_size ?? r.shape[2] ?? 0;
     if (String(r.shape) !== String([directions, gates * hidden, hidden]))
