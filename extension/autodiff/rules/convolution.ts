@@ -62,7 +62,10 @@ export const convolution = {
     AveragePool: (b, { in: [x], attributes }, dy) => [
       b.emit('AveragePoolGradient', [dy], { ...attributes, spatial: x.shape.slice(2) })[0],
     ],
-    AveragePoolGradient: (b, { attributes: { spatial: _, ...pool } }, dx) => [b.emit('AveragePool', [dx], pool)[0]],
+    // A gradient of no elements depends on nothing.
+    AveragePoolGradient: (b, { in: [dy], attributes: { spatial: _, ...pool } }, dx) => [
+      elementCount(dx.shape) === 0 ? b.zerosLike(dy) : b.emit('AveragePool', [dx], pool)[0],
+    ],
     // Puts each element at a place of its own; the adjoint picks the elements from there.
     MaxUnpool: (b, { in: [x, indices] }, dy) => {
       const size = elementCount(x.shape);
