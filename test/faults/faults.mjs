@@ -10,7 +10,6 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
-  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -18,6 +17,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { bundle } from '../../extension/build.mjs';
+import { oddPlaces } from './oddPlaces.mjs';
 
 const { values: options } = parseArgs({ options: { minutes: { type: 'string' }, seed: { type: 'string' } } });
 const minutes = Number(options.minutes ?? 2);
@@ -260,26 +260,6 @@ function output() {
   check(/^The working folder does not exist any more\./.test(stderr), `deleted working folder: ${stderr}`);
 }
 
-/** Places to write to that are none: nothing waits for ever, and no word of the system is shown. */
-function oddPlaces() {
-  const said = (args) => {
-    const { status, stderr } = spawnSync(process.execPath, [cli, ...args], {
-      ...{ cwd: scratch, encoding: 'utf8', timeout: 60_000 },
-    });
-    return `exit ${status}: ${stderr.split('\n')[0]}`;
-  };
-  spawnSync('mkfifo', [join(scratch, 'pipe')]);
-  symlinkSync('loop', join(scratch, 'loop'));
-  const gradient = ['graph', join(root, 'media', 'sample', 'digits.onnx'), '--write', 'gradient', '-o'];
-  const piped = said([...gradient, 'pipe']);
-  check(piped === 'exit 1: Cannot write pipe: nothing reads from the pipe.', `a pipe that nobody reads: ${piped}`);
-  const folder = said([...gradient, '.']);
-  check(folder === 'exit 1: Cannot write .: it is a directory.', `a folder as file: ${folder}`);
-  const loop = said(['inspect', '--sample', '--steps', '3', '--out', 'loop']);
-  const expected = `exit 1: Cannot write to ${join(scratch, 'loop')}: there are too many symbolic links.`;
-  check(loop === expected, `a link to itself as folder: ${loop}`);
-}
-
 /** As a user who may not write there, and on a disk that may not be written. */
 function readOnly() {
   const refused = (args, folder, reason, options = {}) => {
@@ -395,7 +375,7 @@ try {
   check(run(sweep(join(scratch, 'whole'))).status === 0, 'the undisturbed sweep fails');
   whole = pointsOf(join(scratch, 'whole'));
   output();
-  oddPlaces();
+  oddPlaces({ cli, root, scratch, check });
   settings();
   fullDisk();
   readOnly();
