@@ -35,6 +35,8 @@ function transposedWindow(call: OperatorCall<'ConvTranspose'>) {
   const { output_padding = spatial.map(() => 0), output_shape } = call.attributes;
   if (output_padding.length !== spatial.length)
     throw new Error(`output_padding ${showShape(output_padding)} does not fit ${spatial.length} axes of space`);
+  if (output_padding.some((amount) => amount < 0))
+    throw new Error(`output_padding ${showShape(output_padding)} takes places away`);
   const same = samePadding(call);
   const wanted =
     output_shape?.slice(-spatial.length) ??
