@@ -9,6 +9,11 @@ export const ARGUMENT_NAMES =
 /** The one of them that a configuration file is read for even where it has none of the usual keys. */
 export const TELLING_PART = 'adam';
 
+/** True for Adam and its kin. */
+export const isAdamLike = (name: string): boolean => name.toLowerCase().includes(TELLING_PART);
+/** True for Adam itself, a name that the Trainer of transformers does not have. */
+export const isPlainAdam = (name: string): boolean => reduced(name) === TELLING_PART;
+
 const reduced = (name: string): string => name.toLowerCase().replace(/[^a-z\d]/g, '');
 
 /** Names of optimizers in strings, reduced to letters and digits, to canonical names: their own, and what else libraries call them. */

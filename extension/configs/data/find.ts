@@ -1,7 +1,7 @@
 import { type Argument, assemble, assembleGeneric } from '../assemble.ts';
 import type { OptimizerConfig } from '../config.ts';
 import { type Constructor, constructorOf } from '../frameworks.ts';
-import { huggingFaceOptimizer, isHuggingFaceName, kerasClass, optimizerNamed } from '../names.ts';
+import { huggingFaceOptimizer, isHuggingFaceName, isPlainAdam, kerasClass, optimizerNamed } from '../names.ts';
 import { canonicalNames } from '../signature.ts';
 import type { SourceRange } from '../source.ts';
 import { withRates } from './rates.ts';
@@ -257,7 +257,7 @@ function isHuggingFace(map: MapNode, key: string | undefined, name: string | und
   if (!keys.has('learning_rate') && !keys.has('adam_beta2')) return false;
   if (name !== undefined && !huggingFaceOptimizer(name)) return false;
   // OpenNMT has Adam itself, which the trainer does not, under the trainer's keys.
-  if (name?.toLowerCase() === 'adam') return false;
+  if (name !== undefined && isPlainAdam(name)) return false;
   // LLaMA-Factory's switches replace the optimizer.
   for (const other of OTHER_OPTIMIZERS) {
     const entry = keys.get(other)?.value;

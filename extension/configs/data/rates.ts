@@ -1,3 +1,4 @@
+import { isAdamLike } from '../names.ts';
 import { canonicalNames } from '../signature.ts';
 import { type DataEntry, findingOf, type MapNode, textAt } from './tree.ts';
 
@@ -34,8 +35,7 @@ export function withRates(map: MapNode, parent: MapNode | undefined, root: MapNo
   }
   // Ultralytics hands its momentum to Adam and its kin as their first beta.
   const momentum = entries.has('lrf') ? entries.get('momentum') : undefined;
-  if (momentum && /adam/i.test(textAt(map, 'optimizer') ?? '') && !sets(entries, 'beta1'))
-    entries.set('beta1', momentum);
+  if (momentum && isAdamLike(textAt(map, 'optimizer') ?? '') && !sets(entries, 'beta1')) entries.set('beta1', momentum);
   return { ...map, entries };
 }
 
