@@ -1,15 +1,19 @@
-// Packs the command line and the library for npm: `npm run package:npm -- [--target PLATFORM…]`, by default for all platforms.
-// The package is laid out in dist/npm, packed beside it. It brings the runtime along: that one's own install script would
+// Packs the command line and the library for npm: `npm run package:npm -- [--target PLATFORM…] [--out DIR]`, by default for all
+// platforms and into dist. The package is laid out in DIR/npm, packed beside it. It brings the runtime along: that one's own install script would
 // fetch gigabytes for CUDA, or fail where it cannot.
 import { execFileSync } from 'node:child_process';
 import { chmodSync, cpSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { bundle, programs } from '../build.mjs';
 import { thirdPartyNotice } from './notices.mjs';
 import { root, runtimeFiles, targetsOf } from './runtime.mjs';
 
-const staging = join(root, 'dist', 'npm');
+const { values } = parseArgs({
+  options: { target: { type: 'string', multiple: true }, out: { type: 'string', default: join(root, 'dist') } },
+});
+const into = resolve(values.out);
+const staging = join(into, 'npm');
 const ours = programs.filter(({ out }) => !['extension', 'readerWorker'].includes(out));
 const bundled = ['onnxruntime-node', 'onnxruntime-common'];
 
@@ -73,7 +77,7 @@ async function layOut(targets) {
 
 /** The types of the library: its public ones are all in its own file. */
 function writeDeclarations() {
-  const out = join(root, 'dist', 'types');
+  const out = join(into, 'types');
   rmSync(out, { recursive: true, force: true });
   execFileSync(
     process.execPath,
@@ -103,16 +107,15 @@ function withoutScripts(path) {
 }
 
 try {
-  const { values } = parseArgs({ options: { target: { type: 'string', multiple: true } } });
   await layOut(targetsOf(values.target, 'all'));
-  const packed = execFileSync('npm', ['pack', '--json', '--pack-destination', join(root, 'dist')], {
+  const packed = execFileSync('npm', ['pack', '--json', '--pack-destination', into], {
     cwd: staging,
     encoding: 'utf8',
     shell: process.platform === 'win32',
     maxBuffer: 2 ** 26,
   });
   const [{ filename }] = JSON.parse(packed);
-  console.log(`${filename}: ${(statSync(join(root, 'dist', filename)).size / 2 ** 20).toFixed(1)} MiB`);
+  console.log(`${filename}: ${(statSync(join(into, filename)).size / 2 ** 20).toFixed(1)} MiB`);
 } catch (error) {
   console.error(error.message);
   process.exitCode = 1;

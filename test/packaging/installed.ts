@@ -1,15 +1,17 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 
-/** Packs the package for npm, for this machine's platform; returns the path of the tarball. */
+/** Packs the package for npm, for this machine's platform, in a folder of its own; returns the path of the tarball. */
 export function packed(): string {
   const target = `${process.platform}-${process.arch}`;
-  const said = execFileSync(process.execPath, ['extension/packaging/npm.mjs', '--target', target], {
+  const out = mkdtempSync(join(tmpdir(), 'optimizer-bias-pack-'));
+  process.once('exit', () => rmSync(out, { recursive: true, force: true }));
+  const said = execFileSync(process.execPath, ['extension/packaging/npm.mjs', '--target', target, '--out', out], {
     encoding: 'utf8',
   });
-  return resolve('dist', /\S+\.tgz/.exec(said)![0]);
+  return join(out, /\S+\.tgz/.exec(said)![0]);
 }
 
 /** Installs the packed package in an empty folder, without a registry; returns the folder. */
