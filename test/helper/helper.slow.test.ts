@@ -129,7 +129,7 @@ const scripts: readonly Program[] = [
   {
     name: 'question_answering',
     tolerance: 1e-5,
-    since: [2, 7],
+    since: [2, 9],
     entry: { loss: 'output', optimizer: 'adamw', differs: ['dropout off'] },
     needs: ['transformers'],
   },
