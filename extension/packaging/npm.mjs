@@ -9,11 +9,6 @@ import { bundle, programs } from '../build.mjs';
 import { thirdPartyNotice } from './notices.mjs';
 import { root, runtimeFiles, targetsOf } from './runtime.mjs';
 
-const { values } = parseArgs({
-  options: { target: { type: 'string', multiple: true }, out: { type: 'string', default: join(root, 'dist') } },
-});
-const into = resolve(values.out);
-const staging = join(into, 'npm');
 const ours = programs.filter(({ out }) => !['extension', 'readerWorker'].includes(out));
 const bundled = ['onnxruntime-node', 'onnxruntime-common'];
 
@@ -43,7 +38,7 @@ function manifest({ name, version, license, keywords, repository, homepage, bugs
   };
 }
 
-async function layOut(targets) {
+async function layOut(staging, targets) {
   rmSync(staging, { recursive: true, force: true });
   mkdirSync(join(staging, 'dist'), { recursive: true });
   const { metafile } = await bundle({
@@ -54,7 +49,7 @@ async function layOut(targets) {
     metafile: true,
   });
   chmodSync(join(staging, 'dist', 'cli.js'), 0o755);
-  writeDeclarations();
+  writeDeclarations(staging);
   const manifestOfExtension = readJson(join(root, 'package.json'));
   writeJson(join(staging, 'package.json'), manifest(manifestOfExtension));
   for (const file of [
@@ -76,8 +71,8 @@ async function layOut(targets) {
 }
 
 /** The types of the library: its public ones are all in its own file. */
-function writeDeclarations() {
-  const out = join(into, 'types');
+function writeDeclarations(staging) {
+  const out = join(dirname(staging), 'types');
   rmSync(out, { recursive: true, force: true });
   execFileSync(
     process.execPath,
@@ -107,7 +102,12 @@ function withoutScripts(path) {
 }
 
 try {
-  await layOut(targetsOf(values.target, 'all'));
+  const { values } = parseArgs({
+    options: { target: { type: 'string', multiple: true }, out: { type: 'string', default: join(root, 'dist') } },
+  });
+  const into = resolve(values.out);
+  const staging = join(into, 'npm');
+  await layOut(staging, targetsOf(values.target, 'all'));
   const packed = execFileSync('npm', ['pack', '--json', '--pack-destination', into], {
     cwd: staging,
     encoding: 'utf8',

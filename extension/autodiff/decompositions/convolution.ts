@@ -36,7 +36,7 @@ function transposedWindow(call: OperatorCall<'ConvTranspose'>) {
   if (output_padding.length !== spatial.length)
     throw new Error(`output_padding ${showShape(output_padding)} does not fit ${spatial.length} axes of space`);
   if (output_padding.some((amount) => amount < 0))
-    throw new Error(`output_padding ${showShape(output_padding)} takes places away`);
+    throw new Error(`output_padding ${showShape(output_padding)} has a negative amount; take places away with pads`);
   const same = samePadding(call);
   const wanted =
     output_shape?.slice(-spatial.length) ??

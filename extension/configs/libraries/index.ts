@@ -2,7 +2,6 @@ import { HUGGINGFACE } from './huggingface.ts';
 import { IMPLEMENTATIONS } from './implementations.ts';
 import { KERAS } from './keras.ts';
 import type { Library } from './library.ts';
-
 import { OPTAX } from './optax.ts';
 import { PLATFORMS } from './platforms.ts';
 import { PYTORCH } from './pytorch.ts';

@@ -51,45 +51,47 @@ const PADDLE: Readonly<Record<string, readonly Peak[]>> = {
   ReduceOnPlateau: [['learning_rate', 0]],
   OneCycleLR: [['max_learning_rate', 0]],
 };
+const MLX: Readonly<Record<string, readonly Peak[]>> = {
+  cosine_decay: [['init', 0]],
+  exponential_decay: [['init', 0]],
+  step_decay: [['init', 0]],
+  linear_schedule: [
+    ['init', 0],
+    ['end', 1],
+  ],
+};
 const OPTAX_MODULE = /^optax(?:\.schedules|\.\w+)*\.(\w+)$/;
 const KERAS_MODULE =
   /^(?:tensorflow(?:\.\w+)*|tf_keras|keras(?:\.\w+)*)\.(?:optimizers\.schedules|optimizers\.\w+\.schedules|experimental)\.(\w+)$/;
 const PADDLE_MODULE = /^paddle\.optimizer\.lr\.(\w+)$/;
 const MLX_MODULE = /^mlx\.optimizers(?:\.schedulers)?\.(cosine_decay|exponential_decay|step_decay|linear_schedule)$/;
+/** The schedules of a module, with where each has its peak. */
+const TABLES = [
+  [OPTAX_MODULE, OPTAX],
+  [KERAS_MODULE, KERAS],
+  [MLX_MODULE, MLX],
+  [PADDLE_MODULE, PADDLE],
+] as const;
 
 /** A schedule that a call makes, with its peak; undefined for calls of other things. */
 export function schedulePeak(node: { from: number; to: number }, name: string, reader: Reader): Evaluated | undefined {
-  const [, optax] = OPTAX_MODULE.exec(name) ?? [];
-  const [, keras] = KERAS_MODULE.exec(name) ?? [];
-  const [, mlx] = MLX_MODULE.exec(name) ?? [];
-  const [, paddle] = PADDLE_MODULE.exec(name) ?? [];
-  const short = optax ?? keras ?? mlx ?? paddle;
-  if (short === undefined) return undefined;
-  if (/^(?:join_schedules|sgdr_schedule|join_schedules)$/.test(short)) return joined(node, short, reader);
+  const [found] = TABLES.flatMap(([module, table]) => {
+    const [, short] = module.exec(name) ?? [];
+    return short === undefined ? [] : [{ short, table }];
+  });
+  if (!found) return undefined;
+  const { short, table } = found;
+  if (/^(?:join_schedules|sgdr_schedule)$/.test(short)) return joined(node, short, reader);
   if (short === 'PiecewiseConstantDecay') {
     const values = reader.keyword('values') ?? reader.argument(1);
     return schedule(node, short, values?.value.kind === 'sequence' ? values.value.items : [undefined]);
   }
-  const peaks = paddle
-    ? (PADDLE[paddle] ?? [['', Number.POSITIVE_INFINITY] as const])
-    : mlx
-      ? mlx === 'linear_schedule'
-        ? ([
-            ['init', 0],
-            ['end', 1],
-          ] as const)
-        : ([['init', 0]] as const)
-      : optax
-        ? Object.hasOwn(OPTAX, short)
-          ? OPTAX[short]
-          : undefined
-        : Object.hasOwn(KERAS, short)
-          ? KERAS[short]
-          : undefined;
-  if (!peaks)
-    return keras === undefined || !/[Ss]chedule|Decay|Warmup/.test(short)
-      ? undefined
-      : schedule(node, short, [undefined]);
+  const peaks = Object.hasOwn(table, short) ? table[short] : undefined;
+  if (!peaks) {
+    // Paddle's module has schedules alone, Keras' has others beside them.
+    const isSchedule = table === PADDLE || (table === KERAS && /[Ss]chedule|Decay|Warmup/.test(short));
+    return isSchedule ? schedule(node, short, [undefined]) : undefined;
+  }
   const values = peaks.map(([keyword, position]) => reader.keyword(keyword) ?? reader.argument(position));
   // Only a warm-up may be left out.
   const given =
