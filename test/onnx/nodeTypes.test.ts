@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { it } from 'node:test';
 import { blockedOps, targetOpset, virtualOps } from '../../extension/onnx/ops.ts';
-import schemas from '../../extension/onnx/schemas.json';
+import { versionAt, versionsOf } from '../../extension/onnx/schema.ts';
 
 /** Kinds of ONNX for the types that attributes have here. */
 const kinds: Readonly<Record<string, readonly string[]>> = {
@@ -26,20 +26,12 @@ it('attributes of primitives have the names and kinds that ONNX gives them', () 
   let compared = 0;
   for (const [, op = '', declared = ''] of table.matchAll(/^ {2}readonly (\w+): ([\s\S]*?);\n(?= {2}readonly|$)/gm)) {
     if (own.has(op)) continue;
-    const versions: Readonly<Record<string, string>> = (
-      schemas.operators as Readonly<Record<string, Readonly<Record<string, string>>>>
-    )[op]!;
-    const version = Object.keys(versions).findLast((since) => Number(since) <= targetOpset)!;
-    const allowed = new Map(
-      versions[version]!.split(' | ')[1]!
-        .split(' ')
-        .map((word) => word.replace('!', '').replace(/=.*/, '').split(':') as [string, string]),
-    );
+    const allowed = versionAt(versionsOf(op), targetOpset)?.attributes;
     const named = declared.split('&').flatMap((part) => types.get(part.trim()) ?? []);
     for (const [name, type] of [...named, ...fieldsOf(declared)]) {
       // AveragePool's own attribute, which MaxPool shares the type of.
       if (op === 'MaxPool' && name === 'count_include_pad') continue;
-      assert.ok(kinds[type]?.includes(allowed.get(name) ?? ''), `${op} has no ${name} of type ${type}`);
+      assert.ok(kinds[type]?.includes(allowed?.get(name)?.kind ?? ''), `${op} has no ${name} of type ${type}`);
       compared++;
     }
   }
