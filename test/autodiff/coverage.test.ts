@@ -21,6 +21,7 @@ const sequences = new Set(
 
 /** What is asked of an operator before it is differentiated. */
 const conditions: Readonly<Record<string, string>> = {
+  AffineGrid: 'with a constant size',
   Attention: 'without nonpad_kv_seqlen',
   BatchNormalization: 'with running statistics, or with those of the batch (training_mode or --batch-statistics)',
   Compress: 'with a constant condition',

@@ -121,6 +121,43 @@ CASES = {
     "embedding": (lambda w, v: F.embedding(torch.tensor([0, 1, 1, 2]), w.reshape(3, 1), padding_idx=1).exp(), [0.5, -1, 2], None, NEWER),
 }
 
+IMAGE = [0.5, -1.25, 0.75, 2, -0.5, 1.75, 0.625, -1, 1.125, -2, 0.25, 1.5, -0.375, 0.875, 1, -1.5, 2.25, -0.75, 0.125, 1.375]
+# Positions at elements' centres with and without aligned corners, halfway between, at the ends, beyond them, and anywhere.
+PLACES = [-1.0, -1, 1, 1, -0.5, -0.25, 0, 0.75, 0.25, 0, 0.75, 0.5, -1.25, 0.25, 1.5, -1.75, -2.5, 2.75, 5, -4, 0.3125, 0.4375, -0.5625, 0.8125]
+
+
+def sampled(mode, padding, aligned):
+    def f(w, v):
+        return F.grid_sample(w[:20].reshape(1, 1, 4, 5), w[20:].reshape(1, -1, 1, 2), mode, padding, aligned)
+
+    return f
+
+
+for mode in ("bilinear", "nearest", "bicubic"):
+    for padding in ("zeros", "border", "reflection"):
+        for aligned in (False, True):
+            name = f"grid_sample {mode} {padding}{' aligned' if aligned else ''}"
+            CASES[name] = (sampled(mode, padding, aligned), IMAGE + PLACES, None, ("older",))
+
+
+def transformed(size, aligned):
+    def f(w, v):
+        grid = F.affine_grid(w[size * size :].reshape(1, 2, 3), [1, 1, size, size], aligned)
+        return F.grid_sample(w[: size * size].reshape(1, 1, size, size), grid, align_corners=aligned)
+
+    return f
+
+
+# A spatial transformer as it begins, with the identity, at which every position is a kink, and as it is later.
+for size, aligned in ((4, False), (3, True)):
+    for name, matrix in {"identity": [1.0, 0, 0, 0, 1, 0], "moved": [0.875, 0.125, -0.25, -0.1875, 1.25, 0.0625]}.items():
+        CASES[f"spatial transformer, {name}{', aligned' if aligned else ''}"] = (
+            transformed(size, aligned),
+            IMAGE[: size * size] + matrix,
+            None,
+            ("older 20", "optimised"),
+        )
+
 
 def under_no_grad(w):
     with torch.no_grad():
@@ -177,6 +214,7 @@ def exported(f, w, v, exporter):
         "newer": {"dynamo": True, "optimize": False},
         "optimised": {"dynamo": True},
         "older": {"dynamo": False, "opset_version": 17, "input_names": ["shift"]},
+        "older 20": {"dynamo": False, "opset_version": 20, "input_names": ["shift"]},
     }[exporter]
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         torch.onnx.export(model, (torch.tensor(0.0),), buffer, **how)

@@ -71,6 +71,26 @@ const cases: [spec: OperatorSpec, reason: string][] = [
     },
     'recurrent weights [1, 20, 4] do not fit a hidden size of 5; ONNX has no projections (proj_size)',
   ],
+  [
+    { op: 'GridSample', inputs: [{ shape: [2, 1, 3, 3] }, { shape: [2, 4, 4, 3] }] },
+    'a grid [2, 4, 4, 3] does not fit data [2, 1, 3, 3]',
+  ],
+  [
+    { op: 'GridSample', inputs: [{ shape: [2, 1, 3, 3] }, { shape: [3, 4, 4, 2] }] },
+    'a grid of 3 samples does not fit 2',
+  ],
+  [
+    { op: 'GridSample', inputs: [{ shape: [2, 1, 0, 3] }, { shape: [2, 4, 4, 2] }] },
+    'data [2, 1, 0, 3] has nothing to sample',
+  ],
+  [
+    { op: 'GridSample', inputs: [{ shape: [1, 1, 3, 3] }, { shape: [1, 9000, 9000, 2] }] },
+    'sampling 81000000 positions from 4 elements each is not supported',
+  ],
+  [
+    { op: 'AffineGrid', inputs: [{ shape: [2, 2, 3] }, ints(3, 1, 4, 4)], opset: 20 },
+    'matrices [2, 2, 3] do not fit the size [3, 1, 4, 4]',
+  ],
   [{ op: 'Attention', inputs: [x, x, x], opset: 23 }, '[2, 3] has 2 axes where 3 belong'],
 ];
 

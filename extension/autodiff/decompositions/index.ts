@@ -15,6 +15,7 @@ import { recurrentNetworks } from './recurrent.ts';
 import { reductions } from './reduction.ts';
 import { type RefusedName, refused } from './refused.ts';
 import { resizing } from './resize.ts';
+import { sampling } from './sampling.ts';
 import { selection } from './selection.ts';
 import { sequences } from './sequence.ts';
 import { spectral } from './spectral.ts';
@@ -34,6 +35,7 @@ const definitions: Definitions<Exclude<OperatorName, RefusedName>> = {
   ...convolutions,
   ...pooling,
   ...resizing,
+  ...sampling,
   ...selection,
   ...sequences,
   ...spectral,

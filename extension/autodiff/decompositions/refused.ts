@@ -23,7 +23,7 @@ const reasons = {
   'optional values are not supported': ['Optional', 'OptionalGetElement', 'OptionalHasElement'],
   'determinants have no gradient here; write them with products and sums': ['Det'],
   'inverses have no gradient here; write them with products and sums': ['Inverse'],
-  'sampling at computed positions is not supported': ['GridSample', 'AffineGrid', 'DeformConv'],
+  'convolution at computed positions is not supported': ['DeformConv'],
   'pooling over computed regions is not supported': ['RoiAlign', 'MaxRoiPool'],
   'the shape of its output depends on data': ['NonMaxSuppression', 'Unique'],
   'works on text; tokenise before the model': [
