@@ -8,7 +8,9 @@ import type { AgentTool } from './agents/tool.ts';
 export const PREFIX = 'optimizerBias';
 
 /** The editor's ids of the languages in which configurations are found. */
-export const LANGUAGES = ['python', 'yaml', 'json', 'jsonc', 'toml'] as const;
+export const LANGUAGES = [
+  'python', 'yaml', 'json', 'jsonc', 'toml', 'gin', 'textproto', 'ini', 'properties', 'jsonnet',
+] as const; // biome-ignore format: a list
 
 /** What each command takes when it is run by a link or a button; from the palette all are run without arguments. */
 export interface CommandArguments {

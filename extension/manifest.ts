@@ -89,8 +89,20 @@ export function contributes() {
     })),
     mcpServerDefinitionProviders: [{ id: mcpProviderId, label: '%category%' }],
     jsonValidation: [{ fileMatch: projectFile, url: `./${schemaFile}` }],
-    // The editor itself does not know this language.
-    languages: [{ id: 'toml', extensions: ['.toml'], aliases: ['TOML'] }],
+    // The editor itself does not know these languages.
+    languages: [
+      { id: 'toml', extensions: ['.toml'], aliases: ['TOML'] },
+      { id: 'gin', extensions: ['.gin'], aliases: ['Gin'] },
+      { id: 'jsonnet', extensions: ['.jsonnet', '.libsonnet'], aliases: ['Jsonnet'] },
+      {
+        id: 'textproto',
+        extensions: ['.textproto', '.pbtxt', '.prototxt'],
+        filenames: ['pipeline.config'],
+        // Other files end in .config, too.
+        firstLine: '^\\s*(?:model|train_config)\\s*:?\\s*\\{',
+        aliases: ['Protocol Buffers as Text'],
+      },
+    ],
   });
 }
 

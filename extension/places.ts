@@ -1,3 +1,5 @@
+import { LANGUAGES } from './contributions.ts';
+
 /** Where the manifest puts commands, views and pages, beside the palette. Texts are in `manifestTexts.ts`. */
 
 const trusted = 'isWorkspaceTrusted';
@@ -18,7 +20,7 @@ export const menus = {
   'editor/context': [
     item(
       'optimizerBias.inspect',
-      `editorLangId =~ /^(python|yaml|json|jsonc|toml)$/ && optimizerBias.hasOptimizer && ${trusted}`,
+      `editorLangId =~ /^(${LANGUAGES.join('|')})$/ && optimizerBias.hasOptimizer && ${trusted}`,
       'z_commands@9',
     ),
   ],

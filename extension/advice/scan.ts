@@ -36,9 +36,9 @@ export interface ScanIo {
 
 const HELP = `optimizer-bias scan [PATH…] [--format text|json|sarif] [--fail-on SEVERITY]
 
-Finds optimizer configurations in Python files, notebooks, YAML, JSON and TOML, and says what the latest run with
-these settings measured (below runs/ of the file's folder or of one above it) and what theory predicts.
-Nothing is run. Without PATH the current directory is scanned.
+Finds optimizer configurations in Python files, notebooks, YAML, JSON, TOML, Gin, INI, Jsonnet and protocol buffers
+as text, and says what the latest run with these settings measured (below runs/ of the file's folder or of one above
+it) and what theory predicts. Nothing is run. Without PATH the current directory is scanned.
 
   --format FORMAT     text (default), json, or sarif (2.1.0)
   --json, --sarif     the same as --format json, --format sarif

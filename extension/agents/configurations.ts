@@ -81,9 +81,11 @@ export const explainConfiguration: AgentTool = {
   input: object(
     {
       text: anyText('code or configuration'),
-      file: text('path of a Python file, notebook, YAML, JSON or TOML file'),
+      file: text(
+        'path of a Python file, a notebook, or a file of settings (YAML, JSON, TOML, Gin, INI, Jsonnet, protocol buffers as text)',
+      ),
       language: {
-        enum: ['python', 'yaml', 'json', 'jsonc', 'toml', 'notebook'],
+        enum: ['python', 'yaml', 'json', 'jsonc', 'toml', 'notebook', 'gin', 'textproto', 'ini', 'jsonnet'],
         description: 'of the text (default python)',
       },
     },
@@ -125,7 +127,7 @@ export const scanWorkspace: AgentTool = {
   name: 'scan_workspace',
   title: 'Find optimizer configurations',
   description:
-    'Finds every optimizer configuration below a folder (Python, notebooks, YAML, JSON, TOML), with values, diagnostics and what theory predicts. Nothing is run.',
+    'Finds every optimizer configuration below a folder (Python, notebooks, YAML, JSON, TOML, Gin, INI, Jsonnet, protocol buffers as text), with values, diagnostics and what theory predicts. Nothing is run.',
   readOnly: true,
   input: object(
     {

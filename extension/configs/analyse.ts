@@ -1,6 +1,7 @@
 import type { Language, OptimizerConfig, SourceDocument } from './config.ts';
 import { mapRanges } from './config.ts';
-import { findInData } from './data/find.ts';
+import { findInGin } from './data/findGin.ts';
+import { findInTree } from './data/findInTree.ts';
 import { parseData } from './data/parse.ts';
 import { ARGUMENT_NAMES, NAME_PARTS, TELLING_PART } from './names.ts';
 import { joinCells, notebookCells } from './notebook.ts';
@@ -12,7 +13,7 @@ export const TEXT_LIMIT = 5 * 1024 * 1024;
 
 /** A configuration file without any of these has no optimizer that the analysis would accept. */
 const DATA_HINT = new RegExp(
-  `optim|\\bopt\\b|class_path|_target_|_component_|SOLVER|learning_rate|${TELLING_PART}`,
+  `optim|\\bopt\\b|class_path|_target_|_component_|SOLVER|learning_rate|base_lr|${TELLING_PART}`,
   'i',
 );
 const PYTHON_HINT = new RegExp(
@@ -96,11 +97,10 @@ function otherThanPython(
   if (text.length > TEXT_LIMIT) return { configs: [], isPartial: true };
   if (language === 'python') return NOTHING;
   if (language === 'notebook') return PYTHON_HINT.test(text) ? notebook(text, around) : NOTHING;
-  if (!DATA_HINT.test(text)) return NOTHING;
-  const configs = parseData(language, text)
-    .flatMap((root) => findInData(root))
-    .sort((a, b) => a.range.from - b.range.from);
-  return { configs, isPartial: false };
+  if (!(language === 'gin' ? PYTHON_HINT : DATA_HINT).test(text)) return NOTHING;
+  const found =
+    language === 'gin' ? findInGin(text) : parseData(language, text).flatMap((root) => findInTree(language, root));
+  return { configs: found.sort((a, b) => a.range.from - b.range.from), isPartial: false };
 }
 
 /** The parser is loaded when a file needs it, so that starting does not wait for it. */

@@ -1,6 +1,16 @@
 import type { SourceRange } from './source.ts';
 
-export type Language = 'python' | 'yaml' | 'json' | 'jsonc' | 'toml' | 'notebook';
+export type Language =
+  | 'python'
+  | 'yaml'
+  | 'json'
+  | 'jsonc'
+  | 'toml'
+  | 'notebook'
+  | 'gin'
+  | 'textproto'
+  | 'ini'
+  | 'jsonnet';
 
 /** A text to analyse. `path` is only handed through; nothing is read from disk. */
 export interface SourceDocument {
@@ -33,6 +43,7 @@ export type ConfigFramework =
   | 'paddle'
   | 'mindspore'
   | 'tinygrad'
+  | 'thinc'
   | 'other'
   | 'generic';
 

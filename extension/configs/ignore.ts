@@ -10,14 +10,14 @@ export function isIgnored(text: string, offset: number, code: string): boolean {
   return match[1] === undefined || match[1].split(',').some((listed) => listed.trim() === code);
 }
 
-/** The edit that silences a code on the line of a range; undefined where a comment has no place (JSON, notebooks' files). */
+/** The edit that silences a code on the line of a range; undefined where a comment has no place (JSON, notebooks' files; configparser takes it for a part of the value). */
 export function ignoreEdit(
   text: string,
   language: Language,
   range: SourceRange,
   code: string,
 ): { readonly range: SourceRange; readonly newText: string } | undefined {
-  if (language === 'json' || language === 'notebook') return undefined;
+  if (language === 'json' || language === 'notebook' || language === 'ini') return undefined;
   const line = lineAt(text, range.from);
   const existing = COMMENT.exec(line.text);
   if (existing?.[1] !== undefined) {
@@ -27,7 +27,7 @@ export function ignoreEdit(
   // A line that goes on after a backslash cannot take a comment.
   if (existing || /\\\s*$/.test(line.text)) return undefined;
   const end = line.from + line.text.trimEnd().length;
-  const marker = language === 'jsonc' ? '//' : '#';
+  const marker = language === 'jsonc' || language === 'jsonnet' ? '//' : '#';
   return { range: { from: end, to: end }, newText: `  ${marker} optimizer-bias: ignore[${code}]` };
 }
 

@@ -2,6 +2,7 @@ import { dirname } from 'node:path';
 import * as vscode from 'vscode';
 import { TEXT_LIMIT } from '../configs/analyse.ts';
 import type { Language, OptimizerConfig } from '../configs/config.ts';
+import { DATA_ENDINGS } from '../configs/languages.ts';
 import { AnalysisPool } from '../configs/pool.ts';
 import type { AnalysisResult, AnalysisTask, Incomplete, Place } from '../configs/protocol.ts';
 import type { SourceRange } from '../configs/source.ts';
@@ -46,7 +47,7 @@ export class Configurations implements vscode.Disposable {
   private readonly subscriptions: readonly vscode.Disposable[];
 
   constructor(private readonly log: vscode.LogOutputChannel) {
-    const files = vscode.workspace.createFileSystemWatcher('**/*.{py,yaml,yml,json,toml}');
+    const files = vscode.workspace.createFileSystemWatcher(`**/*.{py,${DATA_ENDINGS.join(',')}}`);
     const touch = ({ fsPath }: vscode.Uri) => this.touched(fsPath);
     this.subscriptions = [
       this.changed,
@@ -209,7 +210,9 @@ function placeOf(uri: vscode.Uri): Place | undefined {
 /** The language for the analysis, or undefined where there is none. */
 export function languageOf(document: vscode.TextDocument): Language | undefined {
   if (document.uri.scheme !== CELL && document.uri.path.endsWith('.ipynb')) return 'notebook';
-  return LANGUAGES.find((language) => language === document.languageId);
+  const found = LANGUAGES.find((language) => language === document.languageId);
+  // The editor's name for some of the files of sections and options.
+  return found === 'properties' ? 'ini' : found;
 }
 
 export function rangeIn(document: vscode.TextDocument, { from, to }: SourceRange): vscode.Range {

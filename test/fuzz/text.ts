@@ -5,7 +5,9 @@ import type { Language } from '../../extension/configs/config.ts';
 import { parameterLines } from '../../extension/configs/parameterLines.ts';
 import { mutateText, type Target } from './target.ts';
 
-const languages: readonly Language[] = ['python', 'yaml', 'jsonc', 'toml', 'notebook'];
+const languages: readonly Language[] = [
+  'python', 'yaml', 'jsonc', 'toml', 'notebook', 'gin', 'textproto', 'ini', 'jsonnet',
+]; // biome-ignore format: a list
 const texts: Readonly<Record<string, string>> = {
   python: `import torch, optax
 from torch.optim import (Adam as A, SGD)
@@ -26,6 +28,12 @@ torch.optim.NAdam(p, -1, (0.999, 0.5), **{'eps': 0})
   jsonc:
     '{"optimizer": {"type": "AdamW", "params": {"lr": 0.001, "betas": [0.9, 0.95]}}, /* c */ "x": [1, {"optim": "sgd", "lr": 1}]}',
   toml: '[optimizer]\ntype = "adam"\nlr = 1e-3\nbetas = [0.9, 0.99]\n[a."b c"]\noptim = "sgd"\nlr = 1\n',
+  gin: "import a\nLR = 1e-3\nx/torch.optim.Adam.lr = %LR\nAdam.betas = (0.9,\n 0.99)\nA.optimizer = 'adam'\ncreate_optimizer.lr = -1\nSGD:\n  lr = @f()\n",
+  textproto:
+    'train_config: { optimizer { adam_optimizer: { learning_rate: { manual_step_learning_rate { initial_learning_rate: .1 schedule { step: 1 learning_rate: 2 } } } epsilon: 1e-8 } } x: [1, {a: "b"}] }\nbase_lr: 1 max_iter: 3 type: "Adam" momentum2: .9',
+  ini: '[DEFAULT]\na = 1\n[train.optimizer]\n@optimizers = "Adam.v1"\nL2 = %(a)s\n[t]\n optimizer = adam # c\n lr = \u0024{DEFAULT:a}\n betas = (0.9, 0.98)\n  more\n',
+  jsonnet:
+    "local lr = 1e-3, f(x) = x; { local b = [0.9, 0.98], t: { optimizer: { type: 'adamw', lr: -lr * 2, betas: b } } } + { t+: { optimizer+: { eps: if true then 1 else f(2) } } } { xs: [i for i in std.range(1, 3)], y: ||| a ||| }",
   notebook: JSON.stringify({
     cells: [{ cell_type: 'code', source: ['import torch\n', 'torch.optim.Adam(p, lr=1e-3)'] }],
     metadata: {},

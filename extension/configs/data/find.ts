@@ -14,7 +14,7 @@ const PARAMETERS_KEY = /^((optimizer|optim|opt)_)?(params|args|kwargs|parameters
 /** Keys whose value is a schedule, or names one. */
 const SCHEDULE_KEY =
   /^((lr_|learning_rate_|lr)?(sched|scheduler|schedule)(_type|_name)?|decay_method|lr_decay_style)$/i;
-const CLASS_KEYS = ['class_path', '_target_', '_component_'] as const;
+const CLASS_KEYS = ['class_path', '_target_', '_component_', 'class'] as const;
 
 const OTHER_OPTIMIZERS = ['use_galore', 'use_apollo', 'use_badam', 'use_muon', 'use_adam_mini'] as const;
 
@@ -58,7 +58,7 @@ const isNamedRoot = (node: MapNode, root: DataNode): boolean =>
 function fromClass(map: MapNode, key: string, root: DataNode): OptimizerConfig | undefined {
   for (const classKey of CLASS_KEYS) {
     const name = textAt(map, classKey);
-    if (name === undefined) continue;
+    if (name === undefined || (classKey === 'class' && !name.includes('.'))) continue;
     // Lightning accepts bare class names of torch.optim under `optimizer`.
     const qualified = name.includes('.') || !OPTIMIZER_KEY.test(key) ? name : `torch.optim.${name}`;
     const definition = constructorOf(qualified);
@@ -270,7 +270,7 @@ function isHuggingFace(map: MapNode, key: string | undefined, name: string | und
 }
 
 /** A learning rate, or two other hyper-parameters: without them the name of an optimizer alone proves nothing. */
-function evidence(map: MapNode): boolean {
+export function evidence(map: MapNode): boolean {
   const names = new Set([...map.entries].flatMap(([key, { value }]) => (isQuantity(value) ? canonicalNames(key) : [])));
   names.delete('alpha');
   names.delete('power');

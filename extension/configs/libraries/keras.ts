@@ -61,6 +61,28 @@ export const KERAS: readonly Library[] = [
     ],
   },
   {
+    // The messages of TensorFlow's Object Detection API.
+    framework: 'keras',
+    modules: /^object_detection\.optimizer$/,
+    example: 'object_detection.optimizer',
+    eps: 'outside',
+    rows: [
+      ['adam_optimizer', 'adam', '*, learning_rate=0.002, beta1=~, beta2=~, epsilon=1e-8'],
+      [
+        'momentum_optimizer',
+        'sgd',
+        '*, learning_rate=0.002, momentum_optimizer_value=0.9',
+        { rename: { momentum_optimizer_value: 'momentum' } },
+      ],
+      [
+        'rms_prop_optimizer',
+        'rmsprop',
+        '*, learning_rate=0.002, decay=~, momentum_optimizer_value=0.9, epsilon=1.0',
+        { rename: { decay: 'alpha', momentum_optimizer_value: 'momentum' } },
+      ],
+    ],
+  },
+  {
     framework: 'keras',
     modules: /^tensorflow_addons\.optimizers(\.\w+)*$/,
     example: 'tensorflow_addons.optimizers',

@@ -1,4 +1,10 @@
-import { DECOUPLED, L2, type Library } from './library.ts';
+import { DECOUPLED, L2, type Library, NOT_ADAMW_MODE } from './library.ts';
+
+const THINC = { rename: { learn_rate: 'lr', L2: 'weight_decay', L2_is_weight_decay: 'adamw_mode' } } as const;
+const SGDW = {
+  ...DECOUPLED,
+  becomes: { parameter: 'adamw_mode', value: false, optimizer: 'sgd', ...L2 },
+} as const;
 
 /** Platforms with tensors of their own. */
 export const PLATFORMS: readonly Library[] = [
@@ -59,6 +65,27 @@ export const PLATFORMS: readonly Library[] = [
       ['SGD', 'sgd', 'params, lr=~, momentum=~, weight_decay=~, nesterov=~', L2],
       ['Adam', 'adam', 'params, lr=~, b1=~, b2=~, eps=~'],
       ['AdamW', 'adamw', 'params, lr=~, b1=~, b2=~, eps=~, weight_decay=~', DECOUPLED],
+    ],
+  },
+  {
+    // spaCy's, too.
+    framework: 'thinc',
+    modules: /^thinc\.(?:optimizers|api)$/,
+    example: 'thinc.optimizers',
+    rows: [
+      [
+        'Adam',
+        'adamw',
+        'learn_rate=~, *, beta1=~, beta2=~, eps=~, L2=0.0, L2_is_weight_decay=True',
+        { ...NOT_ADAMW_MODE, eps: 'uncorrected', ...THINC },
+      ],
+      [
+        'RAdam',
+        'radam',
+        'learn_rate=0.001, *, beta1=0.9, beta2=0.999, eps=1e-8, L2=0.0, L2_is_weight_decay=True',
+        { ...DECOUPLED, eps: 'outside', ...THINC },
+      ],
+      ['SGD', 'sgd', 'learn_rate, *, L2=~, L2_is_weight_decay=True', { ...SGDW, ...THINC }],
     ],
   },
 ];

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { parseData } from '../data/parse.ts';
+import { type DataLanguage, parseData } from '../data/parse.ts';
 import type { DataNode } from '../data/tree.ts';
 import { languageNamed } from '../languages.ts';
 import type { Workspace } from '../workspace.ts';
@@ -73,10 +73,10 @@ export class Imports {
     if (before) return before;
     const language = languageNamed(path);
     const text =
-      language === undefined || language === 'python' || language === 'notebook'
+      language === undefined || language === 'python' || language === 'notebook' || language === 'gin'
         ? undefined
         : this.workspace?.read(path);
-    const read = text === undefined ? [] : parseData(language as 'yaml', text);
+    const read = text === undefined ? [] : parseData(language as DataLanguage, text);
     this.data.set(path, read);
     return read;
   }

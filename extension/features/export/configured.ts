@@ -1,5 +1,6 @@
 import { relative } from 'node:path';
 import * as vscode from 'vscode';
+import { DATA_ENDINGS, isDataFile } from '../../configs/languages.ts';
 import { readRegularFile } from '../../files/regular.ts';
 import type { Configurations } from '../configurations.ts';
 import { notLookedAt } from '../inspect/pickFile.ts';
@@ -14,7 +15,7 @@ export const exportTitle = (file: { readonly path: string }): string =>
   isConfiguration(file) ? 'Export from Its Script…' : 'Export from This Script…';
 
 /** Is it a file that configures a training, not the training itself? */
-export const isConfiguration = ({ path }: { readonly path: string }): boolean => /\.(ya?ml|json|toml)$/.test(path);
+export const isConfiguration = ({ path }: { readonly path: string }): boolean => isDataFile(path);
 
 /** A training script, and the command line with which it reads a configuration file. */
 interface Configured {
@@ -56,7 +57,7 @@ export async function configuredArguments(
   // A script that names its file reads it by itself.
   if (!folder || argumentsFor(script, `${script.path}.yaml`) === undefined) return [];
   const found: string[] = [];
-  for (const uri of await filesIn(folder, '**/*.{yaml,yml,json,toml}')) {
+  for (const uri of await filesIn(folder, `**/*.{${DATA_ENDINGS.join(',')}}`)) {
     if ((await textOf(uri.fsPath)) === undefined) continue;
     const text = await vscode.workspace.openTextDocument(uri);
     if ((await configurations.of(text)).length > 0) found.push(uri.fsPath);

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import * as vscode from 'vscode';
 import type { ConfiguredOptimizer } from '../../advice/configured.ts';
+import { isDataFile } from '../../configs/languages.ts';
 import { planLines, planShortSteps, type RunPlan } from '../../jobs/plan.ts';
 import { type Timing, timingText } from '../../jobs/timing.ts';
 import { outputsOf } from '../../onnx/outputs.ts';
@@ -212,7 +213,7 @@ async function choose(
           label: `$(info) ${about.charAt(0).toUpperCase()}${about.slice(1)}: ${text}`,
         }))
       : []),
-    ...(!ready && source && /\.(py|ya?ml|json|toml)$/.test(source.path)
+    ...(!ready && source && (source.path.endsWith('.py') || isDataFile(source.path))
       ? [
           {
             chosen: 'export' as const,
