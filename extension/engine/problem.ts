@@ -5,7 +5,7 @@ import { withoutSecondBias } from '../exports/kerasBias.ts';
 import { globToRegExp, type ParameterFilter } from '../exports/parameterFilter.ts';
 import { nameList, type ParameterChoice, parameterCandidates, refuseUntrainable } from '../exports/parameters.ts';
 import { isFromPyTorch } from '../exports/roles.ts';
-import { withTrainingSemantics } from '../exports/trainingSemantics.ts';
+import { isFromOlderExporter, withTrainingSemantics } from '../exports/trainingSemantics.ts';
 import type { Warning } from '../exports/warning.ts';
 import { ownAttribute } from '../onnx/attributes.ts';
 import { GraphBuilder } from '../onnx/builder.ts';
@@ -210,6 +210,7 @@ function problemOf(found: Attempt): Problem {
 
   const { trained, allChoices } = chooseTrained(model, trial, output, { candidates, choices, filter });
   if (isFromPyTorch(model) && !filter.freeze?.length && !filter.trainable?.length) notes.push(untold);
+  if (isFromOlderExporter(model)) notes.push(untoldStops);
   const layout = new ParameterLayout(trained);
   const targets = loss === 'output' || !labels ? undefined : prepareLabels(labels, loss, prediction.shape, floatType);
   const positions = targets?.tensor.type === 'int64' ? elementCount(targets.tensor.shape) : 0;
@@ -258,6 +259,10 @@ function problemOf(found: Attempt): Problem {
 
 /** What no exporter of PyTorch writes. */
 const untold = words`The file does not say which parameters your program keeps from training (requires_grad=False); name them with ${at('freeze')}. They are [n for n, p in model.named_parameters() if not p.requires_grad].`;
+
+/** What the older exporter of PyTorch does not write either. */
+const untoldStops =
+  'The file does not say where your program calls detach() or runs under no_grad(), and gradients flow there; exported with dynamo=True it does.';
 
 /** The name of the trial's output. Throws an InspectorError where it is blocked, or of a type that no loss takes. */
 function usableOutput({ model, trial, candidates, failures }: Attempt): string {

@@ -10,6 +10,7 @@ import {
 import { quoteName } from '../shared/errors.ts';
 import { nameList } from './parameters.ts';
 import { callOf, nodesWithoutGradient, type ProgramCall } from './programNotes.ts';
+import { isFromPyTorch } from './roles.ts';
 
 /** What a program says about gradients, put back into a model. */
 export interface TrainingSemantics {
@@ -36,6 +37,13 @@ export function withTrainingSemantics(model: Model): TrainingSemantics {
 const isNoted = ({ program, attributes }: ModelNode): boolean =>
   program !== undefined ||
   [...attributes.values()].some((attribute) => attribute.kind === 'graph' && attribute.value.nodes.some(isNoted));
+
+/**
+ * Was it written by PyTorch's older exporter, which keeps nothing of what a program says about gradients? The newer one notes calls, and
+ * where tools have taken its notes away, its names of nodes are left.
+ */
+export const isFromOlderExporter = (model: Model): boolean =>
+  isFromPyTorch(model) && !model.graph.nodes.some((node) => isNoted(node) || node.name.startsWith('node_'));
 
 /** What was found, in a model and in its functions and subgraphs. */
 interface Log {

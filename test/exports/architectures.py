@@ -112,7 +112,7 @@ MODELS = {
     "qwen3": lambda: language("Qwen3", num_key_value_heads=1, head_dim=8, **SMALL),
     "bloom": lambda: language("Bloom", vocab_size=30, hidden_size=16, n_layer=2, n_head=2),
     "opt": lambda: language("OPT", ffn_dim=32, max_position_embeddings=16, word_embed_proj_dim=16, **{k: v for k, v in SMALL.items() if k != "intermediate_size"}),
-    "mixtral": lambda: language("Mixtral", num_key_value_heads=1, num_local_experts=3, num_experts_per_tok=2, experts_implementation="eager", **SMALL),
+    "mixtral": lambda: language("Mixtral", num_key_value_heads=1, num_local_experts=3, num_experts_per_tok=2, experts_implementation="batched_mm", **SMALL),
     "mamba": lambda: language("Mamba", vocab_size=30, hidden_size=8, state_size=4, num_hidden_layers=1, use_mambapy=False, attn_implementation=None),
     "bert": lambda: language("Bert", "MaskedLM", **SMALL),
     "albert": lambda: language("Albert", "MaskedLM", embedding_size=8, **SMALL),

@@ -227,7 +227,7 @@ class GraphConvolution(nn.Module):
 
 
 TIMM = {
-    "regnety_002": 32, "ghostnetv2_100": 32, "hardcorenas_a": 32, "dla46_c": 32, "ese_vovnet19b_dw": 32, "hgnetv2_b0": 32,
+    "regnety_002": 32, "ghostnetv2_100": 64, "hardcorenas_a": 32, "dla46_c": 32, "ese_vovnet19b_dw": 32, "hgnetv2_b0": 32,
     "mixnet_s": 32, "gernet_s": 32, "efficientvit_b0": 32, "efficientvit_m0": 64, "repvit_m0_9": 32, "pvt_v2_b0": 32,
     "mobilenetv4_conv_small_035": 32, "efficientformerv2_s0": 64, "inception_next_atto": 32, "nf_regnet_b0": 32, "convnextv2_atto": 32,
     "resnest14d": 32, "skresnet18": 32, "rexnet_100": 32,
@@ -267,7 +267,7 @@ MORE = {
     "squeezebert": lambda: language("SqueezeBert", "MaskedLM", embedding_size=16, **SMALL),
     "xlm-roberta": lambda: language("XLMRoberta", "MaskedLM", max_position_embeddings=16, **SMALL),
     "mamba2": lambda: language("Mamba2", vocab_size=30, hidden_size=8, state_size=4, num_hidden_layers=1, num_heads=4, head_dim=4, n_groups=1, chunk_size=4, attn_implementation=None),
-    "qwen2 moe": lambda: language("Qwen2Moe", num_key_value_heads=1, num_experts=3, num_experts_per_tok=2, moe_intermediate_size=8, shared_expert_intermediate_size=8, experts_implementation="eager", **SMALL),
+    "qwen2 moe": lambda: language("Qwen2Moe", num_key_value_heads=1, num_experts=3, num_experts_per_tok=2, moe_intermediate_size=8, shared_expert_intermediate_size=8, experts_implementation="batched_mm", **SMALL),
     "whisper encoder": lambda: hugging(
         "WhisperConfig", "WhisperModel", torch.randn(2, 6, 16), hidden, lambda m, x: m.encoder(x),
         vocab_size=30, num_mel_bins=6, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2, decoder_attention_heads=2, d_model=12, encoder_ffn_dim=16,
@@ -286,10 +286,10 @@ MORE = {
     "dinov2": lambda: pictures("Dinov2", 16, image_size=16, patch_size=4, **BLOCKS),
     "mobilevit": lambda: pictures("MobileViT", image_size=32, patch_size=2, hidden_sizes=[8, 8, 8], neck_hidden_sizes=[4, 4, 8, 8, 8, 8, 8], num_attention_heads=2),
     "levit": lambda: pictures("Levit", 64, image_size=64, hidden_sizes=[8, 8, 8], num_attention_heads=[1, 1, 1], depths=[1, 1, 1], key_dim=[4, 4, 4], attn_implementation=None),
-    "dpt": lambda: hugging("DPTConfig", "DPTForDepthEstimation", image(16), lambda y: y.predicted_depth, image_size=16, patch_size=4, backbone_out_indices=[0, 1, 1, 1], neck_hidden_sizes=[4, 4, 4, 4], fusion_hidden_size=4, reassemble_factors=[4, 2, 1, 0.5], **BLOCKS),
+    "dpt": lambda: hugging("DPTConfig", "DPTForDepthEstimation", image(16), lambda y: y.predicted_depth, image_size=16, patch_size=4, backbone_out_indices=[0, 1, 2, 3], neck_hidden_sizes=[4, 4, 4, 4], fusion_hidden_size=4, reassemble_factors=[4, 2, 1, 0.5], **{**BLOCKS, "num_hidden_layers": 4}),
     "diffusers UNet1D": lambda: diffusers_model(
         "UNet1DModel", torch.randn(2, 3, 16), lambda m, x: m(x, torch.tensor(3)).sample, sample_size=16, in_channels=3, out_channels=3, extra_in_channels=16, time_embedding_type="fourier",
-        block_out_channels=(8, 8), down_block_types=("DownBlock1DNoSkip", "DownBlock1D"), up_block_types=("UpBlock1D", "UpBlock1DNoSkip"), mid_block_type="UNetMidBlock1D",
+        block_out_channels=(32, 32), down_block_types=("DownBlock1DNoSkip", "DownBlock1D"), up_block_types=("UpBlock1D", "UpBlock1DNoSkip"), mid_block_type="UNetMidBlock1D",
     ),
     "diffusers VQModel": lambda: diffusers_model("VQModel", image(8), lambda m, x: m.decode(m.encode(x).latents, force_not_quantize=True).sample, block_out_channels=(8,), norm_num_groups=4, latent_channels=2, num_vq_embeddings=6),
     "diffusers SD3 transformer": lambda: diffusers_model(
