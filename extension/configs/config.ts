@@ -44,6 +44,8 @@ export type ConfigFramework =
   | 'mindspore'
   | 'tinygrad'
   | 'thinc'
+  | 'fastai'
+  | 'mxnet'
   | 'other'
   | 'generic';
 

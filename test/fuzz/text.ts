@@ -84,6 +84,24 @@ class Lit(L.LightningModule):
 `,
   ],
   [
+    'python',
+    `from fastai.vision.all import *
+import ml_collections, mxnet as mx
+from torch.distributed.optim import _apply_optimizer_in_backward
+learn = Learner(dls, net, opt_func=partial(Adam, mom=0.9, eps=1e-4), wd=0.1).to_fp16()
+learn.fit_one_cycle(5, lr_max=slice(1e-5, 1e-3)); learn.fine_tune(3)
+trainer = mx.gluon.Trainer(net.collect_params(), 'adam', {'learning_rate': 1e-3, **more})
+_apply_optimizer_in_backward(torch.optim.SGD, p, {'lr': 0.1})
+def get_config():
+    config = ml_collections.ConfigDict()
+    config.optim = optim = ml_collections.ConfigDict()
+    optim.optimizer = 'Adam'
+    optim.lr = config.lr = 1e-3
+    config.optax_name, config.wd = 'scale_by_adam', 1e-4
+    return config
+`,
+  ],
+  [
     'yaml',
     `defaults:\n  - optimizer: adam\n  - _self_\noptimizer:\n  _target_: torch.optim.AdamW\n  lr: \${model.lr}\n  betas: [0.9, 0.95]\nmodel: {lr: 1e-3}\nSOLVER:\n  BASE_LR: 0.02\n  OPTIMIZER: ADAMW\noptim_conf:\n  lr: 0.002\noptim: adam\n`,
   ],

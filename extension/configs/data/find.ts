@@ -4,7 +4,7 @@ import { type Constructor, constructorOf } from '../frameworks.ts';
 import { huggingFaceOptimizer, isHuggingFaceName, isPlainAdam, kerasClass, optimizerNamed } from '../names.ts';
 import { canonicalNames } from '../signature.ts';
 import type { SourceRange } from '../source.ts';
-import { withRates } from './rates.ts';
+import { detectionSchedule, withRates } from './rates.ts';
 import { type DataEntry, type DataNode, findingOf, type MapNode, NODE_LIMIT, textAt } from './tree.ts';
 
 /** Keys whose value is an optimizer, and keys that hold its arguments beside its name. */
@@ -119,13 +119,11 @@ function fromType(
         : capitals
           ? parent
           : undefined;
-    return evidence(values) || (beside && evidence(beside))
-      ? withSchedule(
-          withSchedule(generic(optimizer, name, nameEntry.value.range, map.range, values, root, beside), values, root),
-          parent,
-          root,
-        )
-      : undefined;
+    if (!evidence(values) && !(beside && evidence(beside))) return undefined;
+    const made = generic(optimizer, name, nameEntry.value.range, map.range, values, root, beside);
+    const found = withSchedule(withSchedule(made, values, root), parent, root);
+    const schedule = found.schedule ?? detectionSchedule(root);
+    return schedule ? { ...found, schedule } : found;
   }
   return undefined;
 }

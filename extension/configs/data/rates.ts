@@ -1,6 +1,7 @@
+import type { Schedule } from '../config.ts';
 import { isAdamLike } from '../names.ts';
 import { canonicalNames } from '../signature.ts';
-import { type DataEntry, findingOf, type MapNode, textAt } from './tree.ts';
+import { type DataEntry, type DataNode, findingOf, type MapNode, textAt } from './tree.ts';
 
 // What belongs to an optimizer and stands beside it, or a level deeper: Paddle's learning rates and regularizers, Ludwig's,
 // Ultralytics' and FAIRChem's learning rates.
@@ -66,6 +67,16 @@ function rateIn(schedule: MapNode): DataEntry | undefined {
   const values = schedule.entries.get('values');
   const first = values?.value.kind === 'list' ? values.value.items[0] : undefined;
   return values && first && { keyRange: values.keyRange, value: first };
+}
+
+/** PaddleDetection's schedules, which lie in a list beside the learning rate of the whole file. */
+export function detectionSchedule(root: DataNode): Schedule | undefined {
+  const rate = root.kind === 'map' ? root.entries.get('LearningRate')?.value : undefined;
+  const list = rate?.kind === 'map' ? rate.entries.get('schedulers')?.value : undefined;
+  const names = (list?.kind === 'list' ? list.items : []).flatMap((item) =>
+    item.kind === 'map' ? (textAt(item, 'name') ?? []) : [],
+  );
+  return list && names.length > 0 ? { name: names.slice(0, 4).join(', ').slice(0, 120), range: list.range } : undefined;
 }
 
 function regularizer(section: MapNode): DataEntry | undefined {

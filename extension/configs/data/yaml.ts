@@ -33,6 +33,8 @@ function indentedTooDeep(text: string): boolean {
 
 /** HyperPyYAML's tags: a class or function to call with the settings below it, and a reference to another value. */
 const CALL_TAG = /^!(?:name|new|apply):([A-Za-z_][\w.]*)$/;
+/** PaddleDetection's: the class that takes the settings below it. */
+const CLASS_TAG = /^![A-Z]\w{0,60}$/;
 const REFERENCE = /^<([\w.[\]-]+)>$/;
 
 class Converter {
@@ -56,7 +58,10 @@ class Converter {
     if (isMap(node)) {
       const map = this.convertMap(node.items as never, located, via, depth);
       const called = typeof node.tag === 'string' ? CALL_TAG.exec(node.tag)?.[1] : undefined;
-      return called === undefined ? map : this.withTarget(map, node.tag!, called, via);
+      if (called !== undefined) return this.withTarget(map, node.tag!, called, via);
+      return typeof node.tag === 'string' && CLASS_TAG.test(node.tag)
+        ? withName(map, node.tag.slice(1), located.range)
+        : map;
     }
     if (isSeq(node)) {
       return { kind: 'list', ...located, items: node.items.map((item) => this.convert(item as Node, via, depth + 1)) };
@@ -109,6 +114,13 @@ class Converter {
     for (const [name, entry] of merged) if (!entries.has(name)) entries.set(name, entry);
     return { kind: 'map', ...located, entries };
   }
+}
+
+/** A map under the name of a class, as others write it: with `name`. */
+function withName(map: DataNode, name: string, range: SourceRange): DataNode {
+  if (map.kind !== 'map' || map.entries.has('name')) return map;
+  const value: DataNode = { kind: 'scalar', range: { from: range.from, to: range.from }, value: name };
+  return { ...map, entries: new Map([['name', { keyRange: value.range, value }], ...map.entries]) };
 }
 
 function rangeOf(node: unknown): SourceRange | undefined {

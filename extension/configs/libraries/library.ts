@@ -36,3 +36,8 @@ export const NOT_ADAMW_MODE = {
   ...DECOUPLED,
   becomes: { parameter: 'adamw_mode', value: false, optimizer: 'adam', ...L2 },
 } as const;
+/** Gradient descent whose weight decay is decoupled unless a flag says otherwise. */
+export const SGDW = {
+  ...DECOUPLED,
+  becomes: { parameter: 'adamw_mode', value: false, optimizer: 'sgd', ...L2 },
+} as const;

@@ -1,10 +1,6 @@
-import { DECOUPLED, L2, type Library, NOT_ADAMW_MODE } from './library.ts';
+import { DECOUPLED, L2, type Library, NOT_ADAMW_MODE, SGDW } from './library.ts';
 
 const THINC = { rename: { learn_rate: 'lr', L2: 'weight_decay', L2_is_weight_decay: 'adamw_mode' } } as const;
-const SGDW = {
-  ...DECOUPLED,
-  becomes: { parameter: 'adamw_mode', value: false, optimizer: 'sgd', ...L2 },
-} as const;
 
 /** Platforms with tensors of their own. */
 export const PLATFORMS: readonly Library[] = [
@@ -87,5 +83,26 @@ export const PLATFORMS: readonly Library[] = [
       ],
       ['SGD', 'sgd', 'learn_rate, *, L2=~, L2_is_weight_decay=True', { ...SGDW, ...THINC }],
     ],
+  },
+  {
+    framework: 'mxnet',
+    modules: /^mxnet\.optimizer(\.\w+)*$/,
+    example: 'mxnet.optimizer',
+    eps: 'uncorrected',
+    rows: [
+      ['Adam', 'adam', 'learning_rate=~, beta1=~, beta2=~, epsilon=~, *, wd=~', { ...L2, eps: 'uncorrected' }],
+      [
+        'AdamW',
+        'adamw',
+        'learning_rate=~, beta1=~, beta2=~, epsilon=1e-6, correct_bias=~, *, wd=0.0',
+        { ...DECOUPLED, eps: 'uncorrected' },
+      ],
+      // Versions differ in the defaults that are not stated.
+      ['SGD', 'sgd', 'learning_rate, momentum=~, *, wd=~', L2],
+      ['NAG', 'sgd', 'learning_rate, momentum, *, wd=~, nesterov=True', L2],
+      ['RMSProp', 'rmsprop', 'learning_rate=0.001, rho=0.9, *, epsilon=~, wd=~', { ...L2, rename: { rho: 'alpha' } }],
+      ['AdaGrad', 'adagrad', 'learning_rate, *, eps=1e-7, wd=~', L2],
+    ],
+    others: /^(?:AdaDelta|Adamax|Nadam|Ftrl|FTML|LAMB|LANS|LARS|SGLD|Signum|DCASGD|LBSGD|GroupAdaGrad|AdaBelief)$/,
   },
 ];

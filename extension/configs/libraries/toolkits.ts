@@ -1,4 +1,4 @@
-import { DECOUPLED, L2, type Library } from './library.ts';
+import { DECOUPLED, L2, type Library, NOT_ADAMW_MODE, SGDW } from './library.ts';
 
 /** Collections of optimizers, and trainers that make them. */
 export const TOOLKITS: readonly Library[] = [
@@ -78,10 +78,37 @@ export const TOOLKITS: readonly Library[] = [
     ],
   },
   {
+    framework: 'fastai',
+    modules: /^fastai(\.\w+)*$/,
+    example: 'fastai.optimizer',
+    others: /^(?:RAdam|QHAdam|Larc|Lamb|Lookahead|ranger)$/,
+    eps: 'outside',
+    rows: [
+      [
+        'Adam',
+        'adamw',
+        'params, lr, mom=~, sqr_mom=0.99, eps=1e-5, wd=~, decouple_wd=True',
+        { ...NOT_ADAMW_MODE, rename: { mom: 'beta1', sqr_mom: 'beta2', decouple_wd: 'adamw_mode' } },
+      ],
+      [
+        'SGD',
+        'sgd',
+        'params, lr, mom=~, wd=~, decouple_wd=True',
+        { ...SGDW, rename: { mom: 'momentum', decouple_wd: 'adamw_mode' } },
+      ],
+      [
+        'RMSProp',
+        'rmsprop',
+        'params, lr, sqr_mom=~, mom=~, wd=~, decouple_wd=True',
+        { ...DECOUPLED, rename: { mom: 'momentum', sqr_mom: 'alpha' } },
+      ],
+    ],
+  },
+  {
     // What only has optimizers of its own.
     framework: 'other',
     modules:
-      /^(schedulefree|prodigyopt|pytorch_optimizer|torch_optimizer|adan(_pytorch)?|sophia|galore_torch|apollo_torch|q_galore_torch|dadaptation|came_pytorch|adam_mini|soap|muon|adabelief_pytorch|madgrad|shampoo|distributed_shampoo|came|ranger(21)?|kron_torch|psgd|optax\.contrib|lomo_optim|grokadamw|fairscale\.optim|cosmo|dion)(\.\w+)*$/,
+      /^(schedulefree|prodigyopt|pytorch_optimizer|torch_optimizer|adan(_pytorch)?|sophia|galore_torch|apollo_torch|q_galore_torch|dadaptation|came_pytorch|adam_mini|soap|muon|adabelief_pytorch|madgrad|shampoo|distributed_shampoo|came|ranger(21)?|kron_torch|psgd|optax\.contrib|lomo_optim|grokadamw|fairscale\.optim|torchrec\.optim|cosmo|dion)(\.\w+)*$/,
     example: 'pytorch_optimizer',
     rows: [],
     others: /^(?!.*(?:Loss|Scheduler|LR|Warmup|Annealing)$)(?:[A-Z]\w+)$/,

@@ -46,7 +46,8 @@ function fromDictionary(
   return findInData(root, { python: true });
 }
 
-function toData(evaluated: Evaluated, depth: number): DataNode {
+/** A value as a tree of data. */
+export function toData(evaluated: Evaluated, depth: number): DataNode {
   const { value, range, sourceRange } = evaluated;
   const located = { range, ...(sourceRange && { sourceRange }) };
   if (depth > 20) return { kind: 'scalar', ...located, value: undefined };

@@ -30,6 +30,16 @@ const BUILTINS = new Set(
   'dict tuple list float int str abs min max pow getattr vars eval open globals sorted round'.split(' '),
 );
 
+/** What `from fastai.vision.all import *` and its like bring along of others. */
+function broughtAlong(name: string, stars: readonly string[]): string | undefined {
+  const names: Readonly<Record<string, string>> = {
+    torch: 'torch',
+    optim: 'torch.optim',
+    partial: 'functools.partial',
+  };
+  return Object.hasOwn(names, name) && stars.some((module) => /^fastai(?:\.|$)/.test(module)) ? names[name] : undefined;
+}
+
 /**
  * Evaluates expressions without running anything: literals, arithmetic, names that are bound once, attributes and items of
  * what is known. Anything else is unknown. Parameters take the values of the calls in the file, if all agree, and
@@ -295,6 +305,8 @@ export class Evaluator {
     if (!found) {
       if (name === '__file__' && this.path !== undefined) return literal(node, { kind: 'path', path: this.path });
       const known = this.index.stars.find((module) => constructorOf(`${module}.${name}`));
+      const brought = known === undefined ? broughtAlong(name, this.index.stars) : undefined;
+      if (brought !== undefined) return literal(node, { kind: 'reference', name: brought });
       if (known !== undefined || BUILTINS.has(name))
         return literal(node, { kind: 'reference', name: `${known ?? 'builtins'}.${name}` });
       const star = this.index.stars.find((module) => this.imports.find(`${module}.${name}`, this.path));

@@ -3,13 +3,18 @@ import { part } from '../assemble.ts';
 import type { HyperparameterValue, OptimizerConfig } from '../config.ts';
 import { build, givenOf, targetsOf } from './build.ts';
 import { decayBeside, fromChain, isChain } from './chains.ts';
+import { fromConfigDicts } from './configDicts.ts';
 import { fromDictionaries } from './dictionaries.ts';
 import type { Evaluator } from './evaluate.ts';
 import { fromClassArgument, fromClassEntry, fromNameArgument, fromParser } from './factories.ts';
+import { fromLearner } from './fastai.ts';
 import { addedGroups } from './groupMakers.ts';
 import { groupsOf } from './groups.ts';
+import { fromInBackward } from './inBackward.ts';
 import { fromCompile } from './keras.ts';
 import { auxiliaryAdam } from './muon.ts';
+import { fromTrainer } from './mxnet.ts';
+import { fromOverlay } from './overlaid.ts';
 import { type Scheduled, schedulers } from './schedules.ts';
 import type { Call, Scope } from './scope.ts';
 import { literal, readArguments, toFinding } from './values.ts';
@@ -29,13 +34,14 @@ export function findInPython(evaluator: Evaluator): OptimizerConfig[] {
     chained.add(chain.range.from);
   }
   for (const call of index.calls) {
+    found.push(...fromLearner(evaluator, call), ...fromInBackward(evaluator, call));
     for (const config of fromCall(evaluator, call)) if (!chained.has(config.range.from)) found.push(config);
-    const others = [fromCompile(evaluator, call), fromNameArgument(evaluator, call)];
+    const others = [fromCompile(evaluator, call), fromNameArgument(evaluator, call), fromTrainer(evaluator, call)];
     for (const config of others) if (config) found.push(config);
     found.push(...fromClassArgument(evaluator, call), ...fromParser(evaluator, call));
   }
   for (const [node, scope] of mappings(evaluator)) found.push(...fromClassEntry(evaluator, node, scope));
-  found.push(...fromDictionaries(evaluator));
+  found.push(...fromDictionaries(evaluator), ...fromConfigDicts(evaluator), ...fromOverlay(evaluator));
   const decaying = unique(found).map((config) => {
     const beside = decays.get(config.callRange.from);
     return beside ? withDecay(config, beside) : config;

@@ -9,7 +9,7 @@ export const PARSE_LIMIT = 1_500_000;
 
 /** Words of optimizers and of statements that any other part can depend on: what holds one has to be read. */
 const STRONG = new RegExp(
-  `optim|${NAME_PARTS}|FusedL|TrainingArg|(?:SFT|DPO|GRPO|KTO|Reward)Config|\\.compile\\(|add_argument|parse_args|parse_known|DEFINE_|ArgumentParser|tyro|\\bglobal\\b|nonlocal|BASE_LR|hparams|setattr|safe_load|OmegaConf|json\\.load|tomllib|hydra|click\\.|typer|wandb|lr_scheduler|class_name|\\beval\\(|schedule|set_defaults`,
+  `optim|${NAME_PARTS}|FusedL|TrainingArg|(?:SFT|DPO|GRPO|KTO|Reward)Config|\\.compile\\(|add_argument|parse_args|parse_known|DEFINE_|ArgumentParser|tyro|\\bglobal\\b|nonlocal|BASE_LR|hparams|setattr|safe_load|OmegaConf|json\\.load|tomllib|hydra|click\\.|typer|wandb|lr_scheduler|class_name|\\beval\\(|schedule|set_defaults|_learner\\b|\\bLearner\\(|\\.fit\\(|fit_one_cycle|fine_tune|ConfigDict`,
   'gi',
 );
 /** Names of their arguments. Where one is only a local name, what is around it is read only if something asks for it. */

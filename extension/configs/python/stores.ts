@@ -73,7 +73,7 @@ export class Stores {
     const pathOf = (keys: readonly (string | undefined)[]) => keys.join('\n');
     for (const { keys } of all) counts.set(pathOf(keys), (counts.get(pathOf(keys)) ?? 0) + 1);
     let result = evaluated;
-    for (const { keys, store } of all.slice(0, MOST)) {
+    for (const { keys, store } of inOrder(all).slice(0, MOST)) {
       this.used.add(store);
       const isOnly = counts.get(pathOf(keys)) === 1 && !isConditional(store);
       const value = isOnly && store.node ? this.evaluator.evaluate(store.node, store.scope) : unknownAt(store.target);
@@ -99,6 +99,10 @@ export class Stores {
     return this.byRoot.get(name) ?? [];
   }
 }
+
+/** What stands further up puts in what is further down put into. */
+const inOrder = <S extends { readonly store: Store }>(all: readonly S[]): S[] =>
+  [...all].sort((a, b) => a.store.target.from - b.store.target.from);
 
 /** Whether an assignment may be left out, or comes again and again. */
 function isConditional({ target }: Store): boolean {
