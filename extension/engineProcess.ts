@@ -126,7 +126,7 @@ async function answer(work: () => Promise<Ended>): Promise<void> {
   folder = undefined;
   state.cancelled = false;
   try {
-    send({ type: 'finished', ...(await work()) });
+    send({ type: 'finished', ...(await work()), peakMemory: 1024 * process.resourceUsage().maxRSS });
   } catch (error) {
     send({ type: 'failed', failure: failureOf(error), folder, useless: isUseless(error) });
   }

@@ -3,12 +3,14 @@ import { ownScript } from '../files/ownScript.ts';
 import { errorOf } from '../shared/errors.ts';
 import { amount, duration, thousands } from '../shared/format.ts';
 import type { InspectRequest, RunCounts } from '../shared/protocol.ts';
-import { type Timing, timeStep } from './timing.ts';
+import { type Timing, timeStep, tryOf } from './timing.ts';
 
 /** What a run will take, said before anything of it is run. */
 export interface RunPlan extends RunCounts {
   /** Of a step with its correction, taken on some of the samples. */
   readonly timing: Timing;
+  /** Bytes that a run without a reference takes at its peak, by what the timed steps took. */
+  readonly peakMemory: number;
   /** Expected of a step with its correction over all samples. */
   readonly secondsPerCorrection: number;
 }
@@ -18,21 +20,44 @@ export interface RunPlan extends RunCounts {
  * Throws an InspectorError for anything that does not fit.
  */
 export async function planRun(request: InspectRequest, signal?: AbortSignal): Promise<RunPlan> {
+  // First, so that what does not fit is told before anything is timed.
   const counts = await countsOf(request, signal);
-  return planOf(counts, await timeStep(request, signal));
+  return planOf(request, counts, await timeStep(request, signal), signal);
 }
 
 /** The plan of a run with as many samples as keep a step short. */
 export async function planShortSteps(request: InspectRequest, signal?: AbortSignal): Promise<RunPlan> {
   const timing = await timeStep(request, signal);
-  return planOf(await countsOf({ ...request, limit: timing.samples }, signal), timing);
+  const shortened = { ...request, limit: timing.samples };
+  return planOf(shortened, await countsOf(shortened, signal), timing, signal);
 }
 
-const planOf = (counts: RunCounts, timing: Timing): RunPlan => ({
-  ...counts,
-  timing,
-  secondsPerCorrection: (timing.seconds * counts.samples) / timing.timed,
-});
+async function planOf(
+  request: InspectRequest,
+  counts: RunCounts,
+  timing: Timing,
+  signal: AbortSignal | undefined,
+): Promise<RunPlan> {
+  const tried = await countsOf(tryOf(request, timing.timed), signal);
+  return {
+    ...counts,
+    timing,
+    secondsPerCorrection: (timing.seconds * counts.samples) / timing.timed,
+    peakMemory: peakOf(timing.peakMemory, tried.memory, counts.memory),
+  };
+}
+
+/** How far an expected amount of memory may be from what is taken: beyond that, the smaller run says nothing of the larger. */
+const mostScale = 3;
+
+/**
+ * Bytes that a run takes at its peak, from what a smaller run of the same model took and what both were expected to take: what
+ * one takes more than the other is scaled as the expectation of the smaller one has proved to be.
+ */
+export function peakOf(taken: number, expectedThen: number, expected: number): number {
+  const scale = Math.min(mostScale, Math.max(1 / mostScale, taken / expectedThen));
+  return Math.max(taken, taken + scale * (expected - expectedThen));
+}
 
 async function countsOf(request: InspectRequest, signal: AbortSignal | undefined): Promise<RunCounts> {
   const client = new EngineClient(ownScript('engineProcess.js'));
@@ -54,7 +79,7 @@ export function planLines(
   plan: RunPlan,
   { steps }: Pick<InspectRequest, 'steps'>,
 ): readonly (readonly [about: string, text: string])[] {
-  const { parameters, tensors, samples, batch, chunk, flops, memory, timing, secondsPerCorrection: seconds } = plan;
+  const { parameters, tensors, samples, batch, chunk, flops, peakMemory, timing, secondsPerCorrection: seconds } = plan;
   const inBatches = batch < samples ? `, ${thousands(batch)} in a step` : ', all in every step';
   return [
     ['parameters', `${thousands(parameters)} in ${thousands(tensors)} tensor${tensors === 1 ? '' : 's'}`],
@@ -70,7 +95,7 @@ export function planLines(
       'time',
       `about ${timeText(seconds)} for a step with its correction over all samples (timed on ${thousands(timing.timed)} of them); ${thousands(steps)} steps take at most ${timeText(seconds * steps)}`,
     ],
-    ['memory', `about ${amount(memory / 2 ** 20)} MiB at the peak`],
+    ['memory', `about ${amount(peakMemory / 2 ** 20)} MiB at the peak, from what the timed steps took`],
   ];
 }
 

@@ -18,6 +18,8 @@ export interface Timing {
   readonly timed: number;
   /** Undefined: all there are. */
   readonly samples: number | undefined;
+  /** Bytes that the process held at its peak. */
+  readonly peakMemory: number;
 }
 
 /** Samples of the first try: few, so that no step is long, and enough for their share of the time to be seen. */
@@ -29,19 +31,19 @@ const few = 64;
  */
 export async function timeStep(request: InspectRequest, signal?: AbortSignal): Promise<Timing> {
   const first = await secondsOf(request, few, signal);
-  if (first.samples < few) return { seconds: first.seconds, timed: first.samples, samples: undefined };
+  if (first.samples < few) return { ...first, timed: first.samples, samples: undefined };
   const more = Math.max(few, roundDown(few / Math.max(first.seconds, 1e-3)));
   const second = more === few ? first : await secondsOf(request, more, signal);
-  return proposed(second.seconds, second.samples, second.samples < more);
+  return { ...proposed(second.seconds, second.samples, second.samples < more), peakMemory: second.peakMemory };
 }
 
 /** How many samples a step of two seconds has, if one of `timed` samples takes `seconds`; `whole`: there are no more. */
-export function proposed(seconds: number, timed: number, whole: boolean): Timing {
+export function proposed(seconds: number, timed: number, whole: boolean): Omit<Timing, 'peakMemory'> {
   const samples = roundDown((timed * mostSeconds) / seconds);
   return { seconds, timed, samples: whole && seconds <= mostSeconds ? undefined : samples };
 }
 
-export const timingText = ({ seconds, timed, samples }: Timing): string =>
+export const timingText = ({ seconds, timed, samples }: Omit<Timing, 'peakMemory'>): string =>
   `a step of ${thousands(timed)} samples takes ${seconds < 1 ? `${Math.max(1, Math.round(1000 * seconds))} ms` : duration(seconds)}${samples === undefined ? ', which are all there are' : ''}`;
 
 /** Steps of a try: enough for the run to stop between them. */
@@ -55,10 +57,9 @@ async function secondsOf(request: InspectRequest, limit: number, signal: AbortSi
   // Lines of a run come in groups: its progress tells when steps were taken.
   const seen: Seen[] = [];
   let samples = 0;
+  let peakMemory = 0;
   try {
-    // All samples at once: that is what is measured, whatever the batches are.
-    const { batchSize: _, order: __, state: ___, dropLast: ____, ...rest } = request;
-    const steps = { ...rest, limit, steps: timedSteps, every: 1, edgeEvery: 0, reference: 'none', arrays: false, out: join(folder, 'run') } as const; // biome-ignore format: one line
+    const steps = { ...tryOf(request, limit), out: join(folder, 'run') };
     const last = await client.inspect(steps, (event) => {
       if (event.type === 'started') samples = event.run.data.samples;
       const now = performance.timeOrigin + performance.now();
@@ -67,13 +68,20 @@ async function secondsOf(request: InspectRequest, limit: number, signal: AbortSi
         // When a report is read says little: on a busy machine several are read at once.
         seen.push({ step: event.progress.step, at: event.progress.at ?? now });
     });
+    if (last.type === 'finished') peakMemory = last.peakMemory;
     if (last.type === 'failed') throw new InspectorError(onCommandLine(last.failure.message), last.failure.remedy && onCommandLine(last.failure.remedy)); // biome-ignore format: one line
   } finally {
     signal?.removeEventListener('abort', stop);
     client.dispose();
     rmSync(folder, { recursive: true, force: true });
   }
-  return { seconds: millisecondsOf(seen) / 1000, samples };
+  return { seconds: millisecondsOf(seen) / 1000, samples, peakMemory };
+}
+
+/** What is run for an inspection that is tried: all of `limit` samples at once, whatever its batches are. */
+export function tryOf(request: InspectRequest, limit: number): InspectRequest {
+  const { batchSize: _, order: __, state: ___, dropLast: ____, ...rest } = request;
+  return { ...rest, limit, steps: timedSteps, every: 1, edgeEvery: 0, reference: 'none', arrays: false };
 }
 
 /** When a run had taken so many steps; milliseconds. */

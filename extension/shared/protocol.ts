@@ -64,7 +64,8 @@ export type EngineEvent =
   | { readonly type: 'point'; readonly number: number; readonly outcome: PointOutcome }
   | { readonly type: 'progress'; readonly progress: Progress }
   | { readonly type: 'record'; readonly record: StepLine }
-  | { readonly type: 'finished'; readonly folder: string; readonly status: RunStatus }
+  /** `peakMemory`: the most bytes that the process has held so far. */
+  | { readonly type: 'finished'; readonly folder: string; readonly status: RunStatus; readonly peakMemory: number }
   /** `useless`: every further attempt would come to the same; of points of a plan. */
   | { readonly type: 'failed'; readonly failure: Failure; readonly folder?: string; readonly useless?: boolean };
 
