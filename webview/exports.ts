@@ -42,6 +42,7 @@ const fieldNames = [
   'effectAveraged',
   'effectPredicted',
   'oscillation',
+  'slowOscillation',
 ] as const;
 
 /** A cell that spreadsheets take as text: quoted, and never a formula. */

@@ -89,6 +89,18 @@ export const oscillationMeasure: Measure = {
   measured: true,
 };
 
+export const slowOscillationMeasure: Measure = {
+  id: 'slowOscillation',
+  title: 'Slow oscillation',
+  about:
+    'Share of the norm that is oscillation over many steps: what is gone at the mean of the parameters over a stretch of usually 80 steps, and not at that of three neighbouring points.',
+  formula: '1 − ( ‖g_{mean}‖_1 ) / ( mean ‖g‖_1 )',
+  source: 'measurement of this tool',
+  value: ({ slowOscillation }) => slowOscillation,
+  text: share,
+  measured: true,
+};
+
 /** Data files have anti-regularizing strengths with a minus sign, axes show them upwards. */
 const turned = (value: number | null | undefined): number | null | undefined =>
   value === null || value === undefined ? value : -value || 0;
@@ -148,6 +160,7 @@ export const measures: readonly Measure[] = [
   effectMeasure,
   predictedMeasure,
   oscillationMeasure,
+  slowOscillationMeasure,
   strengthMeasure,
   {
     id: 'kappa',

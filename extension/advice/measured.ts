@@ -1,5 +1,5 @@
 import type { OptimizerConfig } from '../configs/config.ts';
-import { effectHeadline, effectSentence, oscillationText } from '../shared/effectWords.ts';
+import { effectHeadline, effectSentence, oscillationText, slowStretch } from '../shared/effectWords.ts';
 import { baseName, finePercent, number, percent, shorten } from '../shared/format.ts';
 import type { MeasuredRun, RunHeader } from '../shared/protocol.ts';
 import { doubt, strength } from '../shared/verdict.ts';
@@ -51,7 +51,8 @@ export function measuredMarkdown({ header, last }: MeasuredRun): string {
   const effect = typeof last.effect === 'number' ? last : undefined;
   const sentence = effectSentence(header, effect);
   if (sentence !== undefined) {
-    const oscillation = header.reference?.converged && effect && oscillationText(effect);
+    const told = header.effect && slowStretch(header.effect) !== undefined;
+    const oscillation = header.reference?.converged && !told && effect && oscillationText(effect);
     const losses = lossRange(header).trim();
     return `**Measured** ${where}${losses && ` ${escapeMarkdown(losses)}`}: ${escapeMarkdown(sentence, 600)}${oscillation ? ` At the end ${oscillation}.` : ''}`;
   }

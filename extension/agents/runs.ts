@@ -85,6 +85,9 @@ const runAnswer = object({
   effect: nullableNumber(
     'gradient one-norm against the reference at equal loss, relative: 0.12 is 12 % larger. Null where not measured',
   ),
+  slowOscillation: nullableNumber(
+    'share of the gradient one-norm at the end that is an oscillation over many steps, which the mean of the parameters over them does not have. Null where not measured',
+  ),
   reference: anyText('what the run was held against'),
   validity: anyText(
     'whether the theory holds in this run; where it does not, its numbers must not be passed on as facts',
@@ -123,6 +126,7 @@ export function runReport(run: Run): object {
       effectSentence(header, measured) ??
       `No effect was measured: ${noEffect(header, measured) ?? 'the run was held against nothing'}.`,
     effect: numberOr(shown?.effect),
+    slowOscillation: numberOr(measured?.slowOscillation),
     reference: header.reference?.words ?? '',
     validity:
       problem === undefined

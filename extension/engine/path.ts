@@ -11,10 +11,25 @@ export interface AveragedPoint {
   readonly ratios: readonly number[];
 }
 
+/** A stretch of many steps, and what was measured at the mean of its points; see `stretches.ts`. */
+export interface Stretch {
+  readonly from: number;
+  readonly to: number;
+  /** Means over its steps, and their extremes. */
+  readonly loss: number;
+  readonly high: number;
+  readonly low: number;
+  readonly lossAtMean: number;
+  /** Norms at the mean point over the mean of the norms: of the model first, then of each tensor. */
+  readonly ratios: readonly number[];
+  /** False where the norm falls or grows so much along it that what the mean lacks may be a trend. */
+  readonly steady: boolean;
+}
+
 /** A path as it was saved: of this class alone. */
 export type SavedPath = { readonly path: unique symbol };
 
-/** Losses, one-norms of the model's gradient and the lowest loss until each, without tensors and averaged points. */
+/** Losses, one-norms of the model's gradient and the lowest loss until each, without tensors, averaged points and stretches. */
 export interface KeptPath {
   readonly losses: readonly number[];
   readonly norms: readonly number[];
@@ -39,6 +54,8 @@ export class Path {
   readonly lowestUntil: number[] = [];
   /** In the order of the steps. */
   readonly averages: AveragedPoint[] = [];
+  /** In the order of the steps. */
+  readonly stretches: Stretch[] = [];
   /** The lowest loss so far. */
   lowest = Number.POSITIVE_INFINITY;
   private stride = 1;
@@ -96,6 +113,11 @@ export class Path {
     if (this.averages.length <= this.mostOf(point.ratios)) return;
     this.averageStride *= 3;
     thin(this.averages);
+  }
+
+  /** Adds the next stretch. */
+  stretch(stretch: Stretch): void {
+    this.stretches.push(stretch);
   }
 
   private mostOf(numbers: readonly number[]): number {

@@ -1,7 +1,8 @@
 import { Averaging, type Measured, type Passed } from './averaging.ts';
-import { type AveragedPoint, normsOf, Path, type SavedPath } from './path.ts';
+import { type AveragedPoint, normsOf, Path, type SavedPath, type Stretch } from './path.ts';
 import type { Position, Runner } from './runner.ts';
 import type { StepRecord } from './stepRecord.ts';
+import { type SavedStretches, Stretches, type StretchPlan } from './stretches.ts';
 
 /** How a reference goes. */
 export interface WalkOptions {
@@ -11,6 +12,8 @@ export interface WalkOptions {
   readonly most: number;
   /** Steps from one averaged point to the next; none are measured where not given. */
   readonly averagingPeriod?: number;
+  /** Its stretches of many steps, where every step sees all samples; none are measured where not given. */
+  readonly stretches?: StretchPlan;
   /** On mini-batches: steps between measurements on all samples. Undefined where every step sees all samples. */
   readonly every?: number;
   /** Called at θ of every step that is a multiple of `every`; on mini-batches a multiple of that `every`, too. */
@@ -19,10 +22,11 @@ export interface WalkOptions {
   record?(record: StepRecord): void;
 }
 
-/** What lies on a trail: a measurement, an averaged point, steps without a measurement, or its end. */
+/** What lies on a trail: a measurement, an averaged point, a stretch, steps without a measurement, or its end. */
 type Mark = { readonly steps: number; readonly ended: boolean } & (
   | { readonly record: Measured }
   | { readonly average: AveragedPoint }
+  | { readonly stretch: Stretch }
   | { readonly moved: true }
 );
 
@@ -30,6 +34,7 @@ type Mark = { readonly steps: number; readonly ended: boolean } & (
 export interface SavedTrail {
   readonly position: Position;
   readonly averaging: readonly Passed[];
+  readonly stretches: SavedStretches;
   readonly recent: ReadonlyMap<number, Measured>;
   readonly ended: boolean;
 }
@@ -55,15 +60,17 @@ export class Trail {
   readonly marks: Mark[] = [];
   private position: Position;
   private readonly averaging: Averaging | undefined;
+  private readonly stretches: Stretches | undefined;
   /** The last records, for the averaged point in their middle. */
   private recent = new Map<number, Measured>();
   private ended = false;
   private numbers = 0;
 
   constructor(private readonly options: WalkOptions) {
-    const { runner, start, averagingPeriod: period } = options;
+    const { runner, start, averagingPeriod: period, stretches } = options;
     this.position = start;
     this.averaging = period === undefined ? undefined : new Averaging(runner, period);
+    this.stretches = stretches && new Stretches(runner, stretches);
   }
 
   /** No more marks are added: who goes on does so on a trail of its own. */
@@ -73,15 +80,16 @@ export class Trail {
 
   /** Where it ends, and what it needs to go on. */
   get saved(): SavedTrail {
-    const { position, recent, ended } = this;
-    return { position, averaging: this.averaging?.saved ?? [], recent: new Map(recent), ended };
+    const { position, recent, ended, averaging, stretches } = this;
+    return { position, averaging: averaging?.saved ?? [], stretches: stretches?.saved, recent: new Map(recent), ended };
   }
 
   /** A trail that begins where another one has ended. */
-  static after({ position, averaging, recent, ended }: SavedTrail, options: WalkOptions): Trail {
+  static after({ position, averaging, stretches, recent, ended }: SavedTrail, options: WalkOptions): Trail {
     const trail = new Trail(options);
     trail.position = position;
     trail.averaging?.restore(averaging);
+    trail.stretches?.restore(stretches);
     trail.recent = new Map(recent);
     trail.ended = ended;
     return trail;
@@ -93,9 +101,11 @@ export class Trail {
     const { step } = this.position;
     const average = (point: AveragedPoint) => this.add({ average: point }, step);
     await this.averaging?.show(this.position, { average }, (n) => this.recent.get(n));
+    await this.stretches?.show(this.position, { stretch: (stretch) => this.add({ stretch }, step) });
     if (visit && step % visit.every === 0) await visit.at(this.position);
     const untilVisit = visit ? visit.every - (step % visit.every) : most;
-    const free = Math.min(most - (step - start.step), untilVisit, this.averaging?.stride(step) ?? most);
+    const strides = [this.averaging, this.stretches].map((each) => each?.stride(step) ?? most);
+    const free = Math.min(most - (step - start.step), untilVisit, ...strides);
     const before = this.position;
     if (every === undefined) {
       const { records, position } = await runner.plainSteps(this.position, free);
@@ -122,6 +132,7 @@ export class Trail {
   private keep(record: StepRecord, step: number): void {
     const known = { loss: record.loss, norms: normsOf(record) };
     this.options.record?.(record);
+    this.stretches?.add(record);
     this.ended ||= !Number.isFinite(record.loss) || !Number.isFinite(record.gradientNorm1);
     this.recent.set(record.step, known);
     for (const kept of this.recent.keys()) if (kept < record.step - 3) this.recent.delete(kept);
@@ -129,7 +140,10 @@ export class Trail {
     this.numbers += known.norms.length;
   }
 
-  private add(mark: { record: Measured } | { average: AveragedPoint } | { moved: true }, step: number): void {
+  private add(
+    mark: { record: Measured } | { average: AveragedPoint } | { stretch: Stretch } | { moved: true },
+    step: number,
+  ): void {
     this.marks.push({ ...mark, steps: step - this.options.start.step, ended: this.ended });
   }
 }
@@ -217,6 +231,7 @@ export class Walk {
   private follow(mark: Mark, asked?: number): void {
     if ('record' in mark) this.path.push(mark.record);
     if ('average' in mark) this.path.average(mark.average);
+    if ('stretch' in mark) this.path.stretch(mark.stretch);
     const part = 'moved' in mark && asked !== undefined && asked < mark.steps;
     this.steps = part ? Math.max(this.steps, asked) : mark.steps;
     if (part) return;

@@ -2,6 +2,7 @@ import type { Path } from '../engine/path.ts';
 import type { EffectPart } from '../shared/protocol.ts';
 import { crossing, LossIndex } from './equalLoss.ts';
 import type { Compared } from './references.ts';
+import { oscillationOf } from './slowOscillation.ts';
 
 /** The effect at a loss, of the model first, then of each tensor; null where a number is undefined. */
 export interface Found {
@@ -93,9 +94,6 @@ export class Comparison {
   }
 }
 
+/** From step to step, or over many steps. */
 const normOscillates = (index: LossIndex, loss: number, binned: boolean): boolean =>
-  (oscillationOf(index.averaged(loss, binned)?.[0]) ?? 0) > oscillating;
-
-/** The share of norms that is oscillation, where averaging leaves `kept` of them. */
-export const oscillationOf = (kept: number | undefined): number | null =>
-  kept !== undefined && Number.isFinite(kept) ? Math.max(0, 1 - kept) : null;
+  (oscillationOf(index.averaged(loss, binned)?.[0]) ?? 0) > oscillating || (index.slowShare(loss) ?? 0) > oscillating;

@@ -1,12 +1,14 @@
 import { Averaging, type Passed } from '../engine/averaging.ts';
-import { normsOf, Path, type SavedPath } from '../engine/path.ts';
+import { normsOf, Path, type SavedPath, type Stretch } from '../engine/path.ts';
 import type { Position, Runner } from '../engine/runner.ts';
 import type { StepRecord } from '../engine/stepRecord.ts';
+import { type SavedStretches, Stretches, type StretchPlan } from '../engine/stretches.ts';
 import type { EffectFields, EffectSummary, RunReference, StepLine } from '../shared/protocol.ts';
-import { Comparison, type Found, found, oscillationOf, type Unknown } from './comparison.ts';
+import { Comparison, type Found, found, type Unknown } from './comparison.ts';
 import { effectSummary, type PredictedPoint } from './effectSummary.ts';
 import type { PredictedEffect, SavedPrediction } from './predictedEffect.ts';
 import type { Reference } from './references.ts';
+import { oscillationOf, slowDoubt, slowShares, stretchAt } from './slowOscillation.ts';
 
 export interface MeterParts {
   readonly runner: Runner;
@@ -16,6 +18,8 @@ export interface MeterParts {
   /** Step at which the run begins. */
   readonly first: number;
   readonly averagingPeriod: number;
+  /** Of the run; or why it has none. */
+  readonly stretches: StretchPlan | string;
   readonly predicted: PredictedEffect;
   cancelled(): boolean;
 }
@@ -23,6 +27,7 @@ export interface MeterParts {
 /** What a meter that is gone on with needs: plain data. */
 export interface SavedMeter {
   readonly averaging: readonly Passed[];
+  readonly stretches: SavedStretches;
   readonly path: SavedPath;
   readonly curve: readonly PredictedPoint[];
   readonly recent: readonly StepRecord[];
@@ -44,23 +49,31 @@ export interface Ending {
  */
 export class EffectMeter {
   private readonly averaging: Averaging;
+  private readonly stretches: Stretches | undefined;
   private readonly path = new Path();
   private readonly curve: PredictedPoint[] = [];
   /** The last records, for the averaged point in their middle. */
   private recent: StepRecord[] = [];
 
   constructor(private readonly parts: MeterParts) {
-    this.averaging = new Averaging(parts.runner, parts.averagingPeriod);
+    const { runner, averagingPeriod, stretches } = parts;
+    this.averaging = new Averaging(runner, averagingPeriod);
+    this.stretches = typeof stretches === 'string' ? undefined : new Stretches(runner, stretches);
   }
 
   /** What it has taken notice of. */
   get saved(): SavedMeter {
-    const { averaging, path, curve, recent } = this;
-    return { averaging: averaging.saved, path: path.saved, curve, recent, predicted: this.parts.predicted.saved };
+    const { averaging, stretches, path, curve, recent } = this;
+    const { predicted } = this.parts;
+    return {
+      ...{ averaging: averaging.saved, stretches: stretches?.saved, path: path.saved, curve, recent },
+      predicted: predicted.saved,
+    };
   }
 
-  restore({ averaging, path, curve, recent, predicted }: SavedMeter): void {
+  restore({ averaging, stretches, path, curve, recent, predicted }: SavedMeter): void {
     this.averaging.restore(averaging);
+    this.stretches?.restore(stretches);
     this.path.restore(path);
     this.curve.push(...curve);
     this.recent = [...recent];
@@ -71,20 +84,22 @@ export class EffectMeter {
   add(record: StepRecord): void {
     this.path.push({ loss: record.loss, norms: normsOf(record) });
     this.parts.predicted.add(record);
+    this.stretches?.add(record);
     this.recent = [...this.recent.slice(-2), record];
   }
 
   /** Steps that the run may take from `step` on without passing one whose θ must be shown. */
   stride(step: number): number {
-    return this.averaging.stride(step);
+    return Math.min(this.averaging.stride(step), this.stretches?.stride(step) ?? Number.POSITIVE_INFINITY);
   }
 
-  /** Takes notice of θ⁽ⁿ⁾, for averaged points. */
+  /** Takes notice of θ⁽ⁿ⁾, for averaged points and means of stretches. */
   async show(position: Position): Promise<void> {
     await this.averaging.show(position, this.path, (step) => {
       const record = this.recent.find((each) => each.step === step);
       return record && { loss: record.loss, norms: normsOf(record) };
     });
+    await this.stretches?.show(position, this.path);
   }
 
   /** The line of the last record with the effect at it: the reference goes on until it has come as far down. */
@@ -102,19 +117,23 @@ export class EffectMeter {
 
   /** Lets the reference come as far as the run, and says what was measured. */
   async finish(steps: number): Promise<Ending> {
-    const { reference, cancelled, names, first } = this.parts;
+    const { reference, cancelled, names, first, stretches } = this.parts;
     await reference.reach(this.path.lowest, steps, cancelled);
     const comparison = new Comparison(this.path, reference);
     const averages = new Map(this.path.averages.map((point) => [point.step, point.ratios]));
     const header = reference.header;
+    const shares = new Map(this.path.stretches.map((each) => [each, slowShares(this.path.averages, each)]));
     const last = this.recent.at(-1)?.step;
     return {
       reference: header,
-      effect: effectSummary(comparison, this.path, { names, curve: this.curve, reference: header }),
-      settle(line) {
+      effect: effectSummary(comparison, this.path, {
+        ...{ names, curve: this.curve, reference: header, last },
+        ...(typeof stretches === 'string' && { noStretches: stretches }),
+      }),
+      settle: (line) => {
         if (line.effect === undefined || line.loss === null) return line;
         const here = comparison.at(line.loss, normsIn(line, names));
-        const settled = withEffect(line, names, here);
+        const settled = this.withSlow(withEffect(line, names, here), shares);
         const kept = averages.get(line.step);
         if (!kept) {
           const averagedReason = whyNotAveraged(line.step, first, last);
@@ -127,6 +146,17 @@ export class EffectMeter {
         }));
       },
     };
+  }
+
+  /** A line with the share of slow oscillation in the stretch that it lies in, or why it is not known. */
+  private withSlow(line: StepLine, known: ReadonlyMap<Stretch, readonly (number | null)[]>): StepLine {
+    const { stretches, names } = this.parts;
+    const stretch = stretchAt(this.path.stretches, line.step);
+    const none = typeof stretches === 'string' ? stretches : 'the step lies in no stretch that was averaged';
+    const reason = stretch ? slowDoubt(stretch) : none;
+    const shares = stretch && known.get(stretch);
+    const told = withFields(line, names, (t) => ({ slowOscillation: shares?.[t] ?? null }));
+    return reason === undefined ? told : { ...told, slowReason: reason };
   }
 }
 

@@ -1,3 +1,4 @@
+import { slowStretch } from '../shared/effectWords.ts';
 import { brief, finePercent } from '../shared/format.ts';
 import type { EffectPart, EffectSummary, RunReference } from '../shared/protocol.ts';
 
@@ -10,8 +11,10 @@ const effectText = (effect: number): string => finePercent(effect, true);
 const digits = (effect: number): string => finePercent(Math.abs(effect)).replace(' %', '');
 
 /** What is said of an effect. */
-interface Said extends Pick<EffectSummary, 'late' | 'parts'> {
+interface Said extends Pick<EffectSummary, 'late' | 'parts' | 'slow'> {
   readonly reference: Pick<RunReference, 'kind' | 'words' | 'reason'>;
+  /** Step of the last record. */
+  readonly last?: number;
 }
 
 /** In a few words: "+12 %", or each part of the way down, early to late. */
@@ -29,8 +32,23 @@ export function effectHeadline({ late, parts }: Said): string {
 
 const oscillation = (part: EffectPart | undefined): string => (part?.oscillating ? ' (oscillation)' : '');
 
-/** In plain words, with its parts. */
-export function effectSentence({ late, parts, reference }: Said): string {
+/** In plain words, with its parts, and with what of the norm at the end is a slow oscillation. */
+export function effectSentence(said: Said): string {
+  const slow = slowSentence(said);
+  return slow === undefined ? effectAlone(said) : `${effectAlone(said)} ${slow}`;
+}
+
+/** `Most of the norm is a slow oscillation: at the mean of the last 80 steps it is 75 % smaller.` */
+function slowSentence({ slow, last }: Said): string | undefined {
+  const stretch = slowStretch({ slow });
+  if (!stretch || stretch.normAtMean === null) return undefined;
+  const { from, to, share, normAtMean } = stretch;
+  const steps = to === last ? `the last ${to - from} steps` : `steps ${from} to ${to}`;
+  const much = share! > 0.5 ? 'Most of the norm' : 'A good part of the norm';
+  return `${much} is a slow oscillation: at the mean of the parameters over ${steps} it is ${digits(1 - normAtMean)} % smaller.`;
+}
+
+function effectAlone({ late, parts, reference }: Said): string {
   if (reference.kind === 'none') return `No effect was measured: ${reference.reason ?? 'there is no reference'}.`;
   if (late === null || parts.length === 0)
     return `The effect is undefined: ${reference.reason ?? 'run and reference have no loss in common'}.`;

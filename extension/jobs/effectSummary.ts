@@ -1,8 +1,9 @@
 import type { Path } from '../engine/path.ts';
 import type { EffectCurve, EffectPart, EffectSummary, RunReference } from '../shared/protocol.ts';
-import { type Comparison, type Found, oscillationOf } from './comparison.ts';
+import type { Comparison, Found } from './comparison.ts';
 import { effectHeadline, effectSentence, negligible } from './effectSentence.ts';
 import { binWidth } from './equalLoss.ts';
+import { oscillationOf, slowOscillation } from './slowOscillation.ts';
 
 /** What the theory predicts where a run has a loss. */
 export interface PredictedPoint {
@@ -32,6 +33,10 @@ export function effectSummary(
     readonly names: readonly string[];
     readonly curve: readonly PredictedPoint[];
     readonly reference: RunReference;
+    /** Why there are no stretches of many steps, where there are none. */
+    readonly noStretches?: string;
+    /** Step of the last record. */
+    readonly last?: number;
   },
 ): EffectSummary {
   const rows = levelsOf(path).map((loss) => levelAt(comparison, loss));
@@ -49,7 +54,8 @@ export function effectSummary(
     };
   };
   const model = curveOf(0);
-  const said = { ...model, parts, reference: about.reference };
+  const slow = slowOscillation(path, about.names, about.noStretches);
+  const said = { ...model, parts, reference: about.reference, slow, last: about.last };
   return {
     sentence: effectSentence(said),
     headline: effectHeadline(said),
@@ -60,6 +66,7 @@ export function effectSummary(
     predicted: rows.map(({ loss }) => predictedAt(about.curve, loss)),
     reason: commonest(rows.flatMap(({ reason }) => (reason ? [reason] : []))),
     ...model,
+    slow,
     tensors: Object.fromEntries(about.names.map((name, i) => [name, curveOf(i + 1)])),
   };
 }

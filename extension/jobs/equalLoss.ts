@@ -1,4 +1,5 @@
 import type { Path } from '../engine/path.ts';
+import { slowShares } from './slowOscillation.ts';
 
 /** Half width of a bin of the loss, relative to it. */
 export const binWidth = 0.12;
@@ -47,8 +48,12 @@ export class LossIndex {
   /** The lowest loss of averaged points up to each of them. */
   private readonly averagedUntil: readonly number[];
 
+  /** Of the model, by stretch. */
+  private readonly slowShares: readonly (number | null)[];
+
   constructor(private readonly path: Path) {
-    const { losses, norms, averages } = path;
+    const { losses, norms, averages, stretches } = path;
+    this.slowShares = stretches.map((stretch) => slowShares(averages, stretch)[0]);
     losses.forEach((loss, i) => {
       if (i > 0) this.rises.push(this.rises[i - 1] + Math.max(0, loss - losses[i - 1]));
     });
@@ -90,6 +95,15 @@ export class LossIndex {
     if (after === 0 || after === averages.length) return averages.at(after === 0 ? 0 : -1)!.ratios;
     const [above, below] = [averages[after - 1], averages[after]];
     return between(above.loss, above.ratios, below.loss, below.ratios, loss);
+  }
+
+  /** The share of slow oscillation in the stretch in which the loss is first reached, as near as a bin; null where not known. */
+  slowShare(loss: number): number | null {
+    const { stretches } = this.path;
+    const reached = stretches.findIndex(({ low }) => low <= loss);
+    const at = reached < 0 ? stretches.length - 1 : reached;
+    const near = at >= 0 && loss <= stretches[at].high * (1 + binWidth) && loss >= stretches[at].low * (1 - binWidth);
+    return near ? this.slowShares[at] : null;
   }
 }
 

@@ -4,6 +4,7 @@ import type { RunReference, StepLine } from '../shared/protocol.ts';
 import { EffectMeter, type SavedMeter } from './effect.ts';
 import { memoryPart, PredictedEffect } from './predictedEffect.ts';
 import { openReference, type ReferenceParts, type SavedReference } from './references.ts';
+import { noStretches, stretchesOf } from './slowOscillation.ts';
 import { Trails } from './trails.ts';
 
 export interface EffectParts extends Omit<ReferenceParts, 'averagingPeriod' | 'trails'> {
@@ -27,11 +28,16 @@ export function measureEffect(plan: RunReference, parts: EffectParts) {
   const reference = openReference(plan, { ...parts, trails, averagingPeriod: period });
   if (!reference) return undefined;
   const { optimizer, hyper, stepSizes, notApplicable } = settings;
+  const length = { first: start.step, steps: request.steps, dense: period === 1 };
+  const stretches = parts.options.batches
+    ? noStretches.batches
+    : (stretchesOf({ ...length, optimizer, hyper }) ?? noStretches.short);
   const twin = plan.hyper && ({ ...hyper, ...plan.hyper } as typeof hyper);
   const meter = new EffectMeter({
     ...{ runner, reference, names, cancelled },
     first: start.step,
     averagingPeriod: period,
+    stretches,
     predicted: new PredictedEffect(stepSizes ?? (() => hyper.lr), memoryPart(optimizer, hyper, twin)),
   });
   return {

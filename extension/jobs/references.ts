@@ -23,6 +23,7 @@ import {
   tensorTolerance,
 } from './flowNumbers.ts';
 import type { Settings } from './setup.ts';
+import { stretchesFrom } from './slowOscillation.ts';
 import type { Trails } from './trails.ts';
 
 /** Euler's step begins as the run's, beside one twice as large, and is divided by this at most; for the sake of tensors by less. */
@@ -227,6 +228,11 @@ class TwinReference implements Reference {
         most: request.steps * most,
         // Between the averaged points of a whole-batch twin its ratios are interpolated, where its loss falls steadily.
         averagingPeriod: averagingPeriod && Math.max(averagingPeriod, batches ? 1 : sparse),
+        ...(averagingPeriod === 1 &&
+          !batches && {
+            // At points at which it stops for averaging, too.
+            stretches: stretchesFrom({ first: start.step, steps: request.steps, optimizer, hyper: numbers.hyper }),
+          }),
         every: batches && request.every,
       };
     });

@@ -1,6 +1,6 @@
 import { finePercent, number, percent } from './format.ts';
 import type { PanelRun } from './panel.ts';
-import type { EffectFields, RunHeader, StepLine } from './protocol.ts';
+import type { EffectFields, EffectSummary, RunHeader, SlowStretch, StepLine } from './protocol.ts';
 
 /** What every surface says of the measured effect. */
 
@@ -58,11 +58,32 @@ export function noEffect({ reference, effect }: Measured, line: StepLine | undef
   return reference.reason ?? effect?.reason ?? undefined;
 }
 
+/** A share of the norm from which on its slow oscillation is part of the sentence of what was measured. */
+const leastSlow = 0.2;
+
+/** The last stretch of a run, where the sentence says that a good part of the norm along it is slow oscillation. */
+export function slowStretch({ slow }: Pick<EffectSummary, 'slow'>): SlowStretch | undefined {
+  const last = slow?.stretches.at(-1);
+  return (last?.share ?? 0) < leastSlow ? undefined : last;
+}
+
 /** Below this share of the norm, oscillation is not spoken of. */
 const leastOscillation = 0.05;
 
-/** `no oscillation`, `31 % of the norm is oscillation`; undefined where it was not measured. */
-export function oscillationText({ oscillation }: EffectFields): string | undefined {
-  if (typeof oscillation !== 'number') return undefined;
-  return oscillation < leastOscillation ? 'no oscillation' : `${percent(oscillation)} of the norm is oscillation`;
+/**
+ * `no oscillation`, `31 % of the norm is oscillation from step to step`, `75 % of the norm is oscillation over many steps`, or
+ * both; undefined where it was not measured.
+ */
+export function oscillationText({ oscillation, slowOscillation }: EffectFields): string | undefined {
+  const kinds = [
+    [oscillation, 'from step to step'],
+    [slowOscillation, 'over many steps'],
+  ] as const;
+  const known = kinds.filter(([share]) => typeof share === 'number');
+  const seen = known.filter(([share]) => share! >= leastOscillation);
+  if (known.length === 0) return undefined;
+  if (seen.length === 0) return known.length === 2 ? 'no oscillation' : `no oscillation ${known[0][1]}`;
+  return seen
+    .map(([share, kind], i) => `${percent(share)} of the ${i === 0 ? 'norm' : 'rest'} is oscillation ${kind}`)
+    .join(', ');
 }

@@ -134,6 +134,32 @@ export interface EffectPart {
   readonly oscillating: 'run' | 'reference' | 'both' | null;
 }
 
+/** What of the norm of a run is an oscillation over many steps. */
+export interface SlowOscillation {
+  /** In the order of the steps; in long runs with gaps between them. */
+  readonly stretches: readonly SlowStretch[];
+  /** Why there are none. */
+  readonly reason?: string;
+}
+
+/** What the mean of the points of a stretch says, weighted by a Hann window. */
+export interface SlowStretch {
+  readonly from: number;
+  readonly to: number;
+  /** The mean of the losses. */
+  readonly loss: number;
+  /** The loss at the mean of the points. */
+  readonly lossAtMean: number | null;
+  /** ‖∇E‖₁ at the mean of the points / mean of ‖∇E‖₁ at the points. */
+  readonly normAtMean: number | null;
+  /** What is missing there of what averaging three neighbouring steps leaves; null where the stretch does not tell. */
+  readonly share: number | null;
+  /** Why it does not. */
+  readonly reason?: string;
+  /** By tensor name. */
+  readonly tensors: Readonly<Record<string, number | null>>;
+}
+
 /** The measured effect of a tensor or the model as a curve over the loss, and what is said of it first. */
 export interface EffectCurve {
   /** Near the beginning: at the first loss of the curve that the run has clearly reached; null where undefined. */
@@ -165,6 +191,8 @@ export interface EffectSummary extends EffectCurve {
   readonly predicted: readonly (number | null)[];
   /** Why the effect is null where it is, the commonest reason; not where it is defined everywhere. */
   readonly reason?: string;
+  /** Older runs have none. */
+  readonly slow?: SlowOscillation;
   /** By tensor name. */
   readonly tensors: Readonly<Record<string, EffectCurve>>;
 }
@@ -285,6 +313,8 @@ export interface EffectFields {
   readonly effectAveraged?: number | null;
   /** Share of the run's norm that is oscillation: 1 − ‖∇E‖₁ at the averaged point / ‖∇E‖₁ at θ⁽ⁿ⁾; once the run has ended. */
   readonly oscillation?: number | null;
+  /** Share of the norm that is an oscillation over many steps, of the stretch that the line lies in; once the run has ended. */
+  readonly slowOscillation?: number | null;
   /** What the theory predicts for `effect`: the predicted change of the norm at equal loss, accumulated along the run. */
   readonly effectPredicted?: number | null;
 }
@@ -324,6 +354,8 @@ export interface StepLine extends TensorLine, EdgeFields {
   readonly correctionNorm?: number | null;
   /** Why there is no averaged point, where `oscillation` is null. */
   readonly averagedReason?: string;
+  /** Why `slowOscillation` is null, where it is. */
+  readonly slowReason?: string;
   /** How equal loss was found for `effect`; lines of a run that goes on may change from `crossing` to `bins`. */
   readonly effectMethod?: 'crossing' | 'bins';
   /** By tensor name. */

@@ -1,4 +1,13 @@
-import type { EffectCurve, EffectPart, EffectSummary, RunHeader, RunReference, RunTensor } from './protocol.ts';
+import type {
+  EffectCurve,
+  EffectPart,
+  EffectSummary,
+  RunHeader,
+  RunReference,
+  RunTensor,
+  SlowOscillation,
+  SlowStretch,
+} from './protocol.ts';
 import { inspectSettings, referenceKinds } from './request.ts';
 import {
   count,
@@ -69,6 +78,28 @@ const part: Table<EffectPart> = {
   oscillating: ['Which of the two oscillates in it.', { enum: ['run', 'reference', 'both', null] }],
 };
 
+const stretch: Table<SlowStretch> = {
+  from: ['Step at which it begins.', count],
+  to: ['Step at which it ends.', count],
+  loss: ['Mean of the losses at its steps, in the unit of the loss.', number],
+  lossAtMean: ['Loss at the mean of its parameters, in the unit of the loss; null where it is not finite.', orNull],
+  normAtMean: [
+    'One-norm of the gradient at the mean of its parameters over the mean of its norms, dimensionless.',
+    size,
+  ],
+  share: [
+    'Share of the norm that is an oscillation over many steps: 1 − normAtMean / what averaged points leave of the norm, 0 to 1; null where it cannot be told.',
+    orNull,
+  ],
+  reason: ['Why it cannot be told.', text, 'optional'],
+  tensors: ['The share of each tensor, by its name.', named(orNull)],
+};
+
+const slow: Table<SlowOscillation> = {
+  stretches: ['Stretches of the run, in the order of the steps.', list(object(stretch))],
+  reason: ['Why there are none.', text, 'optional'],
+};
+
 const effect: Table<EffectSummary> = {
   ...curve,
   sentence: ['What was measured, in words.', text],
@@ -79,6 +110,7 @@ const effect: Table<EffectSummary> = {
   losses: ['Levels of the loss, falling, at which the curves are given; in the unit of the loss.', list(number)],
   predicted: ['Effect that the theory predicts at each of losses, relative; null where it has none.', list(orNull)],
   reason: ['The commonest reason why the effect is null where it is.', text, 'optional'],
+  slow: ['What is seen at means of the parameters over many steps, Hann-weighted.', object(slow), 'optional'],
   tensors: ['The curves of each tensor, by its name.', named(object(curve))],
 };
 

@@ -77,6 +77,11 @@ const effectFields: Table<EffectFields> = {
     orNull,
     'optional',
   ],
+  slowOscillation: [
+    'Share of the norm that is an oscillation over many steps, of the stretch of effect.slow in run.json that the line lies in, 0 to 1; once the run has ended.',
+    orNull,
+    'optional',
+  ],
   effectPredicted: ['What the theory predicts for effect, accumulated along the run, relative.', orNull, 'optional'],
 };
 
@@ -131,6 +136,7 @@ const line: Table<StepLine> = {
   ],
   correctionNorm: ['Two-norm of the correction, in the unit of the gradient.', size, 'optional'],
   averagedReason: ['Why there is no averaged point, where oscillation is null.', text, 'optional'],
+  slowReason: ['Why slowOscillation is null, where it is.', text, 'optional'],
   effectMethod: ['How equal loss was found for effect.', { enum: ['crossing', 'bins'] }, 'optional'],
   ...tensorLine,
   ...edge,

@@ -36,22 +36,26 @@ export async function sampleNetwork(samples: number): Promise<{ network: Network
 export function sampleRuns(
   samples: number,
   base: Partial<InspectRequest>,
-): { folder: string; run: (asked: Partial<InspectRequest>) => Promise<{ header: RunHeader; lines: StepLine[] }> } {
+): {
+  folder: string;
+  request: (asked: Partial<InspectRequest>) => InspectRequest;
+  run: (asked: Partial<InspectRequest>) => Promise<{ header: RunHeader; lines: StepLine[] }>;
+} {
   const folder = mkdtempSync(join(tmpdir(), 'effect-'));
   after(() => rmSync(folder, { recursive: true }));
   let runs = 0;
+  const request = (asked: Partial<InspectRequest>): InspectRequest => ({
+    ...{ directory: folder, model: join(sample, 'digits.onnx'), data: join(sample, 'digits.npz'), limit: samples },
+    ...{ optimizer: 'adam', framework: 'pytorch', hyper: {}, stage: 'step', device: 'cpu' },
+    ...{ dtype: 'float64', threads: 1, freeze: [], trainable: [], arrays: false, steps: 1, every: 1 },
+    ...base,
+    ...asked,
+  });
   return {
-    folder,
+    ...{ folder, request },
     async run(asked) {
       const out = join(folder, `run-${runs++}`);
-      const request: InspectRequest = {
-        ...{ directory: folder, model: join(sample, 'digits.onnx'), data: join(sample, 'digits.npz'), limit: samples },
-        ...{ optimizer: 'adam', framework: 'pytorch', hyper: {}, stage: 'step', device: 'cpu' },
-        ...{ dtype: 'float64', threads: 1, freeze: [], trainable: [], arrays: false, out, steps: 1, every: 1 },
-        ...base,
-        ...asked,
-      };
-      await inspect(request, 'cpu', observer);
+      await inspect(request({ out, ...asked }), 'cpu', observer);
       const lines = readFileSync(join(out, 'steps.jsonl'), 'utf8').trim().split('\n');
       return {
         header: JSON.parse(readFileSync(join(out, 'run.json'), 'utf8')),

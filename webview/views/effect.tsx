@@ -4,7 +4,7 @@ import { labelOf, shorten } from '../../extension/shared/format.ts';
 import type { PanelRun } from '../../extension/shared/panel.ts';
 import type { EffectFields, StepLine } from '../../extension/shared/protocol.ts';
 import { Figure } from '../charts/figure.tsx';
-import { effectMeasure, oscillationMeasure, predictedMeasure } from '../measures.ts';
+import { effectMeasure, oscillationMeasure, predictedMeasure, slowOscillationMeasure } from '../measures.ts';
 import { type Shown, tabClass, type ViewProps } from './view.ts';
 
 /** How the effect changes on the way down: over the loss, from early to late. */
@@ -33,10 +33,11 @@ export function EffectView({ shown }: ViewProps) {
           {...chartOver(
             'Oscillation',
             'share of the norm, %',
-            runs.map((each, color) => curve(each, each.name, color, ({ oscillation }) => oscillation, 'oscillation')),
+            runs.length === 1 ? oscillations(run) : runs.map((each, color) => fastSeries(each, each.name, color)),
           )}
-          explanation={oscillationMeasure.about}
+          explanation={runs.length === 1 ? bothOscillations : oscillationMeasure.about}
           nothing={nothing}
+          legend={runs.length === 1}
         />
       </div>
       {runs.length === 1 && <Theory shown={shown} series={series} />}
@@ -79,6 +80,19 @@ function defined(series: Series): Series {
 
 const effectSeries = (run: PanelRun, label: string, color: number): Series =>
   curve(run, label, color, ({ effect }) => effect, 'effect');
+
+const fastSeries = (run: PanelRun, label: string, color: number): Series =>
+  curve(run, label, color, ({ oscillation }) => oscillation, 'oscillation');
+
+const bothOscillations = `From step to step: ${oscillationMeasure.about} Over many steps: ${slowOscillationMeasure.about}`;
+
+/** From step to step, and over many steps, at the mean loss of each stretch. */
+function oscillations(run: PanelRun): Series[] {
+  const known = run.header.effect?.slow?.stretches.filter(({ share }) => share !== null) ?? [];
+  const [x, y] = [known.map(({ loss }) => loss), known.map(({ share }) => inPercent(share))];
+  const slow: Series = { label: 'over many steps', color: 1, x, y };
+  return [fastSeries(run, 'from step to step', 0), ...(known.length > 0 ? [slow] : [])];
+}
 
 const inPercent = (value: number | null | undefined): number | null => (typeof value === 'number' ? 100 * value : null);
 
