@@ -96,7 +96,11 @@ test('the measured effect is said above the configuration and first in its hover
   const hint = measuredHint((await find())!)!;
   assert.equal(hint, 'measured +8 % to loss 1.00, 2026-11-20');
   assert.ok(hint.length <= 43, 'editors cut hints after 43 characters');
-  assert.match(measuredMarkdown((await find())!), /^\*\*Measured\*\* 2026.* So far, at loss 1\.00, .* 8 % larger than with β₂ = β₁, .* At the end 31 % of the norm is oscillation\.$/); // biome-ignore format: one line
+  assert.match(measuredMarkdown((await find())!), /^\*\*Measured\*\* 2026.* So far, at loss 1\.00, .* 8 % larger than with β₂ = β₁, .* At the end 31 % of the norm is oscillation from step to step\.$/); // biome-ignore format: one line
+  // A slow oscillation is part of the sentence, and told once.
+  const slow = { stretches: [{ from: 0, to: 9, loss: 1, lossAtMean: 1, normAtMean: 0.2, share: 0.8, tensors: {} }] };
+  writeRun(workspace, 'a', { reference, effect: { ...effect!, slow } }, ...lines);
+  assert.doesNotMatch(measuredMarkdown((await find())!), /At the end/);
   writeRun(workspace, 'a', { reference, effect }, ...lines);
   assert.equal(measuredTitle((await find())!), 'Measured 2026-11-20: +12 % against β₂ = β₁ (loss 2.00 → 1.80)');
   assert.match(

@@ -33,6 +33,26 @@ describe('the sentence of the measured effect', () => {
     );
   });
 
+  it('says what of the norm at the end is a slow oscillation, where it is a good part', () => {
+    const said = (share: number | null, last: number) => {
+      const stretch = { from: 370, to: 450, loss: 1, lossAtMean: 0.9, normAtMean: 0.24, share, tensors: {} };
+      const parts = [part(2.3, 0.2, 3.8, 3.8, 'run')];
+      return effectSentence({ late: 3.8, parts, reference: flow, slow: { stretches: [stretch] }, last });
+    };
+    const effect =
+      "At equal loss the gradient's one-norm is 380 % larger than with tiny steps and no memory (this run oscillates there).";
+    assert.equal(said(null, 450), effect);
+    assert.equal(said(0.1, 450), effect);
+    assert.equal(
+      said(0.75, 450),
+      `${effect} Most of the norm is a slow oscillation: at the mean of the parameters over the last 80 steps it is 76 % smaller.`,
+    );
+    assert.equal(
+      said(0.3, 470),
+      `${effect} A good part of the norm is a slow oscillation: at the mean of the parameters over steps 370 to 450 it is 76 % smaller.`,
+    );
+  });
+
   it('of several names them from early to late, and who oscillates', () => {
     assert.equal(
       text(twin, part(3.5, 2.5, 0.09, 0.18), part(2.5, 1.6, -0.1, 0.1), part(1.5, 0.3, -0.91, -0.22, 'reference')),

@@ -23,8 +23,7 @@ function pathOf(norm: (share: number) => number, kept?: number): Path {
   return path;
 }
 
-function summaryOf(path: Path) {
-  const other = pathOf(() => 1);
+function summaryOf(path: Path, other = pathOf(() => 1)) {
   const reference = {
     path: other,
     steady: false,
@@ -57,6 +56,27 @@ test('a norm of which averaging takes more than a fifth oscillates', () => {
   const oscillating = (kept: number) => summaryOf(pathOf(() => 1.5, kept)).parts.map((part) => part.oscillating);
   assert.deepEqual(oscillating(0.75), ['run']);
   assert.deepEqual(oscillating(0.85), [null]);
+});
+
+test('a norm of which the mean of a stretch takes more than a fifth oscillates, in the run or in its reference', () => {
+  const waves = (ratio: number, steady = true) => {
+    const path = pathOf(() => 1, 1);
+    const stretch = { from: 0, to: steps, loss: 0.2, high: 1, low: lowest, lossAtMean: 0.2 };
+    path.stretch({ ...stretch, ratios: [ratio], steady });
+    return path;
+  };
+  const oscillating = (...paths: Parameters<typeof summaryOf>) => summaryOf(...paths).parts.map((part) => part.oscillating); // biome-ignore format: one line
+  assert.deepEqual(oscillating(waves(0.75)), ['run']);
+  assert.deepEqual(oscillating(waves(0.85)), [null]);
+  assert.deepEqual(oscillating(waves(0.5, false)), [null]);
+  assert.deepEqual(oscillating(waves(1), waves(0.75)), ['reference']);
+  assert.deepEqual(oscillating(waves(0.6), waves(0.75)), ['both']);
+  // What averaging three neighbours takes away is no slow oscillation.
+  const fast = pathOf(() => 1, 0.85);
+  fast.stretch({ from: 0, to: steps, loss: 0.2, high: 1, low: lowest, lossAtMean: 0.2, ratios: [0.75], steady: true });
+  const { slow } = summaryOf(fast);
+  assert.ok(Math.abs(slow!.stretches[0].share! - (1 - 0.75 / 0.85)) < 1e-12);
+  assert.equal(slow!.stretches[0].normAtMean, 0.75);
 });
 
 test('where the loss falls steadily and a norm alternates from step to step, bins tell the size, not a phase', () => {

@@ -101,7 +101,7 @@ function beside(run: PanelRun, tensor: { readonly name: string; readonly label: 
   const { effect } = run.header;
   const averaged = curve(
     run,
-    'at averaged points, without oscillation',
+    'at averaged points, without oscillation from step to step',
     2,
     ({ effectAveraged }) => effectAveraged,
     'averaged',
