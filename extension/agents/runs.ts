@@ -85,9 +85,6 @@ const runAnswer = object({
   effect: nullableNumber(
     'gradient one-norm against the reference at equal loss, relative: 0.12 is 12 % larger. Null where not measured',
   ),
-  slowOscillation: nullableNumber(
-    'share of the gradient one-norm at the end that is an oscillation over many steps, which the mean of the parameters over them does not have. Null where not measured',
-  ),
   reference: anyText('what the run was held against'),
   validity: anyText(
     'whether the theory holds in this run; where it does not, its numbers must not be passed on as facts',
@@ -95,6 +92,9 @@ const runAnswer = object({
   theoryHolds: flag('false where the theory does not hold or no correction exists'),
   theory: anyText('what theory predicts'),
   effectPredicted: nullableNumber('what theory predicts for `effect`'),
+  slowOscillation: nullableNumber(
+    'share of the gradient one-norm at the end that is an oscillation over many steps, which the mean of the parameters over them does not have. Null where not measured',
+  ),
   run: anyText('folder of the run'),
   status: anyText('finished, cancelled, failed, interrupted or running'),
   problem: nullableText('why it failed'),
@@ -126,7 +126,6 @@ export function runReport(run: Run): object {
       effectSentence(header, measured) ??
       `No effect was measured: ${noEffect(header, measured) ?? 'the run was held against nothing'}.`,
     effect: numberOr(shown?.effect),
-    slowOscillation: numberOr(measured?.slowOscillation),
     reference: header.reference?.words ?? '',
     validity:
       problem === undefined
@@ -135,6 +134,7 @@ export function runReport(run: Run): object {
     theoryHolds: problem === undefined,
     theory: corrected ? `${sentence(header, corrected)} In the long run: ${strength(header.hKappaLimit)}.` : '',
     effectPredicted: numberOr(measured?.effectPredicted),
+    slowOscillation: numberOr(measured?.slowOscillation),
     run: folder,
     status: interrupted ? 'interrupted' : header.status,
     problem: header.message === undefined ? null : onCommandLine(header.message),
