@@ -7,6 +7,7 @@ import { at, type Words, words } from '../shared/words.ts';
 import { namesStatistics, suspectedBuffer } from './buffers.ts';
 import { equalGroups, isUniform } from './equalTensors.ts';
 import { ExportView, plural, type Use } from './exportView.ts';
+import { ownDerivatives } from './ownDerivatives.ts';
 import { nameList } from './parameters.ts';
 import { isFromTensorFlow } from './roles.ts';
 import { generated, sourceNames } from './sourceNames.ts';
@@ -25,7 +26,8 @@ export type ExportWarningCode =
   | 'constant-weights'
   | 'double-activation'
   | 'possible-buffers'
-  | 'straight-through';
+  | 'straight-through'
+  | 'own-derivative';
 
 /** A sign that the file is not the model that was trained, and what that does to the numbers. */
 export interface ExportWarning extends Warning {
@@ -54,6 +56,7 @@ export function exportWarnings(model: Model, loss?: LossName, batchStatistics = 
     doubleActivation(view, loss),
     possibleBuffers(view),
     straightThrough(view.model),
+    ownDerivatives(view.model),
   ].filter((warning) => warning !== undefined);
 }
 

@@ -42,6 +42,7 @@ const fixedInputs: ReadonlyMap<string, { readonly inputs: readonly number[]; rea
   ['Range', { inputs: [0, 1, 2], what: 'bound of Range' }],
   ['ConstantOfShape', { inputs: [0], what: 'shape' }],
   ['SoftmaxCrossEntropyLoss', { inputs: [1, 2], what: 'class weights of the loss' }],
+  ['FakeQuantize', { inputs: [1, 2], what: 'scale of a quantisation' }],
   ['QuantizeLinear', { inputs: [1, 2], what: 'scale of a quantisation' }],
   ['DequantizeLinear', { inputs: [1, 2], what: 'scale of a quantisation' }],
   ['QLinearConv', { inputs: [1, 2, 4, 5, 6, 7], what: 'scale of a quantisation' }],

@@ -8,6 +8,7 @@ import {
   type ModelNode,
 } from '../onnx/model.ts';
 import { quoteName } from '../shared/errors.ts';
+import { withFakeQuantisers } from './fakeQuantisers.ts';
 import { nameList } from './parameters.ts';
 import { callOf, nodesWithoutGradient, type ProgramCall } from './programNotes.ts';
 import { isFromPyTorch } from './roles.ts';
@@ -22,16 +23,24 @@ export interface TrainingSemantics {
 /**
  * ONNX has no word for `detach`, `no_grad` and the padding row of an embedding, and one operator for functions of PyTorch that
  * differ in their slopes at kinks. Its newer exporter notes in the metadata of nodes which call each stands for. Such nodes get
- * operators of this program (`autodiff/decompositions/program.ts`) in their place.
+ * operators of this program (`autodiff/decompositions/program.ts`) in their place, and so do fake quantisers of any file.
  */
-export function withTrainingSemantics(model: Model): TrainingSemantics {
+export function withTrainingSemantics(source: Model): TrainingSemantics {
+  const { graph, found } = withFakeQuantisers(source.graph);
+  const model = graph === source.graph ? source : { ...source, graph };
+  const quantised =
+    found.length > 0
+      ? [
+          `Gradients pass straight through fake quantisers (${nameList(found, 4)}) where nothing is cut off, as in PyTorch.`,
+        ]
+      : [];
   const bodies = [model.graph.nodes, ...[...model.functions.values()].map(({ nodes }) => nodes)];
-  if (!bodies.some((nodes) => nodes.some(isNoted))) return { model, notes: [] };
+  if (!bodies.some((nodes) => nodes.some(isNoted))) return { model, notes: quantised };
   const log: Log = { detached: [], padded: [], withoutGradient: [] };
   const functions = new Map(
     [...model.functions].map(([key, body]) => [key, { ...body, nodes: inBlock(blockOf(body), log) }] as const),
   );
-  return { model: { ...model, functions, graph: inGraph(model.graph, log) }, notes: notesOf(log) };
+  return { model: { ...model, functions, graph: inGraph(model.graph, log) }, notes: [...quantised, ...notesOf(log)] };
 }
 
 const isNoted = ({ program, attributes }: ModelNode): boolean =>

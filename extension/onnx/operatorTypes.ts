@@ -69,6 +69,7 @@ export interface OperatorTypes {
   readonly Exp: { in: readonly [input: Value]; attributes: None };
   readonly Expand: { in: readonly [input: Value, shape: Value]; attributes: None };
   readonly EyeLike: { in: readonly [input: Value]; attributes: { readonly dtype?: number; readonly k: number } };
+  readonly FakeQuantize: { in: readonly [x: Value, y_scale: Value, y_zero_point?: Value]; attributes: { readonly axis: number; readonly block_size: number; readonly output_dtype: number; readonly precision: number; readonly quant_max?: number; readonly quant_min?: number; readonly saturate: number } };
   readonly FirstMaximum: { in: readonly [data: Value, axes?: Value]; attributes: { readonly axes?: readonly number[]; readonly keepdims: number; readonly noop_with_empty_axes: number } };
   readonly FirstMinimum: { in: readonly [data: Value, axes?: Value]; attributes: { readonly axes?: readonly number[]; readonly keepdims: number; readonly noop_with_empty_axes: number } };
   readonly Flatten: { in: readonly [input: Value]; attributes: { readonly axis: number } };

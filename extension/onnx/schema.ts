@@ -45,6 +45,7 @@ const parsed = new Map<string, readonly Schema[]>();
  */
 export const standIns = {
   Erfc: ['Erf', ''],
+  FakeQuantize: ['QuantizeLinear', 'quant_min:int quant_max:int'],
   FirstMaximum: ['ReduceMax', ''],
   FirstMinimum: ['ReduceMin', ''],
   PaddedGather: ['Gather', 'padding_idx!:int'],

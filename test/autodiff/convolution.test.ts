@@ -1,5 +1,5 @@
 import { describe, it } from 'node:test';
-import { checkOperator, type OperatorSpec } from './harness.ts';
+import { checkOperator, ints, type OperatorSpec } from './harness.ts';
 import { checkPrecision } from './precision.ts';
 
 const conv = (label: string, x: number[], w: number[], attributes: OperatorSpec['attributes'] = {}, bias = false) => ({
@@ -24,7 +24,28 @@ const transposed = (
   oracle: 'float32' as const,
 });
 
+const joined = (
+  label: string,
+  x: number[],
+  image: number[],
+  block: number[],
+  attributes: OperatorSpec['attributes'] = {},
+): OperatorSpec => ({
+  op: 'Col2Im',
+  label: `Col2Im ${label}`,
+  inputs: [{ shape: x }, ints(...image), ints(...block)],
+  attributes,
+  oracle: 'float32' as const,
+});
+
 const specs: OperatorSpec[] = [
+  joined('side by side', [2, 12, 6], [4, 6], [2, 2], { strides: [2, 2] }),
+  joined('overlapping', [2, 12, 12], [4, 5], [2, 2]),
+  joined('with pads, strides and places that nothing reaches', [1, 8, 12], [5, 6], [2, 2], {
+    pads: [1, 1, 1, 1],
+    strides: [2, 2],
+  }),
+  joined('dilated', [1, 12, 12], [4, 8], [3, 2], { dilations: [1, 2], strides: [1, 2], pads: [0, 1, 1, 1] }),
   conv('2-D', [2, 3, 5, 6], [4, 3, 3, 2]),
   conv('with bias and pads', [2, 3, 5, 6], [4, 3, 3, 3], { pads: [1, 1, 1, 1] }, true),
   conv('1×1', [2, 3, 4, 4], [5, 3, 1, 1], { kernel_shape: [1, 1] }, true),

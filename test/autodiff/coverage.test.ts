@@ -24,6 +24,7 @@ const conditions: Readonly<Record<string, string>> = {
   AffineGrid: 'with a constant size',
   Attention: 'without nonpad_kv_seqlen',
   BatchNormalization: 'with running statistics, or with those of the batch (training_mode or --batch-statistics)',
+  Col2Im: 'with constant sizes',
   Compress: 'with a constant condition',
   Dropout: 'in inference mode, where it is the identity',
   If: 'with a constant condition: the branch that it takes',

@@ -91,6 +91,10 @@ const cases: [spec: OperatorSpec, reason: string][] = [
     { op: 'AffineGrid', inputs: [{ shape: [2, 2, 3] }, ints(3, 1, 4, 4)], opset: 20 },
     'matrices [2, 2, 3] do not fit the size [3, 1, 4, 4]',
   ],
+  [
+    { op: 'Col2Im', inputs: [{ shape: [1, 4, 5] }, ints(3, 3), ints(2, 2)] },
+    'patches [1, 4, 5] of [2, 2] do not fit an image [3, 3]',
+  ],
   [{ op: 'Attention', inputs: [x, x, x], opset: 23 }, '[2, 3] has 2 axes where 3 belong'],
 ];
 

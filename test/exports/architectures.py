@@ -29,6 +29,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from more_models import MORE
+from other_ways import WAYS
 from small_models import (
     AudioFrontEnd,
     Branched,
@@ -161,6 +162,7 @@ MODELS = {
     "bidirectional lstm": lambda: (Of(nn.LSTM(4, 5, 2, batch_first=True, bidirectional=True), lambda y: y[0]), torch.randn(3, 6, 4)),
 }
 MODELS.update(MORE)
+MODELS.update(WAYS)
 
 
 def quiet():
@@ -170,11 +172,16 @@ def quiet():
     return stack
 
 
-def write(model, x, path, fixed):
+def write(model, x, path, more):
     """The model as ONNX; says whether its batch axis is free."""
+    if "older" in more:
+        names = dict(input_names=["x"], output_names=["prediction"], dynamic_axes={"x": {0: "n"}})
+        with quiet():
+            torch.onnx.export(model, (x,), path, dynamo=False, opset_version=20, do_constant_folding=False, **names)
+        return "free"
     options = dict(dynamo=True, optimize=False, external_data=False, input_names=["x"], output_names=["prediction"])
     with quiet():
-        if not fixed:
+        if "fixed" not in more:
             try:
                 shapes = ({0: torch.export.Dim.DYNAMIC},)
                 torch.onnx.export(model, (x,), path, dynamic_shapes=shapes, **options)
@@ -256,7 +263,7 @@ def check(name, out):
     loss = F.cross_entropy if classes else lambda a, b: F.mse_loss(a, b.double())
     np.savez(os.path.join(folder, "data.npz"), x=x.numpy(), y=y.numpy())
     try:
-        batch = write(model, x, os.path.join(folder, "model.onnx"), "fixed" in more)
+        batch = write(model, x, os.path.join(folder, "model.onnx"), more)
     except Exception as error:
         return {"failed": f"PyTorch does not export it: {str(error)[:200]}"}
     value, expected = numbers(model, x, y, loss)

@@ -226,6 +226,13 @@ class GraphConvolution(nn.Module):
         return x
 
 
+def depth():
+    model, x = hugging("DPTConfig", "DPTForDepthEstimation", image(16), lambda y: y.predicted_depth, image_size=16, patch_size=4, backbone_out_indices=[0, 1, 2, 3], neck_hidden_sizes=[4, 4, 4, 4], fusion_hidden_size=4, reassemble_factors=[4, 2, 1, 0.5], **{**BLOCKS, "num_hidden_layers": 4})
+    # Depths are cut off below 0, where a net without training may be everywhere.
+    nn.init.constant_(model.module.head.head[4].bias, 1.0)
+    return model, x
+
+
 TIMM = {
     "regnety_002": 32, "ghostnetv2_100": 64, "hardcorenas_a": 32, "dla46_c": 32, "ese_vovnet19b_dw": 32, "hgnetv2_b0": 32,
     "mixnet_s": 32, "gernet_s": 32, "efficientvit_b0": 32, "efficientvit_m0": 64, "repvit_m0_9": 32, "pvt_v2_b0": 32,
@@ -234,7 +241,7 @@ TIMM = {
 }  # fmt: skip
 SIZED = {
     "xcit_nano_12_p16_224": (32, {}), "pit_ti_224": (64, {}), "levit_conv_128s": (64, {}), "coat_lite_tiny": (32, {}), "crossvit_tiny_240": (48, {}),
-    "volo_d1_224": (32, dict(embed_dims=(8, 16, 16, 16), num_heads=(1, 2, 2, 2), layers=(1, 1, 1, 1), stem_hidden_dim=8)),
+    "volo_d1_224": (32, {}),
     "eva02_tiny_patch14_224": (28, dict(depth=2, embed_dim=24, num_heads=2)),
 }  # fmt: skip
 
@@ -286,7 +293,7 @@ MORE = {
     "dinov2": lambda: pictures("Dinov2", 16, image_size=16, patch_size=4, **BLOCKS),
     "mobilevit": lambda: pictures("MobileViT", image_size=32, patch_size=2, hidden_sizes=[8, 8, 8], neck_hidden_sizes=[4, 4, 8, 8, 8, 8, 8], num_attention_heads=2),
     "levit": lambda: pictures("Levit", 64, image_size=64, hidden_sizes=[8, 8, 8], num_attention_heads=[1, 1, 1], depths=[1, 1, 1], key_dim=[4, 4, 4], attn_implementation=None),
-    "dpt": lambda: hugging("DPTConfig", "DPTForDepthEstimation", image(16), lambda y: y.predicted_depth, image_size=16, patch_size=4, backbone_out_indices=[0, 1, 2, 3], neck_hidden_sizes=[4, 4, 4, 4], fusion_hidden_size=4, reassemble_factors=[4, 2, 1, 0.5], **{**BLOCKS, "num_hidden_layers": 4}),
+    "dpt": depth,
     "diffusers UNet1D": lambda: diffusers_model(
         "UNet1DModel", torch.randn(2, 3, 16), lambda m, x: m(x, torch.tensor(3)).sample, sample_size=16, in_channels=3, out_channels=3, extra_in_channels=16, time_embedding_type="fourier",
         block_out_channels=(32, 32), down_block_types=("DownBlock1DNoSkip", "DownBlock1D"), up_block_types=("UpBlock1D", "UpBlock1DNoSkip"), mid_block_type="UNetMidBlock1D",

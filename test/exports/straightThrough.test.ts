@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createProblem } from '../../extension/engine/problem.ts';
+import { ownDerivatives } from '../../extension/exports/ownDerivatives.ts';
 import { straightThrough } from '../../extension/exports/straightThrough.ts';
 import type { Model, ModelNode } from '../../extension/onnx/model.ts';
 import { tensorOf } from '../../extension/onnx/tensor.ts';
@@ -90,4 +91,27 @@ describe('detach and no_grad are not in a file of the older exporter of PyTorch,
   it('nor where its notes were taken away', () =>
     assert.ok(!notes(model([node('Tanh(h) -> y', { name: 'node_tanh' })])).includes(told)));
   it('nor of others', () => assert.ok(!notes(model([node('Tanh(h) -> y')], 'tf2onnx 1.17.0')).includes(told)));
+});
+
+describe('functions with a derivative of their own', () => {
+  const trace = (call: string) => ({
+    program: {
+      trace: `File "train.py", line 9, in forward\n    return ${call}\n  File "train.py", line 4, in forward\n`,
+    },
+  });
+  it('are warned of by name', () => {
+    const found = ownDerivatives(
+      model([
+        node('Neg(h) -> a', trace('Reversal.apply(h, 0.5)')),
+        node('Round(a) -> y', trace('quant.Rounding.apply(a)')),
+      ]),
+    );
+    assert.equal(found?.code, 'own-derivative');
+    assert.match(String(found?.detail), /calls "?Reversal"?,? (and )?"?Rounding"?/);
+  });
+  it('are not taken from other calls', () =>
+    assert.equal(
+      ownDerivatives(model([node('Neg(h) -> y', trace('self.apply(h) + F.relu(Tensor.apply_(h))'))])),
+      undefined,
+    ));
 });

@@ -3,6 +3,7 @@ import { first, zip } from '../../onnx/checked.ts';
 import type { Value } from '../../onnx/graph.ts';
 import type { Definition, Definitions, OperatorCall } from '../../onnx/operator.ts';
 import { leading, showShape } from '../../onnx/shapes.ts';
+import { elementCount, type FloatType, tensorOf } from '../../onnx/tensor.ts';
 import { distribute, samePadding, windowOf } from './window.ts';
 
 /** Spatial axes of the data and the kernel; rank and attribute must agree. */
@@ -64,6 +65,48 @@ const convTranspose: Definition<'ConvTranspose'> = (b, call) => {
   return bias ? b.add(y, perChannel(b, bias, y.shape.length)) : y;
 };
 
+/**
+ * Patches joined to images, overlapping ones summed: the transposed convolution whose kernel k of a channel is 1 at the k-th
+ * element of a patch alone.
+ */
+const col2Im: Definition<'Col2Im'> = (b, call) => {
+  const [x] = call.in;
+  const [image, block] = [call.constantInts(1), call.constantInts(2)];
+  const { pads = [...block, ...block].fill(0), ...given } = call.attributes;
+  const { strides = block.map(() => 1), dilations = block.map(() => 1) } = given;
+  const lists = [image, strides, dilations, pads.slice(block.length)];
+  if (block.length === 0 || lists.some(({ length }) => length !== block.length))
+    throw new Error(`an image ${showShape(image)} does not fit patches ${showShape(block)}`);
+  if (x.shape.length !== 3) throw new Error(`it takes three axes, not ${showShape(x.shape)}`);
+  const [samples, rows, patches] = leading(x.shape, 3);
+  const ends = pads.slice(block.length);
+  const reach = zip(dilations, block).map(([dilation, size]) => dilation * (size - 1) + 1);
+  const counts = zip(image, pads.slice(0, block.length), ends, reach, strides).map(
+    ([size, begin, end, window, stride]) => Math.floor((size + begin + end - window) / stride) + 1,
+  );
+  const taps = elementCount(block);
+  const channels = rows / taps;
+  if (elementCount(counts) !== patches || counts.some((count) => count < 1) || !Number.isInteger(channels))
+    throw new Error(`patches ${showShape(x.shape)} of ${showShape(block)} do not fit an image ${showShape(image)}`);
+  const kernel = b.constant(
+    tensorOf(
+      x.type as FloatType,
+      [rows, 1, ...block],
+      Float64Array.from({ length: rows * taps }, (_, at) => Number(at % taps === Math.floor(at / taps) % taps)),
+    ),
+  );
+  const reached = zip(strides, counts, reach).map(([stride, count, window]) => stride * (count - 1) + window);
+  return b.emit('ConvTranspose', [b.reshape(x, [samples, rows, ...counts]), kernel], {
+    strides,
+    dilations,
+    pads,
+    output_padding: zip(image, reached, pads.slice(0, block.length), ends).map(
+      ([size, last, begin, end]) => size - (last - begin - end),
+    ),
+    group: channels,
+  })[0];
+};
+
 /** A vector with one element for each channel, shaped to broadcast against data of a rank. */
 const perChannel = (b: GraphBuilder, vector: Value, rank: number): Value =>
   b.reshape(vector, [first(vector.shape), ...new Array<number>(rank - 2).fill(1)]);
@@ -78,6 +121,7 @@ function imageOf({ shape }: Value): { n: number; c: number; h: number; w: number
 export const convolutions = {
   Conv: conv,
   ConvTranspose: convTranspose,
+  Col2Im: col2Im,
   DepthToSpace: (b, { in: [x], attributes: { blocksize: size, mode } }) => {
     const { n, c, h, w } = imageOf(x);
     const rest = c / size ** 2;

@@ -1,7 +1,9 @@
 import { nth } from '../../onnx/checked.ts';
+import type { Value } from '../../onnx/graph.ts';
 import type { Definition, Definitions } from '../../onnx/operator.ts';
+import { RefusedUse } from '../../onnx/refusal.ts';
 import { normaliseAxis } from '../../onnx/shapes.ts';
-import { elementCount } from '../../onnx/tensor.ts';
+import { type ElementType, elementCount } from '../../onnx/tensor.ts';
 import { axesOf, rootOrZero } from './reduction.ts';
 
 /**
@@ -23,12 +25,49 @@ const firstExtremum =
     return b.reshape(found, keepdims ? x.shape.map((dim, axis) => (axes.includes(axis) ? 1 : dim)) : outer);
   };
 
+/** What integers of a type can be; those that ONNX quantises to. */
+const integerRanges: Readonly<Partial<Record<ElementType, readonly [number, number]>>> = {
+  int8: [-128, 127],
+  uint8: [0, 255],
+  int16: [-32768, 32767],
+  uint16: [0, 65535],
+};
+
+/**
+ * y = s·(clip(round(x/s) + z) − z). Gradients pass as through the identity where nothing is clipped; scale and zero point, which
+ * observers find, do not train. The scale is one number, or one for each place along `axis`.
+ */
+const fakeQuantize: Definition<'FakeQuantize'> = (b, { in: [x, scale, zero], attributes }) => {
+  const { axis, block_size, quant_min, quant_max } = attributes;
+  const [least, most] = integerRanges[zero?.type ?? 'uint8'] ?? [];
+  if (least === undefined || most === undefined || block_size || (!zero && attributes.output_dtype))
+    throw new RefusedUse(
+      'a fake quantiser is supported that rounds to 8 or 16 bits, with a zero point and not in blocks',
+    );
+  const shaped = (value: Value): Value => {
+    if (elementCount(value.shape) === 1) return b.reshape(value, []);
+    const along = normaliseAxis(axis ?? 1, x.shape.length);
+    return b.reshape(
+      value,
+      x.shape.map((dim, i) => (i === along ? dim : 1)),
+    );
+  };
+  const s = b.stopGradient(shaped(scale));
+  const z = zero ? b.cast(shaped(zero), x.type) : b.number(0, x);
+  const rounded = b.add(b.unary('Round', b.div(x, s)), z);
+  const [low, high] = [b.number(quant_min ?? least, x), b.number(quant_max ?? most, x)];
+  const y = b.stopGradient(b.mul(b.sub(b.clip(rounded, low, high), z), s));
+  const inside = b.and(b.greaterOrEqual(rounded, low), b.greaterOrEqual(high, rounded));
+  return b.where(inside, b.add(x, b.stopGradient(b.sub(y, x))), y);
+};
+
 /**
  * No operators of ONNX: functions of the program from which a model was exported whose derivatives are others than those of the
  * operators that stand for them. Nodes get these names where the exporter notes what they come from.
  */
 export const program = {
   StopGradient: (b, { in: [x] }) => b.stopGradient(x),
+  FakeQuantize: fakeQuantize,
   // Rows of a table by indices, of which the one at `padding_idx` does not train.
   PaddedGather: (b, { in: [table, indices], attributes }) => {
     const axis = normaliseAxis(attributes.axis, table.shape.length);

@@ -6,6 +6,7 @@ import { RefusedUse } from '../../onnx/refusal.ts';
 import { mostUnrolled } from '../../onnx/rolling.ts';
 import { leading, showShape } from '../../onnx/shapes.ts';
 import { numbersOf, type Shape, tensorOf } from '../../onnx/tensor.ts';
+import { quoteName } from '../../shared/errors.ts';
 import { elu, hardSigmoid, leakyRelu, softsign, thresholdedRelu } from './activations.ts';
 
 /** A damaged model may announce billions, whose numbers are stored. */
@@ -17,23 +18,28 @@ const mostSteps = 1_000_000;
 
 type Activation = (x: Value) => Value;
 
-/** The functions that recurrent operators know by name, with the defaults of their parameters where they have any. */
+/**
+ * The functions that recurrent operators know by name, with the defaults of their parameters where they have any. Capitals make no
+ * difference, as to the runtime: PyTorch's older exporter writes "tanh" and "relu".
+ */
 const functions: Record<
   string,
   { alpha?: number; beta?: number; apply: (b: GraphBuilder, x: Value, alpha: number, beta: number) => Value }
 > = {
-  relu: { apply: (b, x) => b.relu(x) },
-  tanh: { apply: (b, x) => b.tanh(x) },
-  sigmoid: { apply: (b, x) => b.sigmoid(x) },
-  affine: { alpha: 1, beta: 0, apply: (b, x, alpha, beta) => b.affine(x, alpha, beta) },
-  leakyrelu: { alpha: 0.01, apply: (b, x, alpha) => leakyRelu(b, x, alpha) },
-  thresholdedrelu: { alpha: 1, apply: (b, x, alpha) => thresholdedRelu(b, x, alpha) },
-  scaledtanh: { alpha: 1, beta: 1, apply: (b, x, alpha, beta) => b.affine(b.tanh(b.affine(x, beta)), alpha) },
-  hardsigmoid: { alpha: 0.2, beta: 0.5, apply: (b, x, alpha, beta) => hardSigmoid(b, x, alpha, beta) },
-  elu: { alpha: 1, apply: (b, x, alpha) => elu(b, x, alpha) },
-  softsign: { apply: (b, x) => softsign(b, x) },
-  softplus: { apply: (b, x) => b.softplus(x) },
+  Relu: { apply: (b, x) => b.relu(x) },
+  Tanh: { apply: (b, x) => b.tanh(x) },
+  Sigmoid: { apply: (b, x) => b.sigmoid(x) },
+  Affine: { alpha: 1, beta: 0, apply: (b, x, alpha, beta) => b.affine(x, alpha, beta) },
+  LeakyRelu: { alpha: 0.01, apply: (b, x, alpha) => leakyRelu(b, x, alpha) },
+  ThresholdedRelu: { alpha: 1, apply: (b, x, alpha) => thresholdedRelu(b, x, alpha) },
+  ScaledTanh: { alpha: 1, beta: 1, apply: (b, x, alpha, beta) => b.affine(b.tanh(b.affine(x, beta)), alpha) },
+  HardSigmoid: { alpha: 0.2, beta: 0.5, apply: (b, x, alpha, beta) => hardSigmoid(b, x, alpha, beta) },
+  Elu: { alpha: 1, apply: (b, x, alpha) => elu(b, x, alpha) },
+  Softsign: { apply: (b, x) => softsign(b, x) },
+  Softplus: { apply: (b, x) => b.softplus(x) },
 };
+
+const known = new Map(Object.entries(functions).map(([name, found]) => [name.toLowerCase(), found]));
 
 type RecurrentOp = 'LSTM' | 'GRU' | 'RNN';
 
@@ -51,8 +57,8 @@ function activationsOf(
   const alphas = activation_alpha.values();
   const betas = activation_beta.values();
   return names.map((name): Activation => {
-    const found = Object.hasOwn(functions, name.toLowerCase()) ? functions[name.toLowerCase()] : undefined;
-    if (!found) throw new RefusedUse(`activation "${name}" is not known`);
+    const found = known.get(name.toLowerCase());
+    if (!found) throw new RefusedUse(`an activation is ${quoteName(name)}, not ${Object.keys(functions).join(', ')}`);
     const alpha = found.alpha === undefined ? 0 : (alphas.next().value ?? found.alpha);
     const beta = found.beta === undefined ? 0 : (betas.next().value ?? found.beta);
     return (x) => {

@@ -34,7 +34,6 @@ const reasons = {
     'TfIdfVectorizer',
     'LabelEncoder',
   ],
-  'joining patches (Col2Im) is not supported; use ConvTranspose': ['Col2Im'],
   'decodes images; decode them into the data set': ['ImageDecoder'],
   'windows and mel filters belong to the data; compute them there': [
     'MelWeightMatrix',
