@@ -20,6 +20,13 @@ const texts: Readonly<Record<string, string>> = {
   'texts/deep.yaml': `optimizer:\n${Array.from({ length: 3000 }, (_, i) => `${' '.repeat(i + 1)}lr:\n`).join('')}`,
   'texts/wide.yaml': Array.from({ length: 40_000 }, (_, i) => `o${i}: {optimizer: adam, lr: 1e-3}\n`).join(''),
   'texts/deep.json': `{"optimizer": ${'['.repeat(100_000)}${']'.repeat(100_000)}}`,
+  'texts/deep.jsonnet': `{ trainer: { optimizer: ${'{ type: "adam", a: '.repeat(20_000)}1${'}'.repeat(20_000)} } }\n`,
+  'texts/wide.gin': Array.from({ length: 40_000 }, (_, i) => `s${i}/Adam.learning_rate = 1e-${(i % 9) + 1}\n`).join(''),
+  'texts/deep.pbtxt': `train_config { optimizer { ${'adam_optimizer { '.repeat(50_000)}${'}'.repeat(50_000)} } }\n`,
+  'texts/wide.ini': Array.from(
+    { length: 40_000 },
+    (_, i) => `[optimizer.${i}]\n@optimizers = Adam.v1\nlr = 0.001\n`,
+  ).join(''),
   'texts/many.ipynb': notebook(Array.from({ length: 2000 }, (_, i) => `import torch\na${i} = ${optimizer}`)),
   'texts/one.ipynb': notebook([`import torch\n${optimizer.repeat(20_000)}`]),
 };

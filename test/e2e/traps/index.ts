@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import * as vscode from 'vscode';
@@ -17,6 +17,12 @@ export { run } from '../host/suite.ts';
  */
 const tolerated = 200;
 
+/** Runs whose model and data cannot be read to an end. */
+const trapped = [
+  ['of a pipe', 'pipe.onnx', 'endless.npz'],
+  ['of a loop', 'loop.onnx', 'pipe.onnx'],
+] as const;
+
 /** Files in a run's place that are none. */
 async function makeTraps(): Promise<void> {
   const make = async (name: string) => {
@@ -28,6 +34,24 @@ async function makeTraps(): Promise<void> {
   for (const name of ['run.json', 'steps.jsonl', 'sweep.json', 'experiment.json', 'source.json'])
     await symlink('/dev/zero', join(await make(`endless ${name}`), name));
   for (const name of ['run.json', 'sweep.json', 'compare.json']) await mkdir(join(await make('folders'), name));
+  for (const name of ['run.json', 'steps.jsonl']) await symlink(name, join(await make(`loop ${name}`), name));
+  // Whether a run is still that of its files is seen from them.
+  const header = JSON.parse(await readFile(file('runs/long/run.json').fsPath, 'utf8'));
+  const inputs = await make('inputs');
+  await promisify(execFile)('mkfifo', [join(inputs, 'pipe.onnx')]);
+  await symlink('/dev/zero', join(inputs, 'endless.npz'));
+  await symlink('loop.onnx', join(inputs, 'loop.onnx'));
+  for (const [name, model, data] of trapped) {
+    const request = { ...header.request, directory: inputs, model, data };
+    const run = {
+      ...header,
+      request,
+      model: { ...header.model, path: model },
+      data: { ...header.data, files: [data] },
+    };
+    await writeFile(join(await make(name), 'run.json'), JSON.stringify(run));
+    await copyFile(file('runs/long/steps.jsonl').fsPath, join(await make(name), 'steps.jsonl'));
+  }
   await Promise.all(
     Array.from({ length: 300 }, async (_, i) => {
       const folder = await make(`many-${i}`);
@@ -47,7 +71,10 @@ async function ask(document: vscode.TextDocument): Promise<void> {
   await vscode.commands.executeCommand('vscode.executeInlayHintProvider', uri, new vscode.Range(middle, middle));
 }
 
-const names = ['not.py', 'sequential.py', 'generated.py', 'long.py', 'line.py', 'deep.yaml', 'wide.yaml', 'deep.json'];
+const names = [
+  ...['not.py', 'sequential.py', 'generated.py', 'long.py', 'line.py', 'deep.yaml', 'wide.yaml', 'deep.json'],
+  ...['deep.jsonnet', 'wide.gin', 'deep.pbtxt', 'wide.ini'],
+];
 
 test('the traps are made', async () => {
   await makeTraps();
@@ -109,4 +136,34 @@ test('runs', async () => {
   });
   note(`damaged results are opened: ${result.toFixed(0)} ms`);
   assert.ok(Math.max(list, shown, result) < tolerated, 'the extension host was blocked');
+});
+
+test('runs of files that cannot be read to an end', async () => {
+  for (const [name, model] of trapped) {
+    const shown = await longestBlock(async () => {
+      await vscode.commands.executeCommand('optimizerBias.openRun', { folder: file(`runs/${name}`).fsPath });
+      await pause(2000);
+    });
+    note(`a run of ${model} is shown: ${shown.toFixed(0)} ms`);
+    assert.ok(shown < tolerated, `the extension host was blocked for ${shown} ms`);
+  }
+});
+
+test('a run that changes while it is shown', async () => {
+  const folder = file('runs/of a pipe').fsPath;
+  const steps = join(folder, 'steps.jsonl');
+  await vscode.commands.executeCommand('optimizerBias.openRun', { folder });
+  const changing = await longestBlock(async () => {
+    // It grows, begins again, and is a pipe in the end.
+    const line = await readFile(steps, 'utf8');
+    for (let i = 0; i < 5; i++) await writeFile(steps, line, { flag: 'a' });
+    await pause(500);
+    await writeFile(steps, line.slice(0, 1000));
+    await pause(500);
+    await rm(steps);
+    await promisify(execFile)('mkfifo', [steps]);
+    await pause(1000);
+  });
+  note(`steps that grow, begin again and become a pipe: ${changing.toFixed(0)} ms`);
+  assert.ok(changing < tolerated, `the extension host was blocked for ${changing} ms`);
 });
