@@ -10,7 +10,7 @@ import {
 import { quoteName } from '../shared/errors.ts';
 import { withFakeQuantisers } from './fakeQuantisers.ts';
 import { nameList } from './parameters.ts';
-import { callOf, nodesWithoutGradient, type ProgramCall } from './programNotes.ts';
+import { callOf, type ProgramCall, tracedRegions } from './programNotes.ts';
 import { isFromPyTorch } from './roles.ts';
 
 /** What a program says about gradients, put back into a model. */
@@ -36,7 +36,7 @@ export function withTrainingSemantics(source: Model): TrainingSemantics {
       : [];
   const bodies = [model.graph.nodes, ...[...model.functions.values()].map(({ nodes }) => nodes)];
   if (!bodies.some((nodes) => nodes.some(isNoted))) return { model, notes: quantised };
-  const log: Log = { detached: [], padded: [], withoutGradient: [] };
+  const log: Log = { detached: [], padded: [], withoutGradient: [], unclear: [] };
   const functions = new Map(
     [...model.functions].map(([key, body]) => [key, { ...body, nodes: inBlock(blockOf(body), log) }] as const),
   );
@@ -59,6 +59,7 @@ interface Log {
   readonly detached: string[];
   readonly padded: string[];
   readonly withoutGradient: string[];
+  readonly unclear: string[];
 }
 
 /** Nodes that run one after the other: of a graph, a subgraph, or a function. */
@@ -97,13 +98,18 @@ function inBlock(block: Block, log: Log): ModelNode[] {
   });
 }
 
-function notesOf({ detached, padded, withoutGradient }: Log): string[] {
+function notesOf({ detached, padded, withoutGradient, unclear }: Log): string[] {
   return [
     ...(detached.length > 0
       ? [`Gradients stop where the program calls detach (${nameList(detached, 4)}), as in PyTorch.`]
       : []),
     ...(withoutGradient.length > 0
       ? [`Gradients stop where the program runs under no_grad (${nameList(withoutGradient, 4)}), as in PyTorch.`]
+      : []),
+    ...(unclear.length > 0
+      ? [
+          `A part of the program runs under autocast or no_grad, and the file does not tell which (${nameList(unclear, 4)}): gradients flow there. Where it is no_grad, call detach() on its results, which the file keeps.`,
+        ]
       : []),
     ...(padded.length > 0
       ? [`The padding of an embedding does not train: ${[...new Set(padded)].slice(0, 4).join(', ')}.`]
@@ -191,7 +197,9 @@ class Findings {
   ) {
     const { nodes, given } = block;
     for (const node of nodes) for (const name of node.outputs) this.producers.set(name, node);
-    const region = [...nodesWithoutGradient(nodes)].flatMap(({ outputs }) => outputs);
+    const { withoutGradient, unclear } = tracedRegions(nodes);
+    this.log.unclear.push(...[...unclear].map(labelOf));
+    const region = [...withoutGradient].flatMap(({ outputs }) => outputs);
     this.region = new Set(region.filter((name) => name !== ''));
     this.taken = new Set([...given, ...nodes.flatMap(({ outputs }) => outputs)]);
   }
