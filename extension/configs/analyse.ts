@@ -17,7 +17,7 @@ const DATA_HINT = new RegExp(
   'i',
 );
 const PYTHON_HINT = new RegExp(
-  `optim|optax|keras|TrainingArguments|(?:SFT|DPO|GRPO|KTO|Reward)Config|bitsandbytes|SOLVER|torchopt|deepspeed|apex|mlx|heavyball|fastai|mxnet|ConfigDict|lr_decay_iters|warmup_iters|${NAME_PARTS}`,
+  `optim|optax|keras|TrainingArguments|(?:SFT|DPO|GRPO|KTO|Reward)Config|bitsandbytes|SOLVER|torchopt|deepspeed|apex|mlx|heavyball|fastai|mxnet|ConfigDict|lr_decay_iters|warmup_iters|decay_lr|${NAME_PARTS}`,
   'i',
 );
 

@@ -95,7 +95,7 @@ const CARRYING_OUT = new RegExp(
   `^(?:${[
     'params|parameters|model|model_params|model_or_params|foreach|fused|capturable|differentiable|maximize|name|mask|mu_dtype',
     'is_paged|optim_bits|percentile_clipping|block_wise|min_8bit_size|args|set_grad_none|use_locking|jit_compile|process_group',
-    '_target_|_partial_|_convert_|_recursive_|_component_|class_path|init_args|type|_name|_name_|class_name|config|sched',
+    '_target_|_partial_|_convert_|_recursive_|_component_|class_path|init_args|type|_name|_name_|class_name|config|sched|_delete_',
     'cuda_aware|comm_backend_name|torch_adam|optimizer_class|optimizer|output_dir|overwrite_with_gradient|dtype|fp32_optimizer_states',
   ].join('|')})$`,
 );

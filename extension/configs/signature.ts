@@ -17,6 +17,7 @@ const CANONICAL: ReadonlyMap<string, readonly string[]> = new Map(
     lr: 'lr',
     learning_rate: 'lr',
     base_lr: 'lr',
+    lr_float: 'lr',
     betas: 'beta1 beta2',
     adam_betas: 'beta1 beta2',
     beta1: 'beta1',

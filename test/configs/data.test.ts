@@ -53,6 +53,17 @@ table(
       'generic sgd lr=0.01 momentum=0.9 weight_decay=0.0001',
     ],
     [
+      'Levanter: Adam with decoupled decay, unless it is told another type',
+      'model: {type: gpt2}\ntrainer: {num_train_steps: 100, train_batch_size: 8}\noptimizer:\n  learning_rate: 6E-4\n  weight_decay: 0.2\n---\nmodel: {type: llama}\ntrainer: {num_train_steps: 100, mp: x}\noptimizer:\n  type: adam\n  learning_rate: 1e-3\n---\ntrainer: {train_batch_size: 8}\noptimizer: {learning_rate: 2}\n',
+      'generic adamw lr=0.0006 weight_decay=0.2 beta1=absent',
+      'generic adamw lr=0.001',
+    ],
+    [
+      'fairseq’s groups',
+      'optimizer:\n  _name: composite\n  groups:\n    default:\n      lr_float: 1e-3\n      optimizer: {_name: adam, adam_betas: [0.9, 0.95], weight_decay: 0.05}\n      lr_scheduler: {_name: cosine}\n',
+      'generic adam lr=0.001 beta1=0.9 beta2=0.95 weight_decay=0.05',
+    ],
+    [
       'Ludwig: the rate stands around the optimizer',
       'trainer:\n  learning_rate: 0.0003\n  optimizer:\n    type: adam\n    betas: [0.9, 0.98]\n',
       'generic adam lr=0.0003 beta1=0.9 beta2=0.98',
@@ -85,7 +96,15 @@ table(
     [
       'OpenNMT is not the trainer of transformers',
       'optim: adam\nlearning_rate: 2\ndecay_method: noam\nadam_beta2: 0.998\n',
-      'generic adam lr=2 beta2=0.998',
+      'generic adam lr=? beta2=0.998',
+    ],
+    [
+      'the factor of a Noam schedule is no learning rate: its peak is',
+      'optim: adam\nlearning_rate: 2\ndecay_method: noam\nrnn_size: 400\nwarmup_steps: 10000\n---\nmodel:\n  d: 100\n  optim:\n    name: adamw\n    lr: 5\n    betas: [0.9, 0.98]\n    sched: {name: NoamAnnealing, d_model: "\u0024{model.d}", warmup_steps: 10000}\n---\noptim: adam\noptim_conf: {lr: 3.0}\nscheduler: noamlr\nscheduler_conf: {model_size: 100, warmup_steps: 900}\n---\nopt: !name:torch.optim.Adam\n  lr: 0.001\nlr_annealing: !new:speechbrain.nnet.schedulers.NoamScheduler {lr_initial: 0.001}\n',
+      'generic adam lr=0.001(resolved)',
+      'generic adamw lr=0.005(resolved) beta2=0.98',
+      'generic adam lr=0.01(resolved)',
+      'pytorch adam lr=0.001',
     ],
     ['OpenMMLab style', 'optimizer:\n  type: SGD\n  lr: 0.1\n  momentum: 0.9\n', 'generic sgd lr=0.1 momentum=0.9'],
     [
@@ -350,4 +369,16 @@ test('a regularizer that is not L2, or has no number, is no weight decay', () =>
     const [found] = analyse({ path: 'f.yaml', language: 'yaml', text });
     assert.equal(found?.hyperparameters.has('weight_decay'), false, regularizer);
   }
+});
+
+test('AllenNLP’s groups and SpeechBrain’s schedule are told', () => {
+  const json =
+    '{"optimizer": {"type": "adamw", "lr": 3e-4, "parameter_groups": [[["bias"], {"weight_decay": 0}], [["enc.*"], {"lr": 1e-5}]]}}';
+  const [{ groups, hyperparameters }] = analyse({ path: 'a.json', language: 'json', text: json });
+  assert.equal(hyperparameters.get('lr')?.value, 3e-4);
+  const set = groups?.map((group) => [...group.hyperparameters].map(([name, { value }]) => `${name} ${value}`));
+  assert.deepEqual(set, [['weight_decay 0'], ['lr 0.00001']]);
+  const text =
+    'opt_class: !name:torch.optim.Adam\n  lr: 0.001\nlr_annealing: !new:speechbrain.nnet.schedulers.NoamScheduler\n  lr_initial: 0.001\n';
+  assert.equal(analyse({ path: 'a.yaml', language: 'yaml', text })[0].schedule?.name, 'NoamScheduler');
 });

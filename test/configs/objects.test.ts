@@ -29,7 +29,7 @@ table('objects that hold settings', [
   [
     'ml_collections, filled key by key',
     `${ADAM}import ml_collections\ndef get_config():\n    config = ml_collections.ConfigDict()\n    config.lr = 7e-4\n    config.optim = ml_collections.ConfigDict()\n    config.optim.eps = 1e-6\n    config.twice = 1\n    config.twice = 2\n    return config\nconfig = get_config()\ntorch.optim.Adam(p, lr=config.lr, eps=config.optim.eps, weight_decay=config.twice)`,
-    'pytorch adam lr=0.0007(resolved) eps=0.000001(resolved) weight_decay=?',
+    'pytorch adam lr=0.0007(resolved) eps=0.000001(resolved) weight_decay=2(resolved)',
   ],
   [
     'Weights & Biases',

@@ -289,7 +289,14 @@ table('values', [
   [
     'dictionary changed later',
     "import torch\ncfg = {'lr': 1, 'eps': 2}\ncfg['lr'] = 3\ntorch.optim.Adam(p, lr=cfg['lr'], eps=cfg['eps'])",
-    'pytorch adam lr=? eps=2(resolved)',
+    'pytorch adam lr=3(resolved) eps=2(resolved)',
+  ],
+  [
+    'dictionary changed later, behind its use, under a condition or in a loop',
+    "import torch\ncfg = {'lr': 1}\ntorch.optim.Adam(p, lr=cfg['lr'])\ncfg['lr'] = 3\nif a: cfg['lr'] = 4\ntorch.optim.Adam(p, lr=cfg['lr'], eps=cfg['eps'])\ndef f():\n  for i in x:\n    d = {'lr': 1}\n    d['lr'] = i\n    torch.optim.SGD(p, lr=d['lr'])\n",
+    'pytorch adam lr=1(resolved)',
+    'pytorch adam lr=? eps=?',
+    'pytorch sgd lr=?',
   ],
   [
     'dictionary updated',

@@ -62,6 +62,11 @@ table('MXNet', [
     `${mxnet}module.fit(data, optimizer='sgd', optimizer_params=(('learning_rate', 0.05), ('momentum', 0.9)))\n`,
     'mxnet sgd lr=0.05 momentum=0.9',
   ],
+  [
+    'older names, and a schedule in the dictionary',
+    `${mxnet}t = gluon.Trainer(net.collect_params(), 'rmsprop', {'learning_rate': 5e-5, 'gamma1': 0.99, 'lr_scheduler': mx.lr_scheduler.FactorScheduler(step=2)})\n`,
+    'mxnet rmsprop lr=0.00005 alpha=0.99',
+  ],
   ['versions differ in this default', `${mxnet}t = gluon.Trainer(net.collect_params(), 'sgd')\n`, 'mxnet sgd lr=?'],
   [
     'what has the same words',
@@ -154,3 +159,18 @@ test('PaddleDetection’s schedules are named', () => {
   const [{ schedule }] = analyse({ path: 'a.yml', language: 'yaml', text });
   assert.equal(schedule?.name, 'PiecewiseDecay, LinearWarmup');
 });
+
+test('MXNet’s schedules are named', () => {
+  const text = `${mxnet}t = gluon.Trainer(p, 'sgd', {'learning_rate': 0.1, 'lr_scheduler': mx.lr_scheduler.FactorScheduler(step=2)})\n`;
+  const [{ schedule, others }] = analyse({ path: 'a.py', language: 'python', text });
+  assert.equal(schedule?.name, 'FactorScheduler');
+  assert.ok(!others.has('lr_scheduler'));
+});
+
+table('Classes beside optimizers', [
+  [
+    'those of Optax that hold numbers, and containers of optimizers',
+    'import torch, optax\nd = optax.contrib.MuonDimensionNumbers(-2, 0)\nclass OptimizersContainer(torch.optim.Optimizer): pass\nOptimizersContainer(parts)\no = optax.contrib.prodigy(learning_rate=1.0)\n',
+    'optax prodigy lr=1',
+  ],
+]);

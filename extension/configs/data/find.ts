@@ -1,9 +1,18 @@
 import { type Argument, assemble, assembleGeneric } from '../assemble.ts';
 import type { OptimizerConfig } from '../config.ts';
 import { type Constructor, constructorOf } from '../frameworks.ts';
-import { huggingFaceOptimizer, isHuggingFaceName, isPlainAdam, kerasClass, optimizerNamed } from '../names.ts';
+import {
+  huggingFaceOptimizer,
+  isHuggingFaceName,
+  isPlainAdam,
+  kerasClass,
+  optimizerNamed,
+  TELLING_PART,
+} from '../names.ts';
 import { canonicalNames } from '../signature.ts';
 import type { SourceRange } from '../source.ts';
+import { withNoamPeak } from './noam.ts';
+import { groupsIn, isLevanter } from './projects.ts';
 import { detectionSchedule, withRates } from './rates.ts';
 import { type DataEntry, type DataNode, findingOf, type MapNode, NODE_LIMIT, textAt } from './tree.ts';
 
@@ -13,7 +22,7 @@ const NAME_KEY = /^(optimizer|optim|opt|optimizer_?(name|type|class)|optim_(name
 const PARAMETERS_KEY = /^((optimizer|optim|opt)_)?(params|args|kwargs|parameters|hparams|config|conf)$/i;
 /** Keys whose value is a schedule, or names one. */
 const SCHEDULE_KEY =
-  /^((lr_|learning_rate_|lr)?(sched|scheduler|schedule)(_type|_name)?|decay_method|lr_decay_style)$/i;
+  /^((lr_|learning_rate_|lr)?(sched|scheduler|schedule)(_type|_name)?|decay_method|lr_decay_style|(lr|noam)_annealing(_\w+)?)$/i;
 const CLASS_KEYS = ['class_path', '_target_', '_component_', 'class'] as const;
 
 const OTHER_OPTIMIZERS = ['use_galore', 'use_apollo', 'use_badam', 'use_muon', 'use_adam_mini'] as const;
@@ -102,7 +111,8 @@ function fromType(
     const keras = nameKey === 'class_name' && nested ? kerasClass(name) : undefined;
     const kerasConstructor = keras === undefined ? undefined : constructorOf(`keras.optimizers.${keras}`);
     if (kerasConstructor) return make(kerasConstructor, name, nameEntry, map, nested, root);
-    const optimizer = optimizerNamed(name);
+    const named = optimizerNamed(name);
+    const optimizer = named && isPlainAdam(name) && isLevanter(root) ? optimizerNamed(`${name}w`) : named;
     if (!optimizer) return undefined;
     if (options.python) {
       const definition = constructorOf(`torch.optim.${name}`);
@@ -125,7 +135,11 @@ function fromType(
     const schedule = found.schedule ?? detectionSchedule(root);
     return schedule ? { ...found, schedule } : found;
   }
-  return undefined;
+  const entry = parent?.entries.get(key);
+  const standard = entry && isLevanter(root) ? optimizerNamed(`${TELLING_PART}w`) : undefined;
+  return standard && evidence(map)
+    ? withSchedule(generic(standard, key, entry!.keyRange, map.range, map, root), map, root)
+    : undefined;
 }
 
 /** A configuration with the schedule that stands beside it, whose largest learning rate counts where it has one. */
@@ -146,7 +160,13 @@ function withSchedule<C extends OptimizerConfig | undefined>(config: C, map: Map
   const { value, from, range } = peak
     ? findingOf(peak.value, root)
     : { value: undefined, from: 'unknown', range: found.range };
-  if (!peak || typeof value !== 'number' || from === 'unknown') return { ...config, schedule };
+  if (!peak || typeof value !== 'number' || from === 'unknown') {
+    // SpeechBrain's schedule of that name begins with the peak.
+    const isFactor = !written.startsWith('speechbrain.');
+    const beside = map?.entries.get('scheduler_conf')?.value;
+    const settings = [found, map, beside].map((each) => (each?.kind === 'map' ? each : undefined));
+    return isFactor ? (withNoamPeak({ ...config, schedule }, settings, root) as C) : { ...config, schedule };
+  }
   const lr = { argument: 'warmup_max_lr', value, from: 'literal' as const, range, keyRange: peak.keyRange };
   return { ...config, schedule, hyperparameters: new Map([...config.hyperparameters, ['lr', lr]]) };
 }
@@ -299,7 +319,8 @@ function generic(
 ): OptimizerConfig {
   const all = argumentsOf(values, root);
   for (const [key, argument] of fallback ? argumentsOf(fallback, root) : []) if (!all.has(key)) all.set(key, argument);
-  const config = assembleGeneric('generic', optimizer, { constructorName, range, callRange, arguments: all });
+  const groups = groupsIn(values, root);
+  const config = assembleGeneric('generic', optimizer, { constructorName, range, callRange, arguments: all, groups });
   return /^decoupled/i.test(constructorName) ? withDecayOfRate(config) : config;
 }
 

@@ -96,7 +96,7 @@ export const IMPLEMENTATIONS: readonly Library[] = [
         '*, lr=~, betas=~, eps=~, weight_decay=0.0, bias_correction=~, amsgrad=~, adam_w_mode=True',
         NOT_ADAMW_MODE,
       ],
-      ['Lamb OneBitLamb', 'lamb', `*, lr=1e-3, ${BETAS}, weight_decay=0.0`],
+      ['Lamb OneBitLamb', 'lamb', `*, lr=1e-3, ${BETAS}, weight_decay=0.0, bias_correction=True`],
       ['Lion', 'lion', '*, lr=1e-3, betas=~, weight_decay=~', DECOUPLED],
       ['SGD', 'sgd', '*, lr=~, momentum=~, dampening=~, weight_decay=~, nesterov=~', L2],
       ['Adagrad', 'adagrad', '*, lr=~, eps=~, weight_decay=~', L2],

@@ -27,7 +27,12 @@ export const OPTAX: readonly Library[] = [
       ['amsgrad', 'amsgrad', 'learning_rate, b1=~, b2=~, eps=~, eps_root=0.0'],
       ['adamax', 'adamax', 'learning_rate, b1=0.9, b2=0.999, eps=1e-8'],
       ['lamb', 'lamb', 'learning_rate, b1=0.9, b2=0.999, eps=1e-6, eps_root=0.0, weight_decay=0.0', DECOUPLED],
-      ['scale_by_adam', 'adam', 'b1=~, b2=~, eps=~, eps_root=0.0'],
+      [
+        'scale_by_adam',
+        'adam',
+        'b1=~, b2=~, eps=~, eps_root=0.0, mu_dtype, *, nesterov=False',
+        { becomes: { parameter: 'nesterov', value: true, optimizer: 'nadam' } },
+      ],
       ['sgd', 'sgd', 'learning_rate, momentum=None, nesterov=~'],
       [
         'rmsprop',
@@ -40,7 +45,11 @@ export const OPTAX: readonly Library[] = [
       ['lion', 'lion', 'learning_rate, b1=~, b2=~, mu_dtype, weight_decay=~', DECOUPLED],
       ['signum', 'signum', 'learning_rate, beta=~', { rename: { beta: 'momentum' } }],
       ['sign_sgd', 'signsgd', 'learning_rate'],
-      ['adafactor', 'adafactor', 'learning_rate=None'],
+      [
+        'adafactor',
+        'adafactor',
+        'learning_rate=None, min_dim_size_to_factor, decay_rate, decay_offset, multiply_by_parameter_scale, clipping_threshold, momentum=None',
+      ],
     ],
   },
   {

@@ -86,6 +86,10 @@ export const PLATFORMS: readonly Library[] = [
   },
   {
     framework: 'mxnet',
+    legacy: {
+      gamma1: { sets: 'alpha', note: 'gamma1 is the name of rho before MXNet 2.' },
+      gamma2: { note: 'gamma2 is the name of momentum before MXNet 2, which counts where centered is set.' },
+    },
     modules: /^mxnet\.optimizer(\.\w+)*$/,
     example: 'mxnet.optimizer',
     eps: 'uncorrected',

@@ -108,7 +108,7 @@ export const TOOLKITS: readonly Library[] = [
     // What only has optimizers of its own.
     framework: 'other',
     modules:
-      /^(schedulefree|prodigyopt|pytorch_optimizer|torch_optimizer|adan(_pytorch)?|sophia|galore_torch|apollo_torch|q_galore_torch|dadaptation|came_pytorch|adam_mini|soap|muon|adabelief_pytorch|madgrad|shampoo|distributed_shampoo|came|ranger(21)?|kron_torch|psgd|optax\.contrib|lomo_optim|grokadamw|fairscale\.optim|torchrec\.optim|cosmo|dion)(\.\w+)*$/,
+      /^(schedulefree|prodigyopt|pytorch_optimizer|torch_optimizer|adan(_pytorch)?|sophia|galore_torch|apollo_torch|q_galore_torch|dadaptation|came_pytorch|adam_mini|soap|muon|adabelief_pytorch|madgrad|shampoo|distributed_shampoo|came|ranger(21)?|kron_torch|psgd|lomo_optim|grokadamw|fairscale\.optim|torchrec\.optim|cosmo|dion)(\.\w+)*$/,
     example: 'pytorch_optimizer',
     rows: [],
     others: /^(?!.*(?:Loss|Scheduler|LR|Warmup|Annealing)$)(?:[A-Z]\w+)$/,

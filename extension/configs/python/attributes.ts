@@ -111,8 +111,8 @@ export class Attributes {
   }
 
   /** A dictionary or configuration object with what the file puts into it after its definition. */
-  withStores(evaluated: Evaluated, name: string, scope: Scope): Evaluated {
-    return this.stores.apply(evaluated, name, scope);
+  withStores(evaluated: Evaluated, name: string, scope: Scope, use?: SyntaxNode): Evaluated {
+    return this.stores.apply(evaluated, name, scope, use);
   }
 
   /** The default of a command-line option, unless the file assigns to that attribute of anything. */

@@ -110,6 +110,9 @@ const generic = (optimizer: string): Constructor => ({
   isGeneric: true,
 });
 
+/** Classes that are optimizers to PyTorch, and hold others or none. */
+const HOLDERS = /Containers?$|Wrapper$|InBackward$|^(?:Dummy|Chained|Hybrid|Mixed|Multi)/;
+
 /** Classes that inherit from each other. */
 const DEEPEST = 6;
 
@@ -119,7 +122,9 @@ function derived(evaluator: Evaluator, scope: Scope, depth = 0): readonly Target
   for (const base of depth < DEEPEST ? scope.bases : []) {
     const { value } = owner.evaluate(base, scope.parent ?? scope);
     if (value.kind === 'reference' && /(^|\.)Optimizer$/.test(value.name) && /torch|keras/.test(value.name))
-      return [{ definition: generic(otherOptimizer(scope.name) ?? scope.name), bind: asGiven }];
+      return HOLDERS.test(scope.name)
+        ? []
+        : [{ definition: generic(otherOptimizer(scope.name) ?? scope.name), bind: asGiven }];
     const inner = value.kind === 'class' ? derived(evaluator, value.scope, depth + 1) : targetsOf(evaluator, value);
     if (inner.length === 0) continue;
     // With a step of its own it is another optimizer.

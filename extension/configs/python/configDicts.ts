@@ -6,14 +6,12 @@ import { ownDefaults } from '../defaults.ts';
 import type { Constructor } from '../frameworks.ts';
 import { CORES } from '../libraries/chains.ts';
 import { parseSignature } from '../signature.ts';
-import { toData } from './dictionaries.ts';
 import type { Evaluator } from './evaluate.ts';
 import type { Scope } from './scope.ts';
+import { toData } from './toData.ts';
 
 /** Functions that make the configuration of a project. */
 const MAKER = /^(?:get|make|create|build|default)_(?:\w+_)?(?:config|configs|hyper|hparams)$|^default_configs?$/;
-/** What ml_collections makes, and what has taken its place elsewhere. */
-const OBJECTS = /(?:^|\.)(?:ConfigDict|FrozenConfigDict)$/;
 const MOST = 50;
 
 /**
@@ -22,7 +20,7 @@ const MOST = 50;
  */
 export function fromConfigDicts(evaluator: Evaluator): OptimizerConfig[] {
   const { index } = evaluator;
-  if (!/ConfigDict/.test(index.text)) return [];
+  if (!/ConfigDict|get_\w*config/.test(index.text)) return [];
   const functions = [...index.module.bindings].flatMap(([name, list]) =>
     MAKER.test(name) ? list.flatMap((binding) => (binding.kind === 'function' ? [binding.scope] : [])) : [],
   );
@@ -34,12 +32,10 @@ function fromFunction(evaluator: Evaluator, scope: Scope): OptimizerConfig[] {
   if (!end || scope.returns.length !== 1) return [];
   const roots: MapNode[] = [];
   for (const [name, list] of scope.bindings) {
-    const isObject =
-      list.some(({ kind }) => kind === 'value') &&
-      list.every((binding) => binding.kind !== 'value' || isConfig(evaluator, binding.node));
-    if (!isObject) continue;
-    const value = toData(evaluator.named(name, end, scope), 0);
-    if (value.kind !== 'map') continue;
+    if (!list.every(({ kind }) => kind === 'value')) continue;
+    const object = evaluator.named(name, end, scope);
+    if (object.value.kind !== 'dict' || !object.value.attributes) continue;
+    const value = toData(object, 0);
     const { range } = value;
     roots.push({ kind: 'map', range, entries: new Map([[name, { keyRange: range, value }]]) });
   }
@@ -48,11 +44,6 @@ function fromFunction(evaluator: Evaluator, scope: Scope): OptimizerConfig[] {
   const seen = new Set<number>();
   return found.filter(({ range }) => range.file === undefined && !seen.has(range.from) && seen.add(range.from));
 }
-
-const isConfig = (
-  evaluator: Evaluator,
-  node: { readonly name: string; readonly from: number; readonly to: number },
-): boolean => node.name === 'CallExpression' && OBJECTS.test(evaluator.text(node).split('(')[0]);
 
 /** big_vision: `config.optax_name = "scale_by_adam"`, its arguments in `config.optax`, and a weight decay that no learning rate scales. */
 function bigVision(root: MapNode): OptimizerConfig[] {

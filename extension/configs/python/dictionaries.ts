@@ -4,14 +4,20 @@ import { findInData } from '../data/find.ts';
 import type { DataNode } from '../data/tree.ts';
 import { constructorOf } from '../frameworks.ts';
 import type { SourceRange } from '../source.ts';
+import { fromBases, openMmlabSchedule } from './bases.ts';
 import type { Evaluator } from './evaluate.ts';
 import type { Binding, Index, Scope } from './scope.ts';
-import { type Evaluated, rangeOf, toFinding, unknownAt } from './values.ts';
+import { toData } from './toData.ts';
+import { rangeOf, toFinding, unknownAt } from './values.ts';
 
 /** Dictionaries that configure an optimizer: those of a type or class, and Detectron2's keys. */
 export function fromDictionaries(evaluator: Evaluator): OptimizerConfig[] {
+  const found = dictionaries(evaluator.index).flatMap((binding) => fromDictionary(evaluator, binding));
   return [
-    ...dictionaries(evaluator.index).flatMap((binding) => fromDictionary(evaluator, binding)),
+    ...[...found, ...fromBases(evaluator)].map((config) => {
+      const schedule = config.framework === 'mmengine' && !config.schedule ? openMmlabSchedule(evaluator) : undefined;
+      return schedule ? { ...config, schedule } : config;
+    }),
     ...fromSolver(evaluator),
   ];
 }
@@ -44,23 +50,6 @@ function fromDictionary(
   const keyRange = { from: binding.at, to: binding.at + name.length };
   const root: DataNode = { kind: 'map', range: value.range, entries: new Map([[name, { keyRange, value }]]) };
   return findInData(root, { python: true });
-}
-
-/** A value as a tree of data. */
-export function toData(evaluated: Evaluated, depth: number): DataNode {
-  const { value, range, sourceRange } = evaluated;
-  const located = { range, ...(sourceRange && { sourceRange }) };
-  if (depth > 20) return { kind: 'scalar', ...located, value: undefined };
-  if (value.kind === 'dict') {
-    const entries = [...value.entries].map(([key, entry]) => {
-      return [key, { keyRange: entry.keyRange, value: toData(entry.value, depth + 1) }] as const;
-    });
-    return { kind: 'map', ...located, entries: new Map(entries) };
-  }
-  if (value.kind === 'sequence') {
-    return { kind: 'list', ...located, items: value.items.map((item) => toData(item, depth + 1)) };
-  }
-  return { kind: 'scalar', ...located, value: value.kind === 'scalar' ? value.value : undefined };
 }
 
 /** Detectron2: `cfg.SOLVER.BASE_LR = …` and the other keys of SOLVER, in files that import detectron2. */

@@ -26,6 +26,8 @@ const DEPTH_LIMIT = 80;
 /** More bindings of one name are not compared. */
 const ALTERNATIVES = 8;
 const MOST_BINDINGS = 64;
+/** Dotted names of people are shorter. */
+const LONGEST_NAME = 250;
 const BUILTINS = new Set(
   'dict tuple list float int str abs min max pow getattr vars eval open globals sorted round'.split(' '),
 );
@@ -53,6 +55,7 @@ export class Evaluator {
   readonly path: string | undefined;
   private readonly memo = new Map<number, Evaluated>();
   private readonly active = new Set<number>();
+  private readonly referred = new Map<string, Evaluated | undefined>();
   private readonly targets = new WeakMap<readonly Binding[], ReadonlySet<Scope>>();
   private depth: number;
 
@@ -115,14 +118,24 @@ export class Evaluator {
 
   /** What a dotted name of something imported stands for: a value of the workspace, or the name itself. */
   reference(name: string, node: { readonly from: number; readonly to: number }): Evaluated {
-    if (constructorOf(name)) return literal(node, { kind: 'reference', name });
+    // A module that imports from a package of its own name would find ever longer names.
+    if (constructorOf(name) || name.length > LONGEST_NAME) return literal(node, { kind: 'reference', name });
+    if (!this.referred.has(name)) {
+      // Modules may import a name from each other in a circle: while it is looked for, it stands for itself.
+      this.referred.set(name, undefined);
+      this.referred.set(name, this.lookedUp(name));
+    }
+    const value = this.referred.get(name);
+    return value ? resolvedAt(node, value, true) : literal(node, { kind: 'reference', name });
+  }
+
+  private lookedUp(name: string): Evaluated | undefined {
     const found = this.imports.find(name, this.path);
-    if (!found || found.rest.length === 0) return literal(node, { kind: 'reference', name });
+    if (!found || found.rest.length === 0) return undefined;
     const [first, ...more] = found.rest;
     let value = found.module.exported(first);
     for (const part of more) value &&= found.module.attributes.attribute(value, part, value.range);
-    if (!value) return literal(node, { kind: 'reference', name });
-    return resolvedAt(node, this.taken(value, found.module), true);
+    return value && this.taken(value, found.module);
   }
 
   /** What a name of the module means to others: its last value. */
@@ -314,12 +327,18 @@ export class Evaluator {
     }
     const seen =
       found.scope === scope ? reaching(found.list, node) : found.list.length > MOST_BINDINGS ? [] : found.list;
-    return this.common(seen, node, found.scope, name) ?? unknownAt(node);
+    return this.common(seen, node, found.scope, name, found.scope === scope) ?? unknownAt(node);
   }
 
   /** What the bindings of a name that may count have in common; None stands for "not there" before or beside the real value. */
-  private common(list: readonly Binding[], node: SyntaxNode, scope: Scope, name: string): Evaluated | undefined {
-    const value = (binding: Binding) => this.binding(binding, node, scope, name);
+  private common(
+    list: readonly Binding[],
+    node: SyntaxNode,
+    scope: Scope,
+    name: string,
+    isHere = false,
+  ): Evaluated | undefined {
+    const value = (binding: Binding) => this.binding(binding, node, scope, name, isHere);
     if (list.length <= 1) return list[0] && value(list[0]);
     const real = preferredImport(list.length > MOST_BINDINGS ? [] : list)
       .map(value)
@@ -327,7 +346,7 @@ export class Evaluator {
     return real.length === 0 || real.length > ALTERNATIVES ? undefined : common(real, node);
   }
 
-  private binding(binding: Binding, node: SyntaxNode, scope: Scope, name: string): Evaluated {
+  private binding(binding: Binding, node: SyntaxNode, scope: Scope, name: string, isHere: boolean): Evaluated {
     switch (binding.kind) {
       case 'import':
         return this.reference(binding.name, node);
@@ -349,7 +368,7 @@ export class Evaluator {
       case 'value': {
         const whole = this.evaluate(binding.node, scope);
         const value = binding.item === undefined ? whole : itemOf(whole, binding.item, node);
-        return this.attributes.withStores(resolvedAt(node, value), name, scope);
+        return this.attributes.withStores(resolvedAt(node, value), name, scope, isHere ? node : undefined);
       }
     }
   }

@@ -5,6 +5,7 @@ import { build, givenOf, targetsOf } from './build.ts';
 import { decayBeside, fromChain, isChain } from './chains.ts';
 import { fromConfigDicts } from './configDicts.ts';
 import { fromDictionaries } from './dictionaries.ts';
+import { fromElsewhere } from './elsewhere.ts';
 import type { Evaluator } from './evaluate.ts';
 import { fromClassArgument, fromClassEntry, fromNameArgument, fromParser } from './factories.ts';
 import { fromLearner } from './fastai.ts';
@@ -40,6 +41,7 @@ export function findInPython(evaluator: Evaluator): OptimizerConfig[] {
     for (const config of others) if (config) found.push(config);
     found.push(...fromClassArgument(evaluator, call), ...fromParser(evaluator, call));
   }
+  for (const call of index.calls) found.push(...fromElsewhere(evaluator, call));
   for (const [node, scope] of mappings(evaluator)) found.push(...fromClassEntry(evaluator, node, scope));
   found.push(...fromDictionaries(evaluator), ...fromConfigDicts(evaluator), ...fromOverlay(evaluator));
   const decaying = unique(found).map((config) => {

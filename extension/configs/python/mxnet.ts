@@ -34,7 +34,17 @@ export function fromTrainer(evaluator: Evaluator, { node, scope }: Call): Optimi
   if (!chosen || !definition || typeof name !== 'string') return undefined;
   const bound = given ? settings(evaluator.evaluate(given, scope)) : NOTHING;
   const config = build(evaluator, { definition, bind: (each) => each }, { name: chosen, call: node }, bound, scope);
-  return config && { ...config, constructorName: name };
+  return config && named(evaluator, config, name);
+}
+
+/** A configuration under the name that the program has for it, with the schedule that its settings hold. */
+function named(evaluator: Evaluator, config: OptimizerConfig, name: string): OptimizerConfig {
+  const others = new Map(config.others);
+  const range = others.get('lr_scheduler')?.range;
+  others.delete('lr_scheduler');
+  if (!range || config.schedule) return { ...config, constructorName: name };
+  const written = /^([\w.]*?)(\w+)\(/.exec(evaluator.text(range))?.[2];
+  return { ...config, constructorName: name, others, schedule: { name: written ?? 'lr_scheduler', range } };
 }
 
 const NOTHING: Given = { positional: [], keywords: new Map(), open: false };

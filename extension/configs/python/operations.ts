@@ -122,7 +122,11 @@ export function comparison(operator: string, left: Evaluated, right: Evaluated):
     case 'in':
     case 'not in': {
       if (right.value.kind === 'dict' && typeof a === 'string')
-        return right.value.entries.has(a) ? decided(true) : right.value.open ? undefined : decided(false);
+        return right.value.entries.has(a)
+          ? decided(right.value.entries.get(a)?.value.from === 'unknown' ? undefined : true)
+          : right.value.open
+            ? undefined
+            : decided(false);
       const items = right.value.kind === 'sequence' ? right.value.items.map(scalarOf) : [];
       if (a === undefined || items.length === 0 || items.includes(undefined))
         return typeof a === 'string' && typeof b === 'string' ? decided(b.includes(a)) : undefined;

@@ -49,12 +49,13 @@ export class Stores {
 
   /**
    * A dictionary or configuration object with what the file puts into it: `config.lr = 1e-3` where the key was not there
-   * before. Keys that are assigned to again, or under a condition, are unknown.
+   * before. Keys that are assigned to again, or under a condition, are unknown. Seen from a `use` in the same scope, what surely runs before
+   * it counts, and what runs after it does not.
    */
-  apply(evaluated: Evaluated, name: string, scope: Scope): Evaluated {
+  apply(evaluated: Evaluated, name: string, scope: Scope, use?: SyntaxNode): Evaluated {
     if (evaluated.value.kind !== 'dict') return evaluated;
     const all = this.under(name).filter(({ store }) => this.evaluator.bindings(name, store.scope)?.scope === scope);
-    return all.length === 0 ? evaluated : this.filled(evaluated, all);
+    return all.length === 0 ? evaluated : this.filled(evaluated, all, use && { node: use, scope });
   }
 
   /** The configuration of Weights & Biases with what the file puts into it. */
@@ -68,6 +69,7 @@ export class Stores {
   private filled(
     evaluated: Evaluated,
     all: readonly { readonly keys: readonly (string | undefined)[]; readonly store: Store }[],
+    use?: { readonly node: SyntaxNode; readonly scope: Scope },
   ): Evaluated {
     const counts = new Map<string, number>();
     const pathOf = (keys: readonly (string | undefined)[]) => keys.join('\n');
@@ -75,9 +77,14 @@ export class Stores {
     let result = evaluated;
     for (const { keys, store } of inOrder(all).slice(0, MOST)) {
       this.used.add(store);
-      const isOnly = counts.get(pathOf(keys)) === 1 && !isConditional(store);
-      const value = isOnly && store.node ? this.evaluator.evaluate(store.node, store.scope) : unknownAt(store.target);
-      result = put(result, keys, value, isOnly);
+      const isSure = !isConditional(store);
+      const isSameScope = use !== undefined && store.scope === use.scope;
+      const isHere = isSameScope && isSure;
+      if (isSameScope && store.target.from > use.node.from && !comesAround(store, use.node)) continue;
+      const isOnly = isSure && counts.get(pathOf(keys)) === 1;
+      const value =
+        (isOnly || isHere) && store.node ? this.evaluator.evaluate(store.node, store.scope) : unknownAt(store.target);
+      result = put(result, keys, value, isHere ? 'after' : isOnly ? 'once' : 'perhaps');
     }
     return result;
   }
@@ -113,19 +120,32 @@ function isConditional({ target }: Store): boolean {
   return false;
 }
 
+/** Whether a loop brings an assignment around to a use that stands before it. */
+function comesAround({ target }: Store, use: SyntaxNode): boolean {
+  for (let at = target.parent; at; at = at.parent) {
+    if (/^(?:For|While)Statement$/.test(at.name) && at.from <= use.from) return true;
+    if (/^(?:FunctionDefinition|ClassDefinition)$/.test(at.name)) return false;
+  }
+  return false;
+}
+
 /** A dictionary with one more value; one that is there already becomes unknown, and an unknown key makes all so. */
-function put(into: Evaluated, keys: readonly (string | undefined)[], value: Evaluated, isOnly: boolean): Evaluated {
+function put(
+  into: Evaluated,
+  keys: readonly (string | undefined)[],
+  value: Evaluated,
+  when: 'after' | 'once' | 'perhaps',
+): Evaluated {
   if (into.value.kind !== 'dict') return into;
   const [key, ...rest] = keys;
   const entries = new Map<string, DictEntry>(into.value.entries);
   if (key === undefined) return { ...into, value: { ...into.value, entries: new Map(), open: true } };
   const before = entries.get(key);
   if (rest.length === 0) {
-    if (before || !isOnly) entries.delete(key);
-    else entries.set(key, { keyRange: rangeOf(value.range), value });
-    const isKnown = entries.has(key);
-    return { ...into, value: { ...into.value, entries, open: into.value.open || !isKnown } };
+    const isKnown = when === 'after' || (when === 'once' && !before);
+    entries.set(key, { keyRange: rangeOf(value.range), value: isKnown ? value : unknownAt(value.range) });
+    return { ...into, value: { ...into.value, entries } };
   }
-  if (before) entries.set(key, { ...before, value: put(before.value, rest, value, isOnly) });
+  if (before) entries.set(key, { ...before, value: put(before.value, rest, value, when) });
   return { ...into, value: { ...into.value, entries } };
 }
