@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import { deserialize, serialize } from 'node:v8';
+import type { Path } from '../../extension/engine/path.ts';
 import { Runner } from '../../extension/engine/runner.ts';
 import { measureEffect, type SavedEffect } from '../../extension/jobs/measureEffect.ts';
 import { stepLine } from '../../extension/jobs/records.ts';
@@ -148,7 +149,7 @@ describe('slow oscillation', () => {
   });
 
   it('comes to the same, bit for bit, where a run goes on in another process', async () => {
-    const asked = { ...request({ steps: 70, hyper: { lr: 0.002, beta2: 0.5 } }), every: 1 };
+    const asked = { ...request({ steps: 84, hyper: { lr: 0.002, beta2: 0.5 } }), every: 1 };
     const subject = await readSubject(asked);
     const settings = settingsOf(asked, subject);
     const { problem } = subject;
@@ -178,14 +179,16 @@ describe('slow oscillation', () => {
           },
         }).catch((error) => assert.equal(error.message, 'stopped'));
         const ending = stop === Number.POSITIVE_INFINITY ? await effect.meter.finish(asked.steps) : undefined;
+        const [twin] = effect.saved.reference.walks.map(({ path }) => path as unknown as Path);
         await effect.release();
         await runner.release();
-        if (ending) return ending.effect;
+        if (ending) return { effect: ending.effect, twin };
       }
       throw new Error('unreachable');
     };
     const undisturbed = await measured([]);
-    assert.equal(undisturbed.slow!.stretches.length, 1);
+    assert.equal(undisturbed.effect.slow!.stretches.length, 1);
+    assert.equal(undisturbed.twin.stretches.length, 1);
     assert.deepEqual(await measured([23, 51]), undisturbed);
   });
 
