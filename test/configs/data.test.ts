@@ -53,6 +53,12 @@ table(
       'generic sgd lr=0.01 momentum=0.9 weight_decay=0.0001',
     ],
     [
+      'rarer keys of the name',
+      'optimizer: {type_optim: Adam, kwargs: {lr: 1e-5, betas: [0.9, 0.97]}}\n---\noptimizer: {method: sgd, lr: 0.2}\n---\noptimizer: {method: grid, lr: 0.2}\n',
+      'generic adam lr=0.00001 beta2=0.97',
+      'generic sgd lr=0.2',
+    ],
+    [
       'Levanter: Adam with decoupled decay, unless it is told another type',
       'model: {type: gpt2}\ntrainer: {num_train_steps: 100, train_batch_size: 8}\noptimizer:\n  learning_rate: 6E-4\n  weight_decay: 0.2\n---\nmodel: {type: llama}\ntrainer: {num_train_steps: 100, mp: x}\noptimizer:\n  type: adam\n  learning_rate: 1e-3\n---\ntrainer: {train_batch_size: 8}\noptimizer: {learning_rate: 2}\n',
       'generic adamw lr=0.0006 weight_decay=0.2 beta1=absent',

@@ -174,3 +174,11 @@ table('Classes beside optimizers', [
     'optax prodigy lr=1',
   ],
 ]);
+
+table('Keras’ schedules in its older modules', [
+  [
+    'of optimizer_v2',
+    'from keras.optimizer_v2 import learning_rate_schedule\nfrom keras.optimizer_v2.adam import Adam\nlr = learning_rate_schedule.ExponentialDecay(initial_learning_rate=1.0e-2, decay_steps=6000, decay_rate=0.9)\noptimizer = Adam(learning_rate=lr)\n',
+    'keras adam lr=0.01(resolved)',
+  ],
+]);

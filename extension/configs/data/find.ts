@@ -19,6 +19,11 @@ import { type DataEntry, type DataNode, findingOf, type MapNode, NODE_LIMIT, tex
 /** Keys whose value is an optimizer, and keys that hold its arguments beside its name. */
 const OPTIMIZER_KEY = /^(optimizers?|optim|opt|optimi[sz]er_?(cfg|config)|(actor|critic|gen|disc|[gd])_optimizer)$/i;
 const NAME_KEY = /^(optimizer|optim|opt|optimizer_?(name|type|class)|optim_(name|type)|opt_(name|type))$/i;
+/** Keys by which an optimizer's own map names it. */
+const NAMED_BY = [
+  ...['type', 'name', '_name_', '_name', 'optimizer_type', 'class_name', 'optimizer'],
+  ...['type_optim', 'optim_type', 'optim', 'method', 'algorithm', 'algo'],
+];
 const PARAMETERS_KEY = /^((optimizer|optim|opt)_)?(params|args|kwargs|parameters|hparams|config|conf)$/i;
 /** Keys whose value is a schedule, or names one. */
 const SCHEDULE_KEY =
@@ -90,7 +95,7 @@ function fromType(
   if (!OPTIMIZER_KEY.test(key)) return undefined;
   if (key === key.toUpperCase() && !options.python)
     return fromType(uncapitalised(map), key.toLowerCase(), root, options, parent && uncapitalised(parent), true);
-  for (const nameKey of ['type', 'name', '_name_', '_name', 'optimizer_type', 'class_name', 'optimizer']) {
+  for (const nameKey of NAMED_BY) {
     const name = textAt(map, nameKey);
     if (name === undefined) continue;
     const nameEntry = map.entries.get(nameKey)!;

@@ -62,7 +62,7 @@ const MLX: Readonly<Record<string, readonly Peak[]>> = {
 };
 const OPTAX_MODULE = /^optax(?:\.schedules|\.\w+)*\.(\w+)$/;
 const KERAS_MODULE =
-  /^(?:tensorflow(?:\.\w+)*|tf_keras|keras(?:\.\w+)*)\.(?:optimizers\.schedules|optimizers\.\w+\.schedules|experimental)\.(\w+)$/;
+  /^(?:tensorflow(?:\.\w+)*|tf_keras|keras(?:\.\w+)*)\.(?:optimizers\.schedules|optimizers\.\w+\.schedules|optimizer(?:s|_v2)(?:\.\w+)*\.learning_rate_schedule|experimental)\.(\w+)$/;
 const PADDLE_MODULE = /^paddle\.optimizer\.lr\.(\w+)$/;
 const MLX_MODULE = /^mlx\.optimizers(?:\.schedulers)?\.(cosine_decay|exponential_decay|step_decay|linear_schedule)$/;
 /** The schedules of a module, with where each has its peak. */
