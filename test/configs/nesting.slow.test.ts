@@ -43,7 +43,7 @@ for (const [name, statement] of Object.entries(DEEP)) {
 }
 
 test('blocks nested too deeply', () => {
-  const text = Array.from({ length: 3000 }, (_, i) => `${' '.repeat(i)}if a:\n`).join('');
+  const text = Array.from({ length: 1500 }, (_, i) => `${' '.repeat(i)}if a:\n`).join('');
   const { configs, isPartial } = new Analyser().analyse('a', {
     language: 'python',
     text: `import torch\n${CALL}${text}`,
