@@ -57,7 +57,8 @@ export function constantInts(value: Value | undefined, what: string): number[] {
 /** Spatial output size of a convolution or pooling window along one axis. */
 export function windowOutput({ size, kernel, stride, dilation, begin, end }: WindowAxis, ceil = false): number {
   const span = size + begin + end - dilation * (kernel - 1) - 1;
-  if (span < 0 || stride <= 0)
+  // A window that is longer than the data is one where its end may lie outside.
+  if (span <= (ceil ? -stride : -1) || stride <= 0)
     throw new Error(`a window of ${kernel} (dilation ${dilation}) does not fit ${size} with pads ${begin}, ${end}`);
   const count = (ceil ? Math.ceil(span / stride) : Math.floor(span / stride)) + 1;
   // The last window must start inside the input or the left pad, as in PyTorch and ONNX.

@@ -35,6 +35,7 @@ const specs: OperatorSpec[] = [
   max('with gaps', [1, 2, 7, 7], { kernel_shape: [2, 2], strides: [3, 3] }),
   max('2×2 with pads', [2, 3, 4, 5], { kernel_shape: [2, 2], strides: [2, 2], pads: [1, 1, 1, 0] }),
   max('3×3 that overlap', [2, 2, 6, 7], { kernel_shape: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1] }),
+  max('3×3, ceil, longer than the data', [2, 3, 2, 2], { kernel_shape: [3, 3], strides: [2, 2], ceil_mode: 1 }),
   max('3×3 that overlap, ceil', [2, 2, 6, 8], { kernel_shape: [3, 3], strides: [2, 2], ceil_mode: 1 }),
   max('with stride 1', [2, 2, 4, 5], { kernel_shape: [2, 3] }),
   max('with dilations', [2, 2, 7, 7], { kernel_shape: [2, 2], dilations: [2, 3] }),
@@ -59,6 +60,7 @@ const specs: OperatorSpec[] = [
     count_include_pad: 1,
   }),
   average('with unequal pads', [2, 3, 5, 6], { kernel_shape: [3, 2], pads: [2, 0, 1, 1] }),
+  average('ceil, longer than the data', [2, 2, 2, 5], { kernel_shape: [3, 3], strides: [2, 2], ceil_mode: 1 }, 19),
   average('ceil', [2, 2, 6, 8], { kernel_shape: [3, 3], strides: [2, 2], ceil_mode: 1 }, 19),
   average(
     'ceil with pads counted',

@@ -236,10 +236,11 @@ def depth():
 TIMM = {
     "regnety_002": 32, "ghostnetv2_100": 64, "hardcorenas_a": 32, "dla46_c": 32, "ese_vovnet19b_dw": 32, "hgnetv2_b0": 32,
     "mixnet_s": 32, "gernet_s": 32, "efficientvit_b0": 32, "efficientvit_m0": 64, "repvit_m0_9": 32, "pvt_v2_b0": 32,
-    "mobilenetv4_conv_small_035": 32, "efficientformerv2_s0": 64, "inception_next_atto": 32, "nf_regnet_b0": 32, "convnextv2_atto": 32,
+    "mobilenetv4_conv_small_035": 32, "inception_next_atto": 32, "nf_regnet_b0": 32, "convnextv2_atto": 32,
     "resnest14d": 32, "skresnet18": 32, "rexnet_100": 32,
 }  # fmt: skip
 SIZED = {
+    "efficientformerv2_s0": (64, {}),
     "xcit_nano_12_p16_224": (32, {}), "pit_ti_224": (64, {}), "levit_conv_128s": (64, {}), "coat_lite_tiny": (32, {}), "crossvit_tiny_240": (48, {}),
     "volo_d1_224": (32, {}),
     "eva02_tiny_patch14_224": (28, dict(depth=2, embed_dim=24, num_heads=2)),
@@ -295,7 +296,7 @@ MORE = {
     "levit": lambda: pictures("Levit", 64, image_size=64, hidden_sizes=[8, 8, 8], num_attention_heads=[1, 1, 1], depths=[1, 1, 1], key_dim=[4, 4, 4], attn_implementation=None),
     "dpt": depth,
     "diffusers UNet1D": lambda: diffusers_model(
-        "UNet1DModel", torch.randn(2, 3, 16), lambda m, x: m(x, torch.tensor(3)).sample, sample_size=16, in_channels=3, out_channels=3, extra_in_channels=16, time_embedding_type="fourier",
+        "UNet1DModel", torch.randn(2, 3, 16), lambda m, x: m(x, torch.tensor(3)).sample, sample_size=16, in_channels=3, out_channels=3, extra_in_channels=64, time_embedding_type="fourier",
         block_out_channels=(32, 32), down_block_types=("DownBlock1DNoSkip", "DownBlock1D"), up_block_types=("UpBlock1D", "UpBlock1DNoSkip"), mid_block_type="UNetMidBlock1D",
     ),
     "diffusers VQModel": lambda: diffusers_model("VQModel", image(8), lambda m, x: m.decode(m.encode(x).latents, force_not_quantize=True).sample, block_out_channels=(8,), norm_num_groups=4, latent_channels=2, num_vq_embeddings=6),
