@@ -297,7 +297,7 @@ zero'''
     assert.ok(!mask(text).includes('unrelated'));
     const [config] = analyse({ path: 'f', language: 'python', text });
     assert.equal(config.hyperparameters.get('lr')?.value, 0.5);
-    assert.equal(config.hyperparameters.get('eps')?.from, 'unknown');
+    assert.equal(config.hyperparameters.get('eps')?.value, 2);
   });
 
   test('masking any text keeps its length', () => {
