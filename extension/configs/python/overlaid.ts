@@ -1,23 +1,13 @@
 import { dirname, join } from 'node:path';
 import { type Argument, assembleGeneric } from '../assemble.ts';
 import type { OptimizerConfig } from '../config.ts';
+import { nanoGpt } from '../libraries/nanoGpt.ts';
 import type { Evaluator } from './evaluate.ts';
 import { rangeOf, resolvedAt, scalarOf, toFinding } from './values.ts';
 
-/** Names that nanoGPT's training script has, beside those of its optimizer. */
-const NAMES = new Set(
-  [
-    'out_dir eval_interval log_interval eval_iters eval_only always_save_checkpoint init_from wandb_log wandb_project wandb_run_name',
-    'dataset gradient_accumulation_steps batch_size block_size n_layer n_head n_embd dropout bias max_iters grad_clip',
-    'decay_lr warmup_iters lr_decay_iters min_lr backend device dtype compile',
-  ].flatMap((line) => line.split(' ')),
-);
-const TELLING =
-  /^(?:block_size|lr_decay_iters|warmup_iters|decay_lr|always_save_checkpoint|wandb_run_name|gradient_accumulation_steps)$/;
 /** How many of them, and of the telling ones, make a file one of nanoGPT's. */
 const LEAST = 4;
 const LEAST_TELLING = 2;
-const SETTINGS = { learning_rate: 'lr', beta1: 'beta1', beta2: 'beta2', weight_decay: 'weight_decay' } as const;
 
 /**
  * The files of bare assignments that nanoGPT's `train.py` is overlaid with (`python train.py config/train_gpt2.py`): its AdamW, with
@@ -29,12 +19,13 @@ export function fromOverlay(evaluator: Evaluator): OptimizerConfig[] {
   const isPlain = [...bindings.values()].every((list) =>
     list.every((binding) => binding.kind === 'value' || (binding.kind === 'import' && binding.name === 'time')),
   );
-  const own = names.filter((name) => NAMES.has(name));
-  if (!isPlain || own.length < LEAST || own.filter((name) => TELLING.test(name)).length < LEAST_TELLING) return [];
+  const own = names.filter((name) => nanoGpt.names.has(name));
+  if (!isPlain || own.length < LEAST || own.filter((name) => nanoGpt.telling.test(name)).length < LEAST_TELLING)
+    return [];
   const script = scriptOf(evaluator);
   if (script === 'other' || (!script && !bindings.has('learning_rate'))) return [];
   const bound = new Map<string, Argument>();
-  for (const name of Object.keys(SETTINGS)) {
+  for (const name of Object.keys(nanoGpt.settings)) {
     const binding = bindings.get(name)?.at(-1);
     if (binding?.kind === 'value') {
       const keyRange = { from: binding.at, to: binding.at + name.length };
@@ -43,7 +34,7 @@ export function fromOverlay(evaluator: Evaluator): OptimizerConfig[] {
   }
   const first = names.filter((name) => bound.has(name)).map((name) => bound.get(name)!.keyRange!)[0];
   if (!first) return [];
-  for (const name of Object.keys(SETTINGS)) {
+  for (const name of Object.keys(nanoGpt.settings)) {
     const value = bound.has(name) ? undefined : script?.exported(name);
     if (script && value) bound.set(name, { finding: toFinding(resolvedAt(first, evaluator.taken(value, script))) });
   }
@@ -52,8 +43,8 @@ export function fromOverlay(evaluator: Evaluator): OptimizerConfig[] {
     decays?.kind === 'value' && scalarOf(evaluator.evaluate(decays.node, evaluator.index.module)) === false;
   const at = bindings.get('lr_decay_iters')?.at(-1);
   return [
-    assembleGeneric('generic', 'adamw', {
-      constructorName: 'AdamW',
+    assembleGeneric('generic', nanoGpt.optimizer, {
+      constructorName: nanoGpt.constructorName,
       range: first,
       callRange: rangeOf(first),
       arguments: bound,
