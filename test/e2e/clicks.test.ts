@@ -111,7 +111,7 @@ const filesOf = (name: string): Record<string, string> => {
 for (const project of projects) {
   const skip = project.needs.filter((name) => !has(name));
   describe(`${project.name}: from the training script to the panel`, {
-    timeout: 900_000,
+    timeout: 1_800_000,
     skip: skip.length > 0 && `PYTHON names no Python with ${skip.join(', ')}`,
   }, () => {
     let server: Server;
@@ -176,7 +176,7 @@ for (const project of projects) {
       await sheet().locator('.monaco-list-row', { hasText: 'Inspect optimizer-bias/model.onnx' }).first().click();
       clicks++;
       const frame = workbench.webview();
-      await frame.locator('.activity', { hasText: /Finished/ }).waitFor({ timeout: 300_000 });
+      await frame.locator('.activity', { hasText: /Finished/ }).waitFor({ timeout: 900_000 });
       t.diagnostic(
         `${clicks} clicks; ${(exported - begun) / 1000} s to the sheet, ${(Date.now() - exported) / 1000} s to the end of the run`,
       );
