@@ -65,10 +65,11 @@ const refusal = async (run: Promise<unknown>): Promise<string> => {
   throw new Error('nothing was thrown');
 };
 
+/** With one scale for both, the two would be a fake quantiser, which has a derivative. */
 const quantised: GraphInit = {
   node: [
     node('QuantizeLinear(x, s, z) -> q', { name: 'quantise' }),
-    node('DequantizeLinear(q, s, z) -> d', { name: 'dequantise' }),
+    node('DequantizeLinear(q, s2, z) -> d', { name: 'dequantise' }),
     node('MatMul(d, w) -> h'),
     node('Tanh(h) -> t'),
     node('MatMul(t, v) -> y'),
@@ -77,6 +78,7 @@ const quantised: GraphInit = {
     w,
     v,
     float('s', [], [0.25]),
+    float('s2', [], [0.25]),
     { name: 'z', dims: [], dataType: DataType.UINT8, rawData: Uint8Array.of(128) },
   ],
 };
