@@ -98,7 +98,8 @@ describe('lanes', () => {
 
   it('convolve, in single precision', async () => {
     const images = createProblem(cnn(), samples(10, [3, 32, 32]), {});
-    agree(await steps(images, laned(images, 2, 3, false)), await steps(images, whole(images)), 2e-3);
+    // Adam's first steps make all of a gradient that is no more than rounding; these are linear in it.
+    agree(await steps(images, laned(images, 2, 3, false), sgd), await steps(images, whole(images), sgd), 1e-3);
   });
 
   it('say why they cannot start', async () => {
