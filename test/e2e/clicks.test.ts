@@ -45,7 +45,7 @@ const projects: readonly Project[] = [
     arguments: ['--config', 'configs/base.yaml'],
     batch: 32,
     clip: 1,
-    rows: ['Batch size: 32', 'Schedule: table', 'weight_decay 0', '256 of 1032 samples', 'dropout off'],
+    rows: ['Batch size: 32', 'Schedule: table', 'weight_decay 0', '256 of 4130 samples', 'dropout off'],
   },
   {
     name: 'hugging-face',
