@@ -26,6 +26,7 @@ import os
 import runpy
 import sys
 import traceback
+import warnings
 from pathlib import Path
 
 import numpy
@@ -147,7 +148,9 @@ def _factors(scheduler, steps):
                      for k, v in scheduler.__dict__.items()}
     twin.optimizer = stand_in
     factors = []
-    with contextlib.suppress(Exception):
+    # It warns of the stand-in, whose steps it has not seen.
+    with contextlib.suppress(Exception), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         for _ in range(steps):
             factors.append(float(stand_in.param_groups[0]["lr"]) / float(rates[0]))
             stand_in._opt_called = True
