@@ -2,9 +2,11 @@ import type { GraphBuilder } from '../../onnx/builder.ts';
 import { nth, zip } from '../../onnx/checked.ts';
 import type { Value } from '../../onnx/graph.ts';
 import type { AttributesOf, ConvolutionAttributes } from '../../onnx/nodeTypes.ts';
-import { leading } from '../../onnx/shapes.ts';
+import { leading, showShape } from '../../onnx/shapes.ts';
 import { elementCount, type FloatType, tensorOf } from '../../onnx/tensor.ts';
 import { padsOf, windowAxes } from '../../onnx/window.ts';
+import { InspectorError } from '../../shared/errors.ts';
+import { at, words } from '../../shared/words.ts';
 import { spreadOut } from '../rules/movement.ts';
 
 /** Every position of a kernel, the last axis fastest. */
@@ -36,7 +38,30 @@ function underTap(
   });
 }
 
-/** The windows as columns, [n, g, c/g·K, P]: K positions of the kernel, P of the output. */
+/** Positions of a kernel that are each a slice of their own; more are read by one gather, for which each place is a number. */
+const mostSlices = 1024;
+/** Places of all windows that are written down. */
+const mostPlaces = 2 ** 24;
+
+/** Where the elements under each position of a kernel lie in the data, the positions one after the other: K·P indices. */
+function placesOf(
+  sizes: readonly number[],
+  kernel: readonly number[],
+  out: readonly number[],
+  { strides, dilations }: ConvolutionAttributes,
+): number[] {
+  const along = (counts: readonly number[], steps: readonly number[]) =>
+    taps(counts).map((position) =>
+      position.reduce((place, k, axis) => place + k * nth(steps, axis) * elementCount(sizes.slice(axis + 1)), 0),
+    );
+  const starts = along(out, strides);
+  return along(kernel, dilations).flatMap((tap) => starts.map((start) => tap + start));
+}
+
+/**
+ * The windows as columns, [n, g, c/g·K, P]: K positions of the kernel, P of the output. Throws an InspectorError for kernels and
+ * outputs whose windows are too many to be laid out.
+ */
 function columns(
   b: GraphBuilder,
   x: Value,
@@ -49,6 +74,19 @@ function columns(
   const [n, c] = leading(x.shape, 2);
   const positions = elementCount(out);
   const padded = padSpatial(b, x, begins, ends);
+  const count = elementCount(kernel);
+  if (count > mostSlices) {
+    if (count * positions > mostPlaces)
+      throw new InspectorError(
+        `In double precision a convolution is a product of matrices, and that of a kernel ${showShape(kernel)} with outputs ${showShape(out)} is too large.`,
+        words`Use ${at('dtype', 'float32')}.`,
+      );
+    const [, , ...sizes] = padded.shape;
+    const indices = placesOf(sizes, kernel, out, attributes);
+    const rows = b.reshape(padded, [n, c, elementCount(sizes)]);
+    const read = b.gather(rows, b.constant(tensorOf('int64', [indices.length], indices)), 2);
+    return b.reshape(read, [n, group, (c / group) * count, positions]);
+  }
   const parts = taps(kernel).map((tap) =>
     b.reshape(underTap(b, padded, tap, out, attributes), [n, group, c / group, 1, positions]),
   );
