@@ -28,18 +28,20 @@ function joinHeads(b: GraphBuilder, x: Value): Value {
 const asBias = (b: GraphBuilder, allowed: Value, like: Value): Value =>
   b.where(allowed, b.number(0, like), b.number(Number.NEGATIVE_INFINITY, like));
 
+/** Pairs of queries and keys that a band is written down for. */
+const mostPairs = 2 ** 26;
+
 /** Query i of `length` sees the keys from i + offset − left up to i + offset + right; a negative bound is none. */
-const band = (b: GraphBuilder, length: number, total: number, offset: number, left: number, right: number): Value =>
-  b.constant(
-    tensorOf(
-      'bool',
-      [length, total],
-      Array.from({ length: length * total }, (_, i) => {
-        const ahead = (i % total) - Math.floor(i / total) - offset;
-        return Number((left < 0 || ahead >= -left) && (right < 0 || ahead <= right));
-      }),
-    ),
-  );
+function band(b: GraphBuilder, length: number, total: number, offset: number, left: number, right: number): Value {
+  if (length * total > mostPairs)
+    throw new RefusedUse(`which of ${total} keys each of ${length} queries sees is more than can be written down; shorten the sequences`); // biome-ignore format: one line
+  const allowed = new Uint8Array(length * total);
+  for (let i = 0; i < allowed.length; i++) {
+    const ahead = (i % total) - Math.floor(i / total) - offset;
+    allowed[i] = Number((left < 0 || ahead >= -left) && (right < 0 || ahead <= right));
+  }
+  return b.constant(tensorOf('bool', [length, total], allowed));
+}
 
 /** True where a bias leaves, or may leave, nothing to attend to in a row. */
 function mayBlockRows(bias: Value): boolean {

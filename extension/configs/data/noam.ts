@@ -1,3 +1,4 @@
+import { rounded } from '../../shared/format.ts';
 import type { OptimizerConfig } from '../config.ts';
 import { type DataNode, findingOf, type MapNode } from './tree.ts';
 
@@ -29,7 +30,7 @@ export function withNoamPeak(
   const [width, warmUp] = [numberAt(WIDTHS), numberAt(WARM_UPS)];
   const isKnown = typeof lr.value === 'number' && width !== undefined && warmUp !== undefined;
   const peak = isKnown
-    ? { ...lr, value: Number((Number(lr.value) / Math.sqrt(width * warmUp)).toPrecision(6)), from: 'resolved' as const }
+    ? { ...lr, value: rounded(Number(lr.value) / Math.sqrt(width * warmUp), 6), from: 'resolved' as const }
     : { ...lr, value: null, from: 'unknown' as const };
   const text =
     'The schedule multiplies lr by (d·w)^(−1/2) at its peak, with the width d of the model and w steps of warm-up.';

@@ -1,3 +1,4 @@
+import { rounded } from '../../shared/format.ts';
 import { type Argument, assemble } from '../assemble.ts';
 import type { OptimizerConfig, Schedule } from '../config.ts';
 import { findInData } from '../data/find.ts';
@@ -69,7 +70,7 @@ function bigVision(root: MapNode): OptimizerConfig[] {
       bound.set('weight_decay', {
         finding:
           from !== 'unknown' && lr.finding.from !== 'unknown' && Number.isFinite(share)
-            ? { value: Number(share.toPrecision(12)), from: 'resolved', range, sourceRange: range }
+            ? { value: rounded(share, 12), from: 'resolved', range, sourceRange: range }
             : { value: undefined, from: 'unknown', range },
         keyRange: decay.keyRange,
       });
