@@ -208,7 +208,12 @@ function inputShapes(
     const given = shapes[info.name];
     const shape = given ?? info.dims?.map((dim) => (typeof dim === 'string' ? dimensions[dim] : dim));
     const isKnown = shape?.every((dim) => Number.isInteger(dim) && dim! >= 0);
-    if (!info.type) open.push(`${quoteName(info.name)} is of type ${info.typeName}, which is no tensor`);
+    if (!info.type)
+      open.push(
+        info.typeName === 'undefined'
+          ? `${quoteName(info.name)} has no type`
+          : `${quoteName(info.name)} is of type ${info.typeName}, which is no tensor`,
+      );
     else if (!isKnown) open.push(`${quoteName(info.name)} ${showShape(given ?? info.dims ?? [])} is not known`);
     else if (given && info.dims && !fits(given, info.dims))
       open.push(

@@ -6,11 +6,20 @@ import { leading, showShape } from '../../onnx/shapes.ts';
 import { elementCount, type FloatType, tensorOf } from '../../onnx/tensor.ts';
 import { padsOf, windowAxes } from '../../onnx/window.ts';
 import { InspectorError } from '../../shared/errors.ts';
+import { thousands } from '../../shared/format.ts';
 import { at, words } from '../../shared/words.ts';
 import { spreadOut } from '../rules/movement.ts';
 
-/** Every position of a kernel, the last axis fastest. */
+/** Positions of a kernel for each of which there is a part of a graph, or a row of places. */
+const mostTaps = 2 ** 14;
+
+/** Every position of a kernel, the last axis fastest. Throws an InspectorError where they are too many. */
 export function taps(kernel: readonly number[]): number[][] {
+  if (elementCount(kernel) > mostTaps)
+    throw new InspectorError(
+      `A convolution over windows of ${thousands(elementCount(kernel))} positions is too large to be written as operators.`,
+      `At most ${thousands(mostTaps)} can be. Where its weight does not train, freeze it.`,
+    );
   return kernel.reduce<number[][]>(
     (positions, size) => positions.flatMap((position) => Array.from({ length: size }, (_, k) => [...position, k])),
     [[]],
