@@ -87,8 +87,12 @@ const oneHot: Definition<'OneHot'> = (b, call) => {
   return b.where(oneHotMask(b, spread, depth, axis), b.reshape(on, []), b.reshape(off, []));
 };
 
+/** Classes whose numbers are written down. */
+const mostClasses = 2 ** 24;
+
 /** True where the index along `axis` (of size 1 in `indices`, from −depth to depth − 1) equals the class. */
 export function oneHotMask(b: GraphBuilder, indices: Value, depth: number, axis: number): Value {
+  if (depth > mostClasses) throw new RefusedUse(`one place of ${depth} is more than can be written down`);
   const classes = tensorOf(
     'int64',
     indices.shape.map((_, i) => (i === axis ? depth : 1)),
