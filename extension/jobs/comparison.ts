@@ -1,4 +1,5 @@
 import type { Path } from '../engine/path.ts';
+import { oscillating } from '../shared/effectWords.ts';
 import type { EffectPart } from '../shared/protocol.ts';
 import { crossing, LossIndex } from './equalLoss.ts';
 import type { Compared } from './references.ts';
@@ -30,9 +31,6 @@ export function found(method: Found['method'], norms: readonly number[], others:
   });
   return { method, effect, reasons };
 }
-
-/** A share of the norm from which on it counts as oscillation. */
-const oscillating = 0.2;
 
 /** A run and its reference, both at their ends, at equal loss. */
 export class Comparison {

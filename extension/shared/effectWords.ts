@@ -58,13 +58,13 @@ export function noEffect({ reference, effect }: Measured, line: StepLine | undef
   return reference.reason ?? effect?.reason ?? undefined;
 }
 
-/** A share of the norm from which on its slow oscillation is part of the sentence of what was measured. */
-const leastSlow = 0.2;
+/** A share of the norm from which on oscillation is a good part of it. */
+export const oscillating = 0.2;
 
 /** The last stretch of a run, where the sentence says that a good part of the norm along it is slow oscillation. */
 export function slowStretch({ slow }: Pick<EffectSummary, 'slow'>): SlowStretch | undefined {
   const last = slow?.stretches.at(-1);
-  return (last?.share ?? 0) < leastSlow ? undefined : last;
+  return (last?.share ?? 0) < oscillating ? undefined : last;
 }
 
 /** Below this share of the norm, oscillation is not spoken of. */

@@ -8,51 +8,15 @@ crossing, linear in the loss. `moved` is by how much the flow's numbers moved wh
 """
 
 import json
-import sys
-from pathlib import Path
 
 import numpy as np
-import onnx
 import torch
-from onnx import numpy_helper
-
-torch.set_default_dtype(torch.float64)
-torch.set_num_threads(1)
-here = Path(__file__).parent
-sample = Path(sys.argv[1]) if len(sys.argv) > 1 else here / "../../media/sample"
-names = ["0.weight", "0.bias", "2.weight", "2.bias"]
-
-arrays = np.load(sample / "digits.npz")
-x = torch.tensor(arrays["x"]).double()
-y = torch.tensor(arrays["y"]).long()
-weights = {w.name: numpy_helper.to_array(w) for w in onnx.load(sample / "digits.onnx").graph.initializer}
-start = [torch.tensor(weights[name]).double() for name in names]
+from digits_oracle import gradient, here, names, norms, run, start
 
 
-def gradient(theta):
-    theta = [t.detach().requires_grad_() for t in theta]
-    w1, b1, w2, b2 = theta
-    loss = torch.nn.functional.cross_entropy(torch.tanh(x @ w1.T + b1) @ w2.T + b2, y)
-    return loss.item(), torch.autograd.grad(loss, theta)
-
-
-def norms(gradients):
-    each = [g.abs().sum().item() for g in gradients]
-    return [sum(each), *each]
-
-
-def run(make, steps):
+def measured(make, steps):
     """Loss and norms at θ⁽⁰⁾ … θ⁽ᴺ⁾ of an optimizer of PyTorch."""
-    theta = [t.clone().requires_grad_() for t in start]
-    optimizer = make(theta)
-    points = []
-    for _ in range(steps + 1):
-        loss, gradients = gradient(theta)
-        points.append((loss, norms(gradients)))
-        for t, g in zip(theta, gradients):
-            t.grad = g
-        optimizer.step()
-    return points
+    return [(loss, each) for loss, each, _ in run(make, steps)]
 
 
 def euler(direction, h, lowest, most):
@@ -162,7 +126,7 @@ def rows(points, steps, reference):
 
 
 def against_flows():
-    own = [run(make, steps) for _, _, make, _, steps in flows]
+    own = [measured(make, steps) for _, _, make, _, steps in flows]
     paths = {}
     for key, (method, direction, h) in directions.items():
         lowest = min(min(loss for loss, _ in points) for points, flow in zip(own, flows) if flow[3] == key)
@@ -187,7 +151,7 @@ def against_flows():
 def against_twins():
     cases = []
     for name, hyper, make, other, steps in twins:
-        points, twin = run(make, steps), run(other, 2 * steps)
+        points, twin = measured(make, steps), measured(other, 2 * steps)
         found = rows(points, steps, lambda loss: (crossing(twin, loss), None))
         cases.append({"optimizer": name, "hyper": hyper, "steps": steps, "rows": found})
     return cases

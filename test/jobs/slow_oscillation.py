@@ -9,66 +9,24 @@ With --figures it prints the numbers of THEORY.md, C8, of every point.
 
 import json
 import sys
-from pathlib import Path
 
 import numpy as np
-import onnx
 import torch
-from onnx import numpy_helper
-
-torch.set_default_dtype(torch.float64)
-torch.set_num_threads(1)
-here = Path(__file__).parent
-figures = "--figures" in sys.argv
-given = [argument for argument in sys.argv[1:] if not argument.startswith("--")]
-sample = Path(given[0]) if given else here / "../../media/sample"
-names = ["0.weight", "0.bias", "2.weight", "2.bias"]
-
-arrays = np.load(sample / "digits.npz")
-x = torch.tensor(arrays["x"]).double()
-y = torch.tensor(arrays["y"]).long()
-weights = {w.name: numpy_helper.to_array(w) for w in onnx.load(sample / "digits.onnx").graph.initializer}
-start = [torch.tensor(weights[name]).double() for name in names]
-
-
-def gradient(theta):
-    theta = [t.detach().requires_grad_() for t in theta]
-    w1, b1, w2, b2 = theta
-    loss = torch.nn.functional.cross_entropy(torch.tanh(x @ w1.T + b1) @ w2.T + b2, y)
-    return loss.item(), torch.autograd.grad(loss, theta)
-
-
-def norms(gradients):
-    each = [g.abs().sum().item() for g in gradients]
-    return [sum(each), *each]
-
-
-def run(make, steps):
-    """θ, loss and norms at steps 0 … N."""
-    theta = [t.clone().requires_grad_() for t in start]
-    optimizer = make(theta)
-    points = []
-    for _ in range(steps + 1):
-        loss, gradients = gradient(theta)
-        points.append(([t.detach().clone() for t in theta], loss, norms(gradients)))
-        for t, g in zip(theta, gradients):
-            t.grad = g
-        optimizer.step()
-    return points
+from digits_oracle import gradient, here, names, norms, run
 
 
 def stretch(points, last, width=80, spacing=5):
     first = last - width
     weight = lambda j: np.sin(np.pi * j / width) ** 2 * 2 / width
     mean = [
-        sum(spacing * weight(j) * points[first + j][0][t] for j in range(spacing, width, spacing))
+        sum(spacing * weight(j) * points[first + j][2][t] for j in range(spacing, width, spacing))
         for t in range(len(names))
     ]
     loss, gradients = gradient(mean)
-    means = sum(weight(j) * np.array(points[first + j][2]) for j in range(1, width))
+    means = sum(weight(j) * np.array(points[first + j][1]) for j in range(1, width))
     return {
         "to": last,
-        "loss": sum(weight(j) * points[first + j][1] for j in range(1, width)),
+        "loss": sum(weight(j) * points[first + j][0] for j in range(1, width)),
         "lossAtMean": loss,
         "ratios": list(np.array(norms(gradients)) / means),
     }
@@ -82,7 +40,7 @@ def sgd(lr, momentum):
     return lambda theta: torch.optim.SGD(theta, lr=lr, momentum=momentum)
 
 
-if figures:
+if "--figures" in sys.argv:
     pairs = [(0.9, 0.999), (0.9, 0.95), (0.9, 0.9), (0.95, 0.95), (0, 0.999), (0.9, 0.5), (0.95, 0.5)]
     runs = [(f"Adam {pair}", adam(*pair)) for pair in pairs]
     runs += [("SGD lr 0.1", sgd(0.1, 0)), ("SGD lr 0.5 momentum 0.9", sgd(0.5, 0.9))]

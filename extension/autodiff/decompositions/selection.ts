@@ -92,7 +92,7 @@ const mostClasses = 2 ** 24;
 
 /** True where the index along `axis` (of size 1 in `indices`, from −depth to depth − 1) equals the class. */
 export function oneHotMask(b: GraphBuilder, indices: Value, depth: number, axis: number): Value {
-  if (depth > mostClasses) throw new RefusedUse(`one place of ${depth} is more than can be written down`);
+  if (depth > mostClasses) throw new RefusedUse(`an axis of ${depth} places is longer than the ${mostClasses} whose numbers are written down; take fewer classes`); // biome-ignore format: one line
   const classes = tensorOf(
     'int64',
     indices.shape.map((_, i) => (i === axis ? depth : 1)),

@@ -2,9 +2,11 @@ import type { GraphBuilder } from '../../onnx/builder.ts';
 import { nth, zip } from '../../onnx/checked.ts';
 import type { Value } from '../../onnx/graph.ts';
 import type { AttributesOf, PoolAttributes } from '../../onnx/nodeTypes.ts';
-import { leading } from '../../onnx/shapes.ts';
+import { leading, showShape } from '../../onnx/shapes.ts';
 import { elementCount, type FloatType, tensorOf } from '../../onnx/tensor.ts';
 import { padsOf, windowAxes } from '../../onnx/window.ts';
+import { InspectorError } from '../../shared/errors.ts';
+import { thousands } from '../../shared/format.ts';
 import { spreadOut } from '../rules/movement.ts';
 
 /** Sum over windows, one axis after the other. */
@@ -131,15 +133,24 @@ export function maxPoolMask(b: GraphBuilder, x: Value, y: Value, kernel: readonl
   return b.indicator(b.equal(numbered, repeat(b, largest, kernel)), x);
 }
 
-/** volume, volume − 1, …, 1 inside every window, in C order: [...spatial]. */
+/** Places whose numbers in their windows are written down. */
+const mostPlaces = 2 ** 26;
+
+/** volume, volume − 1, …, 1 inside every window, in C order: [...spatial]. Throws an InspectorError where they are too many. */
 function numbersInWindows(
   b: GraphBuilder,
   type: FloatType,
   spatial: readonly number[],
   kernel: readonly number[],
 ): Value {
+  const count = elementCount(spatial);
+  if (count > mostPlaces)
+    throw new InspectorError(
+      `A maximum over windows of data ${showShape(spatial)} is too large to be differentiated: at most ${thousands(mostPlaces)} places can be numbered.`,
+      'Use smaller data.',
+    );
   const fromLast = zip(spatial, kernel).reverse();
-  const numbers = Array.from({ length: elementCount(spatial) }, (_, flat) => {
+  const numbers = Float64Array.from({ length: count }, (_, flat) => {
     let rest = flat;
     let place = 0;
     let unit = 1;
