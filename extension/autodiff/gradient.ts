@@ -1,9 +1,10 @@
 import type { GraphBuilder } from '../onnx/builder.ts';
-import { nth, zip } from '../onnx/checked.ts';
+import { listed, nth, zip } from '../onnx/checked.ts';
 import { recurrenceParts } from '../onnx/control.ts';
 import { type Node, nodesReaching, type Value } from '../onnx/graph.ts';
 import { isNode, type NodeOf } from '../onnx/nodeTypes.ts';
 import { isDifferentiable, passesGradient } from '../onnx/ops.ts';
+import { tellingNode } from '../onnx/refusal.ts';
 import { inlined } from '../onnx/rewrite.ts';
 import { broadcastShapes, sameShape } from '../onnx/shapes.ts';
 import { isFloat } from '../onnx/tensor.ts';
@@ -21,8 +22,19 @@ import { applyGradientRule } from './rules/index.ts';
  * Element-wise functions of one argument are differentiated as a whole, however many nodes they take.
  *
  * `wrt` should be inputs of the graph: the builder may have simplified what is computed from other values past them.
+ *
+ * Throws an InspectorError that names the node whose derivative is too large to be built.
  */
 export function vectorJacobianProduct(
+  b: GraphBuilder,
+  outputs: readonly Value[],
+  cotangents: readonly Value[],
+  wrt: readonly Value[],
+): Value[] {
+  return tellingNode(b, () => walkedBack(b, outputs, cotangents, wrt));
+}
+
+function walkedBack(
   b: GraphBuilder,
   outputs: readonly Value[],
   cotangents: readonly Value[],
@@ -116,7 +128,7 @@ function applyRule(
 /** The slices of a sequence from the last to the first. */
 const backwards = (b: GraphBuilder, sequence: Value): Value => {
   const last = nth(sequence.shape, 0) - 1;
-  return b.gather(sequence, b.ints(Array.from({ length: last + 1 }, (_, i) => last - i)), 0);
+  return b.gather(sequence, b.ints(listed(last + 1, (i) => last - i)), 0);
 };
 
 /**

@@ -1,6 +1,7 @@
 import type { GraphBuilder } from '../onnx/builder.ts';
 import type { Node, Value } from '../onnx/graph.ts';
 import { isNode } from '../onnx/nodeTypes.ts';
+import { tellingNode } from '../onnx/refusal.ts';
 import { showShape } from '../onnx/shapes.ts';
 import {
   type ElementType,
@@ -209,15 +210,17 @@ export function emitMeanLoss(
         : 'They have the shape of the output.',
     );
   const total = elementCount(labels.shape);
-  const counts = isClass && b.not(b.equal(labels, b.number(ignoreIndex, labels)));
-  return emitLoss(
-    b,
-    loss,
-    prediction,
-    labels,
-    { total, axis },
-    counts ? b.reduceSum(b.cast(counts, 'float64')) : undefined,
-  );
+  return tellingNode(b, () => {
+    const counts = isClass && b.not(b.equal(labels, b.number(ignoreIndex, labels)));
+    return emitLoss(
+      b,
+      loss,
+      prediction,
+      labels,
+      { total, axis },
+      counts ? b.reduceSum(b.cast(counts, 'float64')) : undefined,
+    );
+  });
 }
 
 /** Emits how many positions of some labels count, as float64 scalar. */

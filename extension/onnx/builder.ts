@@ -1,3 +1,4 @@
+import { thousands } from '../shared/format.ts';
 import {
   buildLoop,
   buildRecurrence,
@@ -11,6 +12,7 @@ import { evaluateConstant } from './fold.ts';
 import type { Attributes, Graph, Node, Scope, Value } from './graph.ts';
 import type { AttributeArgument, InputsOf, OpOfOne, OutputsOf } from './nodeTypes.ts';
 import type { ControlOp, OpType, PrimitiveOp } from './ops.ts';
+import { RefusedUse } from './refusal.ts';
 import { inferTypes, type ValueType } from './shapeRules.ts';
 import { normaliseAxis, showShape } from './shapes.ts';
 import { simplify } from './simplify.ts';
@@ -25,6 +27,9 @@ import {
   tensorOf,
 } from './tensor.ts';
 
+/** Values that one node of a model, or its derivative, may become: what loops over an axis ends. */
+const mostValues = 2 ** 17;
+
 /** Ends of slices: "to the last element" in either direction, as exporters write it. */
 const farEnd = 2 ** 53;
 
@@ -33,6 +38,8 @@ type Source = Value | undefined;
 /** State shared by a builder and the builders of the loop bodies inside it. */
 interface Shared {
   nextId: number;
+  /** Values made since a label was last given, as each node of a model, derivative or copy has one; −∞ where there is none. */
+  sinceOrigin: number;
   readonly nodes: Map<string, Node['outputs']>;
   readonly constants: Map<string, Value>;
   readonly tensors: WeakMap<object, Value>;
@@ -48,14 +55,31 @@ export class GraphBuilder implements Scope {
   readonly parent: GraphBuilder | undefined;
   readonly depth: number;
   readonly inputs: Value[] = [];
-  /** Label given to the nodes that are built; messages and written graphs show it. */
-  origin: string | undefined;
+  private label: string | undefined;
   private readonly shared: Shared;
 
   constructor(parent?: GraphBuilder) {
     this.parent = parent;
     this.depth = parent ? parent.depth + 1 : 0;
-    this.shared = parent?.shared ?? { nextId: 0, nodes: new Map(), constants: new Map(), tensors: new WeakMap() };
+    this.shared = parent?.shared ?? {
+      ...{
+        nextId: 0,
+        sinceOrigin: Number.NEGATIVE_INFINITY,
+        nodes: new Map(),
+        constants: new Map(),
+        tensors: new WeakMap(),
+      },
+    };
+  }
+
+  /** Label given to the nodes that are built; messages and written graphs show it. */
+  get origin(): string | undefined {
+    return this.label;
+  }
+
+  set origin(label: string | undefined) {
+    this.label = label;
+    this.shared.sinceOrigin = label === undefined ? Number.NEGATIVE_INFINITY : 0;
   }
 
   /** A value that the caller of the graph provides. */
@@ -331,8 +355,11 @@ export class GraphBuilder implements Scope {
   private value(type: ElementType, shape: Shape, rest: { name?: string; node?: Node; constant?: Tensor }): Value {
     if (!shape.every((dim) => Number.isInteger(dim) && dim >= 0))
       throw new Error(`a value of shape ${showShape(shape)} is impossible`);
-    if (shape.reduce((product, dim) => product * dim, 1) > mostElements)
-      throw new Error(`a value of shape ${showShape(shape)} is too large`);
+    // Also where an axis of 0 leaves nothing to hold, the others are counted with: shapes are taken apart and joined anew.
+    if (shape.reduce((product, dim) => product * Math.max(dim, 1), 1) > mostElements)
+      throw new RefusedUse(`a value of shape ${showShape(shape)} is too large`);
+    if (++this.shared.sinceOrigin > mostValues)
+      throw new RefusedUse(`it takes more than ${thousands(mostValues)} operations, which is not supported`);
     return {
       id: this.shared.nextId++,
       type,

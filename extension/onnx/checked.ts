@@ -2,6 +2,34 @@
 // given less than its operator takes, which is told with the node and its operator (see `instantiate`); lists of ours that do
 // not belong together are a RangeError, a defect.
 
+import { thousands } from '../shared/format.ts';
+import { RefusedUse } from './refusal.ts';
+
+/** Elements of a list whose length an axis or an attribute tells, and of a list of plain numbers. */
+const mostElements = 2 ** 22;
+const mostNumbers = 2 ** 24;
+
+/**
+ * A length that an axis or an attribute tells, of something that is about to be made in memory. Throws a RefusedUse where it is
+ * beyond `most`: models may have axes of billions without holding a number, and no list is as long.
+ */
+export function writable(length: number, most = mostElements): number {
+  if (length > most)
+    throw new RefusedUse(`it needs a list of ${thousands(length)} numbers; at most ${thousands(most)} are supported`);
+  return length;
+}
+
+/** A list of such a length, each element made from its index. */
+export const listed = <T>(length: number, make: (index: number) => T): T[] =>
+  Array.from({ length: writable(length) }, (_, i) => make(i));
+
+/** The same of numbers, of which there may be more. */
+export function numbered(length: number, make: (index: number) => number): Float64Array {
+  const result = new Float64Array(writable(length, mostNumbers));
+  for (let i = 0; i < result.length; i++) result[i] = make(i);
+  return result;
+}
+
 /** Element `index` of a list that has one. */
 export function nth<T>(values: ArrayLike<T>, index: number): T {
   const value = values[index];

@@ -11,6 +11,8 @@ import { allocate, elementCount, isFloat, numbersOf, tensorOf } from './tensor.t
  * float constants around it. Larger results are left to the runtime.
  */
 export const foldLimit = 1 << 16;
+/** Elements of a constant that are read for a result, however small that is. */
+const mostRead = 1 << 22;
 
 interface Output {
   readonly type: ElementType;
@@ -298,6 +300,9 @@ export function evaluateTensors(
   if (!evaluate || output.type === 'float16' || output.type === 'bfloat16') return undefined;
   // Expanded floats stay as they are, so that their one element can be seen.
   if (opType === 'Expand' && isFloat(output.type) && elementCount(output.shape) > 64) return undefined;
-  if (elementCount(output.shape) > foldLimit) return undefined;
+  const count = elementCount(output.shape);
+  if (count > foldLimit || inputs.some((x) => x && x.data.length > mostRead)) return undefined;
+  // What holds nothing is not walked through, however long its other axes are.
+  if (count === 0) return { type: output.type, shape: output.shape, data: allocate(output.type, 0) };
   return evaluate(inputs, attributes, output);
 }

@@ -1,5 +1,5 @@
 import type { GraphBuilder } from './builder.ts';
-import { first, nth } from './checked.ts';
+import { first, listed, nth } from './checked.ts';
 import type { Value } from './graph.ts';
 import type { ModelGraph, ModelNode } from './model.ts';
 import { RefusedUse } from './refusal.ts';
@@ -50,7 +50,7 @@ export class LoopBuilder {
       throw new RefusedUse('it takes no step, so that what it puts out has no shape');
     return [
       ...carried,
-      ...Array.from({ length: scanned }, (_, i) =>
+      ...listed(scanned, (i) =>
         joined(
           b,
           steps.map((outputs) => outputs[i]),
@@ -81,6 +81,9 @@ export class LoopBuilder {
     };
     const rolled = this.rolledScan(b, body, { states, inputs, list }, runBody);
     if (rolled) return rolled;
+    const [sequence] = inputs.slice(states);
+    if (sequence)
+      this.checkTurns(body, nth(sequence.shape, normaliseAxis(list('scan_input_axes', 0), sequence.shape.length)));
     const parts = inputs.slice(states).map((sequence, i) => {
       if (!sequence) throw new Error('a sequence is missing');
       const axis = normaliseAxis(list('scan_input_axes', i), sequence.shape.length);
@@ -177,8 +180,13 @@ export class LoopBuilder {
 
   /** Counts the nodes of one more step. Throws where there are too many. */
   private account(body: ModelGraph): void {
+    this.checkTurns(body, 1);
     this.nodes += body.nodes.length + 1;
-    if (this.nodes > mostNodes)
+  }
+
+  /** Throws where so many more steps have too many nodes. */
+  private checkTurns(body: ModelGraph, turns: number): void {
+    if (this.nodes + turns * (body.nodes.length + 1) > mostNodes)
       throw new RefusedUse(`written out, its steps have more than ${mostNodes} nodes, which is not supported`);
   }
 }
@@ -206,8 +214,12 @@ const backwards = (b: GraphBuilder, sequence: Value): Value =>
 function partsOf(b: GraphBuilder, sequence: Value, axis: number): Value[] {
   const length = nth(sequence.shape, axis);
   const parts = sequence.constant
-    ? Array.from({ length }, (_, i) => b.slice(sequence, { starts: [i], ends: [i + 1], axes: [axis] }))
-    : b.split(sequence, new Array<number>(length).fill(1), axis);
+    ? listed(length, (i) => b.slice(sequence, { starts: [i], ends: [i + 1], axes: [axis] }))
+    : b.split(
+        sequence,
+        listed(length, () => 1),
+        axis,
+      );
   return parts.map((part) => b.reshape(part, sequence.shape.toSpliced(axis, 1)));
 }
 

@@ -4,6 +4,7 @@ import { recurrenceParts, turnsOf } from './control.ts';
 import { type Graph, type Node, nodesOf, nodesReaching, type Value } from './graph.ts';
 import { type InputsOf, isNode, type NodeOf } from './nodeTypes.ts';
 import type { OpType, PrimitiveOp } from './ops.ts';
+import { tellingNode } from './refusal.ts';
 
 /** Replaces a node of the graph by other nodes; gets its inputs as values of the new graph. */
 export type Replacement = (b: GraphBuilder, inputs: readonly (Value | undefined)[], node: Node) => readonly Value[];
@@ -23,7 +24,7 @@ export const replacementIn = (table: Replacements, op: OpType): Replacement | un
 
 /**
  * Copies a graph node by node into a new builder, loop bodies included, with some operators replaced. Inputs keep their
- * names and order.
+ * names and order. Throws an InspectorError that names the node whose replacement is too large to be built.
  */
 export function rewriteGraph(
   graph: Graph,
@@ -32,7 +33,7 @@ export function rewriteGraph(
   const known = new Map<Value, Value>();
   const b = new GraphBuilder();
   for (const value of graph.inputs) known.set(value, b.input(value.name ?? '', value.type, value.shape));
-  copyNodes(nodesOf(graph), b, known, replacementFor);
+  tellingNode(b, () => copyNodes(nodesOf(graph), b, known, replacementFor));
   return {
     scope: b,
     inputs: b.inputs,

@@ -1,5 +1,5 @@
 import { GraphBuilder } from './builder.ts';
-import { nth, zip } from './checked.ts';
+import { listed, nth, writable, zip } from './checked.ts';
 import { evaluateTensors } from './fold.ts';
 import { dependencies, type Graph, type Node, nodesReaching, type Value } from './graph.ts';
 import { isNode, type NodeOf } from './nodeTypes.ts';
@@ -189,7 +189,7 @@ function assemble(b: GraphBuilder, loop: RollableLoop, draft: Draft, told: Told)
     {
       carried: loop.carried.filter((value) => isFloat(value.type)),
       sequences: [
-        b.ints(Array.from({ length: turns }, (_, turn) => turn)),
+        b.ints(listed(turns, (turn) => turn)),
         ...counted.map((_, i) =>
           b.constant(stacked(told.counters.slice(0, turns).map((counters) => nth(counters, i)))),
         ),
@@ -227,7 +227,7 @@ const firstOf = (b: GraphBuilder, value: Value, turns: number): Value =>
 /** Tensors of one shape along a new first axis. */
 function stacked(tensors: readonly Tensor[]): Tensor {
   const [{ type, shape, data }] = tensors as [Tensor];
-  const all = allocate(type, tensors.length * data.length);
+  const all = allocate(type, writable(tensors.length * data.length));
   tensors.forEach((tensor, i) => {
     (all as Uint8Array).set(tensor.data as Uint8Array, i * data.length);
   });

@@ -307,7 +307,10 @@ export const shapeRules: { readonly [Op in PrimitiveOp]: ShapeRule<Op> } = {
     return of(x.type, x.shape);
   },
   AveragePool: pool,
-  AveragePoolGradient: ([dy], attributes) => of(dy.type, [...dy.shape.slice(0, 2), ...attributes.spatial]),
+  AveragePoolGradient: ([dy], attributes) => {
+    const sizes = windowAxes(attributes, attributes.kernel_shape, attributes.spatial).map(({ size }) => size);
+    return of(dy.type, [...dy.shape.slice(0, 2), ...sizes]);
+  },
   Resize: ([x, , scales]) => {
     if (!scales.constant) throw new Error('the scales depend on data');
     return of(x.type, scaled(x.shape, Array.from(numbersOf(scales.constant))));

@@ -1,5 +1,6 @@
 import { zip } from './checked.ts';
 import type { WindowAttributes } from './nodeTypes.ts';
+import { showShape } from './shapes.ts';
 
 /** A sliding window along one spatial axis. */
 export interface WindowAxis {
@@ -20,14 +21,24 @@ export function padsOf({ pads }: WindowAttributes): { begins: readonly number[];
   return { begins: pads.slice(0, rank), ends: pads.slice(rank) };
 }
 
-/** The window of a node along each spatial axis, for data of these spatial sizes. */
+/** The window of a node along each spatial axis, for data of these spatial sizes. Throws an Error where there is nothing to see. */
 export function windowAxes(
   attributes: WindowAttributes,
   kernel: readonly number[],
   sizes: readonly number[],
 ): WindowAxis[] {
   const { begins, ends } = padsOf(attributes);
-  return zip(sizes, kernel, attributes.strides, attributes.dilations, begins, ends).map(
-    ([size, taps, stride, dilation, begin, end]) => ({ size, kernel: taps, stride, dilation, begin, end }),
-  );
+  if ([...sizes, ...kernel].some((size) => size < 1))
+    throw new Error(`a window ${showShape(kernel)} does not fit data ${showShape(sizes)}, one of which is empty`);
+  const { strides, dilations } = attributes;
+  if ([...strides, ...dilations].some((step) => step < 1))
+    throw new Error(`strides ${showShape(strides)} and dilations ${showShape(dilations)} must be above 0`);
+  return zip(sizes, kernel, strides, dilations, begins, ends).map(([size, taps, stride, dilation, begin, end]) => ({
+    size,
+    kernel: taps,
+    stride,
+    dilation,
+    begin,
+    end,
+  }));
 }

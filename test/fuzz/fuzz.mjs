@@ -11,8 +11,9 @@ import { bundle } from '../../extension/build.mjs';
 const groups = ['onnx', 'data', 'text', 'runs'];
 /** Seconds of processor time after which an input that has not been answered is not waited for. */
 const mostProcessorSeconds = 20;
-/** Seconds by the clock after which it is not, either: what waits for ever takes no processor time. */
-const mostWaitingSeconds = 300;
+/** Times that it is seen asleep without having worked in between, after which it is not, either: it waits for what does not come. */
+const mostAsleep = 600;
+const watchMilliseconds = 500;
 /** Distinct findings after which it ends. */
 const mostFindings = 20;
 
@@ -51,20 +52,28 @@ const report = (index, what) => {
 };
 
 /**
- * Processor time that a process has taken, in seconds. Other work on the machine does not lengthen it, and a process that is stuck
- * need not be asked. Undefined where the system does not tell it.
+ * Processor time that a process has taken, in seconds, and whether it sleeps. Other work on the machine lengthens neither, and a
+ * process that is stuck need not be asked. Undefined where the system does not tell it.
  */
-function processorSeconds(pid) {
+function workOf(pid) {
   try {
     // The name of the program, in parentheses, may hold anything.
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1).split(' ');
-    return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
+    return { seconds: (Number(fields[11]) + Number(fields[12])) / ticksPerSecond, sleeps: fields[0] === 'S' };
   } catch {
     return undefined;
   }
 }
 /** In which Linux tells times of processes, on every machine. */
 const ticksPerSecond = 100;
+
+/** The process that tries inputs; it must not stay behind. */
+let child;
+process.on('exit', () => {
+  child?.kill('SIGKILL');
+  rmSync(out, { recursive: true, force: true });
+});
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(2));
 
 /** Inputs that are announced one by one after a process has ended with one of them, to find which it was. */
 let suspects = 0;
@@ -73,7 +82,7 @@ let suspects = 0;
 const runSome = () =>
   new Promise((resolve) => {
     const announced = suspects > 0;
-    const child = fork(
+    child = fork(
       join(out, 'worker.js'),
       [group, values.seed, String(next), String(end), kept, values.only ?? '', announced ? 'each' : ''],
       {
@@ -81,26 +90,26 @@ const runSome = () =>
         env: { ...process.env, ORT_DISABLE_TELEMETRY: '1' },
       },
     );
-    let heard = Date.now();
-    let taken = processorSeconds(child.pid) ?? 0;
+    let taken = workOf(child.pid)?.seconds ?? 0;
+    let seen = taken;
+    let asleep = 0;
     let hangs;
     let isEnough = false;
     const watch = setInterval(() => {
-      const worked = (processorSeconds(child.pid) ?? taken) - taken;
-      const waited = (Date.now() - heard) / 1000;
-      if (worked < mostProcessorSeconds && waited < mostWaitingSeconds) return;
-      hangs =
-        worked < mostProcessorSeconds
-          ? `no answer within ${mostWaitingSeconds} s`
-          : `no answer after ${mostProcessorSeconds} s of processor time`;
-      child.kill('SIGKILL');
-    }, 500);
+      const { seconds, sleeps } = workOf(child.pid) ?? { seconds: seen, sleeps: true };
+      asleep = sleeps && seconds === seen ? asleep + 1 : 0;
+      seen = seconds;
+      if (seconds - taken >= mostProcessorSeconds)
+        hangs = `no answer after ${mostProcessorSeconds} s of processor time`;
+      else if (asleep >= mostAsleep) hangs = 'it waits for what does not come';
+      if (hangs) child.kill('SIGKILL');
+    }, watchMilliseconds);
     child.on('message', ({ index, finding }) => {
       if (finding) report(index, finding);
       done += Math.max(0, index - next);
       suspects = Math.max(0, suspects - Math.max(0, index - next));
-      heard = Date.now();
-      taken = processorSeconds(child.pid) ?? taken;
+      asleep = 0;
+      taken = workOf(child.pid)?.seconds ?? taken;
       next = Math.max(next, index);
       isEnough = findings.size >= mostFindings || (announced && suspects === 0);
       if (isEnough) child.kill('SIGKILL');
@@ -124,6 +133,5 @@ while (Date.now() < end && findings.size < mostFindings) {
   await runSome();
   if (values.only !== undefined) break;
 }
-rmSync(out, { recursive: true, force: true });
 console.log(`\n${done} inputs, ${findings.size} finding(s).`);
 process.exit(findings.size > 0 ? 1 : 0);

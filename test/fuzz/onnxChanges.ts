@@ -199,6 +199,39 @@ function changeStorage({ random, graph }: Place): void {
   graph.initializer.push(create(TensorProtoSchema, tensorOf(random, given!.name, float ? 'float32' : 'int64', shape)));
 }
 
+/** Sizes that no list is to be made of, those of the largest images and texts among them. */
+const largeSizes = [1000, 5000, 70_000, 2 ** 20, 2 ** 24, 2 ** 31 - 1, 2 ** 33, 2 ** 40];
+
+/** A size that tensors share, larger wherever it stands: what fits each other still does. Grown numbers are given, not stored. */
+function growSize({ random, graph }: Place): void {
+  const given = graph.input.flatMap(({ type }) =>
+    type?.value.case === 'tensorType' ? (type.value.value.shape?.dim ?? []) : [],
+  );
+  const stored = graph.initializer.filter(({ dataType }) => floatTypes.includes(dataType));
+  const sizes = [
+    ...given.flatMap(({ value }) => (value.case === 'dimValue' ? [value.value] : [])),
+    ...stored.flatMap(({ dims }) => dims),
+  ];
+  if (sizes.length === 0) return;
+  const size = random.pick(sizes);
+  const larger = BigInt(random.pick(largeSizes));
+  for (const dim of given)
+    if (dim.value.case === 'dimValue' && dim.value.value === size) dim.value = { case: 'dimValue', value: larger };
+  const grown = new Set(stored.filter(({ dims }) => dims.includes(size)));
+  graph.initializer = graph.initializer.filter((tensor) => !grown.has(tensor));
+  for (const { name, dims, dataType } of grown)
+    graph.input.push(
+      create(
+        ValueInfoProtoSchema,
+        info(
+          name,
+          dims.map((dim) => (dim === size ? larger : dim)),
+          dataType,
+        ),
+      ),
+    );
+}
+
 /** One more node behind what is computed. */
 function addNode({ random, graph, names }: Place): void {
   const opType = random.pick(['Relu', 'Softmax', 'ReduceSum', 'Transpose', 'Mul', 'MatMul', 'Exp', ...operatorNames]);
@@ -314,6 +347,7 @@ const changes: readonly (readonly [number, (place: Place) => void])[] = [
   [3, changeWires],
   [2, changeStorage],
   [2, addNode],
+  [2, growSize],
   [1, changeOperator],
   [1, wrapInFunction],
   [1, moveData],

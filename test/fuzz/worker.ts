@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 import { dataTarget } from './data.ts';
 import { onnx } from './onnx.ts';
 import { ParquetThread } from './parquetThread.ts';
@@ -28,6 +29,9 @@ const corpus = join('test', 'fuzz', 'corpus', group);
 const stored = existsSync(corpus) ? readdirSync(corpus) : [];
 const seeds = [...target.seeds, ...stored.map((name) => new Uint8Array(readFileSync(join(corpus, name))))];
 
+// Who started it has ended.
+process.on('disconnect', () => process.exit(0));
+
 async function main(): Promise<void> {
   let said = 0;
   let index = Number(first);
@@ -38,7 +42,9 @@ async function main(): Promise<void> {
     const now = performance.now();
     if (everyOne || now - said > sayMilliseconds) {
       process.send!({ index });
-      said = now;
+      // Inputs that never wait leave no turn to what the process hears.
+      await turn();
+      said = performance.now();
       memory = process.memoryUsage.rss();
     }
     const keep = () => writeFileSync(join(folder, `${group}-${seed}-${index}`), bytes);

@@ -1,5 +1,5 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
-import { last, nth } from '../../onnx/checked.ts';
+import { last, listed, nth, writable } from '../../onnx/checked.ts';
 import type { Value } from '../../onnx/graph.ts';
 import { isNode } from '../../onnx/nodeTypes.ts';
 import type { Definition, Definitions, OperatorCall } from '../../onnx/operator.ts';
@@ -33,12 +33,11 @@ const mostPairs = 2 ** 26;
 
 /** Query i of `length` sees the keys from i + offset − left up to i + offset + right; a negative bound is none. */
 function band(b: GraphBuilder, length: number, total: number, offset: number, left: number, right: number): Value {
-  if (length * total > mostPairs)
-    throw new RefusedUse(`which of ${total} keys each of ${length} queries sees is more than can be written down; shorten the sequences`); // biome-ignore format: one line
-  const allowed = new Uint8Array(length * total);
-  for (let i = 0; i < allowed.length; i++) {
-    const ahead = (i % total) - Math.floor(i / total) - offset;
-    allowed[i] = Number((left < 0 || ahead >= -left) && (right < 0 || ahead <= right));
+  const allowed = new Uint8Array(writable(length * total, mostPairs));
+  for (let i = 0; i < length; i++) {
+    const first = left < 0 ? 0 : Math.max(0, i + offset - left);
+    const behind = right < 0 ? total : Math.min(total, i + offset + right + 1);
+    if (behind > first) allowed.fill(1, i * total + first, i * total + behind);
   }
   return b.constant(tensorOf('bool', [length, total], allowed));
 }
@@ -48,7 +47,7 @@ function mayBlockRows(bias: Value): boolean {
   if (!bias.constant) return true;
   const width = bias.shape.at(-1) ?? 1;
   const numbers = numbersOf(bias.constant);
-  return Array.from({ length: numbers.length / width }).some((_, row) =>
+  return listed(numbers.length / width, (row) => row).some((row) =>
     numbers.subarray(row * width, (row + 1) * width).every((x) => x === Number.NEGATIVE_INFINITY),
   );
 }

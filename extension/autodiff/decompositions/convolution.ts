@@ -1,5 +1,5 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
-import { first, zip } from '../../onnx/checked.ts';
+import { first, listed, numbered, zip } from '../../onnx/checked.ts';
 import type { Value } from '../../onnx/graph.ts';
 import type { Definition, Definitions, OperatorCall } from '../../onnx/operator.ts';
 import { leading, showShape } from '../../onnx/shapes.ts';
@@ -92,7 +92,7 @@ const col2Im: Definition<'Col2Im'> = (b, call) => {
     tensorOf(
       x.type as FloatType,
       [rows, 1, ...block],
-      Float64Array.from({ length: rows * taps }, (_, at) => Number(at % taps === Math.floor(at / taps) % taps)),
+      numbered(rows * taps, (at) => Number(at % taps === Math.floor(at / taps) % taps)),
     ),
   );
   const reached = zip(strides, counts, reach).map(([stride, count, window]) => stride * (count - 1) + window);
@@ -109,7 +109,7 @@ const col2Im: Definition<'Col2Im'> = (b, call) => {
 
 /** A vector with one element for each channel, shaped to broadcast against data of a rank. */
 const perChannel = (b: GraphBuilder, vector: Value, rank: number): Value =>
-  b.reshape(vector, [first(vector.shape), ...new Array<number>(rank - 2).fill(1)]);
+  b.reshape(vector, [first(vector.shape), ...listed(rank - 2, () => 1)]);
 
 /** The sizes of images, of which blocks of pixels are moved between space and channels. */
 function imageOf({ shape }: Value): { n: number; c: number; h: number; w: number } {

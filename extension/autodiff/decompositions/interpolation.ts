@@ -1,4 +1,4 @@
-import { nth } from '../../onnx/checked.ts';
+import { nth, numbered, writable } from '../../onnx/checked.ts';
 import type { OperatorTypes } from '../../onnx/operatorTypes.ts';
 import { RefusedUse } from '../../onnx/refusal.ts';
 
@@ -143,9 +143,9 @@ export function resampling(axis: AxisResampling): Resampling {
   if (size === 0 && out > 0) throw new Error('an empty axis cannot be resampled');
   if (Math.max(size, out) > longestAxis)
     throw new RefusedUse(`an axis of ${Math.max(size, out)} elements is not resampled; at most ${longestAxis} are`);
-  const offset = new Float64Array(out);
+  const offset = numbered(out, () => 0);
   const row = new Row(axis);
-  const starts = new Int32Array(out + 1);
+  const starts = new Int32Array(writable(out + 1));
   const found: { readonly indices: number[]; readonly weights: number[] } = { indices: [], weights: [] };
   let taps = 1;
   for (let position = 0; position < out; position++) {
@@ -162,8 +162,8 @@ export function resampling(axis: AxisResampling): Resampling {
     starts[position + 1] = found.indices.length;
     if (taps * out > mostWeights) throw new RefusedUse('its filter looks at more elements than is supported');
   }
-  const indices = new Int32Array(out * taps);
-  const weights = new Float64Array(out * taps);
+  const indices = new Int32Array(writable(out * taps));
+  const weights = numbered(out * taps, () => 0);
   for (let position = 0; position < out; position++) {
     const [from, to] = [nth(starts, position), nth(starts, position + 1)];
     indices.set(found.indices.slice(from, to), position * taps);

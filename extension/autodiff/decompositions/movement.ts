@@ -1,5 +1,5 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
-import { nth, zip } from '../../onnx/checked.ts';
+import { listed, nth, zip } from '../../onnx/checked.ts';
 import type { Value } from '../../onnx/graph.ts';
 import type { Definition, Definitions, OperatorCall } from '../../onnx/operator.ts';
 import { RefusedUse } from '../../onnx/refusal.ts';
@@ -42,7 +42,7 @@ const unsqueeze: Definition<'Unsqueeze'> = (b, call) => {
   const rest = x.shape.values();
   return b.reshape(
     x,
-    Array.from({ length: rank }, (_, axis) => (axes.has(axis) ? 1 : (rest.next().value ?? 1))),
+    listed(rank, (axis) => (axes.has(axis) ? 1 : (rest.next().value ?? 1))),
   );
 };
 
@@ -63,7 +63,7 @@ function splitSizes(call: OperatorCall<'Split'>, dim: number): readonly number[]
   if (given) return given;
   const parts = call.attributes.num_outputs ?? call.node.outputs.length;
   const size = Math.ceil(dim / parts);
-  return Array.from({ length: parts }, (_, i) => Math.max(0, Math.min(size, dim - i * size)));
+  return listed(parts, (i) => Math.max(0, Math.min(size, dim - i * size)));
 }
 
 /** The parts of a split; those of constants are folded, which takes one slice for each. */
@@ -95,7 +95,7 @@ const trilu: Definition<'Trilu'> = (b, call) => {
   const k = diagonal ? call.constantInt(1) : 0;
   const upper = call.attributes.upper === 1;
   const [rows, columns] = leading(x.shape.slice(-2), 2);
-  const count = (length: number, from: number) => b.ints(Array.from({ length }, (_, i) => from + i));
+  const count = (length: number, from: number) => b.ints(listed(length, (i) => from + i));
   const ahead = b.sub(count(columns, 0), b.reshape(count(rows, k), [rows, 1]));
   const zero = b.scalar('int64', 0);
   return b.where(upper ? b.greaterOrEqual(ahead, zero) : b.not(b.greater(ahead, zero)), x, b.number(0, x));

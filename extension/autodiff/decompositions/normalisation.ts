@@ -1,5 +1,5 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
-import { nth } from '../../onnx/checked.ts';
+import { listed, nth } from '../../onnx/checked.ts';
 import type { Value } from '../../onnx/graph.ts';
 import type { Definition, Definitions } from '../../onnx/operator.ts';
 import { RefusedUse } from '../../onnx/refusal.ts';
@@ -11,7 +11,7 @@ import { euclideanNorm, rootOrZero } from './reduction.ts';
 function perChannel(b: GraphBuilder, x: Value, rank: number): Value {
   if (rank < 2 || x.shape.length !== 1)
     throw new Error(`numbers of shape ${showShape(x.shape)} do not belong to the channels of an input of ${rank} axes`);
-  return b.reshape(x, [1, nth(x.shape, 0), ...new Array<number>(rank - 2).fill(1)]);
+  return b.reshape(x, [1, nth(x.shape, 0), ...listed(rank - 2, () => 1)]);
 }
 
 /** 1/√(variance + ε) */

@@ -1,5 +1,5 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
-import { zip } from '../../onnx/checked.ts';
+import { listed, zip } from '../../onnx/checked.ts';
 import type { Value } from '../../onnx/graph.ts';
 import type { WindowAttributes } from '../../onnx/nodeTypes.ts';
 import type { Definition, Definitions, OperatorCall } from '../../onnx/operator.ts';
@@ -58,9 +58,6 @@ const meanOverWindow = (b: GraphBuilder, x: Value, pooling: Pooling): Value =>
 
 const volume = (sizes: readonly number[]): number => sizes.reduce((product, size) => product * size, 1);
 
-/** An axis with more windows than this, of which some reach beyond the data, is not supported. */
-const mostWindows = 2 ** 22;
-
 /**
  * By what the mean over each whole window along an axis is multiplied, as only those of its elements count that are inside
  * the data, or inside data and pads; undefined where all do.
@@ -80,8 +77,7 @@ function corrections(
   };
   // Windows reach beyond one end or the other, so the first and the last lack most.
   if (counted(0) === kernel && counted(out - 1) === kernel) return undefined;
-  if (out > mostWindows) throw new RefusedUse(`pads around more than ${mostWindows} windows are not supported`);
-  return Array.from({ length: out }, (_, position) => kernel / counted(position));
+  return listed(out, (position) => kernel / counted(position));
 }
 
 const averagePool: Definition<'AveragePool'> = (b, call) => {

@@ -1,5 +1,5 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
-import { first, nth } from '../../onnx/checked.ts';
+import { first, listed, nth } from '../../onnx/checked.ts';
 import type { Value } from '../../onnx/graph.ts';
 import type { Definition, Definitions, OperatorCall } from '../../onnx/operator.ts';
 import { RefusedUse } from '../../onnx/refusal.ts';
@@ -51,7 +51,7 @@ function activationsOf(
   directions: number,
 ) {
   const { activations, activation_alpha = [], activation_beta = [], clip: limit } = call.attributes;
-  const names = activations ?? Array.from({ length: directions }, () => defaults).flat();
+  const names = activations ?? listed(directions, () => defaults).flat();
   if (names.length !== defaults.length * directions)
     throw new Error(`${names.length} activations given, ${defaults.length * directions} expected`);
   const alphas = activation_alpha.values();
@@ -188,7 +188,14 @@ const rnn: Architecture<'RNN'> = {
 /** The part of a value that belongs to one direction, without the direction axis. */
 const ofDirection = (b: GraphBuilder, value: Value, axis: number, direction: number): Value =>
   b.reshape(
-    nth(b.split(value, new Array<number>(nth(value.shape, axis)).fill(1), axis), direction),
+    nth(
+      b.split(
+        value,
+        listed(nth(value.shape, axis), () => 1),
+        axis,
+      ),
+      direction,
+    ),
     value.shape.filter((_, i) => i !== axis),
   );
 
@@ -226,7 +233,7 @@ function recurrent<Op extends RecurrentOp>(architecture: Architecture<Op>): Defi
     const flat = b.reshape(x, [steps * samples, features]);
     const stateAxis = batchFirst ? 1 : 0;
 
-    const runs = Array.from({ length: directions }, (_, d) => {
+    const runs = listed(directions, (d) => {
       const part = (value: Value, axis = 0): Value => ofDirection(b, value, axis, d);
       const bothBiases = biases && part(biases);
       const [inputBias, recurrentBias] = bothBiases
@@ -293,12 +300,23 @@ interface RunResult {
 function unrolled(b: GraphBuilder, run: Run): RunResult {
   const { steps, samples } = run;
   const advance = run.step(b, run.weights);
-  const inputs = b.split(run.inputs, new Array<number>(steps).fill(samples), 0);
+  const inputs = b.split(
+    run.inputs,
+    listed(steps, () => samples),
+    0,
+  );
   const active = stillRunning(b, run);
   const rows =
-    active && b.split(active, new Array<number>(steps).fill(1), 0).map((row) => b.reshape(row, [samples, 1]));
+    active &&
+    b
+      .split(
+        active,
+        listed(steps, () => 1),
+        0,
+      )
+      .map((row) => b.reshape(row, [samples, 1]));
   const zero = b.full(run.inputs.type, [samples, run.hidden], 0);
-  const order = Array.from({ length: steps }, (_, i) => (run.backward ? steps - 1 - i : i));
+  const order = listed(steps, (i) => (run.backward ? steps - 1 - i : i));
   let state = run.initial;
   const shown: Value[] = [];
   for (const t of order) [shown[t], state] = gated(b, advance(nth(inputs, t), state), state, rows?.[t], zero);
@@ -309,7 +327,7 @@ function looped(b: GraphBuilder, run: Run): RunResult {
   const { steps, samples, hidden, weights } = run;
   const zero = b.full(run.inputs.type, [samples, hidden], 0);
   const active = stillRunning(b, run);
-  const order = b.ints(Array.from({ length: steps }, (_, t) => (run.backward ? steps - 1 - t : t)));
+  const order = b.ints(listed(steps, (t) => (run.backward ? steps - 1 - t : t)));
   const inTurn = (sequence: Value) => (run.backward ? b.gather(sequence, order, 0) : sequence);
   const sequence = b.reshape(run.inputs, [steps, samples, nth(run.inputs.shape, 1)]);
   const given = [...weights.recurrence, weights.recurrentBias, weights.peepholes];
@@ -354,7 +372,7 @@ function stillRunning(b: GraphBuilder, { lengths, steps, samples }: Run): Value 
   const times = tensorOf(
     'int64',
     [steps, 1],
-    Array.from({ length: steps }, (_, t) => t),
+    listed(steps, (t) => t),
   );
   return b.greater(b.reshape(b.cast(lengths, 'int64'), [1, samples]), b.constant(times));
 }

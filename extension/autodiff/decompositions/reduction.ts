@@ -1,5 +1,5 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
-import { nth } from '../../onnx/checked.ts';
+import { listed, nth } from '../../onnx/checked.ts';
 import type { Value } from '../../onnx/graph.ts';
 import type { Definition, Definitions, OperatorCall } from '../../onnx/operator.ts';
 import { normaliseAxis } from '../../onnx/shapes.ts';
@@ -24,7 +24,7 @@ type ReducingOp =
 export function axesOf(call: OperatorCall<ReducingOp>, rank: number): readonly number[] {
   const axes = call.attributes.axes ?? (call.in[1] ? call.constantInts(1) : []);
   if (axes.length > 0) return axes.map((axis) => normaliseAxis(axis, rank));
-  return call.attributes.noop_with_empty_axes ? [] : Array.from({ length: rank }, (_, axis) => axis);
+  return call.attributes.noop_with_empty_axes ? [] : listed(rank, (axis) => axis);
 }
 
 type Reduce = (b: GraphBuilder, x: Value, axes: readonly number[], keepdims: boolean) => Value;

@@ -1,5 +1,5 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
-import { nth, zip } from '../../onnx/checked.ts';
+import { listed, nth, numbered, zip } from '../../onnx/checked.ts';
 import type { Value } from '../../onnx/graph.ts';
 import type { Definition, Definitions } from '../../onnx/operator.ts';
 import type { OperatorTypes } from '../../onnx/operatorTypes.ts';
@@ -172,7 +172,7 @@ function alongAxis(b: GraphBuilder, x: Value, map: AxisMap): Value {
   const behind = x.shape.slice(axis + 1);
   if (out * size <= largestMatrix) {
     const last = behind.length === 0;
-    const matrix = new Float64Array(out * size);
+    const matrix = numbered(out * size, () => 0);
     weights.forEach((weight, at) => {
       const row = Math.floor(at / taps);
       const column = nth(indices, at);
@@ -200,7 +200,7 @@ function extrapolate(b: GraphBuilder, inside: Value, maps: readonly AxisMap[]): 
     const mask = b.constant(
       tensorOf(
         'bool',
-        Array.from({ length: rank }, (_, j) => (j === i ? offset.length : 1)),
+        listed(rank, (j) => (j === i ? offset.length : 1)),
         outside,
       ),
     );
@@ -213,7 +213,7 @@ function extrapolate(b: GraphBuilder, inside: Value, maps: readonly AxisMap[]): 
 function wholeRepeats(from: Shape, to: Shape): number[] | undefined {
   if (from.length < 3 || from.length > 5 || from[0] !== to[0] || from[1] !== to[1]) return undefined;
   const factors = zip(from.slice(2), to.slice(2)).map(([dim, size]) => size / dim);
-  return factors.every(Number.isInteger) ? factors : undefined;
+  return factors.every((factor) => Number.isInteger(factor) && factor > 0) ? factors : undefined;
 }
 
 /** Does element i look at element i/factor alone? */
@@ -321,7 +321,7 @@ function padEnds(
       b,
       x,
       axis,
-      Array.from({ length: Math.max(length, 0) }, (_, i) => sourceOf(mode, size, from + i)),
+      listed(Math.max(length, 0), (i) => sourceOf(mode, size, from + i)),
     );
   return b.concat([...around(-before, before), x, ...around(size, behind)], axis);
 }

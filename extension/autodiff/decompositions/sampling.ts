@@ -1,5 +1,5 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
-import { nth } from '../../onnx/checked.ts';
+import { listed, nth, numbered } from '../../onnx/checked.ts';
 import type { Value } from '../../onnx/graph.ts';
 import type { Definition, Definitions } from '../../onnx/operator.ts';
 import { RefusedUse } from '../../onnx/refusal.ts';
@@ -162,7 +162,7 @@ const gridSample: Definition<'GridSample'> = (b, { in: [x, grid], attributes }) 
 function base(size: number, aligned: boolean): number[] {
   if (size === 1) return [0];
   const step = 2 / (size - 1);
-  const places = Array.from({ length: size }, (_, i) => (i < size / 2 ? -1 + step * i : 1 - step * (size - 1 - i)));
+  const places = listed(size, (i) => (i < size / 2 ? -1 + step * i : 1 - step * (size - 1 - i)));
   return aligned ? places : places.map((place) => (place * (size - 1)) / size);
 }
 
@@ -177,7 +177,7 @@ const affineGrid: Definition<'AffineGrid'> = (b, call) => {
   const axes = spatial.map((size) => base(size, call.attributes.align_corners === 1));
   const count = elementCount(spatial);
   // Row p holds the coordinates of element p from the last axis to the first, and 1.
-  const rows = Float64Array.from({ length: count * (rank + 1) }, (_, at) => {
+  const rows = numbered(count * (rank + 1), (at) => {
     const [element, column] = [Math.floor(at / (rank + 1)), at % (rank + 1)];
     if (column === rank) return 1;
     const axis = rank - 1 - column;

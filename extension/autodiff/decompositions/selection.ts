@@ -1,5 +1,5 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
-import { last, nth } from '../../onnx/checked.ts';
+import { last, listed, nth, numbered } from '../../onnx/checked.ts';
 import type { Value } from '../../onnx/graph.ts';
 import type { Definition, Definitions, OperatorCall } from '../../onnx/operator.ts';
 import { RefusedUse } from '../../onnx/refusal.ts';
@@ -29,14 +29,16 @@ const reverseSequence: Definition<'ReverseSequence'> = (b, call) => {
   if (lengths.length !== samples) throw new Error(`${lengths.length} lengths are given for ${samples} sequences`);
   const long = lengths.find((length) => length > steps);
   if (long !== undefined) throw new Error(`a sequence length of ${long} exceeds ${steps} steps`);
-  const indices = Array.from({ length: rows * columns }, (_, i) => {
-    const [row, column] = [Math.floor(i / columns), i % columns];
+  // The row and the column of each element, one after the other.
+  const indices = listed(2 * rows * columns, (i) => {
+    const element = Math.floor(i / 2);
+    const [row, column] = [Math.floor(element / columns), element % columns];
+    if (i % 2 === batchAxis) return batchAxis === 0 ? row : column;
     const [sequence, step] = batchAxis === 0 ? [row, column] : [column, row];
     const length = nth(lengths, sequence);
-    const source = step < length ? length - 1 - step : step;
-    return batchAxis === 0 ? [sequence, source] : [source, sequence];
+    return step < length ? length - 1 - step : step;
   });
-  return b.gatherND(x, b.constant(tensorOf('int64', [rows, columns, 2], indices.flat())));
+  return b.gatherND(x, b.constant(tensorOf('int64', [rows, columns, 2], indices)));
 };
 
 /** Keeps what a condition selects; how much that is must be known, so the condition must be constant. */
@@ -69,7 +71,7 @@ const eyeLike: Definition<'EyeLike'> = (b, call) => {
   const { k, dtype } = call.attributes;
   if (shape.length !== 2) throw new Error(`an identity matrix has 2 axes, not ${shape.length}`);
   const [rows, columns] = leading(shape, 2);
-  const ones = Array.from({ length: rows * columns }, (_, i) => Number((i % columns) - Math.floor(i / columns) === k));
+  const ones = numbered(rows * columns, (i) => Number((i % columns) - Math.floor(i / columns) === k));
   const target = dtype === undefined ? type : call.localType(castTarget(dtype));
   return b.constant(tensorOf(target, shape, ones));
 };
@@ -87,16 +89,12 @@ const oneHot: Definition<'OneHot'> = (b, call) => {
   return b.where(oneHotMask(b, spread, depth, axis), b.reshape(on, []), b.reshape(off, []));
 };
 
-/** Classes whose numbers are written down. */
-const mostClasses = 2 ** 24;
-
 /** True where the index along `axis` (of size 1 in `indices`, from −depth to depth − 1) equals the class. */
 export function oneHotMask(b: GraphBuilder, indices: Value, depth: number, axis: number): Value {
-  if (depth > mostClasses) throw new RefusedUse(`an axis of ${depth} places is longer than the ${mostClasses} whose numbers are written down; take fewer classes`); // biome-ignore format: one line
   const classes = tensorOf(
     'int64',
     indices.shape.map((_, i) => (i === axis ? depth : 1)),
-    Array.from({ length: depth }, (_, i) => i),
+    listed(depth, (i) => i),
   );
   const fromEnd = b.add(indices, b.scalar('int64', depth));
   return b.equal(b.where(b.less(indices, b.scalar('int64', 0)), fromEnd, indices), b.constant(classes));
@@ -153,7 +151,7 @@ const tensorScatter: Definition<'TensorScatter'> = (b, { in: [cache, update, sta
   const [samples, length] = leading(x.shape, 2);
   const [, written] = leading(updates.shape, 2);
   if (written > length) throw new Error(`${written} elements are written into ${length}`);
-  const count = (size: number) => b.ints(Array.from({ length: size }, (_, i) => i));
+  const count = (size: number) => b.ints(listed(size, (i) => i));
   const from = starts ? b.reshape(indices64(b, starts), [samples, 1]) : b.reshape(count(1), [1, 1]);
   const places = b.expand(b.add(from, count(written)), [samples, written]);
   const rows = b.expand(b.reshape(count(samples), [samples, 1]), [samples, written]);
@@ -183,7 +181,7 @@ function elementPlaces(indices: Tensor, shape: Shape, axis: number): string[] {
 function tuplePlaces(indices: Tensor, shape: Shape): string[] {
   const values = numbersOf(indices);
   const width = last(indices.shape);
-  return Array.from({ length: values.length / width }, (_, i) =>
+  return listed(values.length / width, (i) =>
     String(
       Array.from(values.subarray(i * width, (i + 1) * width), (index, along) => fromStart(index, nth(shape, along))),
     ),

@@ -1,5 +1,5 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
-import { nth } from '../../onnx/checked.ts';
+import { listed, nth } from '../../onnx/checked.ts';
 import type { Value } from '../../onnx/graph.ts';
 import type { Definition, Definitions, OperatorCall } from '../../onnx/operator.ts';
 import { RefusedUse } from '../../onnx/refusal.ts';
@@ -27,7 +27,7 @@ const splitToSequence: Definition<'SplitToSequence'> = (b, call) => {
     if (!(length > 0)) throw new Error(`there are no parts of ${length} elements`);
     const count = Math.ceil(size / length);
     if (count > mostParts) throw new RefusedUse(`it makes ${count} tensors; at most ${mostParts} are supported`);
-    return Array.from({ length: count }, (_, i) => Math.min(length, size - i * length));
+    return listed(count, (i) => Math.min(length, size - i * length));
   };
   if (!split) {
     const parts = splitParts(b, x, equalParts(1), axis);

@@ -1,5 +1,5 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
-import { nth } from '../../onnx/checked.ts';
+import { listed, nth, numbered } from '../../onnx/checked.ts';
 import type { Value } from '../../onnx/graph.ts';
 import type { Definition, Definitions } from '../../onnx/operator.ts';
 import { RefusedUse } from '../../onnx/refusal.ts';
@@ -31,15 +31,18 @@ function matrixOf({ length, inverse, onesided }: Transform, rows: number, parts:
   const results = real ? 1 : 2;
   if (rows * parts * outs * results > largestMatrix)
     throw new RefusedUse(`a Fourier transform of ${length} points is too long; compute it in the data set`);
-  const matrix = new Float64Array(rows * parts * outs * results);
+  const turn = (step: number): number => (2 * Math.PI * step) / length;
+  const cosines = numbered(length, (step) => Math.cos(turn(step)));
+  const sines = numbered(length, (step) => Math.sin(turn(step)) * (inverse ? 1 : -1));
+  const matrix = numbered(rows * parts * outs * results, () => 0);
   for (let j = 0; j < rows; j++) {
     // The half that is not there is the conjugate of the one that is.
     const twice = real && j > 0 && 2 * j !== length ? 2 : 1;
     const size = inverse ? twice / length : 1;
     for (let k = 0; k < outs; k++) {
-      const angle = (2 * Math.PI * ((j * k) % length)) / length;
-      const cos = size * Math.cos(angle);
-      const sin = size * Math.sin(angle) * (inverse ? 1 : -1);
+      const step = (j * k) % length;
+      const cos = size * nth(cosines, step);
+      const sin = size * nth(sines, step);
       const at = (p: number) => ((j * parts + p) * outs + k) * results;
       matrix[at(0)] = cos;
       if (parts === 2) matrix[at(1)] = -sin;
@@ -102,7 +105,7 @@ const stft: Definition<'STFT'> = (b, call) => {
   if (window && String(window.shape) !== String([length]))
     throw new Error(`its window has shape ${showShape(window.shape)}, where [${length}] is due`);
   const frames = Math.floor((size - length) / step) + 1;
-  const places = Array.from({ length: frames * length }, (_, i) => Math.floor(i / length) * step + (i % length));
+  const places = listed(frames * length, (i) => Math.floor(i / length) * step + (i % length));
   const framed = b.reshape(b.gather(signal, b.ints(places), 1), [samples, frames, length, parts]);
   const weighed = window ? b.mul(framed, b.reshape(window, [length, 1])) : framed;
   return transform(b, weighed, 2, { length, inverse: false, onesided: call.attributes.onesided === 1 });

@@ -1,5 +1,5 @@
 import { GraphBuilder } from '../../onnx/builder.ts';
-import { zip } from '../../onnx/checked.ts';
+import { listed, zip } from '../../onnx/checked.ts';
 import type { Graph } from '../../onnx/graph.ts';
 import { type Tensor, tensorOf } from '../../onnx/tensor.ts';
 import { blockChannels } from './blocked.ts';
@@ -38,7 +38,7 @@ function probe(): Graph {
       tensorOf(
         'float32',
         shape,
-        Array.from({ length: size }, (_, i) => Math.sin(factor * (i + 1))),
+        listed(size, (i) => Math.sin(factor * (i + 1))),
       ),
     );
   };

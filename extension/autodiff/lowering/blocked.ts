@@ -1,5 +1,5 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
-import { first, nth, zip } from '../../onnx/checked.ts';
+import { first, listed, nth, zip } from '../../onnx/checked.ts';
 import { type Graph, type Node, nodesOf, type Value } from '../../onnx/graph.ts';
 import { isNode, type PoolAttributes } from '../../onnx/nodeTypes.ts';
 import { isElementwise, type PrimitiveOp } from '../../onnx/ops.ts';
@@ -170,12 +170,12 @@ class BlockedLayout {
   private operand(b: GraphBuilder, x: Value, shape: Shape): Value | undefined {
     if (sameShape(x.shape, shape)) return x.type === 'float32' || this.known.has(x) ? this.toBlocked(b, x) : undefined;
     if (elementCount(x.shape) === 1) return b.reshape(x, []);
-    const [n, c, height, width] = leading([...new Array<number>(4 - x.shape.length).fill(1), ...x.shape], 4);
+    const [n, c, height, width] = leading([...listed(4 - x.shape.length, () => 1), ...x.shape], 4);
     if (c === 1) {
       // Broadcasting along the innermost axis is slow; constants are written out.
       if (!x.constant) return b.reshape(x, [n, 1, height, width, 1]);
       const values = Array.from(x.constant.data as ArrayLike<number | bigint>);
-      const repeated = values.flatMap((value) => new Array<number | bigint>(this.block).fill(value));
+      const repeated = values.flatMap((value) => listed(this.block, () => value));
       return b.constant(tensorOf(x.type, [n, 1, height, width, this.block], repeated));
     }
     return height === 1 && width === 1 ? b.reshape(x, this.physical([n, c, 1, 1])) : undefined;

@@ -1,9 +1,10 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
-import { nth, zip } from '../../onnx/checked.ts';
+import { listed, nth, numbered, writable, zip } from '../../onnx/checked.ts';
 import type { Value } from '../../onnx/graph.ts';
 import type { AttributesOf, ConvolutionAttributes } from '../../onnx/nodeTypes.ts';
+import { RefusedUse } from '../../onnx/refusal.ts';
 import { leading, showShape } from '../../onnx/shapes.ts';
-import { elementCount, type FloatType, tensorOf } from '../../onnx/tensor.ts';
+import { elementCount, type FloatType, type Tensor, tensorOf } from '../../onnx/tensor.ts';
 import { padsOf, windowAxes } from '../../onnx/window.ts';
 import { InspectorError } from '../../shared/errors.ts';
 import { thousands } from '../../shared/format.ts';
@@ -15,15 +16,20 @@ const mostTaps = 2 ** 14;
 
 /** Every position of a kernel, the last axis fastest. Throws an InspectorError where they are too many. */
 export function taps(kernel: readonly number[]): number[][] {
+  requireFewTaps(kernel);
+  return kernel.reduce<number[][]>(
+    (positions, size) => positions.flatMap((position) => listed(size, (k) => [...position, k])),
+    [[]],
+  );
+}
+
+/** Refuses kernels of so many positions that what is written for each would keep the program busy. */
+export function requireFewTaps(kernel: readonly number[]): void {
   if (elementCount(kernel) > mostTaps)
     throw new InspectorError(
       `A convolution over windows of ${thousands(elementCount(kernel))} positions is too large to be written as operators.`,
       `At most ${thousands(mostTaps)} can be. Where its weight does not train, freeze it.`,
     );
-  return kernel.reduce<number[][]>(
-    (positions, size) => positions.flatMap((position) => Array.from({ length: size }, (_, k) => [...position, k])),
-    [[]],
-  );
 }
 
 /** Zeros around the spatial axes; negative amounts cut off. */
@@ -58,13 +64,25 @@ function placesOf(
   kernel: readonly number[],
   out: readonly number[],
   { strides, dilations }: ConvolutionAttributes,
-): number[] {
+): Tensor {
+  if (elementCount(sizes) > 2 ** 31) throw new RefusedUse(`its padded data ${showShape(sizes)} are too large`);
   const along = (counts: readonly number[], steps: readonly number[]) =>
-    taps(counts).map((position) =>
-      position.reduce((place, k, axis) => place + k * nth(steps, axis) * elementCount(sizes.slice(axis + 1)), 0),
-    );
+    numbered(elementCount(counts), (flat) => {
+      let [rest, place] = [flat, 0];
+      for (let axis = counts.length - 1; axis >= 0; axis--) {
+        const count = nth(counts, axis);
+        place += (rest % count) * nth(steps, axis) * elementCount(sizes.slice(axis + 1));
+        rest = Math.floor(rest / count);
+      }
+      return place;
+    });
   const starts = along(out, strides);
-  return along(kernel, dilations).flatMap((tap) => starts.map((start) => tap + start));
+  const places = new Int32Array(writable(elementCount(kernel) * starts.length, mostPlaces));
+  along(kernel, dilations).forEach((tap, row) => {
+    for (let column = 0; column < starts.length; column++)
+      places[row * starts.length + column] = tap + nth(starts, column);
+  });
+  return { type: 'int32', shape: [places.length], data: places };
 }
 
 /**
@@ -91,9 +109,8 @@ function columns(
         words`Use ${at('dtype', 'float32')}.`,
       );
     const [, , ...sizes] = padded.shape;
-    const indices = placesOf(sizes, kernel, out, attributes);
     const rows = b.reshape(padded, [n, c, elementCount(sizes)]);
-    const read = b.gather(rows, b.constant(tensorOf('int64', [indices.length], indices)), 2);
+    const read = b.gather(rows, b.constant(placesOf(sizes, kernel, out, attributes)), 2);
     return b.reshape(read, [n, group, (c / group) * count, positions]);
   }
   const parts = taps(kernel).map((tap) =>
@@ -139,9 +156,7 @@ function reversedTaps(b: GraphBuilder, w: Value): Value {
     const end = Number.NEGATIVE_INFINITY;
     return b.slice(rows, { starts: [-1], ends: [end], axes: [1], steps: [-1] });
   }
-  const exchange = Array.from({ length: count * count }, (_, i) =>
-    Number(Math.floor(i / count) + (i % count) === count - 1),
-  );
+  const exchange = listed(count * count, (i) => Number(Math.floor(i / count) + (i % count) === count - 1));
   return b.gemm(rows, b.constant(tensorOf(w.type as FloatType, [count, count], exchange)));
 }
 

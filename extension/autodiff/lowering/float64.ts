@@ -1,4 +1,5 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
+import { listed } from '../../onnx/checked.ts';
 import type { Value } from '../../onnx/graph.ts';
 import type { Replacements } from '../../onnx/rewrite.ts';
 import { elementCount } from '../../onnx/tensor.ts';
@@ -70,7 +71,7 @@ function erf(b: GraphBuilder, x: Value): Value {
 function atan(b: GraphBuilder, x: Value): Value {
   const halve = (t: Value): Value => b.div(t, b.affine(b.sqrt(b.affine(b.mul(t, t), 1, 1)), 1, 1));
   const t = halve(halve(halve(x)));
-  const series = Array.from({ length: 12 }, (_, k) => (k % 2 ? -1 : 1) / (2 * k + 1)).reverse();
+  const series = listed(12, (k) => (k % 2 ? -1 : 1) / (2 * k + 1)).reverse();
   return b.affine(b.mul(t, horner(b, b.mul(t, t), [1 / 25, ...series])), 8);
 }
 

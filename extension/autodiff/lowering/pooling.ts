@@ -1,12 +1,10 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
-import { nth, zip } from '../../onnx/checked.ts';
+import { listed, nth, numbered, zip } from '../../onnx/checked.ts';
 import type { Value } from '../../onnx/graph.ts';
 import type { AttributesOf, PoolAttributes } from '../../onnx/nodeTypes.ts';
-import { leading, showShape } from '../../onnx/shapes.ts';
+import { leading } from '../../onnx/shapes.ts';
 import { elementCount, type FloatType, tensorOf } from '../../onnx/tensor.ts';
 import { padsOf, windowAxes } from '../../onnx/window.ts';
-import { InspectorError } from '../../shared/errors.ts';
-import { thousands } from '../../shared/format.ts';
 import { spreadOut } from '../rules/movement.ts';
 
 /** Sum over windows, one axis after the other. */
@@ -27,7 +25,7 @@ function sumOverWindows(b: GraphBuilder, x: Value, attributes: PoolAttributes, o
     };
     return kernel > mostSlices
       ? sumByDoubling(b, value, i + 2, { size: kernel, dilation }, startingAt)
-      : Array.from({ length: kernel }, (_, k) => startingAt(value, k)).reduce(b.add);
+      : listed(kernel, (k) => startingAt(value, k)).reduce(b.add);
   }, padded);
 }
 
@@ -112,8 +110,13 @@ export const repeatByExpand: Repeat = (b, x, factors) => {
   return b.reshape(wide, [n, c, ...sizes.map(([size, factor]) => size * factor)]);
 };
 
+/** Sizes that single precision, in which scales are given, tells from their neighbours. */
+const mostScaled = 2 ** 24;
+
 /** Ten times as fast in ONNX Runtime as Expand with many axes. */
 export const repeatByResize: Repeat = (b, x, factors) => {
+  if (zip(x.shape.slice(2), factors).some(([size, factor]) => size * factor > mostScaled))
+    return repeatByExpand(b, x, factors);
   const scales = b.constant(tensorOf('float32', [factors.length + 2], [1, 1, ...factors]));
   const attributes = { mode: 'nearest', coordinate_transformation_mode: 'asymmetric', nearest_mode: 'floor' };
   return b.emit('Resize', [x, undefined, scales], attributes)[0];
@@ -133,24 +136,15 @@ export function maxPoolMask(b: GraphBuilder, x: Value, y: Value, kernel: readonl
   return b.indicator(b.equal(numbered, repeat(b, largest, kernel)), x);
 }
 
-/** Places whose numbers in their windows are written down. */
-const mostPlaces = 2 ** 26;
-
-/** volume, volume − 1, …, 1 inside every window, in C order: [...spatial]. Throws an InspectorError where they are too many. */
+/** volume, volume − 1, …, 1 inside every window, in C order: [...spatial]. */
 function numbersInWindows(
   b: GraphBuilder,
   type: FloatType,
   spatial: readonly number[],
   kernel: readonly number[],
 ): Value {
-  const count = elementCount(spatial);
-  if (count > mostPlaces)
-    throw new InspectorError(
-      `A maximum over windows of data ${showShape(spatial)} is too large to be differentiated: at most ${thousands(mostPlaces)} places can be numbered.`,
-      'Use smaller data.',
-    );
   const fromLast = zip(spatial, kernel).reverse();
-  const numbers = Float64Array.from({ length: count }, (_, flat) => {
+  const numbers = numbered(elementCount(spatial), (flat) => {
     let rest = flat;
     let place = 0;
     let unit = 1;

@@ -1,11 +1,11 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
-import { first, last, nth, zip } from '../../onnx/checked.ts';
+import { first, last, listed, nth, zip } from '../../onnx/checked.ts';
 import type { Value } from '../../onnx/graph.ts';
 import type { AttributesOf } from '../../onnx/nodeTypes.ts';
 import { leading } from '../../onnx/shapes.ts';
 import { elementCount, type FloatType, tensorOf } from '../../onnx/tensor.ts';
 import { windowAxes } from '../../onnx/window.ts';
-import { fewRows, taps } from './convolution.ts';
+import { fewRows, requireFewTaps, taps } from './convolution.ts';
 
 /** One factor of the product: which elements it has for each position of the kernel along its axes. */
 interface Side {
@@ -35,6 +35,7 @@ export function weightGradient(
   attributes: AttributesOf<'ConvWeightGradient'>,
 ): Value {
   const { kernel_shape: kernel, group, strides } = attributes;
+  requireFewTaps(kernel);
   const [, c, ...size] = leading(x.shape, 2);
   const [, m, ...out] = leading(dy.shape, 2);
   const onX = axesOfX(kernel, strides, c, m);
@@ -188,6 +189,6 @@ function arrange(
 function tapsLast(b: GraphBuilder, matrix: Value): Value {
   const [rows] = leading(matrix.shape, 1);
   if (rows === 1 || rows > fewRows) return b.transpose(matrix, [1, 0]);
-  const identity = Array.from({ length: rows * rows }, (_, i) => Number(i % (rows + 1) === 0));
+  const identity = listed(rows * rows, (i) => Number(i % (rows + 1) === 0));
   return b.gemm(matrix, b.constant(tensorOf(matrix.type as FloatType, [rows, rows], identity)), { transA: true });
 }
