@@ -11,8 +11,21 @@ import { root, runtimeFiles, targetsOf } from './runtime.mjs';
 
 const dist = join(root, 'dist');
 
+/** The packager with patterns that are compiled once each: it does so for every file that it meets, most of the time it takes. */
+function packager() {
+  const require = createRequire(import.meta.url);
+  const globs = createRequire(require.resolve('@vscode/vsce'))('minimatch');
+  const compiled = new Map();
+  globs.minimatch = (path, pattern, options) => {
+    const key = JSON.stringify([pattern, options]);
+    if (!compiled.has(key)) compiled.set(key, new globs.Minimatch(pattern, options));
+    return compiled.get(key).match(path);
+  };
+  return require('@vscode/vsce');
+}
+
 /** Packages what `bundle` has written to `dist`; resolves with the path of the .vsix. */
-async function packageFor(target, { preRelease, repository }) {
+async function packageFor({ createVSIX }, target, { preRelease, repository }) {
   const ignoreFile = join(dist, `ignore-${target}`);
   const kept = readFileSync(join(root, '.vscodeignore'), 'utf8');
   writeFileSync(
@@ -23,7 +36,6 @@ async function packageFor(target, { preRelease, repository }) {
   );
   const { name, version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const packagePath = join(dist, `${name}-${version}-${target}.vsix`);
-  const { createVSIX } = createRequire(import.meta.url)('@vscode/vsce');
   await createVSIX({
     cwd: root,
     target,
@@ -61,8 +73,9 @@ try {
     ['onnxruntime-node', 'onnxruntime-common'],
   );
   writeFileSync(join(dist, 'THIRD-PARTY-NOTICES.txt'), notice);
+  const vsce = packager();
   for (const target of targets) {
-    const path = await packageFor(target, { preRelease: values['pre-release'], repository: values.repository });
+    const path = await packageFor(vsce, target, { preRelease: values['pre-release'], repository: values.repository });
     console.log(`${basename(path)}: ${(statSync(path).size / 2 ** 20).toFixed(1)} MiB`);
   }
 } catch (error) {
