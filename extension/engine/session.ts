@@ -8,6 +8,13 @@ import { loadRuntime } from './runtime.ts';
 export type Device = 'cpu' | 'cuda' | 'webgpu';
 export type Feeds = ReadonlyMap<string, Tensor>;
 
+/**
+ * Whether idle threads of a session wait busily, which saves the moments that waking takes but keeps others from the cores: not
+ * where there are more threads than cores, nor where OMP_WAIT_POLICY, as OpenMP has it, says that the cores are shared.
+ */
+export const waitsBusily = (threads: number, policy = process.env.OMP_WAIT_POLICY): boolean =>
+  threads <= availableParallelism() && policy?.trim().toLowerCase() !== 'passive';
+
 /** A loaded program. Runs block the thread, so sessions belong into the engine process. */
 export class Session {
   private constructor(
@@ -17,7 +24,7 @@ export class Session {
 
   /**
    * Loads an encoded model. Without `spin`, idle threads of the session sleep instead of waiting busily, for others to
-   * have the cores between runs: so, if not given, where there are more threads than cores. With `plan`, the memory of a whole run is taken at once: a quarter less time where nodes are
+   * have the cores between runs. With `plan`, the memory of a whole run is taken at once: a quarter less time where nodes are
    * tiny, but twice the memory. Without `arena`, memory goes back to the system as soon as it is free: for large models, of
    * which several programs are loaded. Throws what the runtime throws.
    */
@@ -25,7 +32,7 @@ export class Session {
     bytes: Uint8Array,
     device: Device = 'cpu',
     threads = availableParallelism(),
-    { optimise = true, spin = threads <= availableParallelism(), plan = false, arena = true } = {},
+    { optimise = true, spin = waitsBusily(threads), plan = false, arena = true } = {},
   ): Promise<Session> {
     const ort = await loadRuntime();
     const session = await ort.InferenceSession.create(bytes, {

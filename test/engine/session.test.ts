@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { availableParallelism } from 'node:os';
 import { it } from 'node:test';
-import { plainReason, Session } from '../../extension/engine/session.ts';
+import { plainReason, Session, waitsBusily } from '../../extension/engine/session.ts';
 import { GraphBuilder } from '../../extension/onnx/builder.ts';
 import { tensorOf } from '../../extension/onnx/tensor.ts';
 import { encodeModel } from '../../extension/onnx/write.ts';
@@ -30,4 +31,11 @@ it('reasons of the runtime without names of its nodes and places in its source',
   const memory =
     'Status Message: /src/core/framework/bfc_arena.cc:360 void* onnxruntime::BFCArena::AllocateRawInternal(size_t, bool, onnxruntime::Stream*) Failed to allocate memory for requested buffer of size 4000';
   assert.equal(plainReason(memory), 'Failed to allocate memory for requested buffer of size 4000.');
+});
+
+it('threads wait busily where each has a core and OpenMP is not told that cores are shared', () => {
+  const cores = availableParallelism();
+  assert.ok(waitsBusily(cores, 'active') && waitsBusily(1, ''));
+  assert.ok(!waitsBusily(cores + 1, 'active'));
+  for (const policy of ['passive', 'PASSIVE', ' Passive ']) assert.ok(!waitsBusily(cores, policy), policy);
 });
