@@ -1,23 +1,17 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { readSteps } from '../../extension/runStore/steps.ts';
 import type { InspectRequest } from '../../extension/shared/request.ts';
+import { missing, python } from '../support/python.ts';
 import { picture } from './pictures.ts';
 import { type Server, startServer } from './rig/server.ts';
 import { eventually, launchBrowser, textOf, Workbench } from './rig/workbench.ts';
 
-// Projects as users have them, from the training script to the panel with a real PyTorch: PYTHON names its interpreter.
-const python = process.env.PYTHON ?? 'python3';
-/** Whether it has modules, without importing them: that takes long. */
-const has = (module: string) => {
-  const program = 'import importlib.util, sys; sys.exit(importlib.util.find_spec(sys.argv[1]) is None)';
-  return spawnSync(python, ['-c', program, module], { stdio: 'ignore' }).status === 0;
-};
-
+// Projects as users have them, from the training script to the panel with a real PyTorch.
 interface Project {
   readonly name: string;
   readonly needs: readonly string[];
@@ -109,7 +103,7 @@ const filesOf = (name: string): Record<string, string> => {
 };
 
 for (const project of projects) {
-  const skip = project.needs.filter((name) => !has(name));
+  const skip = missing(project.needs);
   describe(`${project.name}: from the training script to the panel`, {
     timeout: 1_800_000,
     skip: skip.length > 0 && `PYTHON names no Python with ${skip.join(', ')}`,

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { describe, it } from 'node:test';
 import { exportedScript, exportScript } from '../../extension/features/export/script.ts';
+import { python } from '../support/python.ts';
 
-const python = process.env.PYTHON ?? 'python3';
 const skip = spawnSync(python, ['--version']).status === 0 ? false : 'no Python';
 
 /** What Python makes of the script: its syntax, and the arguments of the call of the helper. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -16,23 +16,13 @@ import { createInterface } from 'node:readline';
 import { after, before, describe, it } from 'node:test';
 import { readSteps } from '../../extension/runStore/steps.ts';
 import type { Target } from '../../extension/shared/target.ts';
+import { missing, python, torchVersion } from '../support/python.ts';
 
-// The helper is tried with a real PyTorch where there is one: PYTHON names its interpreter.
-const python = process.env.PYTHON ?? 'python3';
-const has = (...modules: readonly string[]) =>
-  spawnSync(python, ['-c', modules.map((name) => `import ${name}`).join('\n')], {
-    stdio: 'ignore',
-    // Keras does not start without the backend that is chosen.
-    env: { ...process.env, KERAS_BACKEND: 'torch' },
-  }).status === 0;
-const skip = has('torch', 'numpy', 'onnx', 'onnxscript')
-  ? false
-  : 'PYTHON names no Python with torch, numpy, onnx and onnxscript';
-
-const version = skip
-  ? ''
-  : execFileSync(python, ['-c', 'import torch; print(torch.__version__)'], { encoding: 'utf8' });
-const torch = version.split('.').slice(0, 2).map(Number) as [number, number];
+// The helper is tried with a real PyTorch where there is one.
+const skip =
+  missing(['torch', 'numpy', 'onnx', 'onnxscript']).length > 0 &&
+  'PYTHON names no Python with torch, numpy, onnx and onnxscript';
+const torch = skip ? ([0, 0] as const) : torchVersion();
 
 const helper = resolve('media/helper');
 const programs = resolve('test/helper/programs');
@@ -182,9 +172,9 @@ describe('the helper in Python', { skip }, () => {
   });
   after(() => interpreter.end());
   for (const { name, tolerance, entry, needs = [], since = [0, 0] } of scripts) {
-    const missing = needs.filter((module) => !has(module));
+    const lacks = missing(needs);
     const isOlder = torch[0] < since[0] || (torch[0] === since[0] && torch[1] < since[1]);
-    const why = missing.length > 0 ? `no ${missing.join(', ')}` : isOlder && `needs PyTorch ${since.join('.')}`;
+    const why = lacks.length > 0 ? `no ${lacks.join(', ')}` : isOlder && `needs PyTorch ${since.join('.')}`;
     it(`takes ${name}.py as it is`, { skip: why }, async () => {
       const script = join(programs, `${name}.py`);
       const { folder, status, output } = await run(name, [join(helper, 'optimizer_bias.py'), script]);
@@ -205,7 +195,7 @@ describe('the helper in Python', { skip }, () => {
 
   for (const { name, needs, runs } of epochs) {
     it(`sees that the schedule of ${name}.py steps once an epoch`, {
-      skip: needs && !has(needs) && `no ${needs}`,
+      skip: needs && missing([needs]).length > 0 && `no ${needs}`,
     }, () => {
       const due = runs.flatMap(([factor, steps]) => new Array<number>(steps).fill(factor));
       const found = entryOf(join(root, name)).schedule!.factors!.slice(0, due.length);
@@ -228,7 +218,7 @@ describe('the helper in Python', { skip }, () => {
   });
 
   it('takes a compiled Keras model, with its schedule, clipping and loss', {
-    skip: !has('keras') && 'no keras',
+    skip: missing(['keras']).length > 0 && 'no keras',
   }, async () => {
     const { folder, status, output } = await run('keras', [join(programs, 'keras_model.py'), helper]);
     assert.equal(status, 0, output);

@@ -15,12 +15,12 @@ import { delimiter, dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { experiments } from '../../extension/experiments/registry.ts';
 import { blocksOf, docs, linksOf } from '../support/markdown.ts';
+import { missing, python } from '../support/python.ts';
 import { installed } from './installed.ts';
 
 /** `UPDATE_PICTURES=1` puts the pictures that the commands write where the pages show them. */
 const updates = process.env.UPDATE_PICTURES === '1';
-const python = process.env.PYTHON ?? 'python3';
-const hasTorch = spawnSync(python, ['-c', 'import torch, onnx, onnxscript']).status === 0;
+const hasTorch = missing(['torch', 'onnx', 'onnxscript']).length === 0;
 
 /** Of a picture: what people read in it apart from its numbers. */
 const titleOf = (svg: string): string => /aria-label="([^"]*)"/.exec(svg)![1]!;

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { parse } from 'yaml';
+import { python } from '../support/python.ts';
 import { packed } from './installed.ts';
 
 const script = (lr: string, beta2 = '0.999') =>
@@ -118,7 +119,6 @@ describe('scanning before and after a commit', { timeout: 600_000 }, () => {
   });
 
   it('pre-commit runs the hook', (t) => {
-    const python = process.env.PYTHON ?? 'python3';
     if (spawnSync(python, ['-m', 'pre_commit', '--version']).status !== 0) return t.skip('Python has no pre-commit');
     if (!existsSync('.git')) return t.skip('the project is no git repository');
     const hook = (...files: string[]) =>
