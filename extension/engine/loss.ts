@@ -264,22 +264,9 @@ function negativeLogLikelihood(b: GraphBuilder, logs: Value, labels: Value, axis
   return b.neg(b.reduceSum(chosen, [axis]));
 }
 
-/** More classes than this are counted by the runtime: a damaged model may have billions. */
-const mostStored = 2 ** 16;
-
 /** 0, 1, 2, … as a tensor of `shape`, which has one axis of `count`. */
-function numbered(b: GraphBuilder, type: ElementType, count: number, shape: Shape): Value {
-  if (count <= mostStored)
-    return b.constant(
-      tensorOf(
-        type,
-        shape,
-        Array.from({ length: count }, (_, i) => i),
-      ),
-    );
-  const whole = (value: number) => b.scalar('int64', value);
-  return b.cast(b.reshape(b.emit('Range', [whole(0), whole(count), whole(1)])[0], shape), type);
-}
+const numbered = (b: GraphBuilder, type: ElementType, count: number, shape: Shape): Value =>
+  b.cast(b.reshape(b.range(0, count), shape), type);
 
 // Logarithms of probabilities are taken from the logits behind them, which cannot underflow.
 const logOfSoftmax = (b: GraphBuilder, node: Node): Value | undefined =>

@@ -110,7 +110,7 @@ export function* linesOf(path: string): Generator<Buffer> {
   try {
     const opened = fstatSync(descriptor);
     if (!opened.isFile()) return;
-    const chunk = Buffer.alloc(chunkBytes);
+    const chunk = Buffer.alloc(Math.min(chunkBytes, opened.size));
     let begun: Buffer[] = [];
     let length = 0;
     const finish = (rest: Buffer): Buffer => {
@@ -120,7 +120,7 @@ export function* linesOf(path: string): Generator<Buffer> {
       return line;
     };
     for (let position = 0; position < opened.size; ) {
-      const bytes = readSync(descriptor, chunk, 0, Math.min(chunkBytes, opened.size - position), position);
+      const bytes = readSync(descriptor, chunk, 0, Math.min(chunk.length, opened.size - position), position);
       if (bytes === 0) break;
       position += bytes;
       let from = 0;

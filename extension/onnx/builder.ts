@@ -12,7 +12,7 @@ import { evaluateConstant } from './fold.ts';
 import type { Attributes, Graph, Node, Scope, Value } from './graph.ts';
 import type { AttributeArgument, InputsOf, OpOfOne, OutputsOf } from './nodeTypes.ts';
 import type { ControlOp, OpType, PrimitiveOp } from './ops.ts';
-import { RefusedUse } from './refusal.ts';
+import { RefusedUse, tellingNode } from './refusal.ts';
 import { inferTypes, type ValueType } from './shapeRules.ts';
 import { normaliseAxis, showShape } from './shapes.ts';
 import { simplify } from './simplify.ts';
@@ -82,9 +82,9 @@ export class GraphBuilder implements Scope {
     this.shared.sinceOrigin = label === undefined ? Number.NEGATIVE_INFINITY : 0;
   }
 
-  /** A value that the caller of the graph provides. */
+  /** A value that the caller of the graph provides. Throws an InspectorError where it is too large. */
   input(name: string, type: ElementType, shape: Shape): Value {
-    const value = this.value(type, shape, { name });
+    const value = tellingNode(this, () => this.value(type, shape, { name }), { tensor: { kind: 'input', name } });
     this.inputs.push(value);
     return value;
   }
@@ -119,6 +119,12 @@ export class GraphBuilder implements Scope {
   /** A tensor with every element equal; stored as one element. */
   full(type: ElementType, shape: Shape, value: number): Value {
     return this.expand(this.scalar(type, value), shape);
+  }
+
+  /** from, from + 1, … as int64; more than are folded are counted by the runtime. */
+  range(from: number, length: number): Value {
+    const [start, end, step] = [from, from + length, 1].map((value) => this.scalar('int64', value));
+    return this.one('Range', [start, end, step] as [Value, Value, Value]);
   }
 
   zerosLike(x: Value): Value {

@@ -10,6 +10,11 @@ import type { Where } from '../shared/where.ts';
 const keepBeside = 'Keep the data file in the folder of the model, under the name that it was exported with.';
 const damaged = 'The model file is damaged; export it again.';
 
+function foldersOf(modelPath: string) {
+  const folders = [...new Set([dirname(modelPath), dirname(realOrSame(modelPath))])];
+  return { folders, roots: folders.map(realOrSame) };
+}
+
 /** Most bytes that one tensor may take. */
 const largestTensor = () => Math.min(totalmem() / 2, bufferLimits.MAX_LENGTH);
 
@@ -25,17 +30,13 @@ interface DataFile {
  * the model file counts as its folder too.
  */
 export class ExternalData {
-  private readonly folders: readonly string[];
-  private readonly roots: readonly string[];
   private readonly files = new Map<string, DataFile>();
   private readonly checksums = new Map<string, string>();
 
-  constructor(modelPath: string) {
-    const logical = dirname(modelPath);
-    const real = dirname(realOrSame(modelPath));
-    this.folders = [...new Set([logical, real])];
-    this.roots = this.folders.map(realOrSame);
-  }
+  /** The folders that count as the model's, as they are named and without symbolic links; looked up once there is data. */
+  private places: { readonly folders: readonly string[]; readonly roots: readonly string[] } | undefined;
+
+  constructor(private readonly modelPath: string) {}
 
   /**
    * Checks where one tensor lies, without reading it; `size` is what its type and shape require. Returns the function that
@@ -81,10 +82,12 @@ export class ExternalData {
     if (known) return known;
     checkText(where, location);
     let missing: unknown;
-    for (const folder of this.folders) {
+    this.places ??= foldersOf(this.modelPath);
+    const { folders, roots } = this.places;
+    for (const folder of folders) {
       try {
         const path = realpathSync(join(folder, location));
-        if (!this.roots.some((root) => isBelow(root, path))) throw outside(where, location);
+        if (!roots.some((root) => isBelow(root, path))) throw outside(where, location);
         const stats = statSync(path);
         const kind = irregularKind(stats);
         if (kind) throw new InspectorError(`${quoteName(location)} is ${kind}, not a file.`, keepBeside, { where });

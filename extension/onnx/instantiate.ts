@@ -13,7 +13,7 @@ import {
   type ModelNode,
 } from './model.ts';
 import { type InstanceOptions, type Items, OperatorCall, type Operators } from './operator.ts';
-import { RefusedUse } from './refusal.ts';
+import { RefusedUse, tellingNode } from './refusal.ts';
 import { checkNode } from './schema.ts';
 import { type Item, Sequence } from './sequence.ts';
 import { showShape } from './shapes.ts';
@@ -147,7 +147,8 @@ class Instantiation {
         const source = initializers.get(name);
         if (!source || source.unsupported || constants.has(name)) return constants.get(name);
         const tensor = source.read();
-        const value = this.b.constant(isFloat(tensor.type) ? toFloat(tensor, this.bindings.floatType) : tensor);
+        const constant = isFloat(tensor.type) ? toFloat(tensor, this.bindings.floatType) : tensor;
+        const value = tellingNode(this.b, () => this.b.constant(constant), { tensor: { kind: 'initializer', name } });
         constants.set(name, value);
         return value;
       },

@@ -94,6 +94,10 @@ const convTranspose: ShapeRule<'ConvTranspose'> = ([x, w], attributes) => {
     ([axis, extra]) =>
       axis.stride * (axis.size - 1) + extra + (axis.kernel - 1) * axis.dilation + 1 - axis.begin - axis.end,
   );
+  need(
+    out.every((size) => size > 0),
+    () => `pads ${showShape(attributes.pads)} leave nothing of its output ${showShape(out)}`,
+  );
   return of(x.type, [n, c * group, ...out]);
 };
 

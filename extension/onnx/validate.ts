@@ -67,9 +67,9 @@ function checkOpset(version: number, who: string): void {
 
 const ofNode = (node: ModelNode): Where => ({ node: labelOf(node), operator: node.opType });
 
-/** The elements that an input has at least. */
+/** The elements that an input has at least, an axis of 0 counted as none. */
 const elements = (dims: ValueInfo['dims']): number =>
-  (dims ?? []).reduce<number>((product, dim) => (typeof dim === 'number' ? product * dim : product), 1);
+  (dims ?? []).reduce<number>((product, dim) => (typeof dim === 'number' ? product * Math.max(dim, 1) : product), 1);
 
 /** `outer` holds the names of the enclosing graphs, which a subgraph may read. */
 function checkGraph(graph: ModelGraph, outer: readonly ReadonlySet<string>[]): void {

@@ -70,6 +70,7 @@ const ticksPerSecond = 100;
 /** The process that tries inputs; it must not stay behind. */
 let child;
 process.on('exit', () => {
+  console.log(`\n${done} inputs, ${findings.size} finding(s).`);
   child?.kill('SIGKILL');
   rmSync(out, { recursive: true, force: true });
 });
@@ -133,5 +134,4 @@ while (Date.now() < end && findings.size < mostFindings) {
   await runSome();
   if (values.only !== undefined) break;
 }
-console.log(`\n${done} inputs, ${findings.size} finding(s).`);
 process.exit(findings.size > 0 ? 1 : 0);

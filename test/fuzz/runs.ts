@@ -35,6 +35,9 @@ const files = [
   'compare.json',
 ];
 
+/** What the files hold, most of which stay as they are from input to input. */
+const present = new Map<string, string | undefined>();
+
 export const runs: Target = {
   seeds: folders.map((content) => new Uint8Array(content)),
   make: (random, seed) => {
@@ -59,11 +62,17 @@ export const runs: Target = {
     return new TextEncoder().encode(changed.join(separator));
   },
   run: (bytes) => {
-    for (const name of files) rmSync(join(folder, name), { force: true });
+    const contents = new Map<string, string>();
     for (const part of new TextDecoder().decode(bytes).split(separator)) {
       const start = part.indexOf('\n');
-      const name = part.slice(0, start).replace('=== ', '').trim();
-      if (files.includes(name)) writeFileSync(join(folder, name), part.slice(start + 1));
+      contents.set(part.slice(0, start).replace('=== ', '').trim(), part.slice(start + 1));
+    }
+    for (const name of files) {
+      const content = contents.get(name);
+      if (content === present.get(name)) continue;
+      if (content === undefined) rmSync(join(folder, name));
+      else writeFileSync(join(folder, name), content);
+      present.set(name, content);
     }
     runIn(folder);
     readSource(folder);

@@ -59,16 +59,17 @@ describe('axes that nothing can hold', () => {
     assert.deepEqual(unbounded, []);
   });
 
-  it('an operator that would make one is refused, not unforeseen', () => {
+  it('an operator that would make one is refused, not unforeseen; one that counts has the runtime count', () => {
+    const last = [{ name: 'axis', type: 2, i: 1n }];
+    assert.equal(reasonOf('Hardmax', [1, 2 ** 33], last), undefined);
     assert.match(reasonOf('EyeLike', [2 ** 20, 2 ** 19])!, /^it needs a list of 549,755,813,888 numbers/);
-    const attribute = [{ name: 'axis', type: 2, i: 1n }];
-    assert.match(reasonOf('Hardmax', [1, 2 ** 33], attribute)!, /^it needs a list of 8,589,934,592 numbers/);
-    assert.match(reasonOf('Trilu', [2 ** 33, 2])!, /^it needs a list/);
   });
 
   it('a value that is empty is not larger than one that is not', () => {
     const b = new GraphBuilder();
-    assert.throws(() => b.input('x', 'float32', [0, 2 ** 31, 2 ** 31]), { message: /too large/ });
+    assert.throws(() => b.input('x', 'float32', [0, 2 ** 31, 2 ** 31]), {
+      message: /^input "x": A value of shape .* is too large\./,
+    });
     assert.deepEqual(b.input('x', 'float32', [0, 2 ** 31]).shape, [0, 2 ** 31]);
   });
 

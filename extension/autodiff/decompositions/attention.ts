@@ -1,13 +1,14 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
-import { last, listed, nth, writable } from '../../onnx/checked.ts';
+import { last, listed, nth } from '../../onnx/checked.ts';
 import type { Value } from '../../onnx/graph.ts';
 import { isNode } from '../../onnx/nodeTypes.ts';
 import type { Definition, Definitions, OperatorCall } from '../../onnx/operator.ts';
 import { RefusedUse } from '../../onnx/refusal.ts';
 import { leading, showShape } from '../../onnx/shapes.ts';
 import { uniformValue } from '../../onnx/simplify.ts';
-import { isFloat, numbersOf, tensorOf } from '../../onnx/tensor.ts';
+import { isFloat, numbersOf } from '../../onnx/tensor.ts';
 import { quoteName } from '../../shared/errors.ts';
+import { aheadOf } from './movement.ts';
 
 /** [B, L, heads·D] as [B, heads, L, D]; what has 4 axes stays. */
 function splitHeads(b: GraphBuilder, x: Value, heads: number): Value {
@@ -28,18 +29,12 @@ function joinHeads(b: GraphBuilder, x: Value): Value {
 const asBias = (b: GraphBuilder, allowed: Value, like: Value): Value =>
   b.where(allowed, b.number(0, like), b.number(Number.NEGATIVE_INFINITY, like));
 
-/** Pairs of queries and keys that a band is written down for. */
-const mostPairs = 2 ** 26;
-
-/** Query i of `length` sees the keys from i + offset − left up to i + offset + right; a negative bound is none. */
+/** Query i of `length` sees the keys from i + offset − left up to i + offset + right; a negative bound is none, but not both are. */
 function band(b: GraphBuilder, length: number, total: number, offset: number, left: number, right: number): Value {
-  const allowed = new Uint8Array(writable(length * total, mostPairs));
-  for (let i = 0; i < length; i++) {
-    const first = left < 0 ? 0 : Math.max(0, i + offset - left);
-    const behind = right < 0 ? total : Math.min(total, i + offset + right + 1);
-    if (behind > first) allowed.fill(1, i * total + first, i * total + behind);
-  }
-  return b.constant(tensorOf('bool', [length, total], allowed));
+  const ahead = aheadOf(b, length, total, offset);
+  const behind = left < 0 ? undefined : b.greaterOrEqual(ahead, b.scalar('int64', -left));
+  const before = right < 0 ? undefined : b.not(b.greater(ahead, b.scalar('int64', right)));
+  return [behind, before].filter((bound) => bound !== undefined).reduce(b.and);
 }
 
 /** True where a bias leaves, or may leave, nothing to attend to in a row. */

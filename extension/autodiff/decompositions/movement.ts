@@ -89,14 +89,18 @@ function tile(b: GraphBuilder, x: Value, repeats: readonly number[]): Value {
   );
 }
 
+/** By how many places each column is ahead of the diagonal: column − row − offset, [rows, columns]. */
+export function aheadOf(b: GraphBuilder, rows: number, columns: number, offset: number): Value {
+  return b.sub(b.range(0, columns), b.reshape(b.range(offset, rows), [rows, 1]));
+}
+
 /** Lower (or upper) triangle: a constant mask times the matrix. */
 const trilu: Definition<'Trilu'> = (b, call) => {
   const [x, diagonal] = call.in;
   const k = diagonal ? call.constantInt(1) : 0;
   const upper = call.attributes.upper === 1;
   const [rows, columns] = leading(x.shape.slice(-2), 2);
-  const count = (length: number, from: number) => b.ints(listed(length, (i) => from + i));
-  const ahead = b.sub(count(columns, 0), b.reshape(count(rows, k), [rows, 1]));
+  const ahead = aheadOf(b, rows, columns, k);
   const zero = b.scalar('int64', 0);
   return b.where(upper ? b.greaterOrEqual(ahead, zero) : b.not(b.greater(ahead, zero)), x, b.number(0, x));
 };

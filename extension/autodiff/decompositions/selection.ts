@@ -91,13 +91,12 @@ const oneHot: Definition<'OneHot'> = (b, call) => {
 
 /** True where the index along `axis` (of size 1 in `indices`, from −depth to depth − 1) equals the class. */
 export function oneHotMask(b: GraphBuilder, indices: Value, depth: number, axis: number): Value {
-  const classes = tensorOf(
-    'int64',
+  const classes = b.reshape(
+    b.range(0, depth),
     indices.shape.map((_, i) => (i === axis ? depth : 1)),
-    listed(depth, (i) => i),
   );
   const fromEnd = b.add(indices, b.scalar('int64', depth));
-  return b.equal(b.where(b.less(indices, b.scalar('int64', 0)), fromEnd, indices), b.constant(classes));
+  return b.equal(b.where(b.less(indices, b.scalar('int64', 0)), fromEnd, indices), classes);
 }
 
 /** What is written where, and how it is joined with what is there. */
@@ -151,10 +150,9 @@ const tensorScatter: Definition<'TensorScatter'> = (b, { in: [cache, update, sta
   const [samples, length] = leading(x.shape, 2);
   const [, written] = leading(updates.shape, 2);
   if (written > length) throw new Error(`${written} elements are written into ${length}`);
-  const count = (size: number) => b.ints(listed(size, (i) => i));
-  const from = starts ? b.reshape(indices64(b, starts), [samples, 1]) : b.reshape(count(1), [1, 1]);
-  const places = b.expand(b.add(from, count(written)), [samples, written]);
-  const rows = b.expand(b.reshape(count(samples), [samples, 1]), [samples, written]);
+  const from = starts ? b.reshape(indices64(b, starts), [samples, 1]) : b.reshape(b.range(0, 1), [1, 1]);
+  const places = b.expand(b.add(from, b.range(0, written)), [samples, written]);
+  const rows = b.expand(b.reshape(b.range(0, samples), [samples, 1]), [samples, written]);
   const within = attributes.mode === 'circular' ? b.mod(places, b.scalar('int64', length)) : places;
   const column = (value: Value) => b.reshape(value, [samples, written, 1]);
   const indices = b.concat([column(rows), column(within)], 2);
