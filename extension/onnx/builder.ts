@@ -27,6 +27,9 @@ import {
   tensorOf,
 } from './tensor.ts';
 
+/** Axes that one value may have: what is done for each of two axes is quick for so many. */
+const mostAxes = 256;
+
 /** Values that one node of a model, or its derivative, may become: what loops over an axis ends. */
 const mostValues = 2 ** 17;
 
@@ -364,6 +367,7 @@ export class GraphBuilder implements Scope {
     // Also where an axis of 0 leaves nothing to hold, the others are counted with: shapes are taken apart and joined anew.
     if (shape.reduce((product, dim) => product * Math.max(dim, 1), 1) > mostElements)
       throw new RefusedUse(`a value of shape ${showShape(shape)} is too large`);
+    if (shape.length > mostAxes) throw new RefusedUse(`a value of ${thousands(shape.length)} axes is not supported`);
     if (++this.shared.sinceOrigin > mostValues)
       throw new RefusedUse(`it takes more than ${thousands(mostValues)} operations, which is not supported`);
     return {

@@ -250,11 +250,16 @@ export const shapeRules: { readonly [Op in PrimitiveOp]: ShapeRule<Op> } = {
       throw new Error(`cannot reshape ${showShape(x.shape)} to ${showShape(target)}`);
     return of(x.type, target);
   },
-  Transpose: ([x], { perm }) =>
-    of(
+  Transpose: ([x], { perm }) => {
+    need(
+      perm.length === x.shape.length && new Set(perm).size === perm.length,
+      () => `${showShape(perm)} is no order of the axes of ${showShape(x.shape)}`,
+    );
+    return of(
       x.type,
       perm.map((axis) => nth(x.shape, axis)),
-    ),
+    );
+  },
   Expand: ([x, shape]) => of(x.type, broadcastShapes(x.shape, constantInts(shape, 'the shape'))),
   Concat: concat,
   Split: ([x, sizes], { axis }) => {

@@ -143,6 +143,38 @@ describe('attention: value, gradient and Hessian product', () => {
     });
   }
 
+  it('scores that are sums of sums are looked through once', () => {
+    const b = new GraphBuilder();
+    const x = b.input('x', 'float64', [2, 2]);
+    const apply = (op: string, ...inputs: Value[]) => applyOperator(b, { op, inputs: [] }, inputs)[0]!;
+    let scores = apply('MatMul', x, x);
+    for (let i = 0; i < 60; i++) scores = apply('Add', scores, apply('Tanh', scores));
+    const p = apply('Softmax', scores);
+    assert.equal(apply('Where', apply('IsNaN', p), b.scalar('float64', 0), p), p);
+  });
+
+  it('a window over more pairs than are folded is that of its mask', async () => {
+    const length = 260;
+    const rows = (factor: number) =>
+      tensorOf(
+        'float64',
+        [1, 1, length, 1],
+        Array.from({ length }, (_, i) => Math.sin(factor * i)),
+      );
+    const at = [rows(1), rows(2), rows(3)];
+    const within = Array.from({ length: length ** 2 }, (_, i) => {
+      const ahead = (i % length) - Math.floor(i / length);
+      return Number(ahead >= -3 && ahead <= 0);
+    });
+    const attributes = { left_window_size: 3, is_causal: 1 };
+    const windowed = await evaluateOperator({ op: 'Attention', opset: 27, at, attributes });
+    const masked = await evaluateOperator({
+      ...{ op: 'Attention', opset: 23, at: [...at, tensorOf('bool', [length, length], within)] },
+    });
+    assert.deepEqual(windowed.value, masked.value);
+    assert.deepEqual(windowed.gradients, masked.gradients.slice(0, 3));
+  });
+
   it('a query that sees nothing gives zeros and no gradient', async () => {
     const numbers = (shape: number[]) =>
       tensorOf(

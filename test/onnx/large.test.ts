@@ -80,6 +80,17 @@ describe('axes that nothing can hold', () => {
     assert.equal(evaluateTensors('Gather', [x, indices], { axis: 1 }, output)?.data.length, 0);
   });
 
+  it('axes are put into an order of all of them', () => {
+    const b = new GraphBuilder();
+    const x = b.input('x', 'float32', [2, 3, 4]);
+    for (const perm of [
+      [0, 1],
+      [0, 1, 1],
+      [0, 1, 3],
+    ])
+      assert.throws(() => b.transpose(x, perm));
+  });
+
   it('windows see something, and move on', () => {
     const pool = (kernel: bigint, stride: bigint) => [
       { name: 'kernel_shape', type: 7, ints: [kernel] },

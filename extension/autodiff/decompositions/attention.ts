@@ -54,26 +54,22 @@ function softmaxOrZero(b: GraphBuilder, scores: Value, axis = scores.shape.lengt
   return b.where(none, zero, b.softmax(b.where(none, zero, scores), axis));
 }
 
+/** What leaves −∞ where it was, and puts none where there was none. */
+const keepingBlocks: ReadonlySet<string> = new Set(['Add', 'Sub', 'Mul', 'Div', 'Reshape', 'Transpose', 'Tanh']);
+
 /** True where scores may be −∞ throughout a row: where a mask that is not known to leave something is added or selected. */
 function mayBeBlocked(scores: Value): boolean {
-  const { node } = scores;
-  if (scores.constant || !node) return mayBlockRows(scores);
-  const inputs = node.inputs.filter((input) => input !== undefined);
-  switch (node.opType) {
-    case 'MatMul':
-    case 'Gemm':
-      return false;
-    case 'Add':
-    case 'Sub':
-    case 'Mul':
-    case 'Div':
-    case 'Reshape':
-    case 'Transpose':
-    case 'Tanh':
-      return inputs.some((input) => isFloat(input.type) && mayBeBlocked(input));
-    default:
-      return true;
+  // Sums of sums share what they are made of, so that each is looked at once.
+  const seen = new Set([scores]);
+  for (const value of seen) {
+    const { constant, node } = value;
+    if (constant || !node) {
+      if (mayBlockRows(value)) return true;
+    } else if (keepingBlocks.has(node.opType)) {
+      for (const input of node.inputs) if (input && isFloat(input.type)) seen.add(input);
+    } else if (node.opType !== 'MatMul' && node.opType !== 'Gemm') return true;
   }
+  return false;
 }
 
 /**
@@ -183,7 +179,7 @@ const rotaryEmbedding: Definition<'RotaryEmbedding'> = (b, call) => {
   const rotated = rotary_embedding_dim || depth;
   const angles = (values: Value): Value => {
     const cache = positions ? b.gather(values, positions, 0) : values;
-    if (cache.shape.at(-1) !== rotated / 2)
+    if (cache.shape.length !== 3 || cache.shape.at(-1) !== rotated / 2)
       throw new Error(`angles of shape ${showShape(cache.shape)} do not fit ${rotated} rotated features`);
     // [B, L, D/2] → [B, 1, L, D/2]
     return b.reshape(cache, [nth(cache.shape, 0), 1, ...cache.shape.slice(1)]);
