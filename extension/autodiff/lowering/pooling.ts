@@ -143,17 +143,14 @@ function numbersInWindows(
   spatial: readonly number[],
   kernel: readonly number[],
 ): Value {
-  const fromLast = zip(spatial, kernel).reverse();
-  const numbers = numbered(elementCount(spatial), (flat) => {
-    let rest = flat;
-    let place = 0;
-    let unit = 1;
-    for (const [size, taps] of fromLast) {
-      place += ((rest % size) % taps) * unit;
-      unit *= taps;
-      rest = Math.floor(rest / size);
-    }
-    return unit - place;
-  });
+  // One axis after the other: what those before leave, less the place along this one.
+  const numbers = zip(spatial, kernel).reduce<Float64Array>(
+    (before, [size, taps], axis) => {
+      const unit = elementCount(kernel.slice(axis + 1));
+      const places = numbered(size, (i) => (i % taps) * unit);
+      return numbered(before.length * size, (at) => nth(before, Math.floor(at / size)) - nth(places, at % size));
+    },
+    Float64Array.of(elementCount(kernel)),
+  );
   return b.constant(tensorOf(type, spatial, numbers));
 }
