@@ -46,7 +46,7 @@ const cases: [spec: OperatorSpec, reason: string][] = [
   ],
   [
     { op: 'Einsum', inputs: [x], attributes: { equation: `ij->i${'j'.repeat(5000)}` } },
-    'a value of shape [2, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, …] is too large',
+    '"j" stands twice in the result',
   ],
   [{ op: 'Squeeze', inputs: [x, ints(0)] }, 'axis 0 of [2, 3] is not of size 1'],
   [{ op: 'Softmax', inputs: [x], attributes: { axis: 2 } }, 'axis 2 is out of range for rank 2'],

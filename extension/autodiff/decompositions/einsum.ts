@@ -1,5 +1,5 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
-import { nth, zip } from '../../onnx/checked.ts';
+import { listed, nth, zip } from '../../onnx/checked.ts';
 import type { Value } from '../../onnx/graph.ts';
 import type { Definition, Definitions } from '../../onnx/operator.ts';
 import { elementCount } from '../../onnx/tensor.ts';
@@ -17,10 +17,8 @@ function labelsOf(term: string, rank: number): string[] {
   const named = before.length + (after?.length ?? 0);
   if (named > rank || (after === undefined && named !== rank))
     throw new Error(`"${term}" does not fit a tensor of ${rank} axes`);
-  const hidden = Array.from(
-    { length: after === undefined ? 0 : rank - named },
-    (_, i, all = rank - named) => `…${all - 1 - i}`,
-  );
+  const all = after === undefined ? 0 : rank - named;
+  const hidden = listed(all, (i) => `…${all - 1 - i}`);
   return [...before, ...hidden, ...(after ?? '')];
 }
 
@@ -34,7 +32,10 @@ function resultLabels(term: string | undefined, terms: readonly (readonly string
   }
   const [before = '', after] = term.split('...');
   const labels = [...before, ...(after === undefined ? [] : hidden), ...(after ?? '')];
-  for (const label of labels) if (!all.includes(label)) throw new Error(`"${label}" of the result stands in no term`);
+  for (const [i, label] of labels.entries()) {
+    if (!all.includes(label)) throw new Error(`"${label}" of the result stands in no term`);
+    if (labels.indexOf(label) !== i) throw new Error(`"${label}" stands twice in the result`);
+  }
   return labels;
 }
 
