@@ -14,7 +14,7 @@ import type { AttributeArgument, InputsOf, OpOfOne, OutputsOf } from './nodeType
 import type { ControlOp, OpType, PrimitiveOp } from './ops.ts';
 import { RefusedUse, tellingNode } from './refusal.ts';
 import { inferTypes, type ValueType } from './shapeRules.ts';
-import { normaliseAxis, showShape } from './shapes.ts';
+import { normaliseAxes, normaliseAxis, showShape } from './shapes.ts';
 import { simplify } from './simplify.ts';
 import {
   allocate,
@@ -272,7 +272,7 @@ export class GraphBuilder implements Scope {
     x: Value,
     spec: { starts: readonly number[]; ends: readonly number[]; axes: readonly number[]; steps?: readonly number[] },
   ): Value {
-    const axes = spec.axes.map((axis) => normaliseAxis(axis, x.shape.length));
+    const axes = normaliseAxes(spec.axes, x.shape.length);
     const clamp = (values: readonly number[]) => values.map((value) => Math.min(Math.max(value, -farEnd), farEnd));
     const steps = spec.steps ?? axes.map(() => 1);
     return this.one('Slice', [

@@ -5,9 +5,9 @@
 import { thousands } from '../shared/format.ts';
 import { RefusedUse } from './refusal.ts';
 
-/** Elements of a list whose length an axis or an attribute tells, and of a list of plain numbers. */
+/** Elements of a list whose length an axis or an attribute tells, and of an array of plain numbers. */
 const mostElements = 2 ** 22;
-const mostNumbers = 2 ** 24;
+export const mostNumbers = 2 ** 24;
 
 /**
  * A length that an axis or an attribute tells, of something that is about to be made in memory. Throws a RefusedUse where it is

@@ -48,6 +48,13 @@ export function normaliseAxis(axis: number, rank: number): number {
   return result;
 }
 
+/** Different axes, each in [0, rank). */
+export function normaliseAxes(axes: readonly number[], rank: number): number[] {
+  const result = axes.map((axis) => normaliseAxis(axis, rank));
+  if (new Set(result).size < result.length) throw new Error(`${showShape(axes)} names an axis twice`);
+  return result;
+}
+
 /** The integers of a constant input; the operators' shape arguments must be constants. */
 export function constantInts(value: Value | undefined, what: string): number[] {
   if (!value?.constant) throw new RefusedUse(`${what} depends on data`);

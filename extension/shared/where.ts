@@ -52,7 +52,11 @@ export function withinFile({ line, column, node, operator, attribute, tensor, ..
 
 /** `"conv" (Conv-11)`. */
 const nodeText = ({ node, operator }: Where): string =>
-  quoteName(node ?? '') + (operator === undefined ? '' : ` (${operator})`);
+  quoteName(node ?? '') +
+  (operator === undefined ? '' : ` (${plainName.test(operator) ? operator : quoteName(operator)})`);
+
+/** Names that need no quotes; a damaged file may hold any other. */
+const plainName = /^[\w.:-]{1,100}$/;
 
 /** The place of one of several things: in a list of nodes, their names say enough. */
 export const partText = (where: Where): string => (where.node === undefined ? whereText(where) : nodeText(where));

@@ -91,6 +91,14 @@ describe('axes that nothing can hold', () => {
       assert.throws(() => b.transpose(x, perm));
   });
 
+  it('an axis is sliced once', () => {
+    const b = new GraphBuilder();
+    const x = b.input('x', 'float32', [2, 3, 4]);
+    const slice = (axes: readonly number[]) => b.slice(x, { starts: [1, 1], ends: [3, 3], axes });
+    assert.deepEqual(slice([1, -1]).shape, [2, 2, 2]);
+    assert.throws(() => slice([2, -1]), { message: '[2, -1] names an axis twice' });
+  });
+
   it('windows see something, and move on', () => {
     const pool = (kernel: bigint, stride: bigint) => [
       { name: 'kernel_shape', type: 7, ints: [kernel] },

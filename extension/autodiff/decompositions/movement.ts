@@ -3,7 +3,7 @@ import { listed, nth, zip } from '../../onnx/checked.ts';
 import type { Value } from '../../onnx/graph.ts';
 import type { Definition, Definitions, OperatorCall } from '../../onnx/operator.ts';
 import { RefusedUse } from '../../onnx/refusal.ts';
-import { broadcastShapes, leading, normaliseAxis, showShape } from '../../onnx/shapes.ts';
+import { broadcastShapes, leading, normaliseAxes, normaliseAxis, showShape } from '../../onnx/shapes.ts';
 import { elementCount, numbersOf, tensorOf } from '../../onnx/tensor.ts';
 
 /** The target of Reshape: 0 copies a dimension (unless allowzero), one −1 is inferred. */
@@ -38,7 +38,7 @@ const unsqueeze: Definition<'Unsqueeze'> = (b, call) => {
   const [x] = call.in;
   const wanted = call.attributes.axes ?? call.optionalInts(1) ?? [];
   const rank = x.shape.length + wanted.length;
-  const axes = new Set(wanted.map((axis) => normaliseAxis(axis, rank)));
+  const axes = new Set(normaliseAxes(wanted, rank));
   const rest = x.shape.values();
   return b.reshape(
     x,
@@ -108,7 +108,7 @@ const trilu: Definition<'Trilu'> = (b, call) => {
 /** Cuts or fills the ends of some axes so that what is there stays in the middle. */
 const centerCropPad: Definition<'CenterCropPad'> = (b, call) => {
   const [x] = call.in;
-  const axes = call.attributes.axes?.map((axis) => normaliseAxis(axis, x.shape.length)) ?? [...x.shape.keys()];
+  const axes = normaliseAxes(call.attributes.axes ?? [...x.shape.keys()], x.shape.length);
   const sizes = call.constantInts(1);
   if (sizes.length !== axes.length) throw new Error(`${sizes.length} sizes are given for ${axes.length} axes`);
   const begin = x.shape.map(() => 0);

@@ -4,7 +4,7 @@ import type { Value } from '../../onnx/graph.ts';
 import type { Definition, Definitions } from '../../onnx/operator.ts';
 import type { OperatorTypes } from '../../onnx/operatorTypes.ts';
 import { RefusedUse } from '../../onnx/refusal.ts';
-import { normaliseAxis, showShape } from '../../onnx/shapes.ts';
+import { normaliseAxes, showShape } from '../../onnx/shapes.ts';
 import { elementCount, type FloatType, numbersOf, type Shape, tensorOf } from '../../onnx/tensor.ts';
 import { type AxisResampling, type Resampling, resampling } from './interpolation.ts';
 
@@ -135,7 +135,7 @@ const upsample: Definition<'Upsample'> = (b, { in: [x, scales], attributes }) =>
 
 const resize: Definition<'Resize'> = (b, { in: [x, second, scales, sizes], attributes, opset }) => {
   if (opset < 11) return older(b, x, constantNumbers(second, 'its scale'), attributes.mode);
-  const axes = attributes.axes?.map((axis) => normaliseAxis(axis, x.shape.length)) ?? allAxes(x);
+  const axes = attributes.axes ? normaliseAxes(attributes.axes, x.shape.length) : allAxes(x);
   return resample(b, {
     x,
     axes,
@@ -292,7 +292,7 @@ const pad: Definition<'Pad'> = (b, call) => {
   const [x, , value, alongAxes] = call.in;
   const rank = x.shape.length;
   const given = call.attributes.pads ?? call.constantInts(1);
-  const axes = alongAxes ? call.constantInts(3).map((axis) => normaliseAxis(axis, rank)) : allAxes(x);
+  const axes = alongAxes ? normaliseAxes(call.constantInts(3), rank) : allAxes(x);
   if (given.length !== 2 * axes.length) throw new Error(`${given.length} pads are given for ${axes.length} axes`);
   const none = x.shape.map(() => 0);
   const begin = spread(axes, given.slice(0, axes.length), none);

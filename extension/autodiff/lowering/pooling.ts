@@ -1,9 +1,9 @@
 import type { GraphBuilder } from '../../onnx/builder.ts';
-import { listed, nth, numbered, zip } from '../../onnx/checked.ts';
+import { listed, mostNumbers, nth, writable, zip } from '../../onnx/checked.ts';
 import type { Value } from '../../onnx/graph.ts';
 import type { AttributesOf, PoolAttributes } from '../../onnx/nodeTypes.ts';
 import { leading } from '../../onnx/shapes.ts';
-import { elementCount, type FloatType, tensorOf } from '../../onnx/tensor.ts';
+import { allocate, elementCount, type FloatType, tensorOf } from '../../onnx/tensor.ts';
 import { padsOf, windowAxes } from '../../onnx/window.ts';
 import { spreadOut } from '../rules/movement.ts';
 
@@ -143,14 +143,15 @@ function numbersInWindows(
   spatial: readonly number[],
   kernel: readonly number[],
 ): Value {
-  // One axis after the other: what those before leave, less the place along this one.
-  const numbers = zip(spatial, kernel).reduce<Float64Array>(
-    (before, [size, taps], axis) => {
-      const unit = elementCount(kernel.slice(axis + 1));
-      const places = numbered(size, (i) => (i % taps) * unit);
-      return numbered(before.length * size, (at) => nth(before, Math.floor(at / size)) - nth(places, at % size));
-    },
-    Float64Array.of(elementCount(kernel)),
-  );
-  return b.constant(tensorOf(type, spatial, numbers));
+  const data = allocate(type, writable(elementCount(spatial), mostNumbers));
+  data[0] = elementCount(kernel);
+  // From the last axis on: what is there already is repeated along the next one, less the place along that.
+  let [block, unit] = [1, 1];
+  for (const [size, taps] of zip(spatial, kernel).reverse()) {
+    for (let i = 1; i < size; i++)
+      for (let k = 0; k < block; k++) data[i * block + k] = nth(data, k) - (i % taps) * unit;
+    block *= size;
+    unit *= taps;
+  }
+  return b.constant({ type, shape: spatial, data });
 }
