@@ -29,8 +29,11 @@ const corpus = join('test', 'fuzz', 'corpus', group);
 const stored = existsSync(corpus) ? readdirSync(corpus) : [];
 const seeds = [...target.seeds, ...stored.map((name) => new Uint8Array(readFileSync(join(corpus, name))))];
 
-// Who started it has ended.
+// Who started it has ended, which is heard of in between, or noticed where something is said.
 process.on('disconnect', () => process.exit(0));
+const say = (message: { readonly index: number; readonly finding?: string }): void => {
+  process.send!(message, (error: Error | null) => error && process.exit(0));
+};
 
 async function main(): Promise<void> {
   let said = 0;
@@ -41,7 +44,7 @@ async function main(): Promise<void> {
     const bytes = index < seeds.length ? seeds[index]! : target.make(random, random.pick(seeds));
     const now = performance.now();
     if (everyOne || now - said > sayMilliseconds) {
-      process.send!({ index });
+      say({ index });
       // Inputs that never wait leave no turn to what the process hears.
       await turn();
       said = performance.now();
@@ -52,10 +55,10 @@ async function main(): Promise<void> {
     if (only) keep();
     const finding = await tryInput(bytes);
     if (finding) keep();
-    if (finding) process.send!({ index, finding });
+    if (finding) say({ index, finding });
     if (only) break;
   }
-  process.send!({ index: only ? index + 1 : index });
+  say({ index: only ? index + 1 : index });
 }
 
 /** Asking for the memory takes as long as a small input; so much of it cannot be taken in a few milliseconds. */
