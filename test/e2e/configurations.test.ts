@@ -340,24 +340,3 @@ describe('optimizer configurations in the editor', { timeout: 900_000 }, () => {
     assert.equal(remaining, 0);
   });
 });
-
-test('in a workspace that is not trusted, configurations are still explained', { timeout: 120_000 }, async () => {
-  const server = await startServer({
-    files: FILES,
-    trusted: false,
-    settings: { 'security.workspace.trust.startupPrompt': 'never', 'security.workspace.trust.banner': 'never' },
-  });
-  const browser = await launchBrowser();
-  try {
-    const workbench = await Workbench.open(browser, server);
-    assert.equal(await workbench.host((vscode) => vscode.workspace.isTrusted), false);
-    const editor = await workbench.openFile('train.py');
-    await workbench.hover(editor, 'Adam(', /anti-regularizing 0\.99/);
-    await workbench.dismiss();
-    await editor.locator('.codelens-decoration a', { hasText: 'Theory: β₂ 0.999' }).first().waitFor();
-    await picture(workbench.page, 'untrusted');
-  } finally {
-    await browser.close();
-    await server.stop();
-  }
-});

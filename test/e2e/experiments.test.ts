@@ -323,32 +323,3 @@ describe('experiments and comparisons in the editor', { timeout: 900_000 }, () =
     await webview().locator('.verdict.agrees').waitFor();
   });
 });
-
-describe('in a workspace that is not trusted', { timeout: 120_000 }, () => {
-  test('neither experiments nor sweeps are run', async () => {
-    const server = await startServer({
-      files: {},
-      copies: { 'train.py': 'media/sample/train.py' },
-      settings: { 'security.workspace.trust.startupPrompt': 'never' },
-      trusted: false,
-    });
-    const browser = await launchBrowser();
-    try {
-      const workbench = await Workbench.open(browser, server);
-      for (const command of ['runExperiment', 'compareBeta2', 'sweep']) {
-        await workbench.host((vscode, name) => {
-          void vscode.commands.executeCommand(`optimizerBias.${name}`);
-        }, command);
-        const toast = workbench.page.locator('.notification-toast', { hasText: 'Models are only run in workspaces' });
-        await toast.waitFor();
-        await workbench.host((vscode) => vscode.commands.executeCommand('notifications.clearAll'));
-        await toast.waitFor({ state: 'detached' });
-      }
-      assert.equal(await workbench.page.locator('.quick-input-widget:visible').count(), 0);
-      assert.ok(!existsSync(join(server.workspace, 'runs')));
-    } finally {
-      await browser.close();
-      await server.stop();
-    }
-  });
-});

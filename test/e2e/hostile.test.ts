@@ -120,25 +120,6 @@ describe('a workspace that means harm', { timeout: 600_000, skip }, () => {
   });
 });
 
-test('in a workspace that is not trusted nothing is written, and the message says where trust is given', {
-  timeout: 300_000,
-  skip,
-}, async () => {
-  const editor = await Editor.on({
-    files: { 'train.py': script },
-    trusted: false,
-    settings: { 'security.workspace.trust.startupPrompt': 'never', 'security.workspace.trust.banner': 'never' },
-  });
-  try {
-    await editor.exportFrom('train.py');
-    const toast = editor.toast('workspaces that you trust');
-    await toast.locator('.monaco-button', { hasText: 'Manage Trust' }).waitFor();
-    assert.deepEqual(readdirSync(editor.server.workspace), ['train.py']);
-  } finally {
-    await editor.close();
-  }
-});
-
 test('in a folder that cannot be written to, export and run say so and what to do', {
   timeout: 300_000,
   skip,

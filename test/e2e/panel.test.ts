@@ -328,34 +328,3 @@ describe('inspecting a model in the editor', { timeout: 900_000 }, () => {
     );
   });
 });
-
-describe('in a workspace that is not trusted', { timeout: 120_000 }, () => {
-  test('configurations are explained, models are not run', async () => {
-    const server = await startServer({
-      files: { 'train.py': trainScript },
-      copies: { 'digits.onnx': 'media/sample/digits.onnx', 'digits.npz': 'media/sample/digits.npz' },
-      settings: { 'security.workspace.trust.startupPrompt': 'never' },
-      trusted: false,
-    });
-    const browser = await launchBrowser();
-    try {
-      const workbench = await Workbench.open(browser, server);
-      const editor = await workbench.openFile('train.py');
-      await workbench.hover(editor, 'Adam(', /anti-regularizing 0\.99/);
-      await workbench.dismiss();
-      await workbench.host((vscode) => {
-        void vscode.commands.executeCommand('optimizerBias.inspect');
-      });
-      const toast = workbench.page.locator('.notifications-toasts .notification-toast', {
-        hasText: 'Models are only run in workspaces that you trust',
-      });
-      await toast.waitFor();
-      await toast.locator('.monaco-button', { hasText: 'Manage Trust' }).waitFor();
-      assert.ok(!existsSync(join(server.workspace, 'runs')));
-      assert.ok(!existsSync(join(server.workspace, '.optimizer-bias.json')));
-    } finally {
-      await browser.close();
-      await server.stop();
-    }
-  });
-});
