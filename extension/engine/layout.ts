@@ -8,6 +8,9 @@ export const blockSize = 128;
 /** Elements of a tile, a multiple of the block size: a dozen such vectors fit a core's cache. */
 export const tileSize = 1 << 15;
 
+/** A tile as a matrix whose rows are blocks. */
+export const tileShape = [tileSize / blockSize, blockSize] as const;
+
 export type Reduction = 'ReduceSum' | 'ReduceMin' | 'ReduceMax';
 
 /** Where one parameter tensor lies in θ. */
@@ -70,6 +73,19 @@ export class ParameterLayout {
     );
   }
 
+  /**
+   * A vector as the matrix of its tiles, [tiles, …], where it is long. What a loop carries is best of this shape: work by tiles
+   * leaves it so, and as a vector it would be copied at the end of every turn.
+   */
+  tiled(b: GraphBuilder, vector: Value): Value {
+    return this.length > tileSize ? b.reshape(vector, [this.length / tileSize, ...tileShape]) : vector;
+  }
+
+  /** The vector of a matrix of tiles. */
+  flat(b: GraphBuilder, tiles: Value): Value {
+    return b.reshape(tiles, [this.length]);
+  }
+
   /** Emits the parameter tensors as parts of the vector. */
   split(b: GraphBuilder, theta: Value): Map<string, Value> {
     const sizes = this.segments.flatMap(({ size, filler }) => (filler > 0 ? [size, filler] : [size]));
@@ -81,6 +97,15 @@ export class ParameterLayout {
         return [name, b.reshape(part, shape)];
       }),
     );
+  }
+
+  /** Emits the vector whose parts are the given tensors, in the order of the segments, with zeros between. */
+  join(b: GraphBuilder, tensors: readonly Value[]): Value {
+    const parts = this.segments.flatMap(({ size, filler }, i) => {
+      const part = b.reshape(tensors[i], [size]);
+      return filler > 0 ? [part, b.full(part.type, [filler], 0)] : [part];
+    });
+    return b.concat(parts, 0);
   }
 
   /** Emits 1 at parameters and 0 at fillers. */
@@ -98,22 +123,25 @@ export class ParameterLayout {
     return b.concat(parts, 0);
   }
 
-  /** Emits reductions per tensor from those of blocks: float64 [n, blocks] to [tensors, n]. */
+  /** Emits reductions per tensor from those of blocks: float64 [blocks, n] to [tensors, n]. */
   perTensor(b: GraphBuilder, op: Reduction, blocks: Value): Value {
-    const [count] = blocks.shape;
     const parts = b.split(
       blocks,
       this.segments.map(({ size, filler }) => (size + filler) / blockSize),
-      1,
+      0,
     );
-    const reduced = parts.map((part) => b.reshape(b.reduce(op, part, [1]), [1, count]));
+    const reduced = parts.map((part) => b.reduce(op, part, [0], true));
     return b.concat(reduced, 0);
   }
 }
 
-/** Emits reductions of the blocks of some vectors: [n·blockSize] each to float64 [vectors, n], within a block in their own type. */
+/**
+ * Emits reductions of the blocks of some vectors: n·blockSize elements each to float64 [n, vectors], within a block in their own
+ * type.
+ */
 export function reduceBlocks(b: GraphBuilder, op: Reduction, vectors: readonly Value[]): Value {
-  const blocks = vectors[0].shape[0] / blockSize;
-  const rows = vectors.map((vector) => b.reduce(op, b.reshape(vector, [1, blocks, blockSize]), [2]));
-  return b.cast(b.concat(rows, 0), 'float64');
+  const columns = vectors.map((vector) =>
+    b.reduce(op, b.reshape(vector, [elementCount(vector.shape) / blockSize, blockSize]), [1], true),
+  );
+  return b.cast(b.concat(columns, 1), 'float64');
 }

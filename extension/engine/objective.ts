@@ -41,26 +41,44 @@ export class Objective implements Source {
 
   /** Forward and backward pass of every chunk are kept for the product, which starts from them. */
   private evaluateTogether(b: GraphBuilder, theta: Value): Evaluation {
-    const parts = togetherRows(this.chunks).map((_, i) => this.part(b, theta, this.data(partName(i))));
+    const { layout } = this.problem;
+    const tensors = layout.split(b, theta);
+    const parts = togetherRows(this.chunks).map((_, i) => this.part(b, tensors, this.data(partName(i))));
+    const joined = (each: readonly (readonly Value[])[]) =>
+      layout.join(
+        b,
+        each.reduce((sums, values) => sums.map((sum, i) => b.add(sum, values[i]))),
+      );
     return {
       loss: parts.map(({ loss }) => loss).reduce(b.add),
-      gradient: parts.map((part) => part.gradient).reduce(b.add),
-      product: (u) => parts.map((part) => vectorJacobianProduct(b, [part.gradient], [u], [theta])[0]).reduce(b.add),
+      gradient: joined(parts.map(({ gradients }) => gradients)),
+      product: (u) => {
+        const directions = [...layout.split(b, u).values()];
+        return joined(
+          parts.map(({ gradients }) => vectorJacobianProduct(b, gradients, directions, [...tensors.values()])),
+        );
+      },
     };
   }
 
   /** Each chunk is forgotten after its turn, so the product computes forward and backward pass once more. */
   private evaluateInTurn(b: GraphBuilder, theta: Value): Evaluation {
-    const [loss, total] = this.accumulate(b, [b.scalar('float64', 0), b.zerosLike(theta)], (inner, data) => {
-      const part = this.part(inner, theta, data);
-      return [part.loss, part.gradient];
+    const { layout } = this.problem;
+    const tensors = layout.split(b, theta);
+    const zeros = [...tensors.values()].map((tensor) => b.zerosLike(tensor));
+    const [loss, ...totals] = this.accumulate(b, [b.scalar('float64', 0), ...zeros], (inner, data) => {
+      const part = this.part(inner, tensors, data);
+      return [part.loss, ...part.gradients];
     });
     const product = (u: Value) =>
-      this.accumulate(b, [b.zerosLike(theta)], (inner, data) => {
-        const { gradient: g } = this.part(inner, theta, data);
-        return vectorJacobianProduct(inner, [g], [u], [theta]);
-      })[0];
-    return { loss, gradient: total, product };
+      layout.join(
+        b,
+        this.accumulate(b, zeros, (inner, data) => {
+          const { gradients } = this.part(inner, tensors, data);
+          return vectorJacobianProduct(inner, gradients, [...layout.split(b, u).values()], [...tensors.values()]);
+        }),
+      );
+    return { loss, gradient: layout.join(b, totals), product };
   }
 
   /** Sums what `emit` gives for every chunk: a loop over the equal ones, the rest after it. */
@@ -95,9 +113,14 @@ export class Objective implements Source {
     );
   }
 
-  private part(b: GraphBuilder, theta: Value, data: ReadonlyMap<string, Value>): { loss: Value; gradient: Value } {
-    const loss = this.problem.emit(b, this.problem.layout.split(b, theta), data);
-    return { loss, gradient: gradient(b, loss, [theta])[0] };
+  /** Loss and gradients of one part of the data; sums over parts are taken tensor by tensor, before anything is put together. */
+  private part(
+    b: GraphBuilder,
+    tensors: ReadonlyMap<string, Value>,
+    data: ReadonlyMap<string, Value>,
+  ): { loss: Value; gradients: readonly Value[] } {
+    const loss = this.problem.emit(b, tensors, data);
+    return { loss, gradients: gradient(b, loss, [...tensors.values()]) };
   }
 }
 

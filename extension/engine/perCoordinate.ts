@@ -45,33 +45,24 @@ export function perCoordinate(
     });
     return { vectors: results.vectors, sums: reduced[0], lows: reduced[1], highs: reduced[2] };
   }
-  const cut = inputs.map((vector) => b.reshape(vector, [tiles, tileSize]));
+  const cut = inputs.map((vector) => layout.tiled(b, vector));
   let counts: readonly number[] = [];
   let vectorCount = 0;
-  const { stacked } = b.loop(
-    b.scalar('int64', tiles),
-    [],
-    (body, tile) => {
-      const results = emit(
-        body,
-        cut.map((vector) => body.gather(vector, tile, 0)),
-      );
-      vectorCount = results.vectors.length;
-      counts = reductions.map(([kind]) => results[kind].length);
-      const blocks = reductions.flatMap(([kind, op]) =>
-        results[kind].length > 0 ? [reduceBlocks(body, op, results[kind])] : [],
-      );
-      return { carried: [], stacked: [...results.vectors, ...blocks] };
-    },
-    tiles,
-  );
-  const vectors = stacked.slice(0, vectorCount).map((value) => b.reshape(value, [layout.length]));
+  const { stacked } = b.scan([], cut, (body, _, slices) => {
+    const results = emit(body, slices);
+    vectorCount = results.vectors.length;
+    counts = reductions.map(([kind]) => results[kind].length);
+    const blocks = reductions.flatMap(([kind, op]) =>
+      results[kind].length > 0 ? [reduceBlocks(body, op, results[kind])] : [],
+    );
+    return { carried: [], stacked: [...results.vectors, ...blocks] };
+  });
+  const vectors = stacked.slice(0, vectorCount).map((value) => layout.flat(b, value));
   const rest = [...stacked.slice(vectorCount)];
   const reduced = reductions.map(([, op], i) => {
     if (counts[i] === 0) return undefined;
-    // [tiles, n, blocks of a tile] to [n, blocks]
-    const ordered = b.transpose(rest.shift()!, [1, 0, 2]);
-    return layout.perTensor(b, op, b.reshape(ordered, [counts[i], layout.length / blockSize]));
+    // [tiles, blocks of a tile, n] to [blocks, n]
+    return layout.perTensor(b, op, b.reshape(rest.shift()!, [layout.length / blockSize, counts[i]]));
   });
   return { vectors, sums: reduced[0], lows: reduced[1], highs: reduced[2] };
 }

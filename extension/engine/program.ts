@@ -109,8 +109,9 @@ export class Program {
     let columns: readonly string[] = [];
     const { carried, stacked } = b.loop(
       count,
-      [theta, ...state, ...kept],
-      (body, turn, [at, ...rest]) => {
+      [theta, ...state, ...kept].map((value) => layout.tiled(b, value)),
+      (body, turn, tiles) => {
+        const [at, ...rest] = tiles.map((value) => layout.flat(body, value));
         const row = body.gather(b.cast(coefficients, floatType), turn, 0);
         const step = this.step(body, {
           source,
@@ -123,7 +124,7 @@ export class Program {
         });
         columns = step.columns;
         return {
-          carried: [step.theta, ...step.state, ...step.arrays],
+          carried: [step.theta, ...step.state, ...step.arrays].map((value) => layout.tiled(body, value)),
           stacked: [step.loss, step.sums, ...step.extremes],
           proceed: step.proceed,
         };
@@ -268,27 +269,41 @@ export class Program {
     const { optimizer, hyper } = this.options;
     const { theta, scalars, members } = given;
     const { gradient, jacobian } = this.seen(b, given.gradient, scalars);
-    const a = graphArithmetic(b, this.problem.floatType);
-    const { state } = optimizer.update(a, hyper, scalars.of(b, 'update', members), {
-      theta,
-      gradient,
-      state: this.stateOf(given.state),
-    });
-    const known = new Map<Value, Value>();
-    return stageNames
-      .filter((stage) => scalars.has(stage))
-      .map((stage) => {
-        const c = scalars.of(b, stage, members);
-        const scaled = scalars.isDivided(`${stage}.move`);
-        const products = optimizer.hessianDirections(a, hyper, c, { theta, gradient, state }).map((direction) => {
-          const u = scaled ? b.mul(c.move, direction) : direction;
-          const found = known.get(u) ?? product(u);
-          known.set(u, found);
-          return found;
+    const stages = stageNames.filter((stage) => scalars.has(stage));
+    const isScaled = (stage: string) => scalars.isDivided(`${stage}.move`);
+    /** For each stage the places of its directions among all different ones. */
+    let places: readonly (readonly number[])[] = [];
+    const { vectors: directions } = perCoordinate(
+      b,
+      this.problem.layout,
+      [theta, gradient, ...members, ...given.state],
+      (inner, [at, f, ...others]) => {
+        const a = graphArithmetic(inner, this.problem.floatType);
+        const own = others.slice(0, members.length);
+        const before = this.stateOf(others.slice(members.length));
+        const { state } = optimizer.update(a, hyper, scalars.of(inner, 'update', own), {
+          ...{ theta: at, gradient: f, state: before },
         });
-        const inUnits = (value: Value) => (scaled ? b.div(value, c.stepSize) : value);
-        return [inUnits(products[0]), ...products.map((value) => inUnits(jacobian(value)))];
-      });
+        const different = new Map<Value, number>();
+        places = stages.map((stage) => {
+          const c = scalars.of(inner, stage, own);
+          return optimizer.hessianDirections(a, hyper, c, { theta: at, gradient: f, state }).map((direction) => {
+            const u = isScaled(stage) ? inner.mul(c.move, direction) : direction;
+            const place = different.get(u) ?? different.size;
+            different.set(u, place);
+            return place;
+          });
+        });
+        return { vectors: [...different.keys()], sums: [], lows: [], highs: [] };
+      },
+    );
+    const found = directions.map(product);
+    return stages.map((stage, i) => {
+      const { stepSize } = scalars.of(b, stage, members);
+      const inUnits = (value: Value) => (isScaled(stage) ? b.div(value, stepSize) : value);
+      const products = places[i].map((place) => found[place]);
+      return [inUnits(products[0]), ...products.map((value) => inUnits(jacobian(value)))];
+    });
   }
 
   private stateOf(vectors: readonly Value[]): Record<string, Value> {

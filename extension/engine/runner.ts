@@ -253,7 +253,7 @@ export class Runner {
       records,
       position: isFiniteRecord(last) ? this.position(from.step + records.length, results) : from,
       arrays: arrays
-        ? (Object.fromEntries(arrayNames.map((name) => [name, results.get(`next/${name}`)!])) as Arrays)
+        ? (Object.fromEntries(arrayNames.map((name) => [name, this.vector(results, name)])) as Arrays)
         : undefined,
     };
   }
@@ -284,9 +284,14 @@ export class Runner {
     const names = this.options.optimizer.stateNames(this.options.hyper);
     return {
       step,
-      theta: results.get('next/theta')!,
-      state: new Map(names.map((name) => [name, results.get(`next/state/${name}`)!])),
+      theta: this.vector(results, 'theta'),
+      state: new Map(names.map((name) => [name, this.vector(results, `state/${name}`)])),
     };
+  }
+
+  /** What a program leaves of the layout of θ, whatever form it had there. */
+  private vector(results: ReadonlyMap<string, Tensor>, name: string): Tensor {
+    return { ...results.get(`next/${name}`)!, shape: [this.problem.layout.length] } as Tensor;
   }
 
   /** The statistics of a call as one record for each step. */

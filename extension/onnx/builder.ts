@@ -2,11 +2,13 @@ import { thousands } from '../shared/format.ts';
 import {
   buildLoop,
   buildRecurrence,
+  buildScan,
   type LoopBuilder,
   type LoopOutputs,
   type RecurrenceBuilder,
   type RecurrenceInputs,
   type RecurrenceOutputs,
+  type ScanBuilder,
 } from './control.ts';
 import { evaluateConstant } from './fold.ts';
 import type { Attributes, Graph, Node, Scope, Value } from './graph.ts';
@@ -166,9 +168,9 @@ export class GraphBuilder implements Scope {
   }
 
   // ----- element-wise -----
-  add = (x: Value, y: Value): Value => this.one('Add', [x, y]);
+  add = (x: Value, y: Value): Value => this.one('Add', numberLast(x, y));
   sub = (x: Value, y: Value): Value => this.one('Sub', [x, y]);
-  mul = (x: Value, y: Value): Value => this.one('Mul', [x, y]);
+  mul = (x: Value, y: Value): Value => this.one('Mul', numberLast(x, y));
   div = (x: Value, y: Value): Value => this.one('Div', [x, y]);
   pow = (x: Value, y: Value): Value => this.one('Pow', [x, y]);
   max = (x: Value, y: Value): Value => this.one('Max', [x, y]);
@@ -304,7 +306,12 @@ export class GraphBuilder implements Scope {
     return buildLoop(this, count, carried, build, maximum);
   }
 
-  /** Turns over the slices of sequences: see `buildRecurrence`. */
+  /** Turns over the slices of sequences: see `buildScan`. */
+  scan(carried: readonly Value[], sequences: readonly Value[], build: ScanBuilder): LoopOutputs {
+    return buildScan(this, carried, sequences, build);
+  }
+
+  /** Turns over the slices of sequences that can be differentiated: see `buildRecurrence`. */
   recurrence(
     inputs: RecurrenceInputs,
     build: RecurrenceBuilder,
@@ -381,6 +388,10 @@ export class GraphBuilder implements Scope {
     };
   }
 }
+
+/** The operands of a commutative operator, a single number behind: the runtime takes half as long as with the number in front. */
+const numberLast = (x: Value, y: Value): readonly [Value, Value] =>
+  sizeOf(x) === 1 && sizeOf(y) > 1 ? [y, x] : [x, y];
 
 /** What tells a node from others. */
 const keyOf = (opType: PrimitiveOp, inputs: readonly Source[], attributes: Attributes): string =>

@@ -17,6 +17,13 @@ export interface LoopOutputs {
   readonly stacked: readonly Value[];
 }
 
+/** A turn of a scan: gets the carried values and the slices of the sequences. */
+export type ScanBuilder = (
+  body: GraphBuilder,
+  carried: readonly Value[],
+  slices: readonly Value[],
+) => { readonly carried: readonly Value[]; readonly stacked: readonly Value[] };
+
 /** What a recurrence starts from and reads. */
 export interface RecurrenceInputs {
   readonly carried: readonly Value[];
@@ -56,18 +63,50 @@ export function buildLoop(
   const inner = carried.map((value, i) => body.input(`carried_${i}`, value.type, value.shape));
   const result = build(body, index, inner);
   const stacked = result.stacked ?? [];
-  carried.forEach((before, i) => {
-    const after = result.carried[i];
+  checkCarried(carried, result.carried);
+  const graph = bodyOf(body, [result.proceed ?? b.scalar('bool', 1), ...result.carried, ...stacked]);
+  const types = [...carried, ...stacked.map((value) => ({ type: value.type, shape: [maximum, ...value.shape] }))];
+  const outputs = b.control('Loop', [count, b.scalar('bool', 1), ...carried], {}, types, graph);
+  return { carried: outputs.slice(0, carried.length), stacked: outputs.slice(carried.length) };
+}
+
+/**
+ * Runs `build` once for each slice of the sequences [T, …], passing `carried` along. Unlike a loop that gathers them, the runtime
+ * hands out slices without copying them, and puts what is stacked where it belongs at once.
+ */
+export function buildScan(
+  b: GraphBuilder,
+  carried: readonly Value[],
+  sequences: readonly Value[],
+  build: ScanBuilder,
+): LoopOutputs {
+  const turns = turnsOf(sequences);
+  const body = b.inner();
+  const inner = carried.map((value, i) => body.input(`carried_${i}`, value.type, value.shape));
+  const slices = sequences.map((value, i) => body.input(`slice_${i}`, value.type, value.shape.slice(1)));
+  const result = build(body, inner, slices);
+  checkCarried(carried, result.carried);
+  const types = [...carried, ...result.stacked.map(({ type, shape }) => ({ type, shape: [turns, ...shape] }))];
+  const outputs = b.control(
+    'Scan',
+    [...carried, ...sequences],
+    { num_scan_inputs: sequences.length },
+    types,
+    bodyOf(body, [...result.carried, ...result.stacked]),
+  );
+  return { carried: outputs.slice(0, carried.length), stacked: outputs.slice(carried.length) };
+}
+
+/** Carried values keep type and shape from turn to turn. Throws an Error where they do not. */
+function checkCarried(given: readonly Value[], results: readonly Value[]): void {
+  given.forEach((before, i) => {
+    const after = results[i];
     if (after?.type !== before.type || String(after.shape) !== String(before.shape)) {
       throw new Error(
         `carried value ${i} changes from ${before.type}[${before.shape}] to ${after ? `${after.type}[${after.shape}]` : 'nothing'}`,
       );
     }
   });
-  const graph = bodyOf(body, [result.proceed ?? b.scalar('bool', 1), ...result.carried, ...stacked]);
-  const types = [...carried, ...stacked.map((value) => ({ type: value.type, shape: [maximum, ...value.shape] }))];
-  const outputs = b.control('Loop', [count, b.scalar('bool', 1), ...carried], {}, types, graph);
-  return { carried: outputs.slice(0, carried.length), stacked: outputs.slice(carried.length) };
 }
 
 /**

@@ -156,6 +156,7 @@ export type OpOfOne = {
 /** How the inputs of a Recurrence are divided, and where its stacked outputs end (see `recurrenceParts`). */
 interface ControlAttributes {
   readonly Loop: NoAttributes;
+  readonly Scan: { readonly num_scan_inputs: number };
   readonly Recurrence: { readonly carried: number; readonly sequences: number; readonly stacked: number };
 }
 

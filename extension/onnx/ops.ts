@@ -127,10 +127,11 @@ export const discreteOps = [
 ] as const;
 
 /**
- * Control flow that programs use. Loop is never differentiated. Recurrence is an operator of this program that is: a body
- * with known inputs and a known number of turns, which becomes a Loop when a graph is lowered (see `GraphBuilder.recurrence`).
+ * Control flow that programs use. Loop and Scan are never differentiated. Recurrence is an operator of this program that is: a
+ * body with known inputs and a known number of turns, which becomes a Scan or a Loop when a graph is lowered (see
+ * `GraphBuilder.recurrence`).
  */
-export const controlOps = ['Loop', 'Recurrence'] as const;
+export const controlOps = ['Loop', 'Scan', 'Recurrence'] as const;
 
 export type UnaryOp = (typeof unaryOps)[number];
 export type BinaryOp = (typeof binaryOps)[number];

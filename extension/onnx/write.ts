@@ -13,6 +13,7 @@ import {
 } from 'onnx-buf';
 import type { AttributeValue, Graph, Node, Value } from './graph.ts';
 import { nodesOf } from './graph.ts';
+import { isNode } from './nodeTypes.ts';
 import { blockedDomain, blockedOps, isBlocked, targetIrVersion, targetOpset } from './ops.ts';
 import type { ElementType, Tensor } from './tensor.ts';
 
@@ -155,8 +156,8 @@ class GraphWriter {
 
 function info(name: string, value: Value) {
   // Stacked results of a loop have as many rows as turns were taken.
-  const carried = value.node?.body ? value.node.inputs.length - 2 : 0;
-  const stacked = value.node?.body !== undefined && value.node.outputs.indexOf(value) >= carried;
+  const loop = isNode(value.node, 'Loop') ? value.node : undefined;
+  const stacked = loop !== undefined && loop.outputs.indexOf(value) >= loop.inputs.length - 2;
   const tensorType = {
     elemType: dataTypes[value.type],
     shape: {

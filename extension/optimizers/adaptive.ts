@@ -16,6 +16,9 @@ export function reciprocal<V>(a: Arithmetic<V>, denominator: V): V {
   return a.whereLess(denominator, a.constant(ZERO_DENOMINATOR), a.constant(0), a.div(a.constant(1), denominator));
 }
 
+/** 1 where x < y, else 0. */
+export const isLess = <V>(a: Arithmetic<V>, x: V, y: V): V => a.whereLess(x, y, a.constant(1), a.constant(0));
+
 export function square<V>(a: Arithmetic<V>, x: V): V {
   return a.mul(x, x);
 }

@@ -1,4 +1,4 @@
-import { positive, reciprocal, square } from './adaptive.ts';
+import { isLess, positive, reciprocal, square } from './adaptive.ts';
 import type { Arithmetic } from './arithmetic.ts';
 import type { CorrectionTerms } from './optimizer.ts';
 
@@ -55,7 +55,6 @@ export function measureTerms<V>(
   const { gradient, direction, correction, normGradient: q, kappa } = terms;
   const inverse = reciprocal(a, terms.denominator);
   const zero = a.constant(0);
-  const one = a.constant(1);
   const active = isActive(a, terms);
   const velocity = a.mul(correction, inverse);
   const weight = a.mul(square(a, q), inverse);
@@ -71,25 +70,21 @@ export function measureTerms<V>(
     gradientTimesDirection: a.mul(ofLoss.gradient, direction),
     gradientTimesVelocity: a.mul(ofLoss.gradient, velocity),
     active,
-    kappaNegative: a.whereLess(kappa, zero, active, zero),
-    kappaPositive: a.whereLess(zero, kappa, active, zero),
-    valid: a.whereLess(terms.expansion, a.constant(VALID_EXPANSION), one, zero),
+    kappaNegative: a.mul(active, isLess(a, kappa, zero)),
+    kappaPositive: a.mul(active, isLess(a, zero, kappa)),
+    valid: isLess(a, terms.expansion, a.constant(VALID_EXPANSION)),
   };
 }
 
 /** Take the minimum of `low` and the maximum of `high`: κ where g ≠ 0 or q ≠ 0, and ±3e38 elsewhere. */
 export function extremeTerms<V>(a: Arithmetic<V>, terms: CorrectionTerms<V>): { readonly low: V; readonly high: V } {
-  const active = isActive(a, terms);
-  const half = a.constant(0.5);
-  return {
-    low: a.whereLess(active, half, a.constant(NONE), terms.kappa),
-    high: a.whereLess(active, half, a.constant(-NONE), terms.kappa),
-  };
+  // Beyond every κ where nothing is active, and below every κ elsewhere.
+  const bound = a.mul(a.sub(a.constant(1), a.mul(a.constant(2), isActive(a, terms))), a.constant(NONE));
+  return { low: a.max(terms.kappa, bound), high: a.neg(a.max(a.neg(terms.kappa), bound)) };
 }
 
 function isActive<V>(a: Arithmetic<V>, { gradient, normGradient }: CorrectionTerms<V>): V {
-  const zero = a.constant(0);
-  return a.whereLess(zero, a.max(a.abs(gradient), a.abs(normGradient)), a.constant(1), zero);
+  return isLess(a, a.constant(0), a.max(a.abs(gradient), a.abs(normGradient)));
 }
 
 /** How well the expansion predicts the direction `actual` that the optimizer really took (theory C7). */

@@ -13,7 +13,8 @@ const virtual: ReadonlySet<string> = new Set(virtualOps);
  * out. It comes after differentiation, so derivatives are those of the operator and not of its approximation.
  */
 export function lower(graph: Graph, device: 'cpu' | 'cuda' | 'webgpu' = 'cpu'): Graph {
-  return rewriteGraph(graph, (_, node) => ofDevice(node, device) ?? lowerings(node));
+  // Only the processor's provider hands out the slices of a scan without a copy.
+  return rewriteGraph(graph, (_, node) => ofDevice(node, device) ?? lowerings(node), { scans: device === 'cpu' });
 }
 
 /** What a device needs apart from what all do; the double precision of CUDA is that of the CPU. */
