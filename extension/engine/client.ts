@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { InspectorError, StoppedError } from '../shared/errors.ts';
 import type { EngineEvent, EngineRequest, InspectRequest } from '../shared/protocol.ts';
 import { at, type Words, words } from '../shared/words.ts';
-import { childEnvironment } from './environment.ts';
+import { childEnvironment, keepingMemory } from './environment.ts';
 import { outOfThreads, scarce } from './scarce.ts';
 
 /** How long a run may take to notice that it was cancelled before its process is ended, unless told otherwise. */
@@ -118,7 +118,7 @@ export class EngineClient {
     if (this.child?.connected) return this.child;
     const child = fork(this.script, [], {
       cwd: dirname(this.script),
-      env: childEnvironment(),
+      env: childEnvironment(keepingMemory),
       // The debugger's options of the editor are not for this process.
       execArgv: [],
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],

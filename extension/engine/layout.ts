@@ -88,24 +88,30 @@ export class ParameterLayout {
 
   /** Emits the parameter tensors as parts of the vector. */
   split(b: GraphBuilder, theta: Value): Map<string, Value> {
-    const sizes = this.segments.flatMap(({ size, filler }) => (filler > 0 ? [size, filler] : [size]));
-    const parts = [...b.split(theta, sizes, 0)];
-    return new Map(
-      this.segments.map(({ name, shape, filler }) => {
-        const part = parts.shift()!;
-        if (filler > 0) parts.shift();
-        return [name, b.reshape(part, shape)];
-      }),
-    );
+    return this.tensors(b, this.parts(b, theta));
   }
 
-  /** Emits the vector whose parts are the given tensors, in the order of the segments, with zeros between. */
-  join(b: GraphBuilder, tensors: readonly Value[]): Value {
-    const parts = this.segments.flatMap(({ size, filler }, i) => {
-      const part = b.reshape(tensors[i], [size]);
-      return filler > 0 ? [part, b.full(part.type, [filler], 0)] : [part];
-    });
-    return b.concat(parts, 0);
+  /**
+   * Emits the segments of the vector without fillers, [size] each. Gradients are taken of these where they are not taken of θ:
+   * a model that reshapes a tensor reshapes its segment.
+   */
+  parts(b: GraphBuilder, theta: Value): Value[] {
+    const sizes = this.segments.flatMap(({ size, filler }) => (filler > 0 ? [size, filler] : [size]));
+    const pieces = [...b.split(theta, sizes, 0)];
+    return this.segments.map(({ filler }) => pieces.splice(0, filler > 0 ? 2 : 1)[0]);
+  }
+
+  /** Emits the parameter tensors that the segments hold. */
+  tensors(b: GraphBuilder, parts: readonly Value[]): Map<string, Value> {
+    return new Map(this.segments.map(({ name, shape }, i) => [name, b.reshape(parts[i], shape)]));
+  }
+
+  /** Emits the vector of the given segments, with zeros between. */
+  join(b: GraphBuilder, parts: readonly Value[]): Value {
+    const pieces = this.segments.flatMap(({ filler }, i) =>
+      filler > 0 ? [parts[i], b.full(parts[i].type, [filler], 0)] : [parts[i]],
+    );
+    return b.concat(pieces, 0);
   }
 
   /** Emits 1 at parameters and 0 at fillers. */

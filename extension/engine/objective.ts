@@ -42,8 +42,8 @@ export class Objective implements Source {
   /** Forward and backward pass of every chunk are kept for the product, which starts from them. */
   private evaluateTogether(b: GraphBuilder, theta: Value): Evaluation {
     const { layout } = this.problem;
-    const tensors = layout.split(b, theta);
-    const parts = togetherRows(this.chunks).map((_, i) => this.part(b, tensors, this.data(partName(i))));
+    const segments = layout.parts(b, theta);
+    const parts = togetherRows(this.chunks).map((_, i) => this.part(b, segments, this.data(partName(i))));
     const joined = (each: readonly (readonly Value[])[]) =>
       layout.join(
         b,
@@ -53,10 +53,8 @@ export class Objective implements Source {
       loss: parts.map(({ loss }) => loss).reduce(b.add),
       gradient: joined(parts.map(({ gradients }) => gradients)),
       product: (u) => {
-        const directions = [...layout.split(b, u).values()];
-        return joined(
-          parts.map(({ gradients }) => vectorJacobianProduct(b, gradients, directions, [...tensors.values()])),
-        );
+        const directions = layout.parts(b, u);
+        return joined(parts.map(({ gradients }) => vectorJacobianProduct(b, gradients, directions, segments)));
       },
     };
   }
@@ -64,18 +62,18 @@ export class Objective implements Source {
   /** Each chunk is forgotten after its turn, so the product computes forward and backward pass once more. */
   private evaluateInTurn(b: GraphBuilder, theta: Value): Evaluation {
     const { layout } = this.problem;
-    const tensors = layout.split(b, theta);
-    const zeros = [...tensors.values()].map((tensor) => b.zerosLike(tensor));
+    const segments = layout.parts(b, theta);
+    const zeros = segments.map((segment) => b.zerosLike(segment));
     const [loss, ...totals] = this.accumulate(b, [b.scalar('float64', 0), ...zeros], (inner, data) => {
-      const part = this.part(inner, tensors, data);
+      const part = this.part(inner, segments, data);
       return [part.loss, ...part.gradients];
     });
     const product = (u: Value) =>
       layout.join(
         b,
         this.accumulate(b, zeros, (inner, data) => {
-          const { gradients } = this.part(inner, tensors, data);
-          return vectorJacobianProduct(inner, gradients, [...layout.split(b, u).values()], [...tensors.values()]);
+          const { gradients } = this.part(inner, segments, data);
+          return vectorJacobianProduct(inner, gradients, layout.parts(b, u), segments);
         }),
       );
     return { loss, gradient: layout.join(b, totals), product };
@@ -113,14 +111,18 @@ export class Objective implements Source {
     );
   }
 
-  /** Loss and gradients of one part of the data; sums over parts are taken tensor by tensor, before anything is put together. */
+  /**
+   * Loss of one part of the data and its gradients by the segments of θ: sums over parts are taken of these, before anything is
+   * put together.
+   */
   private part(
     b: GraphBuilder,
-    tensors: ReadonlyMap<string, Value>,
+    segments: readonly Value[],
     data: ReadonlyMap<string, Value>,
   ): { loss: Value; gradients: readonly Value[] } {
-    const loss = this.problem.emit(b, tensors, data);
-    return { loss, gradients: gradient(b, loss, [...tensors.values()]) };
+    const { layout } = this.problem;
+    const loss = this.problem.emit(b, layout.tensors(b, segments), data);
+    return { loss, gradients: gradient(b, loss, segments) };
   }
 }
 

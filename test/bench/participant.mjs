@@ -1,6 +1,7 @@
 // The processes that a comparison runs in turns: this program, and PyTorch and JAX where a Python has them (environment
 // variable PYTHON, default python3).
 import { spawn, spawnSync } from 'node:child_process';
+import { createRequire } from 'node:module';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -18,6 +19,7 @@ export const bundleParticipant = () =>
     entryPoints: [
       { in: join(root, 'test/bench/participant.ts'), out: 'participant' },
       { in: join(root, 'extension/laneWorker.ts'), out: 'laneWorker' },
+      { in: join(root, 'extension/engine/environment.ts'), out: 'environment' },
     ],
     outdir: out,
   });
@@ -84,8 +86,14 @@ const has = (module) => spawnSync(python, ['-c', `import ${module}`], { stdio: '
 export const hasTorch = has('torch');
 const peers = [...(hasTorch ? [['PyTorch', 'peer_torch.py']] : []), ...(has('jax') ? [['JAX', 'peer_jax.py']] : [])];
 
-export const ours = (args, env) =>
-  new Participant('this program', process.execPath, [join(out, 'participant.js'), ...args], env);
+/** This program, in the environment of its engine. */
+export const ours = (args, env) => {
+  const { keepingMemory } = createRequire(import.meta.url)(join(out, 'environment.js'));
+  return new Participant('this program', process.execPath, [join(out, 'participant.js'), ...args], {
+    ...keepingMemory,
+    ...env,
+  });
+};
 const peer = (name, file, args, env) => new Participant(name, python, [join(root, 'test/bench', file), ...args], env);
 export const others = (args) => peers.map(([name, file]) => peer(name, file, args));
 /** PyTorch on a device, in one of its ways: eager, compiled or graph. */
