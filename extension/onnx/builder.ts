@@ -19,7 +19,7 @@ import { inferTypes, type ValueType } from './shapeRules.ts';
 import { normaliseAxes, normaliseAxis, showShape } from './shapes.ts';
 import { simplify } from './simplify.ts';
 import {
-  allocate,
+  bitsOf,
   type ElementType,
   elementCount,
   isFloat,
@@ -168,9 +168,9 @@ export class GraphBuilder implements Scope {
   }
 
   // ----- element-wise -----
-  add = (x: Value, y: Value): Value => this.one('Add', numberLast(x, y));
+  add = (x: Value, y: Value): Value => this.one('Add', [x, y]);
   sub = (x: Value, y: Value): Value => this.one('Sub', [x, y]);
-  mul = (x: Value, y: Value): Value => this.one('Mul', numberLast(x, y));
+  mul = (x: Value, y: Value): Value => this.one('Mul', [x, y]);
   div = (x: Value, y: Value): Value => this.one('Div', [x, y]);
   pow = (x: Value, y: Value): Value => this.one('Pow', [x, y]);
   max = (x: Value, y: Value): Value => this.one('Max', [x, y]);
@@ -389,20 +389,9 @@ export class GraphBuilder implements Scope {
   }
 }
 
-/** The operands of a commutative operator, a single number behind: the runtime takes half as long as with the number in front. */
-const numberLast = (x: Value, y: Value): readonly [Value, Value] =>
-  sizeOf(x) === 1 && sizeOf(y) > 1 ? [y, x] : [x, y];
-
 /** What tells a node from others. */
 const keyOf = (opType: PrimitiveOp, inputs: readonly Source[], attributes: Attributes): string =>
   `${opType}(${inputs.map((value) => value?.id ?? '')})${JSON.stringify(attributes)}`;
-
-/** The exact content of a small tensor as a key; NaN and −0 keep their patterns. */
-function bitsOf(tensor: Tensor): string {
-  const copy = allocate(tensor.type, tensor.data.length);
-  (copy as Uint8Array).set(tensor.data as Uint8Array);
-  return Buffer.from(copy.buffer as ArrayBuffer).toString('base64');
-}
 
 /** Number of elements of a value. */
 export const sizeOf = (value: Value): number => elementCount(value.shape);

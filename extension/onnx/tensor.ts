@@ -185,3 +185,10 @@ export function toFloat(tensor: Tensor, type: FloatType): Tensor<FloatType> {
 export function byteLength(type: ElementType, shape: Shape): number {
   return shape.includes(0) ? 0 : shape.reduce((product, dim) => product * dim, bytesPerElement(type));
 }
+
+/** The exact content of a small tensor as a key; NaN and −0 keep their patterns. */
+export function bitsOf(tensor: Tensor): string {
+  const copy = allocate(tensor.type, tensor.data.length);
+  (copy as Uint8Array).set(tensor.data as Uint8Array);
+  return Buffer.from(copy.buffer as ArrayBuffer).toString('base64');
+}
