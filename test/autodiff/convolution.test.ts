@@ -48,6 +48,8 @@ const specs: OperatorSpec[] = [
   joined('dilated', [1, 12, 12], [4, 8], [3, 2], { dilations: [1, 2], strides: [1, 2], pads: [0, 1, 1, 1] }),
   conv('2-D', [2, 3, 5, 6], [4, 3, 3, 2]),
   // So many positions that they are gathered, and not sliced one by one.
+  // So many copies of the data for the gradient of the kernel that its windows are gathered, too.
+  conv('of a long window', [2, 4, 1104], [2, 2, 1050], { group: 2, strides: [3], pads: [4, 5] }),
   conv('of a large window', [1, 1, 35, 33], [1, 1, 34, 31], { strides: [1, 2], pads: [1, 0, 0, 0] }),
   conv('with bias and pads', [2, 3, 5, 6], [4, 3, 3, 3], { pads: [1, 1, 1, 1] }, true),
   conv('1×1', [2, 3, 4, 4], [5, 3, 1, 1], { kernel_shape: [1, 1] }, true),

@@ -54,9 +54,13 @@ function underTap(
 }
 
 /** Positions of a kernel that are each a slice of their own; more are read by one gather, for which each place is a number. */
-const mostSlices = 1024;
+export const mostSlices = 1024;
 /** Places of all windows that are written down. */
 const mostPlaces = 2 ** 24;
+
+/** Can the windows be laid out by one gather? */
+export const fitsGather = (kernel: readonly number[], out: readonly number[]): boolean =>
+  elementCount(kernel) * elementCount(out) <= mostPlaces;
 
 /** Where the elements under each position of a kernel lie in the data, the positions one after the other: K·P indices. */
 function placesOf(
@@ -89,7 +93,7 @@ function placesOf(
  * The windows as columns, [n, g, c/g·K, P]: K positions of the kernel, P of the output. Throws an InspectorError for kernels and
  * outputs whose windows are too many to be laid out.
  */
-function columns(
+export function columns(
   b: GraphBuilder,
   x: Value,
   kernel: readonly number[],
@@ -103,7 +107,7 @@ function columns(
   const padded = padSpatial(b, x, begins, ends);
   const count = elementCount(kernel);
   if (count > mostSlices) {
-    if (count * positions > mostPlaces)
+    if (!fitsGather(kernel, out))
       throw new InspectorError(
         `In double precision a convolution is a product of matrices, and that of a kernel ${showShape(kernel)} with outputs ${showShape(out)} is too large.`,
         words`Use ${at('dtype', 'float32')}.`,

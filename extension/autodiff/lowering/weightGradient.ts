@@ -2,10 +2,11 @@ import type { GraphBuilder } from '../../onnx/builder.ts';
 import { first, last, listed, nth, zip } from '../../onnx/checked.ts';
 import type { Value } from '../../onnx/graph.ts';
 import type { AttributesOf } from '../../onnx/nodeTypes.ts';
-import { leading } from '../../onnx/shapes.ts';
+import { RefusedUse } from '../../onnx/refusal.ts';
+import { leading, showShape } from '../../onnx/shapes.ts';
 import { elementCount, type FloatType, tensorOf } from '../../onnx/tensor.ts';
 import { windowAxes } from '../../onnx/window.ts';
-import { fewRows, requireFewTaps, taps } from './convolution.ts';
+import { columns, fewRows, fitsGather, mostSlices, requireFewTaps, taps } from './convolution.ts';
 
 /** One factor of the product: which elements it has for each position of the kernel along its axes. */
 interface Side {
@@ -39,6 +40,11 @@ export function weightGradient(
   const [, c, ...size] = leading(x.shape, 2);
   const [, m, ...out] = leading(dy.shape, 2);
   const onX = axesOfX(kernel, strides, c, m);
+  const shifts = (side: boolean) => elementCount(kernel.filter((_, i) => onX[i] === side));
+  const copies = shifts(true) + shifts(false);
+  if (copies > mostSlices && fitsGather(kernel, out)) return fromColumns(b, x, dy, attributes);
+  if (copies > mostCopies)
+    throw new RefusedUse(`the gradient of its kernel ${showShape(kernel)} takes ${copies} copies of its data; at most ${mostCopies} are made`); // biome-ignore format: one line
   const grid = zip(onX, out, size).map(([moved, outer, inner]) => (moved ? outer : inner));
   const axes = zip(windowAxes(attributes, kernel, size), onX);
   const axesWhere = (wanted: boolean) => kernel.flatMap((_, i) => (onX[i] === wanted ? [i] : []));
@@ -63,6 +69,19 @@ export function weightGradient(
   const columns = shiftedCopies(b, right, kernel, grid);
   const product = sumOfProducts(b, rows, columns, { group, joined });
   return arrange(b, product, { left, right, kernel, group });
+}
+
+/** Shifted copies, each of which takes operations of its own. */
+const mostCopies = 2048;
+
+/** The same from all windows as columns, dw = Σₙ dy·columnsᵀ, where copies would be too many. */
+function fromColumns(b: GraphBuilder, x: Value, dy: Value, attributes: AttributesOf<'ConvWeightGradient'>): Value {
+  const { kernel_shape: kernel, group } = attributes;
+  const [, c] = leading(x.shape, 2);
+  const [n, m, ...out] = leading(dy.shape, 2);
+  const rows = b.reshape(dy, [n, group, m / group, elementCount(out)]);
+  const products = b.matMul(rows, b.swapLast(columns(b, x, kernel, out, attributes)));
+  return b.reshape(b.reduceSum(products, [0]), [m, c / group, ...kernel]);
 }
 
 /** Which axes have their taps on x: those with strides, and the choice for the others that copies least. */
