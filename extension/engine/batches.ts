@@ -100,7 +100,7 @@ export class BatchProgram {
     const members = memberVectors(b, problem, options);
     const { carried, stacked } = b.loop(
       count,
-      start.map((value) => layout.tiled(b, value)),
+      start.map((value) => layout.carried(b, value)),
       (body, turn, tiles) => {
         const [theta, ...state] = tiles.map((value) => layout.flat(body, value));
         const row = body.gather(b.cast(coefficients, floatType), turn, 0);
@@ -111,7 +111,7 @@ export class BatchProgram {
         const { loss, gradient: g } = this.evaluate(body, theta, batch);
         const next = this.update(body, { theta, state, gradient: g, row, members });
         return {
-          carried: next.map((value) => layout.tiled(body, value)),
+          carried: next.map((value) => layout.carried(body, value)),
           stacked: [loss],
           // Stops at the first loss that is not finite: x − x is 0 for finite x only.
           proceed: body.equal(body.sub(loss, loss), body.scalar('float64', 0)),

@@ -73,12 +73,18 @@ export class ParameterLayout {
     );
   }
 
-  /**
-   * A vector as the matrix of its tiles, [tiles, …], where it is long. What a loop carries is best of this shape: work by tiles
-   * leaves it so, and as a vector it would be copied at the end of every turn.
-   */
+  /** A vector as the matrix of its tiles, [tiles, …], where it is long. */
   tiled(b: GraphBuilder, vector: Value): Value {
     return this.length > tileSize ? b.reshape(vector, [this.length / tileSize, ...tileShape]) : vector;
+  }
+
+  /**
+   * A vector in the shape in which a loop carries it: that in which work by tiles leaves it, since as a vector it would be copied at
+   * the end of every turn. A vector that is one tensor, without filler, stays: whoever reshapes that tensor would reshape the
+   * tiles, past the vector of which gradients are taken.
+   */
+  carried(b: GraphBuilder, vector: Value): Value {
+    return this.segments.length === 1 && this.count === this.length ? vector : this.tiled(b, vector);
   }
 
   /** The vector of a matrix of tiles. */

@@ -109,7 +109,7 @@ export class Program {
     let columns: readonly string[] = [];
     const { carried, stacked } = b.loop(
       count,
-      [theta, ...state, ...kept].map((value) => layout.tiled(b, value)),
+      [theta, ...state, ...kept].map((value) => layout.carried(b, value)),
       (body, turn, tiles) => {
         const [at, ...rest] = tiles.map((value) => layout.flat(body, value));
         const row = body.gather(b.cast(coefficients, floatType), turn, 0);
@@ -124,7 +124,7 @@ export class Program {
         });
         columns = step.columns;
         return {
-          carried: [step.theta, ...step.state, ...step.arrays].map((value) => layout.tiled(body, value)),
+          carried: [step.theta, ...step.state, ...step.arrays].map((value) => layout.carried(body, value)),
           stacked: [step.loss, step.sums, ...step.extremes],
           proceed: step.proceed,
         };

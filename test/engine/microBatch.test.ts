@@ -51,6 +51,38 @@ describe('micro-batches', () => {
     });
   }
 
+  it('give the gradient of a model that is one long tensor, which it reshapes', async () => {
+    const [inputs, classes, count] = [2048, 32, 3];
+    const m = new ModelBuilder();
+    const w = m.node('Reshape', [m.weight('w', [classes, inputs], inputs), m.integers('shape', [inputs, classes])]);
+    const data = samples(count, [inputs]);
+    const single = createProblem(m.model([inputs], m.node('MatMul', ['x', w])), data, { dtype: 'float64' });
+    assert.equal(single.layout.length, inputs * classes);
+    const { data: x } = data.arrays.get('x')!;
+    const { data: labels } = data.arrays.get('y')!;
+    // Softmax regression: dE/dw = xᵀ·(softmax(x·w) − onehot(y))/N.
+    const weights = single.theta.data as Float64Array;
+    const expected = new Float64Array(inputs * classes);
+    for (let n = 0; n < count; n++) {
+      const logits = Array.from({ length: classes }, (_, c) =>
+        Array.from({ length: inputs }, (_, i) => Number(x[n * inputs + i]) * weights[i * classes + c]).reduce(
+          (sum, term) => sum + term,
+        ),
+      );
+      const total = logits.reduce((sum, logit) => sum + Math.exp(logit), 0);
+      for (let i = 0; i < inputs; i++)
+        for (let c = 0; c < classes; c++)
+          expected[i * classes + c] +=
+            (Number(x[n * inputs + i]) * (Math.exp(logits[c]) / total - Number(c === Number(labels[n])))) / count;
+    }
+    for (const chunks of [chunksOf(count, 1), chunksOf(count, 1, true), chunksOf(count, count)]) {
+      const got = (await oneStep(single, chunks)).arrays!.gradient.data as Float64Array;
+      expected.forEach((value, i) => {
+        assert.ok(Math.abs(got[i] - value) < 1e-12, `gradient[${i}]: ${got[i]}, ${value}`);
+      });
+    }
+  });
+
   it('are even and avoid a rest where a divisor is near', () => {
     assert.deepEqual(evenChunks(1797, 600), { size: 599, count: 3, rest: 0, together: false });
     assert.deepEqual(evenChunks(10_000, 1024), { size: 1000, count: 10, rest: 0, together: false });
