@@ -21,7 +21,8 @@ import { applyGradientRule } from './rules/index.ts';
  * with the shape of the broadcast result are summed back to the shape of the input here, so that no rule has to.
  * Element-wise functions of one argument are differentiated as a whole, however many nodes they take.
  *
- * `wrt` should be inputs of the graph: the builder may have simplified what is computed from other values past them.
+ * `wrt` should be inputs of the graph, or parts that a Split makes of one: the builder may have simplified what is computed from
+ * other values past them.
  *
  * Throws an InspectorError that names the node whose derivative is too large to be built.
  */
