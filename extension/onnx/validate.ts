@@ -1,4 +1,5 @@
 import { InspectorError, quoteName } from '../shared/errors.ts';
+import { quoteUnusual } from '../shared/names.ts';
 import type { Where } from '../shared/where.ts';
 import { nth } from './checked.ts';
 import {
@@ -135,7 +136,7 @@ function checkUses(nodes: readonly ModelNode[], scopes: readonly ReadonlySet<str
   for (const node of nodes) {
     for (const name of node.inputs) {
       if (name !== '' && !scopes.some((names) => names.has(name)))
-        missing.push(`${quoteName(name)} (input of ${quoteName(labelOf(node))}, ${node.opType})`);
+        missing.push(`${quoteName(name)} (input of ${quoteName(labelOf(node))}, ${quoteUnusual(node.opType)})`);
     }
   }
   if (missing.length > 0)

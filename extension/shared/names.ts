@@ -5,3 +5,6 @@ export function quoteName(name: string, limit = 120): string {
   });
   return `"${visible.length > limit ? `${visible.slice(0, limit)}…` : visible}"`;
 }
+
+/** The name of an operator, which needs no quotes where it is one; a damaged file may hold any other. */
+export const quoteUnusual = (name: string): string => (/^[\w.:-]{1,100}$/.test(name) ? name : quoteName(name));

@@ -1,4 +1,4 @@
-import { quoteName } from './names.ts';
+import { quoteName, quoteUnusual } from './names.ts';
 
 /** What an error is about, as data: each surface says it, or makes a link of it, in its own way. */
 export interface Where {
@@ -52,11 +52,7 @@ export function withinFile({ line, column, node, operator, attribute, tensor, ..
 
 /** `"conv" (Conv-11)`. */
 const nodeText = ({ node, operator }: Where): string =>
-  quoteName(node ?? '') +
-  (operator === undefined ? '' : ` (${plainName.test(operator) ? operator : quoteName(operator)})`);
-
-/** Names that need no quotes; a damaged file may hold any other. */
-const plainName = /^[\w.:-]{1,100}$/;
+  quoteName(node ?? '') + (operator === undefined ? '' : ` (${quoteUnusual(operator)})`);
 
 /** The place of one of several things: in a list of nodes, their names say enough. */
 export const partText = (where: Where): string => (where.node === undefined ? whereText(where) : nodeText(where));
