@@ -7,8 +7,7 @@ import { withoutTelemetry } from './runtime.ts';
  */
 export const keepingMemory = {
   GLIBC_TUNABLES:
-    process.env.GLIBC_TUNABLES ??
-    `glibc.malloc.mmap_threshold=${2 ** 33}:glibc.malloc.trim_threshold=${2 ** 28}:glibc.malloc.arena_max=1`,
+    process.env.GLIBC_TUNABLES ?? `glibc.malloc.mmap_threshold=${2 ** 33}:glibc.malloc.trim_threshold=${2 ** 28}`,
 } as const;
 
 let libraries: readonly string[] = [];

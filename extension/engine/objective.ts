@@ -3,6 +3,7 @@ import type { GraphBuilder } from '../onnx/builder.ts';
 import type { Value } from '../onnx/graph.ts';
 import { elementCount, type Tensor } from '../onnx/tensor.ts';
 import type { Chunks } from './chunks.ts';
+import { isLarge } from './memory.ts';
 import type { Problem } from './problem.ts';
 
 /** E, ∇E and products with the Hessian of E at one θ, as values of a program. */
@@ -41,42 +42,58 @@ export class Objective implements Source {
 
   /** Forward and backward pass of every chunk are kept for the product, which starts from them. */
   private evaluateTogether(b: GraphBuilder, theta: Value): Evaluation {
-    const { layout } = this.problem;
-    const segments = layout.parts(b, theta);
+    const { segments, summed, whole } = this.sums(b, theta);
     const parts = togetherRows(this.chunks).map((_, i) => this.part(b, segments, this.data(partName(i))));
-    const joined = (each: readonly (readonly Value[])[]) =>
-      layout.join(
-        b,
-        each.reduce((sums, values) => sums.map((sum, i) => b.add(sum, values[i]))),
-      );
+    const total = (each: readonly (readonly Value[])[]) =>
+      whole(each.map((values) => summed(b, values)).reduce((sums, more) => sums.map((sum, i) => b.add(sum, more[i]))));
     return {
       loss: parts.map(({ loss }) => loss).reduce(b.add),
-      gradient: joined(parts.map(({ gradients }) => gradients)),
+      gradient: total(parts.map(({ gradients }) => gradients)),
       product: (u) => {
-        const directions = layout.parts(b, u);
-        return joined(parts.map(({ gradients }) => vectorJacobianProduct(b, gradients, directions, segments)));
+        const directions = this.problem.layout.parts(b, u);
+        return total(parts.map(({ gradients }) => vectorJacobianProduct(b, gradients, directions, segments)));
       },
     };
   }
 
   /** Each chunk is forgotten after its turn, so the product computes forward and backward pass once more. */
   private evaluateInTurn(b: GraphBuilder, theta: Value): Evaluation {
-    const { layout } = this.problem;
-    const segments = layout.parts(b, theta);
-    const zeros = segments.map((segment) => b.zerosLike(segment));
+    const { segments, zeros, summed, whole } = this.sums(b, theta);
     const [loss, ...totals] = this.accumulate(b, [b.scalar('float64', 0), ...zeros], (inner, data) => {
       const part = this.part(inner, segments, data);
-      return [part.loss, ...part.gradients];
+      return [part.loss, ...summed(inner, part.gradients)];
     });
-    const product = (u: Value) =>
-      layout.join(
-        b,
-        this.accumulate(b, zeros, (inner, data) => {
-          const { gradients } = this.part(inner, segments, data);
-          return vectorJacobianProduct(inner, gradients, layout.parts(b, u), segments);
-        }),
-      );
-    return { loss, gradient: layout.join(b, totals), product };
+    const product = (u: Value) => {
+      const directions = this.problem.layout.parts(b, u);
+      const sums = this.accumulate(b, zeros, (inner, data) => {
+        const { gradients } = this.part(inner, segments, data);
+        return summed(inner, vectorJacobianProduct(inner, gradients, directions, segments));
+      });
+      return whole(sums);
+    };
+    return { loss, gradient: whole(totals), product };
+  }
+
+  /**
+   * In what form gradients of chunks are added up: as vectors of the layout of θ; of large models by its segments, which are put
+   * together once, since a vector for each chunk is memory that counts.
+   */
+  private sums(b: GraphBuilder, theta: Value) {
+    const { layout } = this.problem;
+    const segments = layout.parts(b, theta);
+    return isLarge(this.problem)
+      ? {
+          segments,
+          zeros: segments.map((segment) => b.zerosLike(segment)),
+          summed: (_: GraphBuilder, values: readonly Value[]) => values,
+          whole: (totals: readonly Value[]) => layout.join(b, totals),
+        }
+      : {
+          segments,
+          zeros: [b.zerosLike(theta)],
+          summed: (inner: GraphBuilder, values: readonly Value[]) => [layout.join(inner, values)],
+          whole: ([total]: readonly Value[]) => total,
+        };
   }
 
   /** Sums what `emit` gives for every chunk: a loop over the equal ones, the rest after it. */
@@ -111,10 +128,7 @@ export class Objective implements Source {
     );
   }
 
-  /**
-   * Loss of one part of the data and its gradients by the segments of θ: sums over parts are taken of these, before anything is
-   * put together.
-   */
+  /** Loss of one part of the data and its gradients by the segments of θ. */
   private part(
     b: GraphBuilder,
     segments: readonly Value[],
