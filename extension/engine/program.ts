@@ -282,7 +282,9 @@ export class Program {
         const own = others.slice(0, members.length);
         const before = this.stateOf(others.slice(members.length));
         const { state } = optimizer.update(a, hyper, scalars.of(inner, 'update', own), {
-          ...{ theta: at, gradient: f, state: before },
+          theta: at,
+          gradient: f,
+          state: before,
         });
         const different = new Map<Value, number>();
         places = stages.map((stage) => {

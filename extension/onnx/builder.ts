@@ -67,13 +67,11 @@ export class GraphBuilder implements Scope {
     this.parent = parent;
     this.depth = parent ? parent.depth + 1 : 0;
     this.shared = parent?.shared ?? {
-      ...{
-        nextId: 0,
-        sinceOrigin: Number.NEGATIVE_INFINITY,
-        nodes: new Map(),
-        constants: new Map(),
-        tensors: new WeakMap(),
-      },
+      nextId: 0,
+      sinceOrigin: Number.NEGATIVE_INFINITY,
+      nodes: new Map(),
+      constants: new Map(),
+      tensors: new WeakMap(),
     };
   }
 
