@@ -3,6 +3,7 @@ import { finePercent, number, percent, setting, shorten, thousands } from '../ex
 import type { PanelRun } from '../extension/shared/panel.ts';
 import type { RunHeader, StepLine, TensorLine } from '../extension/shared/protocol.ts';
 import { origins } from '../extension/shared/request.ts';
+import { lastCorrected } from '../extension/shared/steps.ts';
 import { decisiveSelfCheck, mostSelfCheck, strengthText } from '../extension/shared/verdict.ts';
 
 /** A measure of theory C as the panel shows it: one entry is a column, a choice of bars, and a paragraph of "About the numbers". */
@@ -259,7 +260,7 @@ export const measureNamed = (id: string): Measure => measures.find((measure) => 
 
 /** The line that the numbers are taken from: the last one with a correction, else the last one with an effect. */
 export const lastMeasured = (steps: readonly StepLine[]): StepLine | undefined =>
-  steps.findLast((line) => line.kappa !== undefined) ?? lastEffect(steps);
+  lastCorrected(steps) ?? lastEffect(steps);
 
 /** The line that the values of a measure are taken from: the effect is not defined at each. */
 export const lineOf = ({ measured }: Measure, { line, effectLine }: Lines): StepLine | undefined =>

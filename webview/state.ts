@@ -2,7 +2,7 @@ import { labelOf, setting } from '../extension/shared/format.ts';
 import type { Activity, PanelRun, ToPanel } from '../extension/shared/panel.ts';
 import { mostRuns } from '../extension/shared/panel.ts';
 import type { RunHeader, RunTensor, StepLine } from '../extension/shared/protocol.ts';
-import { grown } from '../extension/shared/steps.ts';
+import { grown, hasTensors } from '../extension/shared/steps.ts';
 import { isBelievable } from '../extension/shared/verdict.ts';
 import { type Measure, measureNamed, measuresOf, sizeOf, strengthMeasure } from './measures.ts';
 
@@ -187,10 +187,11 @@ export function matches(name: string, filter: string): boolean {
     });
 }
 
-/** At most `most` lines of a run that have a correction, evenly, and the last of them. */
+/** At most `most` lines of a run that have a correction and the values of each tensor, evenly, and the last of them. */
 export function sampled({ steps }: PanelRun, most: number): readonly StepLine[] {
-  const corrected = steps.filter(({ kappa }) => kappa !== undefined);
-  const lines = corrected.length > 0 ? corrected : steps;
+  const whole = steps.filter(hasTensors);
+  const corrected = whole.filter(({ kappa }) => kappa !== undefined);
+  const lines = corrected.length > 0 ? corrected : whole;
   const stride = Math.ceil(lines.length / most);
   return lines.filter((_, i) => i % stride === 0 || i === lines.length - 1);
 }

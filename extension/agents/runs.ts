@@ -8,6 +8,7 @@ import type { InspectRequest, StepLine } from '../shared/protocol.ts';
 import { inspectSettings } from '../shared/request.ts';
 import type { Settings } from '../shared/setting.ts';
 import { objectSchema } from '../shared/settingSchema.ts';
+import { lastCorrected } from '../shared/steps.ts';
 import { doubt, sentence, strength } from '../shared/verdict.ts';
 import { onCommandLine } from '../shared/words.ts';
 import { runRequest } from './engine.ts';
@@ -114,7 +115,7 @@ const numberOr = (value: number | null | undefined): number | null =>
 /** A run as an agent is told of it: what was measured and whether theory holds come before any number of the theory. */
 export function runReport(run: Run): object {
   const { header, steps, folder, interrupted } = run;
-  const corrected = steps.findLast(({ kappa }) => kappa !== undefined);
+  const corrected = lastCorrected(steps);
   const measured = lastEffect(steps);
   const shown = effectLineOf(run);
   const problem =

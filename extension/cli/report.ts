@@ -6,6 +6,7 @@ import { finePercent } from '../shared/format.ts';
 import { groupLines, groupOf } from '../shared/groupLabel.ts';
 import type { RunHeader, StepLine, TensorLine } from '../shared/protocol.ts';
 import { spikesOf, spikeText } from '../shared/spikes.ts';
+import { lastCorrected, lastWithTensors } from '../shared/steps.ts';
 import {
   decisiveSelfCheck,
   doubt,
@@ -40,7 +41,7 @@ const mostRows = 60;
 export function renderRun(run: Run, taken = ''): string {
   const { header } = run;
   const style = styles(process.stdout);
-  const corrected = run.steps.findLast((line) => line.kappa !== undefined);
+  const corrected = lastCorrected(run.steps);
   const last = run.steps.at(-1);
   const first = run.steps[0];
   const lines: string[] = [];
@@ -67,7 +68,7 @@ export function renderRun(run: Run, taken = ''): string {
       `loss ${number(first.loss)} → ${number(last.loss)} in ${last.step - first.step} steps; ‖∇E‖₁ ${number(first.gradientNorm1)} → ${number(last.gradientNorm1)}`,
     );
   lines.push(...groupLines(header));
-  const shown = run.steps.findLast((line) => typeof line.effect === 'number') ?? corrected;
+  const shown = lastWithTensors(run.steps, ({ effect }) => typeof effect === 'number') ?? corrected;
   if (shown) lines.push('', tensorTable(run, shown));
   if (checked) lines.push('', sentence(header, checked));
   for (const note of header.notes) lines.push('', `Note: ${onCommandLine(note)}`);

@@ -3,10 +3,11 @@ import { normsOf, Path, type SavedPath, type Stretch } from '../engine/path.ts';
 import type { Position, Runner } from '../engine/runner.ts';
 import type { StepRecord } from '../engine/stepRecord.ts';
 import { type SavedStretches, Stretches, type StretchPlan } from '../engine/stretches.ts';
-import type { EffectFields, EffectSummary, RunReference, StepLine } from '../shared/protocol.ts';
+import type { EffectSummary, RunReference, StepLine } from '../shared/protocol.ts';
 import { Comparison, type Found, found, type Unknown } from './comparison.ts';
 import { effectSummary, type PredictedPoint } from './effectSummary.ts';
 import type { PredictedEffect, SavedPrediction } from './predictedEffect.ts';
+import { withFields } from './records.ts';
 import type { Reference } from './references.ts';
 import { oscillationOf, slowDoubt, slowShares, stretchAt } from './slowOscillation.ts';
 
@@ -168,21 +169,11 @@ function whyNotAveraged(step: number, first: number, last: number | undefined): 
 
 /** The one-norms of a line, of the model first. */
 const normsIn = (line: StepLine, names: readonly string[]): number[] =>
-  [line.gradientNorm1, ...names.map((name) => line.tensors[name].gradientNorm1)].map((norm) => norm ?? Number.NaN);
+  [line.gradientNorm1, ...names.map((name) => line.tensors[name]?.gradientNorm1)].map((norm) => norm ?? Number.NaN);
 
 function withEffect(line: StepLine, names: readonly string[], here: Found | Unknown): StepLine {
   const { effectMethod: _method, ...rest } = line;
   if ('reason' in here) return withFields(rest, names, () => ({ effect: null, effectReason: here.reason }));
   const { effect, reasons, method } = here;
   return { ...withFields(rest, names, (t) => ({ effect: effect[t], effectReason: reasons[t] })), effectMethod: method };
-}
-
-/** A line with further fields of the model (t = 0) and of each tensor; the tensors stay last. */
-function withFields(line: StepLine, names: readonly string[], fields: (t: number) => EffectFields): StepLine {
-  const { tensors, ...rest } = line;
-  return {
-    ...rest,
-    ...fields(0),
-    tensors: Object.fromEntries(names.map((name, i) => [name, { ...tensors[name], ...fields(i + 1) }])),
-  };
 }

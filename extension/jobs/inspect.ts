@@ -7,6 +7,7 @@ import { newRunFolder, RunWriter } from '../runStore/store.ts';
 import { checkRequest } from '../shared/checkRequest.ts';
 import { messageOf } from '../shared/errors.ts';
 import type { InspectRequest, RunStatus, StepLine } from '../shared/protocol.ts';
+import { tensorsEveryOf } from '../shared/steps.ts';
 import { at, words } from '../shared/words.ts';
 import { batchesOf, withEvery } from './batchOrder.ts';
 import { EdgeWatch } from './edge.ts';
@@ -44,7 +45,10 @@ export async function inspect(asked: InspectRequest, device: Device, observer: O
   observer.progress({ phase: 'building', step: 0, steps: asked.steps });
   const last = (saved?.step ?? 0) + asked.steps;
   const batches = await batchesOf(asked, problem, last);
-  const request = withEvery(asked, batches);
+  const names = problem.layout.segments.map(({ name }) => name);
+  const measured = withEvery(asked, batches);
+  const tensorsEvery = asked.tensorsEvery ?? tensorsEveryOf(names.length, measured);
+  const request = tensorsEvery === 1 ? measured : { ...measured, tensorsEvery };
   const settings = settingsOf(request, read, last);
   const begun = saved && positionOf(saved, read, settings);
   const edgeEvery = request.edgeEvery ?? (isLarge(problem) ? 0 : Math.max(1, Math.ceil(request.steps / 2)));
@@ -56,7 +60,6 @@ export async function inspect(asked: InspectRequest, device: Device, observer: O
     request.out === undefined
       ? newRunFolder(request.directory, basename(request.model), settings.optimizer.name)
       : resolve(request.directory, request.out);
-  const names = problem.layout.segments.map(({ name }) => name);
   const reference = planReference(request, settings);
   const header = { ...(await runHeader(request, subject, settings, chunks, device, batches)), reference };
   markAllInterrupted(dirname(folder));
@@ -77,15 +80,17 @@ export async function inspect(asked: InspectRequest, device: Device, observer: O
     step === start.step ||
     step === end ||
     (edgeEvery > 0 && step % edgeEvery === 0);
+  const hasTensors = ({ step }: StepLine) => step % tensorsEvery === 0 || step === start.step || step === end;
+  const written = (line: StepLine) => (hasTensors(line) ? line : { ...line, tensors: {} });
   const edge = new EdgeWatch({
     ...{ runner, problem, device, chunks, settings, threads: request.threads, batched: batches !== undefined },
     write(line) {
-      if (isWritten(line)) writer.append(line);
+      if (isWritten(line)) writer.append(written(line));
     },
     complete(fields, line) {
       if (!isWritten(line)) return;
       writer.amend(fields);
-      observer.record(line);
+      observer.record(written(line));
     },
   });
   const { notApplicable } = settings;

@@ -1,6 +1,7 @@
 import type { StepRecord, TensorRecord } from '../engine/stepRecord.ts';
 import type { Measures } from '../optimizers/measures.ts';
 import type { MeasureFields, StepLine, TensorLine } from '../shared/protocol.ts';
+import { hasTensors } from '../shared/steps.ts';
 
 /** JSON has no NaN and no infinities. */
 const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
@@ -49,4 +50,17 @@ export function stepLine(record: StepRecord, names: readonly string[]): StepLine
     }),
     tensors: Object.fromEntries(names.map((name, i) => [name, tensorLine(record.tensors[i])])),
   };
+}
+
+/** A line with further fields of the model (t = 0) and of each tensor, where it has them; the tensors stay last. */
+export function withFields(
+  line: StepLine,
+  names: readonly string[],
+  fields: (t: number) => Partial<TensorLine>,
+): StepLine {
+  const { tensors, ...rest } = line;
+  const added = hasTensors(line)
+    ? Object.fromEntries(names.map((name, i) => [name, { ...tensors[name], ...fields(i + 1) }]))
+    : tensors;
+  return { ...rest, ...fields(0), tensors: added };
 }

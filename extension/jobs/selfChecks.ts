@@ -3,7 +3,7 @@ import type { Arrays, Runner } from '../engine/runner.ts';
 import type { StepRecord } from '../engine/stepRecord.ts';
 import type { SelfCheckTerms } from '../optimizers/measures.ts';
 import type { SelfCheckFields, StepLine } from '../shared/protocol.ts';
-import { stepLine } from './records.ts';
+import { stepLine, withFields } from './records.ts';
 
 /** Averaged self-checks of a run, about. */
 const triples = 8;
@@ -85,12 +85,7 @@ export class SelfChecks {
       selfCheckRun: this.plain.ratio(t),
       ...(this.averaged.count > 0 && { selfCheckAveraged: this.averaged.ratio(t) }),
     });
-    const { tensors, ...rest } = line;
-    return {
-      ...rest,
-      ...fields(0),
-      tensors: Object.fromEntries(names.map((name, i) => [name, { ...tensors[name], ...fields(i + 1) }])),
-    };
+    return withFields(line, names, fields);
   }
 
   private add(record: StepRecord, vectors: Vectors | undefined): void {

@@ -21,9 +21,8 @@ export function readHeldSteps(folder: string, header: RunHeader): readonly StepL
   let records: StepLine[] = [];
   let furthest = -1;
   let held = isHeld(header, furthest);
-  // What is left out stays if nothing follows, or nothing with a correction.
-  let last: Buffer | undefined;
-  let corrected: Buffer | undefined;
+  // What is left out stays if nothing follows, or nothing with a correction, or nothing with a correction for each tensor.
+  let left: { readonly last?: Buffer; readonly corrected?: Buffer; readonly whole?: Buffer } = {};
   const advance = (step: number) => {
     furthest = step;
     held = isHeld(header, furthest);
@@ -38,22 +37,23 @@ export function readHeldSteps(folder: string, header: RunHeader): readonly StepL
     steps = grown(header, steps, records);
     records = [];
   };
+  const addLeft = ({ last, corrected, whole }: typeof left) => {
+    for (const line of new Set([whole, corrected, last])) add(line);
+  };
   for (const line of linesOf(join(folder, 'steps.jsonl'))) {
     const step = stepOf(line);
     if (step === furthest + 1) advance(step);
     if (step !== undefined && step <= furthest && !held(step)) {
-      last = line;
-      if (isCorrected(line)) corrected = line;
+      const corrected = isCorrected(line);
+      left = { ...left, last: line, ...(corrected && { corrected: line, ...(isWhole(line) && { whole: line }) }) };
       continue;
     }
-    add(corrected);
+    addLeft({ ...left, last: undefined });
     add(line);
-    last = undefined;
-    corrected = undefined;
+    left = {};
     if (records.length >= parcel) flush();
   }
-  add(corrected);
-  if (last !== corrected) add(last);
+  addLeft(left);
   flush();
   return steps;
 }
@@ -68,6 +68,8 @@ function isCorrected(line: Buffer): boolean {
   const at = line.indexOf('"kappa":');
   return at >= 0 && at < line.indexOf('"tensors":');
 }
+
+const isWhole = (line: Buffer): boolean => line.includes('"tensors":{"');
 
 function parse(line: Buffer): StepLine | undefined {
   try {

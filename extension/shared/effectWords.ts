@@ -1,21 +1,23 @@
 import { finePercent, number, percent } from './format.ts';
 import type { PanelRun } from './panel.ts';
 import type { EffectFields, EffectSummary, RunHeader, SlowStretch, StepLine } from './protocol.ts';
+import { lastWithTensors } from './steps.ts';
 
 /** What every surface says of the measured effect. */
 
 type Measured = Pick<RunHeader, 'reference' | 'effect'>;
 
+const isDefined = ({ effect }: StepLine): boolean => typeof effect === 'number';
+
 /** The last line at which the effect of the model is defined. */
-export const lastEffect = (steps: readonly StepLine[]): StepLine | undefined =>
-  steps.findLast(({ effect }) => typeof effect === 'number');
+export const lastEffect = (steps: readonly StepLine[]): StepLine | undefined => steps.findLast(isDefined);
 
 /**
  * The last line at which the effect is defined. Once a run has ended, its effect is the one that is shown first: that at the
  * lowest loss that run and reference have both reached.
  */
 export function effectLineOf({ header: { effect }, steps }: Pick<PanelRun, 'header' | 'steps'>): StepLine | undefined {
-  const line = lastEffect(steps);
+  const line = lastWithTensors(steps, isDefined);
   if (!effect || !line) return line;
   const tensors = Object.entries(line.tensors).map(([name, fields]) => {
     const late = effect.tensors[name]?.late;

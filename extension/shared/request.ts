@@ -90,6 +90,8 @@ export interface InspectRequest {
   readonly microBatch?: number;
   /** Steps from one line of the run to the next, as far as no edge of stability is measured; 1, if not given. */
   readonly recordEvery?: number;
+  /** Steps from one line with the values of each tensor to the next; where not given, 1, or more of many tensors. */
+  readonly tensorsEvery?: number;
   /** The edge of stability is measured at every such step; 0: never. Where not given, in the middle and at the end. */
   readonly edgeEvery?: number;
   /** What the run is held against at equal loss; where not given, the twin where the optimizer has one, else the flow. */
@@ -286,7 +288,14 @@ export const inspectSettings = {
     min: 1,
     placeholder: 'N',
     ofOneRun: true,
-    help: 'write every N-th step, the first and the last (default 1): less to keep of long runs and of models with many tensors',
+    help: 'write every N-th step, the first and the last (default 1): less to keep of long runs',
+  },
+  tensorsEvery: {
+    kind: 'count',
+    min: 1,
+    placeholder: 'N',
+    ofOneRun: true,
+    help: 'write the values of each tensor at every N-th step, the first and the last (default 1; of more than 64 tensors, so that about a hundred lines have them)',
   },
   edgeEvery: {
     kind: 'count',

@@ -30,6 +30,7 @@ export const settingTitles: Readonly<Partial<Record<keyof typeof inspectSettings
   stage: 'Stage',
   every: 'Correction every',
   recordEvery: 'Lines every',
+  tensorsEvery: 'Tensors every',
   edgeEvery: 'Edge every',
   reference: 'Reference',
   dtype: 'Precision',

@@ -140,7 +140,10 @@ const line: Table<StepLine> = {
   effectMethod: ['How equal loss was found for effect.', { enum: ['crossing', 'bins'] }, 'optional'],
   ...tensorLine,
   ...edge,
-  tensors: ['The same of each tensor, by its name in the file of the model.', named(object(tensorLine))],
+  tensors: [
+    'The same of each tensor, by its name in the file of the model; empty in lines between those that have them (tensorsEvery).',
+    named(object(tensorLine)),
+  ],
 };
 
 /** JSON Schema (draft 2020-12) of one line of `steps.jsonl`. */

@@ -86,6 +86,19 @@ describe('the effect on every line', () => {
     assert.deepEqual(sparse.header.effect, whole.header.effect);
   });
 
+  it('is the same where the values of each tensor are written now and then', async () => {
+    const asked = { steps: 25, every: 5, edgeEvery: 12 };
+    const [whole, sparse] = [await run(asked), await run({ ...asked, tensorsEvery: 10 })];
+    const withTensors = [0, 10, 20, 25];
+    assert.deepEqual(
+      sparse.lines,
+      whole.lines.map((line) => (withTensors.includes(line.step) ? line : { ...line, tensors: {} })),
+    );
+    assert.deepEqual(sparse.header.effect, whole.header.effect);
+    assert.equal(sparse.header.request.tensorsEvery, 10);
+    assert.equal(whole.header.request.tensorsEvery, undefined);
+  });
+
   it('begins where a run goes on: the twin has the same estimate of the second moment', async () => {
     await run({ steps: 12, every: 12, reference: 'none', saveState: 'at12.npz' });
     const { header, lines } = await run({ state: 'at12.npz', steps: 20, every: 5 });

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { readHeldSteps, readSteps } from '../../extension/runStore/steps.ts';
-import type { RunHeader } from '../../extension/shared/protocol.ts';
-import { grown } from '../../extension/shared/steps.ts';
+import type { RunHeader, StepLine } from '../../extension/shared/protocol.ts';
+import { grown, hasTensors, lastCorrected, tensorsEveryOf } from '../../extension/shared/steps.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'steps-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -40,6 +40,46 @@ describe('steps on disk', () => {
       held.map(({ step }) => step),
       live.map(({ step }) => step),
     );
+  });
+
+  it('of a long run whose lines have values of tensors now and then, those that have them are held evenly', () => {
+    const count = 20_000;
+    const apart = 48;
+    const header = {
+      ...headerOf(count),
+      request: { steps: count, every: 3, tensorsEvery: apart },
+    } as never as RunHeader;
+    const at = (step: number) => ({
+      step,
+      loss: 1,
+      ...(step % 3 === 0 && { kappa: 1 }),
+      tensors: step % apart === 0 ? { w: { kappa: step } } : {},
+    });
+    const lines = Array.from({ length: count }, (_, step) => at(step));
+    writeFileSync(path, lines.map((each) => `${JSON.stringify(each)}\n`).join(''));
+    const held = readHeldSteps(folder, header);
+    const whole = held.filter(hasTensors).map(({ step }) => step);
+    assert.ok(whole.length > 100, `${whole.length} of ${held.length} lines`);
+    const gaps = new Set(whole.slice(1, -1).map((step, i) => step - whole[i]!));
+    assert.equal(gaps.size, 1, `apart by ${[...gaps]}`);
+    assert.equal(lastCorrected(held)?.step, apart * Math.floor((count - 1) / apart));
+    let live: readonly StepLine[] = [];
+    for (const each of lines) live = grown(header, live, [each as never]);
+    assert.deepEqual(held.map(({ step }) => step), live.map(({ step }) => step)); // biome-ignore format: one line
+  });
+
+  it('of few tensors every line has their values, of many about a hundred lines', () => {
+    assert.equal(tensorsEveryOf(64, { steps: 1e6 }), 1);
+    for (const [steps, every] of [
+      [100, 1],
+      [10_000, 1],
+      [12_345, 7],
+    ]) {
+      // biome-ignore format: a list
+      const apart = tensorsEveryOf(65, { steps, every });
+      const lines = steps / apart;
+      assert.ok(apart % every === 0 && lines <= 128 && (lines > 64 || apart === every), `${steps}: every ${apart}`);
+    }
   });
 
   it('a file that is longer than any string, most of it a hole, is read', () => {

@@ -136,6 +136,9 @@ test('a step without a correction is not what the numbers are from', () => {
   const steps = long.steps.map((line) => (line.step % 10 === 3 ? line : { ...line, kappa: undefined }));
   const some = sampled({ ...long, steps }, 20).map(({ step }) => step);
   assert.ok(some.length <= 21 && some.every((step) => step % 10 === 3) && some.at(-1) === 993, `${some}`);
+  const sparse = long.steps.map((line) => (line.step % 100 === 0 ? line : { ...line, tensors: {} }));
+  assert.deepEqual(sampled({ ...long, steps: sparse }, 20).map(({ step }) => step), sparse.flatMap(({ step }) => (step % 100 === 0 ? [step] : []))); // biome-ignore format: one line
+  assert.equal(lastMeasured(sparse)?.step, 900, 'what is shown has the values of each tensor');
 });
 
 test('the effect: of the line where it is defined, then that at the lowest loss; runs without one show the strength', () => {

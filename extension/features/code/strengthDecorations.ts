@@ -5,6 +5,7 @@ import { effectLineOf } from '../../shared/effectWords.ts';
 import { labelOf, shorten } from '../../shared/format.ts';
 import type { PanelRun } from '../../shared/panel.ts';
 import type { StepLine } from '../../shared/protocol.ts';
+import { lastCorrected } from '../../shared/steps.ts';
 import { type Configurations, notebookOf, rangeIn } from '../configurations.ts';
 import { Debouncer } from '../debouncer.ts';
 import { changesSince, Snapshots } from '../inspect/staleness.ts';
@@ -77,7 +78,7 @@ export class StrengthDecorations implements vscode.Disposable {
   private async decorate(editor: vscode.TextEditor, run: PanelRun | undefined): Promise<void> {
     const { document } = editor;
     if (document.languageId !== 'python') return;
-    const line = run?.steps.findLast(({ kappa }) => kappa !== undefined);
+    const line = run && lastCorrected(run.steps);
     const effectLine = run && effectLineOf(run);
     const found = line ?? effectLine;
     const lines =

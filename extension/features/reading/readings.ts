@@ -82,10 +82,11 @@ export const readings = {
   /** The next steps of a run from `from` on, as many as are taken at once; none at its end. */
   steps(token: number, from: number): readonly StepLine[] {
     const steps = waiting.get(token) ?? [];
-    const tensors = Object.keys(steps[from]?.tensors ?? {}).length;
-    const most = Math.max(1, Math.floor(mostNumbers / (numbersOfTensor * (tensors + 1))));
-    if (from + most >= steps.length) waiting.delete(token);
-    return steps.slice(from, from + most);
+    let end = from;
+    for (let numbers = 0; end < steps.length && (end === from || numbers < mostNumbers); end++)
+      numbers += numbersOfTensor * (1 + Object.keys(steps[end].tensors).length);
+    if (end >= steps.length) waiting.delete(token);
+    return steps.slice(from, end);
   },
 
   /** A run's header as it is on disk now. Throws an InspectorError where it cannot be read. */
