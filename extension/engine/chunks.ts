@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
-import { gradient } from '../autodiff/gradient.ts';
+import { gradient, vectorJacobianProduct } from '../autodiff/gradient.ts';
 import { GraphBuilder } from '../onnx/builder.ts';
-import { nodesReaching } from '../onnx/graph.ts';
+import { nodesReaching, type Value } from '../onnx/graph.ts';
 import { bytesPerElement, elementCount } from '../onnx/tensor.ts';
 import { InspectorError } from '../shared/errors.ts';
 import { at, words } from '../shared/words.ts';
@@ -110,6 +110,18 @@ export function chunkInputs(b: GraphBuilder, { layout, floatType, feeds }: Probl
   return { parameters, data };
 }
 
+/** Loss and gradient of `batch` samples, and the products of its Hessian with a direction that is an input. */
+export function chunkValues(problem: Problem, batch: number): { gradient: Value[]; products: Value[] } {
+  const b = new GraphBuilder();
+  const { parameters, data } = chunkInputs(b, problem, batch);
+  const weights = [...parameters.values()];
+  const loss = problem.emit(b, parameters, data);
+  const gradients = gradient(b, loss, weights);
+  const directions = weights.map(({ type, shape }, i) => b.input(`direction_${i}`, type, shape));
+  const products = vectorJacobianProduct(b, gradients, directions, weights);
+  return { gradient: [loss, ...gradients], products };
+}
+
 function graphBytes(problem: Problem, batch: number): SampleCost {
   const b = new GraphBuilder();
   const { parameters, data } = chunkInputs(b, problem, batch);
@@ -132,7 +144,7 @@ function graphBytes(problem: Problem, batch: number): SampleCost {
 }
 
 /** Memory of a step with correction against all values of loss and gradient of its samples: measured 0.6 (MLP) to 1.8 (CNN). */
-export const workingSet = 1.8;
+const workingSet = 1.8;
 
 /** Most parts that are evaluated side by side: each adds a copy of the network's nodes to the program. */
 const mostParts = 12;

@@ -1,8 +1,6 @@
-import { gradient, vectorJacobianProduct } from '../autodiff/gradient.ts';
-import { GraphBuilder } from '../onnx/builder.ts';
 import { type Node, nodesReaching, type Value } from '../onnx/graph.ts';
 import { elementCount } from '../onnx/tensor.ts';
-import { chunkInputs } from './chunks.ts';
+import { chunkValues } from './chunks.ts';
 import type { Problem } from './problem.ts';
 
 /** Floating-point operations of a step: an addition and a multiplication are two. */
@@ -30,14 +28,8 @@ export function stepFlops(problem: Problem, samples: number): StepFlops {
 }
 
 function countedAt(problem: Problem, batch: number): StepFlops {
-  const b = new GraphBuilder();
-  const { parameters, data } = chunkInputs(b, problem, batch);
-  const weights = [...parameters.values()];
-  const loss = problem.emit(b, parameters, data);
-  const gradients = gradient(b, loss, weights);
-  const directions = weights.map(({ type, shape }, i) => b.input(`direction_${i}`, type, shape));
-  const products = vectorJacobianProduct(b, gradients, directions, weights);
-  return { plain: flopsOf([loss, ...gradients]), corrected: flopsOf([loss, ...gradients, ...products]) };
+  const { gradient, products } = chunkValues(problem, batch);
+  return { plain: flopsOf(gradient), corrected: flopsOf([...gradient, ...products]) };
 }
 
 const flopsOf = (wanted: readonly Value[]): number =>

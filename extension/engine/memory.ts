@@ -1,23 +1,28 @@
 import { totalmem } from 'node:os';
-import { bytesPerElement } from '../onnx/tensor.ts';
+import { type Node, nodesReaching, type Value } from '../onnx/graph.ts';
+import { bytesPerElement, elementCount } from '../onnx/tensor.ts';
 import { InspectorError } from '../shared/errors.ts';
 import { thousands } from '../shared/format.ts';
 import { at, words } from '../shared/words.ts';
 import type { Plan } from './chunks.ts';
-import { sampleCost, workingSet } from './chunks.ts';
+import { chunkValues } from './chunks.ts';
 import type { Problem } from './problem.ts';
 
 /** Bytes of a vector of all parameters from which on memory matters more than a few allocations in every step. */
 const large = 2 ** 25;
 
-/** What the process takes before a model is read: the program and the runtime. */
+/** What the process takes before a model is read, and each thread that evaluates samples beside others. */
 const emptyProcess = 100e6;
+const emptyLane = 50e6;
 
 /**
- * Vectors of the length of θ that a run holds at its peak, beside the values that grow with the samples. Measured with 26 M
- * parameters; small models hold more, in memory that the runtime keeps between calls, which is little in all.
+ * Vectors of the length of θ that each lane of a run holds at its peak, beside the values that grow with the samples. Measured:
+ * 10 to 19 with 24 to 162 M parameters; small models hold more, in memory that the runtime keeps between calls.
  */
 const vectors = { large: 14, small: 35 };
+
+/** Bytes that the runtime's arena takes for each byte of values of chunks that are evaluated one after the other; measured. */
+const arena = 2;
 
 /** Bytes of one vector of all parameters. */
 export const vectorBytes = ({ layout, floatType }: Pick<Problem, 'layout' | 'floatType'>): number =>
@@ -36,21 +41,48 @@ export interface MemoryNeed {
   readonly data: number;
 }
 
-/** What a run is expected to take at its peak. */
+/** What a run is expected to take at its peak: within 25 % of what it took in every row of the benchmark. */
 export function memoryNeed(problem: Problem, plan: Plan): MemoryNeed {
-  const { samples, feeds } = problem;
-  const { corrected } = plan;
+  const { feeds } = problem;
+  const { size, count, rest, together } = plan.corrected;
   const lanes = plan.lanes?.length ?? 1;
   const data = 3 * feeds.reduce((sum, { tensor }) => sum + tensor.data.byteLength, 0);
-  // Corrections are of all samples, whatever a step sees.
-  const active = corrected.together ? samples : Math.min(samples, corrected.size * lanes);
-  const activations = workingSet * sampleCost(problem).total * active;
-  const parameters = (isLarge(problem) ? vectors.large : vectors.small) * vectorBytes(problem);
-  return { total: emptyProcess + data + activations + parameters, parameters, activations, data };
+  const { gradient, products } = chunkValues(problem, size);
+  const factor = together ? count + Math.min(1, rest) : isLarge(problem) ? 1 : arena;
+  const activations = factor * lanes * liveBytes([...gradient, ...products]);
+  const parameters = lanes * (isLarge(problem) ? vectors.large : vectors.small) * vectorBytes(problem);
+  const program = emptyProcess + (lanes > 1 ? lanes * emptyLane : 0);
+  return { total: program + data + activations + parameters, parameters, activations, data };
 }
 
+/** Most bytes of values that exist at the same time while `wanted` are computed, in the order in which they were emitted. */
+function liveBytes(wanted: readonly Value[]): number {
+  const nodes = nodesReaching(wanted, () => true).filter(({ opType }) => opType !== 'Reshape');
+  // Views share memory with what they show.
+  const owner = (value: Value): Value =>
+    value.node?.opType === 'Reshape' && value.node.inputs[0] ? owner(value.node.inputs[0]) : value;
+  const read = ({ inputs }: Node): Value[] => inputs.flatMap((value) => (value ? [owner(value)] : []));
+  const uses = new Map<Value, number>(wanted.map((value) => [owner(value), 1]));
+  for (const value of nodes.flatMap(read)) uses.set(value, (uses.get(value) ?? 0) + 1);
+  let live = 0;
+  let most = 0;
+  for (const node of nodes) {
+    const made = node.outputs.filter((value) => uses.has(value));
+    live += bytesOf(made);
+    most = Math.max(most, live);
+    for (const value of read(node)) {
+      uses.set(value, uses.get(value)! - 1);
+      if (uses.get(value) === 0 && value.node) live -= bytesOf([value]);
+    }
+  }
+  return most;
+}
+
+const bytesOf = (values: readonly Value[]): number =>
+  values.reduce((sum, { shape, type }) => sum + elementCount(shape) * bytesPerElement(type), 0);
+
 /** The share of its estimate that a run takes at least: what would not fit even so is refused. */
-const certain = 0.6;
+const certain = 0.75;
 
 /** Throws an InspectorError, with the sum, for a run that cannot fit `memory` bytes. */
 export function checkMemory(problem: Problem, plan: Plan, memory = machineMemory()): void {

@@ -43,10 +43,13 @@ export function textAt(map: MapNode, key: string): string | undefined {
 }
 
 const NUMBER = /^[-+]?(\d[\d_]*\.?\d*|\.\d+)([eE][-+]?\d+)?$/;
-const PAIR = /^[([]\s*[\d.]+(?:e-?\d+)?\s*,\s*[\d.]+(?:e-?\d+)?\s*,?\s*[)\]]$/i;
+const PAIR = /^[([]([^,]*),([^,]*?),?\s*[)\]]$/;
 /** `${oc.env:WD,0.01}`: what holds where the environment says nothing. */
 const ENVIRONMENT = /^\$\{\s*oc\.env:\s*\w+\s*,\s*([^{}]+?)\s*\}$/;
 const INTERPOLATION = /^\$\{\s*(?:oc\.decode:)?([\w.]+)\s*\}$/;
+
+const numberIn = (text: string): number | undefined =>
+  NUMBER.test(text) ? Number(text.replaceAll('_', '')) : undefined;
 
 /**
  * What a node says as an argument. Numbers in quotes count as numbers (PyYAML reads `1e-3` as text), and OmegaConf's
@@ -62,19 +65,17 @@ export function findingOf(node: DataNode, root: DataNode, hops = 0): Finding {
   const { value } = node;
   if (value === undefined) return { value: undefined, from: 'unknown', range };
   if (typeof value !== 'string') return { ...origin, value };
-  if (NUMBER.test(value)) return { ...origin, value: Number(value.replaceAll('_', '')) };
-  if (PAIR.test(value)) {
-    // `(0.9, 0.98)`: Python's tuples are text in YAML.
-    const items = value
-      .slice(1, -1)
-      .split(',')
-      .map((part) => ({ ...origin, value: Number(part) }));
-    return { ...origin, value: items };
-  }
+  const number = numberIn(value);
+  if (number !== undefined) return { ...origin, value: number };
+  // `(0.9, 0.98)`: Python's tuples are text in YAML.
+  const pair = PAIR.exec(value)
+    ?.slice(1)
+    .map((part) => numberIn(part.trim()));
+  if (pair?.every((item) => item !== undefined))
+    return { ...origin, value: pair.map((item) => ({ ...origin, value: item })) };
   if (!value.includes('${')) return { ...origin, value };
-  const fallback = ENVIRONMENT.exec(value)?.[1];
-  if (fallback !== undefined && NUMBER.test(fallback))
-    return { value: Number(fallback.replaceAll('_', '')), from: 'resolved', range, sourceRange: range };
+  const fallback = numberIn(ENVIRONMENT.exec(value)?.[1] ?? '');
+  if (fallback !== undefined) return { value: fallback, from: 'resolved', range, sourceRange: range };
   const path = INTERPOLATION.exec(value)?.[1];
   const target = path === undefined || hops > 4 ? undefined : lookUp(root, path.split('.'));
   if (!target) return { value: undefined, from: 'unknown', range };
