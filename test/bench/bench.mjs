@@ -1,13 +1,13 @@
 // Compares the time of steps, interleaved in one run, with PyTorch and JAX. `npm run bench [-- quick] [ROW…] [store]` runs some
-// of the rows below, or all; it writes what it measured as JSON and prints the change against what is stored of the same
-// machine; `store` stores it. Whoever has its turn makes one step that is not timed, for it finds the caches as another process
+// of the rows below, or all but the largest; it writes what it measured as JSON and prints the change against what is stored of
+// the same machine; `store` stores it. Whoever has its turn makes one step that is not timed, for it finds the caches as another process
 // left them, and then some that are: a run is steps in a row.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { bundle, bundleWebviews } from '../../extension/build.mjs';
-import { bundleParticipant, others, ours, out, root } from './participant.mjs';
+import { bundleParticipant, hasTorch, others, ours, out, root, torchOn } from './participant.mjs';
 
 const words = process.argv.slice(2);
 const quick = words.includes('quick');
@@ -30,11 +30,33 @@ async function compare(title, args, kinds = ['plain', 'corrected']) {
   for (const participant of participants) if (await participant.greet()) ready.push(participant);
   for (let round = 0; round < rounds; round++)
     for (const kind of kinds) for (const participant of [...ready]) await turn(ready, participant, kind);
+  for (const participant of ready) Object.assign(participant, await participant.ask('memory'));
+  report(title, ready, kinds);
+  for (const participant of participants) participant.close();
+}
+
+/** The same of a network so large that only one participant at a time has memory for it: this program, then PyTorch. */
+async function compareLarge(title, args) {
+  const kinds = ['plain', 'corrected'];
+  const ready = [];
+  for (const make of [ours, ...(hasTorch ? [(given) => torchOn('cpu', 'eager', given)] : [])]) {
+    const participant = make(args);
+    if (await participant.greet()) {
+      for (const kind of kinds) await participant.turn(kind, 1);
+      ready.push(Object.assign(participant, await participant.ask('memory')));
+    }
+    participant.close();
+  }
+  report(title, ready, kinds);
+}
+
+/** Prints a row for each participant and keeps its medians. */
+function report(title, ready, kinds) {
   console.log(`\n${title}`);
   const [first] = ready;
   const own = (kind) => median(first.times[kind]);
   for (const participant of ready) {
-    const { megabytes } = await participant.ask('memory');
+    const { megabytes } = participant;
     const times = kinds.map((kind) => [kind, median(participant.times[kind]), median(participant.work[kind])]);
     results[title] ??= {};
     results[title][participant.name] = {
@@ -49,7 +71,6 @@ async function compare(title, args, kinds = ['plain', 'corrected']) {
         : `  this program: ${times.map(([kind, ms]) => (own(kind) / ms).toFixed(2)).join(' / ')} of it`;
     console.log(`  ${participant.name.padEnd(18)} ${columns.join('  ')}${ratio}  peak ${megabytes} MB${against}`);
   }
-  for (const participant of participants) participant.close();
 }
 
 /** A turn of a participant; a peer that ends in the middle of it is left out from there on. */
@@ -122,7 +143,17 @@ const rows = {
     await alone('784-4096-4096-1024-10 (25 M), 256 samples', ['mlp', '256', '0', '784', '4096', '4096', '1024', '10']);
   },
   page,
+  // Half an hour, and 13 GB.
+  large: async () => {
+    await compareLarge('ResNet-50 for CIFAR (23.5 M), 500 images in ghost batches of 25', ['resnet50', '500', '25']);
+    await compareLarge("GPT-2's size (162 M), 8 sequences of 256 tokens, micro-batches of 2", [
+      ...['gpt', '8', '2'],
+      ...['50257', '768', '256', '12'],
+    ]);
+  },
 };
+/** Rows that are run where none is named. */
+const usual = Object.keys(rows).filter((name) => name !== 'large');
 
 /** What the panel's page spends on a record of a run that goes on; in Chromium, as its tests. */
 async function page() {
@@ -183,7 +214,7 @@ const record = {
   quick,
   results,
 };
-for (const name of wanted.length > 0 ? wanted : Object.keys(rows)) {
+for (const name of wanted.length > 0 ? wanted : usual) {
   await rows[name]();
   // What was measured stays where the rest is not waited for.
   writeFileSync(resultAt, `${JSON.stringify(record, undefined, 2)}\n`);
