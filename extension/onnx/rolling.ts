@@ -54,10 +54,39 @@ interface Draft extends Turn {
  */
 export function rollLoop(b: GraphBuilder, loop: RollableLoop): RolledLoop | undefined {
   if (loop.turns <= mostUnrolled) return undefined;
+  return rolledAsItIs(b, loop) ?? rolledAfterFirst(b, loop);
+}
+
+function rolledAsItIs(b: GraphBuilder, loop: RollableLoop): RolledLoop | undefined {
   const draft = draftOf(b, loop);
   const told = draft && tellInAdvance(b, loop, draft);
   return draft && told && told.turns > mostUnrolled ? assemble(b, loop, draft, told) : undefined;
 }
+
+/** The first turn written out: it may broadcast what it begins with, such as one row of zeros, to shapes that then stay. */
+function rolledAfterFirst(b: GraphBuilder, loop: RollableLoop): RolledLoop | undefined {
+  const { turns, carried, sequences } = loop;
+  const slices = sequences.map((value) => b.reshape(firstOf(b, value, 1), value.shape.slice(1)));
+  const first = loop.build(b.scalar('int64', 0), carried, slices);
+  const goesOn = first && (!first.condition || Boolean(first.condition.constant?.data[0]));
+  if (!goesOn || keepsTypes(first, carried)) return undefined;
+  const rest = rolledAsItIs(b, {
+    turns: turns - 1,
+    carried: first.carried,
+    sequences: sequences.map((value) => b.slice(value, { starts: [1], ends: [turns], axes: [0] })),
+    build: (index, later, parts) => loop.build(b.add(index, b.scalar('int64', 1)), later, parts),
+  });
+  const isUniform = rest?.stacked.every(({ shape }, i) => sameShape(shape.slice(1), nth(first.stacked, i).shape));
+  if (!rest || !isUniform) return undefined;
+  const joined = zip(first.stacked, rest.stacked).map(([one, others]) =>
+    b.concat([b.reshape(one, [1, ...one.shape]), others], 0),
+  );
+  return { carried: rest.carried, stacked: joined };
+}
+
+/** Whether a turn leaves what it carries with the types and shapes that it finds. */
+const keepsTypes = ({ carried }: Turn, before: readonly Value[]): boolean =>
+  carried.every(({ type, shape }, i) => type === before[i]?.type && sameShape(shape, before[i].shape));
 
 function draftOf(b: GraphBuilder, loop: RollableLoop): Draft | undefined {
   const body = new GraphBuilder(b);
@@ -65,10 +94,7 @@ function draftOf(b: GraphBuilder, loop: RollableLoop): Draft | undefined {
   const before = loop.carried.map(({ type, shape }, i) => body.input(`carried_${i}`, type, shape));
   const slices = loop.sequences.map(({ type, shape }, i) => body.input(`slice_${i}`, type, shape.slice(1)));
   const turn = loop.build(index, before, slices);
-  const keepsTypes = turn?.carried.every(
-    ({ type, shape }, i) => type === before[i]?.type && sameShape(shape, before[i].shape),
-  );
-  if (!turn || !keepsTypes) return undefined;
+  if (!turn || !keepsTypes(turn, before)) return undefined;
   const nodes = nodesReaching(
     [...(turn.condition ? [turn.condition] : []), ...turn.carried, ...turn.stacked],
     ofScope(body),

@@ -77,9 +77,9 @@ const ofModel =
 
 /** h ← tanh(x·w + h·u), written out; `all` is [T, N, H] in the order of the turns. */
 const writtenOut =
-  (order: readonly number[]): Build =>
+  (order: readonly number[], initial = (_: GraphBuilder, h: Value) => h): Build =>
   (b, { x, w, u, h }) => {
-    let state = h;
+    let state = initial(b, h);
     const all = order.map((t) => {
       const slice = b.reshape(b.slice(x, { starts: [t], ends: [t + 1], axes: [0] }), [samples, features]);
       state = b.tanh(b.add(b.matMul(slice, w), b.matMul(state, u)));
@@ -140,8 +140,8 @@ async function evaluate(build: Build): Promise<{ numbers: number[]; recurrent: b
 
 const forward = Array.from({ length: turns }, (_, t) => t);
 
-async function same(build: Build, order: readonly number[]): Promise<void> {
-  const [rolled, expected] = [await evaluate(build), await evaluate(writtenOut(order))];
+async function same(build: Build, order: readonly number[], initial?: Parameters<typeof writtenOut>[1]): Promise<void> {
+  const [rolled, expected] = [await evaluate(build), await evaluate(writtenOut(order, initial))];
   assert.ok(rolled.recurrent);
   assert.equal(rolled.numbers.length, expected.numbers.length);
   rolled.numbers.forEach((x, i) => {
@@ -193,6 +193,21 @@ describe('long loops of a model become recurrences with the same values, gradien
       ),
     });
     await same(ofModel([loop], { count: integer(turns), on: tensorOf('bool', [], [1]) }), forward);
+  });
+
+  it('Scan and Loop whose first turn broadcasts what it begins with', async () => {
+    const mean = node('ReduceMean(h, first) -> one');
+    const shown = [...cell, node('Identity(next) -> shown')];
+    const scan = node('Scan(one, x) -> last, all', {
+      ...body(shown, ['before', 'xt'], ['next', 'shown']),
+      num_scan_inputs: int(1),
+    });
+    const loop = node('Loop(count, on, one) -> last, all', {
+      ...body([node('Gather(x, i) -> xt'), ...shown], ['i', 'goes', 'before'], ['goes', 'next', 'shown']),
+    });
+    const constants = { first: tensorOf('int64', [1], [0]), count: integer(turns), on: tensorOf('bool', [], [1]) };
+    const initial = (b: GraphBuilder, h: Value) => b.reduceMean(h, [0], true);
+    for (const each of [scan, loop]) await same(ofModel([mean, each], constants), forward, initial);
   });
 
   it('Loop with a counter of its own that ends it, as tf2onnx writes it', async () => {
