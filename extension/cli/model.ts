@@ -33,7 +33,7 @@ export const modelCommand: Command = {
     const write = (text: string) => process.stdout.write(`${text}\n`);
     const total = report.parameters.filter(({ trained }) => trained).reduce((sum, { size }) => sum + size, 0);
     write(
-      `${style.bold(path)}: ${report.producer || 'unknown producer'}, opset ${report.opset}, ${report.nodes} nodes`,
+      `${style.bold(path)}: ${shorten(report.producer, 60) || 'unknown producer'}, opset ${report.opset}, ${report.nodes} nodes`,
     );
     for (const { name, type, dims } of report.inputs) write(`  input   ${shorten(name)} ${type} ${showShape(dims)}`);
     for (const { name, type, dims } of report.outputs) write(`  output  ${shorten(name)} ${type} ${showShape(dims)}`);
@@ -55,7 +55,11 @@ export const modelCommand: Command = {
     write(
       table(
         ['operator', 'count', 'supported'],
-        report.operators.map(({ op, count, supported }) => [op, thousands(count), supported ? 'yes' : 'no']),
+        report.operators.map(({ op, count, supported }) => [
+          shorten(op, 60),
+          thousands(count),
+          supported ? 'yes' : 'no',
+        ]),
       ),
     );
     for (const warning of report.warnings)

@@ -1,3 +1,4 @@
+import { shorten } from '../shared/format.ts';
 import type { Value } from './graph.ts';
 import { RefusedUse } from './refusal.ts';
 import type { Shape } from './tensor.ts';
@@ -23,7 +24,7 @@ export function broadcastShapes(...shapes: readonly Shape[]): number[] {
 export const showShape = (shape: readonly (number | string | undefined)[]): string =>
   `[${shape
     .slice(0, 12)
-    .map((dim) => (dim === undefined || Number.isNaN(dim) ? '?' : dim))
+    .map((dim) => (typeof dim === 'string' ? shorten(dim) : dim === undefined || Number.isNaN(dim) ? '?' : dim))
     .join(', ')}${shape.length > 12 ? ', …' : ''}]`;
 
 /** At least so many sizes. */
