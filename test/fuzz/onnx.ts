@@ -18,7 +18,7 @@ import { InspectorError } from '../../extension/shared/errors.ts';
 import { linear } from '../onnx/files.ts';
 import { beside, besideBytes, changedModel } from './onnxChanges.ts';
 import { modelOf } from './onnxModels.ts';
-import { checksum, foreign, memory, mutateBytes, type Target } from './target.ts';
+import { checksum, findingOf, foreign, memory, mutateBytes, type Target } from './target.ts';
 
 const examples: readonly string[] = JSON.parse(
   gunzipSync(readFileSync('test/fuzz/seeds/operators.onnx.gz')).toString('utf8'),
@@ -114,7 +114,9 @@ const trained = (model: Model, { everything }: Question): readonly Initializer[]
 function run(bytes: Uint8Array, thoroughly = false): void {
   const model = decodeModel(bytes, path);
   const report = inspectModel(model, operators, {} as never);
-  if (report.blockers.length > 0) describeBlockers(model, report.blockers, []);
+  const described = report.blockers.length > 0 && InspectorError.of(describeBlockers(model, report.blockers, []));
+  const finding = described && findingOf(described);
+  if (finding) throw new Error(finding);
   for (const { opType, unforeseen, reason } of report.blockers) {
     // No definition foresaw what the operator was given, and a general sentence stands in.
     if (unforeseen) throw new Error(`${opType}: ${unforeseen.message}`, { cause: unforeseen });

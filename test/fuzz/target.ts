@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { InspectorError } from '../../extension/shared/errors.ts';
+import { describeError, InspectorError } from '../../extension/shared/errors.ts';
 
 /** A group of inputs: where they come from and what is done with one. */
 export interface Target {
@@ -19,13 +19,19 @@ export const memory = (): string => (existsSync('/dev/shm') ? '/dev/shm' : tmpdi
 export const foreign =
   /Cannot (read|set|convert|mix|destructure)|is not (a function|iterable|an object|defined)|(?<!element type )undefined|(?<!holds )\bNaN\b|Invalid (array length|typed array|string length|count)|Internal error|should not happen|call stack|BigInt|Unexpected (token|end of JSON)|circular structure|out of bounds/;
 
+/** What a terminal obeys, or reads from the other side; names of a file must be told without. */
+export const obeyed = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
+
 /** Why what a target threw is a finding; undefined where it is a message of ours. */
 export function findingOf(error: unknown): string | undefined {
   // What stands in quotes is of the input.
-  if (error instanceof InspectorError)
+  if (error instanceof InspectorError) {
+    if (obeyed.test(describeError(error)))
+      return `a message that a terminal obeys: ${JSON.stringify(describeError(error))}`;
     return foreign.test(error.message.replace(/"[^"]*"/g, '""'))
       ? `a message of the language: ${error.message}`
       : undefined;
+  }
   if (!(error instanceof Error)) return String(error);
   const { name, message, stack, cause } = error;
   return `${name}: ${message}\n${cause instanceof Error ? cause.stack : stack}`;

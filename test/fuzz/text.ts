@@ -3,7 +3,7 @@ import { codeLensText, hoverMarkdown } from '../../extension/advice/hover.ts';
 import { analyse } from '../../extension/configs/analyse.ts';
 import type { Language } from '../../extension/configs/config.ts';
 import { parameterLines } from '../../extension/configs/parameterLines.ts';
-import { mutateText, type Target } from './target.ts';
+import { mutateText, obeyed, type Target } from './target.ts';
 
 const languages: readonly Language[] = [
   'python', 'yaml', 'jsonc', 'toml', 'notebook', 'gin', 'textproto', 'ini', 'jsonnet',
@@ -166,7 +166,8 @@ export const text: Target = {
     const language = languages[Number(whole[0]) % languages.length] ?? 'python';
     const content = whole.slice(1);
     for (const config of analyse({ path: 'f', language, text: content })) {
-      diagnose(config, content);
+      for (const { message } of diagnose(config, content))
+        if (obeyed.test(message)) throw new Error(`a terminal obeys ${JSON.stringify(message)}`);
       codeLensText(config);
       const shown = String(hoverMarkdown(config));
       if (/\bNaN\b|undefined/.test(shown)) throw new Error(`the hover shows ${shown}`);
