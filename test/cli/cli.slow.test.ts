@@ -3,14 +3,13 @@ import { type SpawnOptions, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { after, describe, it } from 'node:test';
 import { writeNpzFile } from '../../extension/datasets/npz.ts';
 import { Session } from '../../extension/engine/session.ts';
 import { readModel } from '../../extension/onnx/read.ts';
 import { type Tensor, tensorOf } from '../../extension/onnx/tensor.ts';
 import { optimizers } from '../../extension/optimizers/registry.ts';
 import { isAlive, readRun } from '../../extension/runStore/store.ts';
-import { float, info, linear } from '../onnx/files.ts';
 import { cli, sample } from '../support/paths.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'cli-'));
@@ -335,48 +334,6 @@ describe('model', () => {
     assert.equal(status, 1);
     assert.match(stderr, /it is a web page/);
   });
-});
-
-describe('names of a damaged file', () => {
-  const evil = (word: string) => `${word}\u001b[31m\n\u202e`;
-  const names = ['x', 'w', 'y', 'z', 'N'].map(evil);
-  const [x, w, y, z, batch] = names;
-  const operators: Readonly<Record<string, string>> = { known: 'Relu', unknown: evil('Relu') };
-  const values = tensorOf('float32', [4, 2], [1, 2, 3, 4, 5, 6, 7, 8]);
-  before(async () => {
-    for (const [file, opType] of Object.entries(operators))
-      writeFileSync(
-        join(scratch, `${file}.onnx`),
-        linear(
-          {
-            name: evil('graph'),
-            node: [
-              { opType: 'MatMul', name: evil('product'), input: [x, w], output: [y] },
-              { opType, name: evil('node'), domain: '', input: [y], output: [z] },
-            ],
-            initializer: [float(w, [2, 1], [1, 2])],
-            input: [info(x, [batch, 2])],
-            output: [info(z, [batch, 1])],
-          },
-          { producerName: evil('producer') },
-        ),
-      );
-    const labels = tensorOf('float32', [4, 1], [1, 2, 3, 4]);
-    await writeNpzFile(join(scratch, 'evil.npz'), new Map([['x', values], ['y', labels]])); // biome-ignore format: one list
-  });
-
-  for (const file of Object.keys(operators))
-    for (const args of [
-      ['model', `${file}.onnx`],
-      ['inspect', '--model', `${file}.onnx`, '--data', 'evil.npz', '--steps', '2', '--out', `of-${file}`],
-      ['inspect', '--model', `${file}.onnx`, '--data', 'evil.npz', '--dry-run'],
-      ['graph', `${file}.onnx`, '--write', 'gradient', '-o', 'g.onnx'],
-    ])
-      it(`of an operator that is ${file}: ${args[0]} ${args.at(-1)} writes nothing that a terminal obeys`, () => {
-        const { stdout, stderr } = run(...args);
-        assert.ok(stdout.length + stderr.length > 0 || args[0] === 'graph');
-        assert.doesNotMatch(stdout + stderr, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/);
-      });
 });
 
 describe('optimizers and help', () => {
