@@ -1,7 +1,7 @@
 // Bundles every test file with esbuild (TypeScript, no type stripping needed on Node 20) and hands them to node's own runner.
 // `node test/run.mjs [PATTERN…]` runs only the files whose path contains every pattern, and no pattern that begins with `!`:
 // `node test/run.mjs configs`, `node test/run.mjs '!e2e'`.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -19,27 +19,31 @@ if (found.length === 0) {
   console.error(`No test file matches ${patterns.join(' ')}.`);
   process.exit(1);
 }
-// The whole run begins with types and style, which need a moment only.
-if (patterns.length === 0) {
-  for (const [tool, ...args] of [
-    ['tsc', '--noEmit'],
-    // The graphs' rooms are also held to what indexing may not find.
-    ['tsc', '--noEmit', '-p', 'extension/autodiff'],
-    ['biome', 'check', '.'],
-  ]) {
-    const { status } = spawnSync(join(root, 'node_modules', '.bin', tool), args, {
-      cwd: root,
-      stdio: 'inherit',
-      shell: process.platform === 'win32',
-    });
-    if (status !== 0) process.exit(status ?? 1);
-  }
-}
+/** Runs a tool of the project; true where it found nothing. */
+const check = (tool, ...args) =>
+  new Promise((resolve) => {
+    const options = { cwd: root, stdio: 'inherit', shell: process.platform === 'win32' };
+    spawn(join(root, 'node_modules', '.bin', tool), args, options).on('close', (status) => resolve(status === 0));
+  });
+// The whole run begins with types and style, which need a moment only, beside the bundling of the tests.
+const checks =
+  patterns.length > 0
+    ? []
+    : [
+        check('tsc', '--noEmit'),
+        // The graphs' rooms are also held to what indexing may not find.
+        check('tsc', '--noEmit', '-p', 'extension/autodiff'),
+        check('biome', 'check', '.'),
+      ];
 // A folder of its own for each run, so that two runs do not disturb each other.
 const out = join(root, 'dist', 'test', String(process.pid));
 mkdirSync(out, { recursive: true });
 await Promise.all([bundle(), bundleWebviews()]);
 await bundle({ entryPoints: found.map((file) => join(root, 'test', file)), outdir: out, outbase: join(root, 'test') });
+if ((await Promise.all(checks)).includes(false)) {
+  rmSync(out, { recursive: true, force: true });
+  process.exit(1);
+}
 const files = found.map((file) => relative(root, join(out, file.replace(/\.ts$/, '.js'))));
 const { status } = spawnSync(process.execPath, ['--test', '--test-reporter=spec', '--test-concurrency=2', ...files], {
   cwd: root,
