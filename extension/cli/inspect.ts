@@ -13,7 +13,7 @@ import { type Command, type Given, type Option, UsageError } from './options.ts'
 import { renderRun } from './report.ts';
 import { defaultsText, ofScript, scriptBeside, scriptNamed, withScript } from './script.ts';
 import { hyperFrom, hyperOptions, hyperOptionsOf, optionsFor, settingsFrom } from './settings.ts';
-import { bar, duration, number } from './text.ts';
+import { bar, duration, number, thousands } from './text.ts';
 
 const defaultOptimizer = inspectSettings.optimizer.default;
 
@@ -105,7 +105,7 @@ function* jsonOf(folder: string): Generator<string> {
 
 function progressText({ phase, step, steps, loss, secondsLeft }: Progress): string {
   if (phase !== 'running') return phase === 'reading' ? 'Reading model and data …' : 'Building the program …';
-  return `${bar(step / steps)} step ${step}/${steps}  loss ${number(loss)}  ${duration(secondsLeft ?? 0)} left`;
+  return `${bar(step / steps)} step ${thousands(step)}/${thousands(steps)}  loss ${number(loss)}  ${duration(secondsLeft ?? 0)} left`;
 }
 
 /** The request that a command line stands for. Throws a UsageError where something is missing. */

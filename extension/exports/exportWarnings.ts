@@ -343,7 +343,7 @@ function possibleBuffers(view: ExportView): ExportWarning | undefined {
   return {
     code: 'possible-buffers',
     title: 'Constants may be trained as parameters',
-    detail: `${shown.join(', ')}${more} look like buffers, which are stored with the model and do not train. The file does not say so; trained here, they change the gradient's norm and the correction of every parameter.`,
+    detail: `${shown.join(', ')}${more} look like buffers, which are stored with the model and do not train. The file does not say so; trained here, they change the gradient’s norm and the correction of every parameter.`,
     parameters: found.map(({ name }) => name),
     remedy: words`If they do not train in your program, add ${freeze}.${view.fromPyTorch ? ` PyTorch's newer exporter says which are buffers: ${wholeExport.dynamo}.` : ''}`,
   };

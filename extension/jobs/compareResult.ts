@@ -168,8 +168,8 @@ function sentenceOf(
     ...(equal.length > 0 ? [`no difference found between ${listOf(equal)}${than || ' and yours'}`] : []),
     ...(unknown.length > 0 ? [`too few runs to tell of ${listOf(unknown)}`] : []),
   ];
-  if (told.length === 0) return `At ${level}, of the gradient's one-norm: ${rest.join('; ')}.`;
-  return `At ${level} the gradient's one-norm is ${told.join(', ')}${rest.map((each) => `; ${each}`).join('')}.`;
+  if (told.length === 0) return `At ${level}, of the gradient’s one-norm: ${rest.join('; ')}.`;
+  return `At ${level} the gradient’s one-norm is ${told.join(', ')}${rest.map((each) => `; ${each}`).join('')}.`;
 }
 
 /** `a`, `a and b`, `a, b and c`. */

@@ -57,8 +57,8 @@ function effectAlone({ late, parts, reference }: Said): string {
   if (rest.length === 0) {
     const clause = larger(first, late);
     return clause === undefined
-      ? `At equal loss the gradient's one-norm is within 0.5 % of what it is ${reference.words}${because(first)}.`
-      : `At equal loss the gradient's one-norm is ${clause} than ${reference.words}${because(first)}.`;
+      ? `At equal loss the gradient’s one-norm is within 0.5 % of what it is ${reference.words}${because(first)}.`
+      : `At equal loss the gradient’s one-norm is ${clause} than ${reference.words}${because(first)}.`;
   }
   // The parts follow one another without the clause that says what the reference is for.
   const [short, meaning] = reference.words.split(', where ');
@@ -70,7 +70,7 @@ function effectAlone({ late, parts, reference }: Said): string {
       ? `${where} that run oscillates and this one does not: ${clause}`
       : `${where} it is ${clause}${because(part)}`;
   });
-  const start = `At equal loss the gradient's one-norm is, down to loss ${losses[0]}, ${larger(first) === undefined ? `within 0.5 % of what it is ${short}` : `${larger(first)} than ${short}`}${because(first)}`;
+  const start = `At equal loss the gradient’s one-norm is, down to loss ${losses[0]}, ${larger(first) === undefined ? `within 0.5 % of what it is ${short}` : `${larger(first)} than ${short}`}${because(first)}`;
   return `${[start, ...clauses].join('; ')}.${meaning === undefined ? '' : ` ${capital(short)}, ${meaning}.`}`;
 }
 

@@ -123,9 +123,12 @@ export function setting(value: unknown): string {
     : String(value);
 }
 
-/** 12 s, 3 min. */
-export const duration = (seconds: number): string =>
-  seconds < 90 ? `${Math.max(0, Math.round(seconds))} s` : `${Math.round(seconds / 60)} min`;
+/** 12 s, 3 min, 4.3 h. */
+export function duration(seconds: number): string {
+  if (seconds < 90) return `${Math.max(0, Math.round(seconds))} s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 120 ? `${minutes} min` : `${(minutes / 60).toFixed(minutes < 600 ? 1 : 0)} h`;
+}
 
 /** A name from a file: control and bidirectional characters replaced, its middle left out where it is long. */
 export function shorten(name: string, limit = 40): string {

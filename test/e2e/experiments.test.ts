@@ -136,7 +136,7 @@ describe('experiments and comparisons in the editor', { timeout: 900_000 }, () =
       assert.equal(statSync(join(folder, 'parts', name)).mtimeMs, time, 'what is finished is not run again');
     const { result } = read(folder, 'experiment.json');
     assert.equal(await frame.locator('h1').innerText(), result.sentence);
-    assert.match(result.sentence, /^At equal loss .* the gradient's one-norm .* your setting \(beta2 0\.999\)/);
+    assert.match(result.sentence, /^At equal loss .* the gradient’s one-norm .* your setting \(beta2 0\.999\)/);
     assert.equal(await frame.locator('.differences tbody tr').count(), 3);
     assert.equal(await frame.locator('.differences .interval').count(), 3 * result.differences.quantities.length);
     assert.equal(await frame.locator('.verdict').count(), 0, 'what was measured is judged by no theory');

@@ -115,7 +115,7 @@ it('says what was measured, without a verdict on the theory', async () => {
   assert.equal(result!.claim, undefined);
   assert.match(
     result!.sentence,
-    /^At equal loss \(about [\d.]+\).* the gradient's one-norm .*your setting \(beta1 0\.9, beta2 0\.999\)/,
+    /^At equal loss \(about [\d.]+\).* the gradient’s one-norm .*your setting \(beta1 0\.9, beta2 0\.999\)/,
   );
   assert.equal(
     readFileSync(join(folder, 'one', 'series.csv'), 'utf8')

@@ -39,7 +39,7 @@ describe('the measured effect, of the model and of each tensor, against plain fl
     holdsAgainst(lines, own, adam({ lr: 1e-3, beta1: 0.9, beta2: 0.9 }), 1e-6);
     assert.equal(lines.filter(({ effect }) => effect !== undefined).length, 7);
     assert.ok(lines.some(({ oscillation }) => typeof oscillation === 'number'));
-    assert.match(header.effect!.sentence, /^At equal loss the gradient's one-norm is .* % larger than with β₂ = β₁/);
+    assert.match(header.effect!.sentence, /^At equal loss the gradient’s one-norm is .* % larger than with β₂ = β₁/);
   });
 
   it('AdamW with its weight decay, which the twin has, too', async () => {

@@ -25,11 +25,11 @@ describe('the sentence of the measured effect', () => {
   it('of one part says how much and against what', () => {
     assert.equal(
       text(twin, part(2.3, 0.2, 0.01, 0.12)),
-      "At equal loss the gradient's one-norm is 12 % larger than with β₂ = β₁, where theory sees no effect of the memory on the gradient norm.",
+      'At equal loss the gradient’s one-norm is 12 % larger than with β₂ = β₁, where theory sees no effect of the memory on the gradient norm.',
     );
     assert.equal(
       text(flow, part(2.3, 0.2, 0.01, 0.092)),
-      "At equal loss the gradient's one-norm is 9.2 % larger than with tiny steps and no memory.",
+      'At equal loss the gradient’s one-norm is 9.2 % larger than with tiny steps and no memory.',
     );
   });
 
@@ -40,7 +40,7 @@ describe('the sentence of the measured effect', () => {
       return effectSentence({ late: 3.8, parts, reference: flow, slow: { stretches: [stretch] }, last });
     };
     const effect =
-      "At equal loss the gradient's one-norm is 380 % larger than with tiny steps and no memory (this run oscillates there).";
+      'At equal loss the gradient’s one-norm is 380 % larger than with tiny steps and no memory (this run oscillates there).';
     assert.equal(said(null, 450), effect);
     assert.equal(said(0.1, 450), effect);
     assert.equal(
@@ -56,7 +56,7 @@ describe('the sentence of the measured effect', () => {
   it('of several names them from early to late, and who oscillates', () => {
     assert.equal(
       text(twin, part(3.5, 2.5, 0.09, 0.18), part(2.5, 1.6, -0.1, 0.1), part(1.5, 0.3, -0.91, -0.22, 'reference')),
-      "At equal loss the gradient's one-norm is, down to loss 2.5, 9 to 18 % larger than with β₂ = β₁; from there to 1.6 it is between 10 % smaller and 10 % larger; below 1.6 that run oscillates and this one does not: 22 to 91 % smaller. With β₂ = β₁, theory sees no effect of the memory on the gradient norm.",
+      'At equal loss the gradient’s one-norm is, down to loss 2.5, 9 to 18 % larger than with β₂ = β₁; from there to 1.6 it is between 10 % smaller and 10 % larger; below 1.6 that run oscillates and this one does not: 22 to 91 % smaller. With β₂ = β₁, theory sees no effect of the memory on the gradient norm.',
     );
     assert.equal(
       effectHeadline({
@@ -77,7 +77,7 @@ describe('the sentence of the measured effect', () => {
     );
     assert.equal(
       said,
-      "At equal loss the gradient's one-norm is, down to loss 2.32, 1 to 2 % smaller than with tiny steps and no memory; from there to 2.3 it is 1 to 2 % larger; below 2.3 it is 3 to 4 % larger (this run oscillates there).",
+      'At equal loss the gradient’s one-norm is, down to loss 2.32, 1 to 2 % smaller than with tiny steps and no memory; from there to 2.3 it is 1 to 2 % larger; below 2.3 it is 3 to 4 % larger (this run oscillates there).',
     );
   });
 });

@@ -41,8 +41,8 @@ test('shares are whole percents, with a decimal where it tells something', () =>
   );
 });
 
-test('durations are seconds up to a minute and a half, then whole minutes', () => {
-  assert.deepEqual([-3, 12.4, 75, 89, 90, 100, 170].map(duration), [
+test('durations are seconds up to a minute and a half, then whole minutes, from two hours on hours', () => {
+  assert.deepEqual([-3, 12.4, 75, 89, 90, 100, 170, 7000, 7200, 15_360, 40_000].map(duration), [
     '0 s',
     '12 s',
     '75 s',
@@ -50,6 +50,10 @@ test('durations are seconds up to a minute and a half, then whole minutes', () =
     '2 min',
     '2 min',
     '3 min',
+    '117 min',
+    '2.0 h',
+    '4.3 h',
+    '11 h',
   ]);
 });
 

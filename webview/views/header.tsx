@@ -174,7 +174,7 @@ function progressWords({
 }: Extract<Activity, { kind: 'running' }>['progress']): string {
   if (phase === 'reading') return 'Reading model and data …';
   if (phase === 'building') return 'Building the program …';
-  return `step ${step}/${steps} · loss ${number(loss)}${secondsLeft === undefined ? '' : ` · ${duration(secondsLeft)} left`}`;
+  return `step ${thousands(step)}/${thousands(steps)} · loss ${number(loss)}${secondsLeft === undefined ? '' : ` · ${duration(secondsLeft)} left`}`;
 }
 
 function outcome({ header, steps, interrupted }: PanelRun): string {

@@ -206,7 +206,7 @@ function measuredSeries({ label, path }: Cell, color: number): Series[] {
 export function judge(
   cells: readonly Pick<Cell, 'label' | 'expected' | 'kappa' | 'predictedKappa' | 'valid' | 'selfCheck'>[],
 ): Verdict {
-  const seen = `Along its path Adam's memory penalises the gradient's norm in ${namesOf(cells.filter(({ kappa }) => kappa > 0))} and anti-penalises it in ${namesOf(cells.filter(({ kappa }) => kappa <= 0))}`;
+  const seen = `Along its path Adam’s memory penalises the gradient’s norm in ${namesOf(cells.filter(({ kappa }) => kappa > 0))} and anti-penalises it in ${namesOf(cells.filter(({ kappa }) => kappa <= 0))}`;
   const wrong = cells.filter(({ kappa, predictedKappa }) => !(kappa * predictedKappa > 0));
   const between = cells.filter(({ predictedKappa, expected }) => !(predictedKappa * expected > 0));
   const worst = Math.max(...cells.map(({ selfCheck }) => selfCheck));

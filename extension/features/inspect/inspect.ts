@@ -6,6 +6,7 @@ import type { OptimizerConfig } from '../../configs/config.ts';
 import type { Address } from '../../contributions.ts';
 import { optimizers } from '../../optimizers/registry.ts';
 import { describeError, failureOf } from '../../shared/errors.ts';
+import { thousands } from '../../shared/format.ts';
 import type { InspectRequest } from '../../shared/request.ts';
 import { pickConfiguration } from '../code/commands.ts';
 import { type Configurations, notebookOf, pythonCells, rangeIn, SELECTOR } from '../configurations.ts';
@@ -75,7 +76,7 @@ export function registerInspect(
         status.tooltip = 'An inspection is running. Click to see it.';
         status.show();
       } else if (event.type === 'progress' && event.progress.phase === 'running') {
-        status.text = `$(sync~spin) ${event.title} ${event.progress.step}/${event.progress.steps}`;
+        status.text = `$(sync~spin) ${event.title} ${thousands(event.progress.step)}/${thousands(event.progress.steps)}`;
       } else if (event.type === 'stopping') {
         status.text = `$(sync~spin) Stopping ${event.title}…`;
       } else if (event.type === 'ended') {
