@@ -4,7 +4,7 @@ import { bytesPerElement, elementCount } from '../onnx/tensor.ts';
 import { InspectorError } from '../shared/errors.ts';
 import { thousands } from '../shared/format.ts';
 import { at, words } from '../shared/words.ts';
-import type { Plan } from './chunks.ts';
+import type { Chunks, Plan } from './chunks.ts';
 import { chunkValues } from './chunks.ts';
 import type { Problem } from './problem.ts';
 
@@ -16,10 +16,11 @@ const emptyProcess = 100e6;
 const emptyLane = 50e6;
 
 /**
- * Vectors of the length of θ that each lane of a run holds at its peak, beside the values that grow with the samples. Measured:
- * 10 to 19 with 24 to 162 M parameters; small models hold more, in memory that the runtime keeps between calls.
+ * Vectors of the length of θ that each lane of a run holds at its peak, beside the values that grow with the samples, and those
+ * of plain steps that it is held against. Measured: 10 to 19 with 24 to 162 M parameters, and 12 to 15 for a reference; small
+ * models hold more, in memory that the runtime keeps between calls.
  */
-const vectors = { large: 14, small: 35 };
+const vectors = { large: { own: 14, reference: 12 }, small: { own: 35, reference: 25 } };
 
 /** Bytes that the runtime's arena takes for each byte of values of chunks that are evaluated one after the other; measured. */
 const arena = 2;
@@ -41,16 +42,23 @@ export interface MemoryNeed {
   readonly data: number;
 }
 
-/** What a run is expected to take at its peak: within 25 % of what it took in every row of the benchmark. */
-export function memoryNeed(problem: Problem, plan: Plan): MemoryNeed {
+/**
+ * What a run is expected to take at its peak, with the reference that it is held against or without one: within 25 % of what
+ * every row of the benchmark took without.
+ */
+export function memoryNeed(problem: Problem, plan: Plan, withReference = false): MemoryNeed {
   const { feeds } = problem;
-  const { size, count, rest, together } = plan.corrected;
   const lanes = plan.lanes?.length ?? 1;
   const data = 3 * feeds.reduce((sum, { tensor }) => sum + tensor.data.byteLength, 0);
-  const { gradient, products } = chunkValues(problem, size);
-  const factor = together ? count + Math.min(1, rest) : isLarge(problem) ? 1 : arena;
-  const activations = factor * lanes * liveBytes([...gradient, ...products]);
-  const parameters = lanes * (isLarge(problem) ? vectors.large : vectors.small) * vectorBytes(problem);
+  const { gradient, products } = chunkValues(problem, plan.corrected.size);
+  const plain = withReference ? chunkValues(problem, plan.plain.size).gradient : [];
+  const factorOf = ({ count, rest, together }: Chunks) =>
+    together ? count + Math.min(1, rest) : isLarge(problem) ? 1 : arena;
+  const activations =
+    lanes *
+    (factorOf(plan.corrected) * liveBytes([...gradient, ...products]) + factorOf(plan.plain) * liveBytes(plain));
+  const { own, reference } = isLarge(problem) ? vectors.large : vectors.small;
+  const parameters = lanes * (withReference ? own + reference : own) * vectorBytes(problem);
   const program = emptyProcess + (lanes > 1 ? lanes * emptyLane : 0);
   return { total: program + data + activations + parameters, parameters, activations, data };
 }
@@ -85,16 +93,23 @@ const bytesOf = (values: readonly Value[]): number =>
 const certain = 0.75;
 
 /** Throws an InspectorError, with the sum, for a run that cannot fit `memory` bytes. */
-export function checkMemory(problem: Problem, plan: Plan, memory = machineMemory()): void {
-  const { total, parameters, activations, data } = memoryNeed(problem, plan);
+export function checkMemory(
+  problem: Problem,
+  plan: Plan,
+  { withReference = false, memory = machineMemory() } = {},
+): void {
+  const { total, parameters, activations, data } = memoryNeed(problem, plan, withReference);
   if (certain * total <= memory) return;
+  const without = withReference && certain * memoryNeed(problem, plan).total <= memory;
   const { count } = problem.layout;
   const atOnce = plan.corrected.together ? problem.samples : plan.corrected.size;
   throw new InspectorError(
     `The run needs about ${mebibytes(total)}, and this machine has ${mebibytes(memory)}: ${mebibytes(parameters)} for vectors of ${thousands(count)} parameters, ${mebibytes(activations)} for the values of ${thousands(atOnce)} samples at a time, ${mebibytes(data)} for the data.`,
-    activations > parameters && atOnce > 1
-      ? words`Try a smaller ${at('microBatch')}.`
-      : 'Inspect a smaller model of the same kind, or use a machine with more memory.',
+    without
+      ? words`Leave the run that it is held against out with ${at('reference', 'none')}, or use a machine with more memory.`
+      : activations > parameters && atOnce > 1
+        ? words`Try a smaller ${at('microBatch')}.`
+        : 'Inspect a smaller model of the same kind, or use a machine with more memory.',
   );
 }
 

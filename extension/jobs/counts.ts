@@ -3,6 +3,7 @@ import { memoryNeed } from '../engine/memory.ts';
 import { checkRequest } from '../shared/checkRequest.ts';
 import type { InspectRequest, RunCounts } from '../shared/protocol.ts';
 import { batchesOf, withEvery } from './batchOrder.ts';
+import { planReference } from './references.ts';
 import { chunksFor, readSubject, settingsOf } from './setup.ts';
 
 /** Reads model and data and counts what an inspection takes. Throws an InspectorError for anything that does not fit. */
@@ -13,7 +14,7 @@ export async function countRun(asked: InspectRequest): Promise<RunCounts> {
   const { samples, layout } = problem;
   const batches = await batchesOf(asked, problem, asked.steps);
   const request = withEvery(asked, batches);
-  settingsOf(request, subject, asked.steps);
+  const reference = planReference(request, settingsOf(request, subject, asked.steps));
   const plan = chunksFor(problem, request, 'cpu', batches);
   return {
     parameters: layout.segments.reduce((sum, { size }) => sum + size, 0),
@@ -22,6 +23,6 @@ export async function countRun(asked: InspectRequest): Promise<RunCounts> {
     batch: batches?.size ?? samples,
     chunk: { plain: plan.batch?.pass ?? plan.plain.size, corrected: plan.corrected.size },
     flops: stepFlops(problem, batches?.size ?? samples),
-    memory: memoryNeed(problem, plan).total,
+    memory: memoryNeed(problem, plan, reference.kind !== 'none').total,
   };
 }

@@ -55,12 +55,12 @@ export async function inspect(asked: InspectRequest, device: Device, observer: O
   const notes = [...read.notes, ...(begun?.notes ?? []), ...(request.edgeEvery === undefined && edgeEvery === 0 ? [edgeOfLarge] : [])]; // biome-ignore format: one list
   const subject = { ...read, notes };
   const chunks = chunksFor(problem, request, device, batches);
-  if (device === 'cpu') checkMemory(problem, chunks);
+  const reference = planReference(request, settings);
+  if (device === 'cpu') checkMemory(problem, chunks, { withReference: reference.kind !== 'none' });
   const folder =
     request.out === undefined
       ? newRunFolder(request.directory, basename(request.model), settings.optimizer.name)
       : resolve(request.directory, request.out);
-  const reference = planReference(request, settings);
   const header = { ...(await runHeader(request, subject, settings, chunks, device, batches)), reference };
   markAllInterrupted(dirname(folder));
   const writer = RunWriter.create(folder, header);

@@ -9,7 +9,7 @@ import { type Timing, timeStep, tryOf } from './timing.ts';
 export interface RunPlan extends RunCounts {
   /** Of a step with its correction, taken on some of the samples. */
   readonly timing: Timing;
-  /** Bytes that a run without a reference takes at its peak, by what the timed steps took. */
+  /** Bytes that the run takes at its peak, with its reference, by what the timed steps took without. */
   readonly peakMemory: number;
   /** Expected of a step with its correction over all samples. */
   readonly secondsPerCorrection: number;

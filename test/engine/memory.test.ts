@@ -13,9 +13,9 @@ test('a run that cannot fit is refused with its sum, one that may fit is not', (
   const problem = problemOf([64, 512, 10], 64);
   const need = memoryNeed(problem, plan(64, 64));
   assert.ok(need.total > need.parameters + need.activations + need.data);
-  checkMemory(problem, plan(64, 64), need.total);
+  checkMemory(problem, plan(64, 64), { memory: need.total });
   assert.throws(
-    () => checkMemory(problem, plan(64, 64), need.total / 2),
+    () => checkMemory(problem, plan(64, 64), { memory: need.total / 2 }),
     /^InspectorError: The run needs about [\d,]+ MiB, and this machine has [\d,]+ MiB: [\d,]+ MiB for vectors of 38,410 parameters, [\d,]+ MiB for the values of 64 samples at a time/,
   );
 });
@@ -26,7 +26,7 @@ test('fewer samples at a time need less, and it is said where that helps', () =>
   assert.ok(few.activations * 50 < all.activations);
   assert.equal(few.parameters, all.parameters);
   assert.throws(
-    () => checkMemory(problem, plan(4096, 4096), 1e6),
+    () => checkMemory(problem, plan(4096, 4096), { memory: 1e6 }),
     ({ remedy }) => /smaller/.test(JSON.stringify(remedy)),
   );
 });
@@ -37,4 +37,16 @@ test('vectors of large models count: their data is evaluated on one lane', () =>
   const lanes = (problem: typeof small) => chooseChunks(problem, { memoryBudget: 2 ** 30, lanes: 2 }).lanes?.length;
   assert.equal(lanes(small), 2);
   assert.equal(lanes(large), 1);
+});
+
+test('what a run is held against needs memory, too, and is left out where only the run itself would fit', () => {
+  const problem = problemOf([64, 512, 10], 64);
+  const [alone, held] = [false, true].map((withReference) => memoryNeed(problem, plan(64, 64), withReference).total);
+  assert.ok(held > 1.02 * alone && held < 2 * alone, `${held} with a reference, ${alone} without`);
+  const memory = 0.75 * alone;
+  checkMemory(problem, plan(64, 64), { memory });
+  assert.throws(
+    () => checkMemory(problem, plan(64, 64), { memory, withReference: true }),
+    ({ remedy }) => /--reference none/.test(remedy),
+  );
 });
