@@ -1,7 +1,7 @@
 import { triedBeside } from '../jobs/triedBeside.ts';
 import { optimizerOf } from '../optimizers/registry.ts';
 import type { Run } from '../runStore/store.ts';
-import { effectSentence, lastEffect } from '../shared/effectWords.ts';
+import { effectSentence, hasEffect, lastEffect } from '../shared/effectWords.ts';
 import { finePercent } from '../shared/format.ts';
 import { groupLines, groupOf } from '../shared/groupLabel.ts';
 import type { RunHeader, StepLine, TensorLine } from '../shared/protocol.ts';
@@ -68,7 +68,7 @@ export function renderRun(run: Run, taken = ''): string {
       `loss ${number(first.loss)} → ${number(last.loss)} in ${last.step - first.step} steps; ‖∇E‖₁ ${number(first.gradientNorm1)} → ${number(last.gradientNorm1)}`,
     );
   lines.push(...groupLines(header));
-  const shown = lastWithTensors(run.steps, ({ effect }) => typeof effect === 'number') ?? corrected;
+  const shown = lastWithTensors(run.steps, hasEffect) ?? corrected;
   if (shown) lines.push('', tensorTable(run, shown));
   if (checked) lines.push('', sentence(header, checked));
   for (const note of header.notes) lines.push('', `Note: ${onCommandLine(note)}`);

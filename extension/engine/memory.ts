@@ -106,7 +106,7 @@ export function checkMemory(
   throw new InspectorError(
     `The run needs about ${mebibytes(total)}, and this machine has ${mebibytes(memory)}: ${mebibytes(parameters)} for vectors of ${thousands(count)} parameters, ${mebibytes(activations)} for the values of ${thousands(atOnce)} samples at a time, ${mebibytes(data)} for the data.`,
     without
-      ? words`Leave the run that it is held against out with ${at('reference', 'none')}, or use a machine with more memory.`
+      ? words`Use ${at('reference', 'none')}, which leaves out the run that the effect is measured against, or a machine with more memory.`
       : activations > parameters && atOnce > 1
         ? words`Try a smaller ${at('microBatch')}.`
         : 'Inspect a smaller model of the same kind, or use a machine with more memory.',

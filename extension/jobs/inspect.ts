@@ -80,8 +80,8 @@ export async function inspect(asked: InspectRequest, device: Device, observer: O
     step === start.step ||
     step === end ||
     (edgeEvery > 0 && step % edgeEvery === 0);
-  const hasTensors = ({ step }: StepLine) => step % tensorsEvery === 0 || step === start.step || step === end;
-  const written = (line: StepLine) => (hasTensors(line) ? line : { ...line, tensors: {} });
+  const givesTensors = ({ step }: StepLine) => step % tensorsEvery === 0 || step === start.step || step === end;
+  const written = (line: StepLine) => (givesTensors(line) ? line : { ...line, tensors: {} });
   const edge = new EdgeWatch({
     ...{ runner, problem, device, chunks, settings, threads: request.threads, batched: batches !== undefined },
     write(line) {

@@ -7,17 +7,18 @@ import { lastWithTensors } from './steps.ts';
 
 type Measured = Pick<RunHeader, 'reference' | 'effect'>;
 
-const isDefined = ({ effect }: StepLine): boolean => typeof effect === 'number';
+/** Whether the effect of the model is defined at a line. */
+export const hasEffect = ({ effect }: StepLine): boolean => typeof effect === 'number';
 
 /** The last line at which the effect of the model is defined. */
-export const lastEffect = (steps: readonly StepLine[]): StepLine | undefined => steps.findLast(isDefined);
+export const lastEffect = (steps: readonly StepLine[]): StepLine | undefined => steps.findLast(hasEffect);
 
 /**
  * The last line at which the effect is defined. Once a run has ended, its effect is the one that is shown first: that at the
  * lowest loss that run and reference have both reached.
  */
 export function effectLineOf({ header: { effect }, steps }: Pick<PanelRun, 'header' | 'steps'>): StepLine | undefined {
-  const line = lastWithTensors(steps, isDefined);
+  const line = lastWithTensors(steps, hasEffect);
   if (!effect || !line) return line;
   const tensors = Object.entries(line.tensors).map(([name, fields]) => {
     const late = effect.tensors[name]?.late;

@@ -15,10 +15,22 @@ const mostWithTensors = 128;
 /** Steps from one line with the values of each tensor to the next, where a run is not asked for a number. */
 export function tensorsEveryOf(
   tensors: number,
-  { steps, every = 1 }: { readonly steps: number; readonly every?: number },
-) {
+  {
+    steps,
+    every = 1,
+    recordEvery = 1,
+  }: { readonly steps: number; readonly every?: number; readonly recordEvery?: number },
+): number {
   if (tensors <= fewTensors) return 1;
-  return every * 2 ** Math.max(0, Math.ceil(Math.log2(steps / every / mostWithTensors)));
+  // Steps that are written and have a correction.
+  const apart = leastCommonMultiple(every, recordEvery);
+  return apart * 2 ** Math.max(0, Math.ceil(Math.log2(steps / apart / mostWithTensors)));
+}
+
+function leastCommonMultiple(a: number, c: number): number {
+  let [x, y] = [a, c];
+  while (y > 0) [x, y] = [y, x % y];
+  return (a / x) * c;
 }
 
 /** Whether a line has the values of each tensor. */
@@ -47,7 +59,7 @@ export function isHeld({ tensors, request }: About, last: number): (step: number
   const every = Math.max(1, request.every || 1);
   const all = stride(last);
   const corrected = every * stride(last / every);
-  const apart = request.tensorsEvery || every;
+  const apart = Math.max(1, request.tensorsEvery || every);
   const withTensors = apart * stride(last / apart);
   return (step) => step % all === 0 || step % corrected === 0 || step % withTensors === 0;
 }

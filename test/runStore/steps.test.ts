@@ -70,15 +70,17 @@ describe('steps on disk', () => {
 
   it('of few tensors every line has their values, of many about a hundred lines', () => {
     assert.equal(tensorsEveryOf(64, { steps: 1e6 }), 1);
-    for (const [steps, every] of [
-      [100, 1],
-      [10_000, 1],
-      [12_345, 7],
-    ]) {
-      // biome-ignore format: a list
-      const apart = tensorsEveryOf(65, { steps, every });
-      const lines = steps / apart;
-      assert.ok(apart % every === 0 && lines <= 128 && (lines > 64 || apart === every), `${steps}: every ${apart}`);
+    // Each with the steps apart at which lines are written that have a correction.
+    const rows = [
+      { steps: 100, every: 1, unit: 1 },
+      { steps: 10_000, every: 1, unit: 1 },
+      { steps: 12_345, every: 7, unit: 7 },
+      { steps: 10_000, every: 4, recordEvery: 10, unit: 20 },
+    ];
+    for (const { unit, ...asked } of rows) {
+      const apart = tensorsEveryOf(65, asked);
+      const lines = asked.steps / apart;
+      assert.ok(apart % unit === 0 && lines <= 128 && (lines > 64 || apart === unit), `every ${apart}`);
     }
   });
 
